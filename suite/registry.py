@@ -1,0 +1,286 @@
+"""The registry of implementations: `register`, loading from files, and look-up by name.
+
+An implementation is a function with `torch.nn.functional.conv2d`'s signature. Three places are
+searched: the modules of `impls/`, plug-in files named by the user, and the entry-point group
+`convgauge.implementations`. This module never imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from suite.errors import UsageError, did_you_mean
+from suite.problem import Problem, Scenario
+
+ENTRY_POINT_GROUP = "convgauge.implementations"
+SIGNATURE = "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)"
+
+# Largest element error in units of √K·u·S (see suite.correctness): what a family gets unless an
+# implementation declares more, and the most that it may declare.
+ERROR_FACTORS: dict[str, tuple[float, float]] = {
+    "reference": (1, 1),
+    "loops": (1, 1),
+    "direct": (1, 1),
+    "im2col": (1, 1),
+    "gemm": (1, 1),
+    "depthwise": (1, 1),
+    "fft": (2, 2),
+    "winograd": (4, 8),
+    "vendor": (1, 8),
+    "engine": (1, 8),
+}
+FAMILIES = tuple(ERROR_FACTORS)
+NAN_POLICIES = ("receptive_field", "tile", "plane")
+PRECISIONS = ("tf32", "bfloat16", "float16", "approximate")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Implementation:
+    """A registered function and what it declares about itself."""
+
+    name: str
+    family: str
+    function: Callable[..., Any]
+    source: str
+    """File that registered it."""
+    supports: Callable[[Problem], str | None] | None = None
+    prepare: Callable[[Any, Problem], Any] | None = None
+    available: Callable[[], str | None] | None = None
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    precision: str | None = None
+    """Lower precision than the dtype's that it computes in, on purpose."""
+    error_factor: float = 1.0
+    nan_policy: str = "receptive_field"
+    workspace_bytes: Callable[[Problem, int], float] | None = None
+    executed_flops: Callable[[Problem], float] | None = None
+    accuracy_note: Callable[[Any, Problem], str] | None = field(default=None)
+    """For methods whose error depends on the weights: a sentence for the report."""
+
+    @property
+    def summary(self) -> str:
+        lines = (inspect.getdoc(self.function) or "").strip().splitlines()
+        return lines[0] if lines else ""
+
+    def why_unavailable(self) -> str | None:
+        """Return why it cannot run on this machine at all, or None."""
+        return self.available() if self.available else None
+
+    def why_unsupported(self, scenario: Scenario) -> str | None:
+        """Return why it does not cover `scenario`, or None."""
+        if reason := self.why_unavailable():
+            return reason
+        device = scenario.device.partition(":")[0]
+        if device not in self.devices:
+            return f"runs on {' and '.join(self.devices)} only"
+        if scenario.dtype not in self.dtypes:
+            return f"computes {', '.join(self.dtypes)} only"
+        return self.supports(scenario.problem) if self.supports else None
+
+
+_registered: dict[str, Implementation] = {}
+
+
+def register(
+    name: str,
+    *,
+    family: str,
+    supports: Callable[[Problem], str | None] | None = None,
+    prepare: Callable[[Any, Problem], Any] | None = None,
+    available: Callable[[], str | None] | None = None,
+    devices: Iterable[str] = ("cpu", "cuda"),
+    dtypes: Iterable[str] = ("float32", "float64"),
+    precision: str | None = None,
+    error_factor: float | None = None,
+    nan_policy: str = "receptive_field",
+    workspace_bytes: Callable[[Problem, int], float] | None = None,
+    executed_flops: Callable[[Problem], float] | None = None,
+    accuracy_note: Callable[[Any, Problem], str] | None = None,
+) -> Callable[[Function], Function]:
+    """Register a function as an implementation; returns it unchanged.
+
+    Args:
+        name: what it is called on the command line and in every table.
+        family: one of `FAMILIES`; decides how accurate it has to be.
+        supports: takes the problem, returns None or the reason why it is not covered.
+        prepare: takes the weight and the problem, runs once per weight; the function then gets
+            what it returned in place of the weight.
+        available: returns None, or why it cannot run on this machine and how to change that.
+        devices: where it runs: "cpu", "cuda".
+        dtypes: what it computes in.
+        precision: the lower precision that it computes in on purpose; shown in every table.
+        error_factor: element error in units of √K·u·S, where the family allows to declare it.
+        nan_policy: how far a NaN in the input spreads: "receptive_field", "tile" or "plane".
+        workspace_bytes: takes the problem and bytes per element, returns the extra memory.
+        executed_flops: takes the problem, returns the operations that are really executed.
+        accuracy_note: takes the weight and the problem, returns a sentence on its accuracy.
+
+    Raises:
+        UsageError: name taken, unknown family, or a signature other than conv2d's.
+    """
+    source = sys._getframe(1).f_code.co_filename
+    _check_word("family", family, FAMILIES, source)
+    _check_word("nan_policy", nan_policy, NAN_POLICIES, source)
+    if precision is not None:
+        _check_word("precision", precision, PRECISIONS, source)
+    usual, most = ERROR_FACTORS[family]
+    if error_factor is not None and error_factor > most:
+        raise UsageError(
+            f'{source}: "{name}" declares error_factor {error_factor}; '
+            f"the family {family} allows at most {most}"
+        )
+
+    def add(function: Function) -> Function:
+        _check_signature(name, function, source)
+        if name in _registered:
+            raise UsageError(
+                f'the name "{name}" is taken: {_registered[name].source} registered it, '
+                f"{source} wants it too; choose another name"
+            )
+        _registered[name] = Implementation(
+            name=name,
+            family=family,
+            function=function,
+            source=source,
+            supports=supports,
+            prepare=prepare,
+            available=available,
+            devices=tuple(devices),
+            dtypes=tuple(dtypes),
+            precision=precision,
+            error_factor=usual if error_factor is None else error_factor,
+            nan_policy=nan_policy,
+            workspace_bytes=workspace_bytes,
+            executed_flops=executed_flops,
+            accuracy_note=accuracy_note,
+        )
+        return function
+
+    return add
+
+
+def _check_word(key: str, found: str, accepted: tuple[str, ...], source: str) -> None:
+    if found not in accepted:
+        raise UsageError(
+            f'{source}: {key} "{found}" is unknown; accepted: {", ".join(accepted)}.'
+            f"{did_you_mean(found, accepted)}"
+        )
+
+
+def _check_signature(name: str, function: Callable[..., Any], source: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # built-ins, F.conv2d among them, have none to inspect
+        return
+    try:
+        signature.bind("input", "weight", "bias", (1, 1), (0, 0), (1, 1), 1)
+        signature.bind("input", "weight", bias=None, stride=1, padding=0, dilation=1, groups=1)
+    except TypeError as error:
+        raise UsageError(
+            f'{source}: "{name}" has the signature {signature} ({error}); '
+            f"it must accept conv2d's: {SIGNATURE}"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where implementations come from: a file, or a module of an installed package."""
+
+    location: str
+    """A module's dotted name, or the path of a plug-in file."""
+    tree: str | None = None
+    """Folder that holds the package `impls`; None where the module is found anyway."""
+
+    @property
+    def is_plugin(self) -> bool:
+        return self.location.endswith(".py")
+
+
+def builtin_sources(tree: Path) -> list[Source]:
+    """Return one source for each public module of `impls/` in `tree`, sorted."""
+    files = sorted((tree / "impls").glob("[!_]*.py"))
+    return [Source(f"impls.{file.stem}", str(tree)) for file in files]
+
+
+def installed_sources() -> list[Source]:
+    """Return one source for each module that an installed package offers."""
+    points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    return [Source(module) for module in sorted({point.module for point in points})]
+
+
+def load(source: Source) -> list[Implementation]:
+    """Import `source` and return what it registered, in the order of registration.
+
+    Raises:
+        UsageError: the source does not import; one line with the file, the line and the error.
+    """
+    known = set(_registered)
+    try:
+        if source.is_plugin:
+            _import_file(Path(source.location))
+        else:
+            if source.tree and source.tree not in sys.path:
+                sys.path.insert(0, source.tree)
+            importlib.import_module(source.location)
+    except UsageError:
+        raise
+    except SyntaxError as error:
+        place = f"{error.filename}:{error.lineno}:{error.offset}"
+        raise UsageError(f"{place}: does not parse: {error.msg}") from error
+    except BaseException as error:  # a plug-in may even call sys.exit while it is imported
+        place = f"{source.location}{_line_in(source, error)}"
+        raise UsageError(f"{place}: does not import: {type(error).__name__}: {error}") from error
+    return [entry for name, entry in _registered.items() if name not in known]
+
+
+def _import_file(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"{path}: no such plug-in file")
+    name = f"convgauge_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.append(str(path.parent))
+    spec.loader.exec_module(module)
+
+
+def _line_in(source: Source, error: BaseException) -> str:
+    """Return ":12" for the deepest line of the source's own file in the traceback."""
+    lines = []
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == source.location:
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return f":{lines[-1]}" if lines else ""
+
+
+def get(name: str) -> Implementation:
+    """Return the implementation registered as `name`.
+
+    Raises:
+        UsageError: nothing of that name is registered; names the nearest match.
+    """
+    if name not in _registered:
+        raise UsageError(
+            f'implementation "{name}" is unknown.{did_you_mean(name, _registered)} '
+            f"Registered: {', '.join(sorted(_registered))}"
+        )
+    return _registered[name]
+
+
+def registered() -> list[Implementation]:
+    """Return all loaded implementations in the order of registration."""
+    return list(_registered.values())

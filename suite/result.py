@@ -1,0 +1,139 @@
+"""What is known about a cell after it ran: status, residuals, raw samples. No statistics here.
+
+Absent values are None, never 0 or -1. A result that is not `passed` carries no times, and
+`CellResult` refuses to be built otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from suite.errors import Defect
+from suite.problem import Scenario
+
+
+class Status(StrEnum):
+    PASSED = "passed"
+    INCORRECT = "incorrect"
+    IMPLAUSIBLE = "implausible"
+    UNSUPPORTED = "unsupported"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """What one fresh process measured in one cell. Blocks are the independent observations."""
+
+    samples_s: tuple[float, ...]
+    """Seconds per call, one entry a sample."""
+    calls_per_sample: int
+    seed: str
+    """Hexadecimal seed of the block's data."""
+    reference_s: float | None = None
+    """Median seconds per call of the reference implementation in the same block."""
+    prepare_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorstElement:
+    """The element of an output that is furthest beyond (or nearest to) its bound."""
+
+    index: tuple[int, ...]
+    got: float
+    expected: float
+    bound: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Residuals:
+    """How far an output is from float64, over all gate inputs."""
+
+    rel_l2_error: float
+    worst_error_ratio: float
+    """Largest error over its allowed bound: above 1 is incorrect."""
+    worst: WorstElement | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ceiling:
+    """What the machine reached on simple work, measured in the same run."""
+
+    peak_flops_per_s: float
+    """Large matrix product."""
+    memory_bytes_per_s: float
+    """Large copy, bytes read and written."""
+    cache_bytes_per_s: float
+    """The same for a copy that fits into the caches."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellResult:
+    """One scenario × one implementation.
+
+    Raises:
+        Defect: blocks on a result that is not `passed`, or none on one that is.
+    """
+
+    scenario: Scenario
+    implementation: str
+    family: str
+    status: Status
+    reason: str = ""
+    """Why it is not `passed`; empty otherwise."""
+    reference: str = "torch"
+    """The implementation that speed-ups are measured against."""
+    blocks: tuple[Block, ...] = ()
+    residuals: Residuals | None = None
+    threads: int | None = None
+    precision: str | None = None
+    error_factor: float | None = None
+    peak_bytes: int | None = None
+    """Extra memory at the high-water mark of one call, output included."""
+    workspace_bytes: int | None = None
+    """The implementation's own formula."""
+    executed_flops: float | None = None
+    deterministic: bool | None = None
+    ceiling: Ceiling | None = None
+    notes: tuple[str, ...] = ()
+    """Things to know that are no failure: restored global state, a disturbed block."""
+
+    def __post_init__(self) -> None:
+        if (self.status is Status.PASSED) != bool(self.blocks):
+            raise Defect(f"{self.key}: status {self.status} with {len(self.blocks)} blocks")
+
+    @property
+    def key(self) -> str:
+        """What identifies the cell within a run and across runs."""
+        return cell_key(self.scenario.id, self.implementation)
+
+    def to_dict(self) -> dict[str, Any]:
+        record = dataclasses.asdict(self)
+        record["status"] = self.status.value
+        return record
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> CellResult:
+        fields = dict(record)
+        fields["scenario"] = Scenario.from_dict(fields["scenario"])
+        fields["status"] = Status(fields["status"])
+        fields["blocks"] = tuple(
+            Block(**{**block, "samples_s": tuple(block["samples_s"])}) for block in fields["blocks"]
+        )
+        if residuals := fields["residuals"]:
+            if worst := residuals["worst"]:
+                worst = WorstElement(**{**worst, "index": tuple(worst["index"])})
+            fields["residuals"] = Residuals(**{**residuals, "worst": worst})
+        if ceiling := fields["ceiling"]:
+            fields["ceiling"] = Ceiling(**ceiling)
+        fields["notes"] = tuple(fields["notes"])
+        return cls(**fields)
+
+
+def cell_key(scenario_id: str, implementation: str) -> str:
+    return f"{scenario_id} × {implementation}"
