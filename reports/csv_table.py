@@ -1,0 +1,114 @@
+"""results.csv: one row a cell. The column order is a contract; new columns join at the end."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from suite.problem import PROBLEM_FIELDS
+from suite.result import CellResult
+from suite.runfile import Run, write_whole
+from suite.stats import summarise
+
+FILE = "results.csv"
+
+COLUMNS = (
+    *("scenario", "implementation", "family", "device", "dtype", "memory_format", "direction"),
+    *PROBLEM_FIELDS,
+    *("status", "reason", "median_s", "median_low_s", "median_high_s", "min_s"),
+    *("blocks", "samples", "reference", "speedup", "speedup_low", "speedup_high"),
+    *("direct_flops", "gflops", "roofline_fraction", "prepare_s", "peak_bytes"),
+    *("rel_l2_error", "worst_error_ratio"),
+    # Beyond the contract.
+    *("threads", "cache", "occurrences", "source", "precision", "deterministic", "least_bytes"),
+    *("workspace_bytes", "executed_flops", "executed_gflops", "break_even_calls", "notes"),
+)
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a text that starts like this for a formula (OWASP, "CSV Injection")."""
+
+
+def row(result: CellResult) -> dict[str, Any]:
+    """Return one cell as the values of `COLUMNS`; absent is None."""
+    scenario, problem = result.scenario, result.scenario.problem
+    values: dict[str, Any] = {
+        **problem.to_dict(),
+        "scenario": scenario.id,
+        "implementation": result.implementation,
+        "family": result.family,
+        "device": scenario.device,
+        "dtype": scenario.dtype,
+        "memory_format": scenario.memory_format,
+        "direction": scenario.direction,
+        "status": result.status.value,
+        "reason": result.reason or None,
+        "reference": result.reference,
+        "direct_flops": problem.direct_flops,
+        "peak_bytes": result.peak_bytes,
+        "threads": result.threads,
+        "cache": scenario.cache,
+        "occurrences": scenario.occurrences,
+        "source": scenario.source or None,
+        "precision": result.precision,
+        "deterministic": result.deterministic,
+        "least_bytes": scenario.least_bytes,
+        "workspace_bytes": result.workspace_bytes,
+        "executed_flops": result.executed_flops,
+        "notes": "; ".join(result.notes) or None,
+    }
+    if residuals := result.residuals:
+        values["rel_l2_error"] = residuals.rel_l2_error
+        values["worst_error_ratio"] = residuals.worst_error_ratio
+    if summary := summarise(result):
+        values |= {
+            "median_s": summary.time_s.value,
+            "median_low_s": summary.time_s.low,
+            "median_high_s": summary.time_s.high,
+            "min_s": summary.min_s,
+            "blocks": summary.blocks,
+            "samples": summary.samples,
+            "gflops": summary.gflops,
+            "roofline_fraction": summary.roofline_fraction,
+            "prepare_s": summary.prepare_s,
+            "executed_gflops": summary.executed_gflops,
+            "break_even_calls": summary.break_even_calls,
+        }
+        if speedup := summary.speedup:
+            values |= {
+                "speedup": speedup.value,
+                "speedup_low": speedup.low,
+                "speedup_high": speedup.high,
+            }
+    return {column: values.get(column) for column in COLUMNS}
+
+
+def field(value: Any) -> str:
+    """Return a value as the text of one field that no spreadsheet takes for a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    text = str(value)
+    if isinstance(value, str) and text.startswith(FORMULA_STARTS):
+        text = f"'{text}"
+    return text.replace("\r", " ")  # before Python 3.13 csv leaves it unquoted and tears the row
+
+
+def render(run: Run) -> str:
+    """Return the whole table as comma-separated text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for result in run.results:
+        writer.writerow([field(value) for value in row(result).values()])
+    return text.getvalue()
+
+
+def write(run: Run, out: Path) -> Path:
+    """Write results.csv into the folder `out`."""
+    write_whole(out / FILE, render(run))
+    return out / FILE

@@ -1,0 +1,87 @@
+"""A run as a grid, scenario × implementation, each passed cell with its summary."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from suite.problem import Scenario
+from suite.result import CellResult
+from suite.runfile import Run
+from suite.stats import Summary, summarise
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A result and its numbers; `summary` is None unless it passed."""
+
+    result: CellResult
+    summary: Summary | None
+
+    @property
+    def time_s(self) -> float | None:
+        return self.summary.time_s.value if self.summary else None
+
+    @property
+    def speedup(self) -> float | None:
+        if self.summary is None or self.summary.speedup is None:
+            return None
+        return self.summary.speedup.value
+
+    @property
+    def rel_l2_error(self) -> float | None:
+        return self.result.residuals.rel_l2_error if self.result.residuals else None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Scenarios in the run's order, implementations in the manifest's, cells by both."""
+
+    scenarios: tuple[Scenario, ...]
+    implementations: tuple[str, ...]
+    cells: dict[tuple[str, str], Cell]
+
+    @classmethod
+    def of(cls, run: Run) -> Grid:
+        scenarios = {result.scenario.id: result.scenario for result in run.results}
+        measured = dict.fromkeys(result.implementation for result in run.results)
+        listed = [entry["name"] for entry in run.manifest.get("implementations", [])]
+        ordered = [name for name in listed if name in measured]
+        ordered += [name for name in measured if name not in listed]
+        cells = {
+            (result.scenario.id, result.implementation): Cell(result, summarise(result))
+            for result in run.results
+        }
+        return cls(tuple(scenarios.values()), tuple(ordered), cells)
+
+    def row(self, scenario: Scenario) -> list[Cell]:
+        """Return the scenario's cells in the order of `implementations`."""
+        found = (self.cells.get((scenario.id, name)) for name in self.implementations)
+        return [cell for cell in found if cell is not None]
+
+    def fastest(self, scenario: Scenario) -> Cell | None:
+        """Return the passed cell with the least time."""
+        passed = [cell for cell in self.row(scenario) if cell.time_s is not None]
+        return min(passed, key=lambda cell: cell.time_s or math.inf, default=None)
+
+    @cached_property
+    def passed(self) -> list[Cell]:
+        return [cell for cell in self.cells.values() if cell.summary is not None]
+
+    def most_telling(self, most: int) -> Grid:
+        """Return the `most` scenarios in which the implementations differ most, in order."""
+        if len(self.scenarios) <= most:
+            return self
+        ranked = sorted(self.scenarios, key=self._spread, reverse=True)[:most]
+        kept = {scenario.id for scenario in ranked}
+        return Grid(
+            tuple(scenario for scenario in self.scenarios if scenario.id in kept),
+            self.implementations,
+            {key: cell for key, cell in self.cells.items() if key[0] in kept},
+        )
+
+    def _spread(self, scenario: Scenario) -> float:
+        """Return how far apart the passed times lie, as a logarithm."""
+        times = [cell.time_s for cell in self.row(scenario) if cell.time_s is not None]
+        return math.log(max(times) / min(times)) if times else 0.0

@@ -1,0 +1,35 @@
+"""plots/: the pictures for papers and READMEs, each as PNG and SVG, drawn with matplotlib."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports.grid import Grid
+from reports.plots import error_speed, heat_map, roofline, time_bars
+from reports.plots.style import save, styled
+from suite.runfile import Run
+
+FOLDER = "plots"
+PICTURES = {
+    "speedup_heat_map": heat_map.draw,
+    "time_bars": time_bars.draw,
+    "error_against_speed": error_speed.draw,
+    "roofline": roofline.draw,
+}
+"""File stem → the function that draws it, or returns None where the run has nothing for it."""
+
+__all__ = ["FOLDER", "PICTURES", "write"]
+
+
+def write(run: Run, out: Path) -> Path:
+    """Write every picture that the run has data for into `out`/plots; returns that folder."""
+    grid = Grid.of(run)
+    folder = out / FOLDER
+    with styled():
+        for stem, draw in PICTURES.items():
+            for suffix in ("png", "svg"):
+                (folder / f"{stem}.{suffix}").unlink(missing_ok=True)
+            figure = draw(grid, run.manifest)
+            if figure is not None:
+                save(figure, folder, stem)
+    return folder

@@ -1,0 +1,105 @@
+"""Error against speed-up: every cell, each implementation's middle, and the Pareto front."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from reports.grid import Cell, Grid
+from reports.palette import series_colour, series_mark
+from reports.plots.style import (
+    FAINT,
+    INK,
+    heading,
+    machine_line,
+    margins,
+    new_figure,
+    plain_log_axis,
+)
+
+Point = tuple[float, float]
+
+
+def pareto_front(points: Sequence[Point]) -> list[Point]:
+    """Return the (speed, error) points that no other beats in both, from slow to fast."""
+    front: list[Point] = []
+    for speed, error in sorted(points, key=lambda point: (-point[0], point[1])):
+        if not front or error < front[-1][1]:
+            front.append((speed, error))
+    return front[::-1]
+
+
+def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+    """Draw the picture; None when no cell has both a speed-up and an error above zero."""
+    points = {name: _points(grid, name) for name in grid.implementations}
+    points = {name: pairs for name, pairs in points.items() if pairs}
+    if not points:
+        return None
+    figure = new_figure(8.2, 5.6)
+    axes = figure.add_subplot()
+    margins(figure, left_in=0.8, bottom_in=0.6)
+    middles = {name: _middle(pairs) for name, pairs in points.items()}
+    for name, pairs in points.items():
+        place = grid.implementations.index(name)
+        look: dict[str, Any] = {"color": series_colour(place), "marker": series_mark(place)}
+        speeds, errors = zip(*pairs, strict=True)
+        axes.scatter(speeds, errors, s=13, alpha=0.35, lw=0, rasterized=len(pairs) > 200, **look)
+        axes.scatter(*middles[name], s=105, edgecolors="white", lw=1.2, zorder=4, **look)
+    _label(axes, middles)
+    front = pareto_front(list(middles.values()))
+    axes.plot(*zip(*front, strict=True), color=INK, lw=1, ls="--", zorder=3, label="Pareto front")
+    axes.axvline(1, color=FAINT, lw=0.8)
+    plain_log_axis(axes, "x", "×")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}")
+    axes.yaxis.set_minor_formatter("")
+    axes.set_xlabel("speed-up over the reference (faster →, logarithmic)")
+    axes.set_ylabel("relative L2 error against float64 (logarithmic)")
+    axes.legend(frameon=False, loc="best")
+    heading(
+        figure,
+        "Error against speed",
+        f"small: cells · large: geometric mean over cells · {machine_line(manifest)}",
+    )
+    return figure
+
+
+def _points(grid: Grid, name: str) -> list[Point]:
+    cells = [cell for cell in grid.passed if cell.result.implementation == name]
+    return [(cell.speedup, cell.rel_l2_error) for cell in cells if _is_drawable(cell)]  # type: ignore[misc]
+
+
+def _is_drawable(cell: Cell) -> bool:
+    error = cell.rel_l2_error
+    return bool(cell.speedup) and error is not None and 0 < error < math.inf
+
+
+def _middle(pairs: Sequence[Point]) -> Point:
+    speeds, errors = zip(*pairs, strict=True)
+    return statistics.geometric_mean(speeds), statistics.geometric_mean(errors)
+
+
+def _label(axes: Axes, middles: dict[str, Point]) -> None:
+    """Name each large mark, below it where a neighbour's name would be in the way."""
+    placed: list[Point] = []
+    for name, (speed, error) in sorted(middles.items(), key=lambda item: item[1]):
+        is_crowded = any(
+            abs(math.log(speed / other)) < 0.9 and abs(math.log(error / level)) < 0.25
+            for other, level in placed
+        )
+        offset = (9, -11) if is_crowded else (9, 7)
+        axes.annotate(
+            name,
+            (speed, error),
+            xytext=offset,
+            textcoords="offset points",
+            zorder=5,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        )
+        placed.append((speed, error))

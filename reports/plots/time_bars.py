@@ -1,0 +1,109 @@
+"""Time per call as bars with 95 % intervals, one group a scenario."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import units
+from reports.grid import Cell, Grid
+from reports.palette import series_colour
+from reports.plots.style import (
+    FAINT,
+    INK,
+    heading,
+    machine_line,
+    margins,
+    new_figure,
+    seconds_axis,
+    short,
+    shown,
+    text_width_in,
+)
+from suite.problem import Scenario
+
+MOST_GROUPS = 24
+"""Beyond, nobody reads bars; the heat map goes further."""
+GROUPS_A_COLUMN = 8
+_BAR_IN = 0.155
+_HEAD_BARS = 1.6
+"""Room above each group for the scenario's name, in bars."""
+
+
+def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+    """Draw the bars; None when nothing passed."""
+    times = [cell.summary.time_s.value for cell in grid.passed if cell.summary]
+    if not times:
+        return None
+    part = grid.most_telling(MOST_GROUPS)
+    total = len(part.scenarios)
+    columns = min(3, max(1, math.ceil(total / GROUPS_A_COLUMN), 2 if total > 4 else 1))
+    rows = math.ceil(total / columns)
+    group_bars = len(part.implementations) + _HEAD_BARS
+    figure = new_figure(6.6 * columns, rows * group_bars * _BAR_IN + 1.5)
+    panels = figure.subplots(1, columns, sharex=True, squeeze=False)[0]
+    names_in = text_width_in(map(_bar_name, part.implementations), size=7) + 0.2
+    margins(figure, left_in=names_in, bottom_in=0.6)
+    figure.subplots_adjust(wspace=names_in * columns / (6.6 * columns - names_in) * 1.1)
+    left_s = 10 ** math.floor(math.log10(min(times)) - 0.2)
+    for place, axes in enumerate(panels):
+        scenarios = part.scenarios[place * rows : (place + 1) * rows]
+        _draw_column(axes, part, scenarios, left_s)
+        axes.set_ylim(rows * group_bars, -0.4)
+        seconds_axis(axes)
+        axes.set_xlim(left_s, max(times) * 30)
+        axes.set_xlabel("time per call (logarithmic)", color=FAINT)
+    heading(
+        figure,
+        "Time per call, 95 % interval over blocks",
+        f"{shown(total, len(grid.scenarios))} · {machine_line(manifest)}",
+    )
+    return figure
+
+
+def _draw_column(axes: Axes, grid: Grid, scenarios: Sequence[Scenario], left_s: float) -> None:
+    ticks, names = [], []
+    y = 0.0
+    for scenario in scenarios:
+        at_left = axes.get_yaxis_transform()
+        name = short(scenario.id, 60)
+        axes.text(0.004, y + 0.5, name, transform=at_left, weight="bold", size=8.5, va="center")
+        y += _HEAD_BARS
+        fastest = grid.fastest(scenario)
+        for place, name in enumerate(grid.implementations):
+            if cell := grid.cells.get((scenario.id, name)):
+                _draw_bar(axes, y, cell, series_colour(place), left_s, cell is fastest)
+            ticks.append(y)
+            names.append(_bar_name(name))
+            y += 1
+    axes.set_yticks(ticks, names, size=7)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+
+
+def _bar_name(name: str) -> str:
+    return short(name, 20)
+
+
+def _draw_bar(
+    axes: Axes, y: float, cell: Cell, colour: str, left_s: float, is_fastest: bool
+) -> None:
+    style: dict[str, Any] = {"size": 7, "va": "center"}
+    if cell.summary is None:
+        word = cell.result.status.value.replace("_", " ")
+        axes.text(left_s * 1.15, y, word, color=FAINT, style="italic", **style)
+        return
+    time_s = cell.summary.time_s
+    axes.barh(y, time_s.value - left_s, left=left_s, height=0.74, color=colour, lw=0)
+    end_s = time_s.value
+    if time_s.low is not None and time_s.high is not None:
+        axes.plot([time_s.low, time_s.high], [y, y], color=INK, lw=1.3, solid_capstyle="butt")
+        end_s = time_s.high
+    label = f"{units.seconds(time_s.value)} {units.spread(time_s.half_width)}"
+    weight = "bold" if is_fastest else "normal"
+    axes.text(end_s * 1.12, y, label.rstrip(), color=INK, weight=weight, **style)

@@ -1,0 +1,59 @@
+"""Quantities as people read them: three significant digits and a unit. Absent is "–"."""
+
+from __future__ import annotations
+
+import math
+
+ABSENT = "–"
+_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
+
+
+def digits(value: float) -> str:
+    """Return a number with three significant digits and no exponent where it can be read."""
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.2e}"
+    places = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{places}f}"
+
+
+def _scaled(value: float, steps: tuple[tuple[float, str], ...]) -> str:
+    for size, unit in steps:
+        if abs(value) >= size * 0.9995:
+            return f"{digits(value / size)} {unit}"
+    size, unit = steps[-1]
+    return f"{digits(value / size)} {unit}"
+
+
+def seconds(value: float | None) -> str:
+    return ABSENT if value is None else _scaled(value, _SECONDS)
+
+
+def bytes_(value: float | None) -> str:
+    if value is not None and abs(value) < 2**10:
+        return f"{value:.0f} B"
+    return ABSENT if value is None else _scaled(value, _BYTES)
+
+
+def times(value: float | None) -> str:
+    """Return a ratio such as a speed-up: "1.83×", "0.0037×"."""
+    if value is None:
+        return ABSENT
+    return f"{value:.2g}×" if 1e-4 <= value < 0.1 else f"{digits(value)}×"
+
+
+def percent(value: float | None) -> str:
+    return ABSENT if value is None else f"{digits(100 * value)} %"
+
+
+def spread(half_width: float | None) -> str:
+    """Return half an interval on the logarithmic scale: 0.02 is "±2.0 %"."""
+    return "" if half_width is None else f"±{100 * half_width:.1f} %"
+
+
+def error(value: float | None) -> str:
+    return ABSENT if value is None else ("0" if value == 0 else f"{value:.1e}")

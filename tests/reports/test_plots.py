@@ -1,0 +1,86 @@
+"""The pictures: each is drawn where the run has data for it, and says what it leaves out."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from synthetic import large_run, small_run
+
+import reports
+from reports.grid import Grid
+from reports.plots import PICTURES, heat_map
+from reports.plots.error_speed import pareto_front
+from reports.plots.style import shown, styled
+from suite.result import Status
+from suite.runfile import Run
+
+PNG = b"\x89PNG\r\n"
+
+
+def test_every_picture_is_written_as_png_and_svg(tmp_path: Path) -> None:
+    folder = reports.write("plots", small_run(), tmp_path)
+    written = {path.name for path in folder.iterdir()}
+    assert written == {f"{stem}.{suffix}" for stem in PICTURES for suffix in ("png", "svg")}
+    for stem in PICTURES:
+        assert (folder / f"{stem}.png").read_bytes().startswith(PNG)
+        assert "</svg>" in (folder / f"{stem}.svg").read_text(encoding="utf-8")
+
+
+def test_a_run_in_which_nothing_passed_leaves_no_picture_and_removes_old_ones(
+    tmp_path: Path,
+) -> None:
+    run = small_run()
+    reports.write("plots", run, tmp_path)
+    failed = tuple(result for result in run.results if result.status is not Status.PASSED)
+    folder = reports.write("plots", dataclasses.replace(run, results=failed), tmp_path)
+    assert list(folder.iterdir()) == []
+
+
+def test_names_with_dollars_markup_and_missing_letters_are_drawn_as_they_are(
+    tmp_path: Path,
+) -> None:
+    evil = "$x^{2$ <img src=x onerror=alert(1)> \U0001f600"
+    run = small_run()
+    results = tuple(
+        dataclasses.replace(result, scenario=dataclasses.replace(result.scenario, id=evil))
+        for result in run.results[:7]
+    )
+    folder = reports.write("plots", Run(run.folder, run.manifest, results), tmp_path)
+    text = (folder / "speedup_heat_map.svg").read_text(encoding="utf-8")
+    assert "<img" not in text
+    assert "$x^{2$ &lt;img" in text
+
+
+def test_a_picture_of_many_scenarios_says_how_many_it_leaves_out() -> None:
+    run = large_run(1200, blocks=2, samples=2)
+    with styled():
+        figure = heat_map.draw(Grid.of(run), run.manifest)
+    assert figure is not None
+    assert any("60 of 150 scenarios" in text.get_text() for text in figure.texts)
+
+
+def test_titles_own_up_to_what_they_leave_out() -> None:
+    assert shown(8, 8) == "8 scenarios"
+    assert shown(60, 1250).startswith("60 of 1,250 scenarios")
+
+
+def test_the_most_telling_scenarios_keep_the_runs_order() -> None:
+    grid = Grid.of(large_run(400, blocks=2, samples=2))
+    part = grid.most_telling(10)
+    kept = [scenario.id for scenario in grid.scenarios if scenario in part.scenarios]
+    assert [scenario.id for scenario in part.scenarios] == kept
+    assert len(kept) == 10
+
+
+@pytest.mark.parametrize(
+    ("speedup", "place"), [(1.0, 0.0), (8.0, 1.0), (1 / 8, -1.0), (1000.0, 1.0)]
+)
+def test_the_colour_scale_is_centred_on_one_and_ends_at_eight(speedup: float, place: float) -> None:
+    assert heat_map.position(speedup) == pytest.approx(place)
+
+
+def test_the_pareto_front_holds_the_points_that_none_beats_in_both() -> None:
+    points = [(1.0, 2.0), (2.0, 3.0), (0.5, 1.0), (0.4, 5.0), (2.0, 4.0)]
+    assert pareto_front(points) == [(0.5, 1.0), (1.0, 2.0), (2.0, 3.0)]
