@@ -1,0 +1,54 @@
+"""What every implementation does with conv2d's arguments before its own idea starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from suite import Problem
+
+Pair = tuple[int, int]
+
+
+def pair(value: int | Sequence[int]) -> Pair:
+    """Return (rows, columns) of an argument that conv2d takes as one number or two."""
+    if isinstance(value, int):
+        return value, value
+    first, second = value
+    return first, second
+
+
+def problem_of(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: int | Sequence[int],
+    padding: int | Sequence[int],
+    dilation: int | Sequence[int],
+    groups: int,
+) -> Problem:
+    """Return the problem that a call with these arguments solves.
+
+    Raises:
+        UsageError: the shapes do not fit together.
+    """
+    return Problem.of_call(
+        tuple(input.shape),
+        tuple(weight.shape),
+        bias=bias is not None,
+        stride=pair(stride),
+        padding=pair(padding),
+        dilation=pair(dilation),
+        groups=groups,
+    )
+
+
+def add_bias(output: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Return `output` (N, K, P, Q) plus `bias` (K), in place where autograd need not know."""
+    if bias is None:
+        return output
+    column = bias.view(1, -1, 1, 1)
+    if torch.is_grad_enabled() and (output.requires_grad or bias.requires_grad):
+        return output + column
+    return output.add_(column)

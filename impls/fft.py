@@ -1,0 +1,94 @@
+"""The convolution theorem: a product of spectra in place of a sum over the kernel.
+
+conv2d is a correlation, y[p] = Σ_r x[p + r]·w[r], so the weight's spectrum is conjugated. The
+sum reads x at p + r < H only for the rows p that exist, so a transform of the padded plane's own
+length already keeps the wrapped-around products away from them.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from impls._arguments import add_bias, pair, problem_of
+from impls._smooth import next_smooth
+from suite import Problem, register
+
+
+def _plane(problem: Problem) -> tuple[int, int]:
+    """Return the transform's size: lengths that an FFT likes, at least the padded plane."""
+    return next_smooth(problem.padded_h), next_smooth(problem.padded_w)
+
+
+def _bins(problem: Problem) -> int:
+    """Return the frequencies kept of a real plane: the other half is their conjugate."""
+    rows, columns = _plane(problem)
+    return rows * (columns // 2 + 1)
+
+
+def _spectra_bytes(problem: Problem, itemsize: int) -> int:
+    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
+    spectra = n * c + k * c // problem.groups + n * k
+    rows, columns = _plane(problem)
+    # Each spectrum exists as it was transformed and in the order that the product wants.
+    complex_bytes = 2 * itemsize * 2 * spectra * _bins(problem)
+    return complex_bytes + itemsize * n * (
+        k * rows * columns + c * problem.padded_h * problem.padded_w
+    )
+
+
+def _flops(problem: Problem) -> float:
+    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
+    rows, columns = _plane(problem)
+    size = rows * columns
+    # 2.5·L·log2(L) operations for a real transform of L points; 8 for a complex multiply-add.
+    transforms = (
+        2.5 * size * max(1, size - 1).bit_length() * (n * c + k * c // problem.groups + n * k)
+    )
+    return transforms + 8 * _bins(problem) * n * k * (c // problem.groups)
+
+
+@register(
+    "fft",
+    family="fft",
+    nan_policy="plane",
+    workspace_bytes=_spectra_bytes,
+    executed_flops=_flops,
+)
+def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Real FFT of the whole padded plane, one complex matrix product for each frequency.
+
+    Shapes: spectra of input (g, F, N, C/g) and weight (g, F, C/g, K/g) with F frequencies,
+    result (N, K, P, Q). Stride keeps every stride-th element of the undecimated result.
+    Cost: 8·F·N·K·C/g operations for the products, 2.5·L·log2(L) for each plane of L points.
+    Extra memory: all spectra, dominated by the weight's: 16·F·K·C/g bytes in float32.
+    Source: M. Mathieu, M. Henaff, Y. LeCun, "Fast training of convolutional networks through
+    FFTs" (2014), section 2.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    n, k = problem.batch_size, problem.out_channels
+    if n == 0:
+        return input.new_zeros(problem.output_shape)
+    size = _plane(problem)
+    pad_h, pad_w = pair(padding)
+    x = F.pad(input, (pad_w, pad_w, pad_h, pad_h))
+    x_spectra = torch.fft.rfft2(x, size).view(n, groups, problem.in_channels // groups, -1)
+    w_spectra = torch.fft.rfft2(_spread(weight, problem), size)
+    w_spectra = w_spectra.view(groups, k // groups, problem.in_channels // groups, -1)
+    products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.conj().permute(0, 3, 2, 1)
+    y_spectra = products.permute(2, 0, 3, 1).reshape(n, k, size[0], size[1] // 2 + 1)
+    y = torch.fft.irfft2(y_spectra, size)
+    stride_h, stride_w = problem.stride
+    rows = slice(0, (problem.out_h - 1) * stride_h + 1, stride_h)
+    columns = slice(0, (problem.out_w - 1) * stride_w + 1, stride_w)
+    return add_bias(y[:, :, rows, columns], bias)
+
+
+def _spread(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
+    """Return the kernel with the zeros that dilation leaves between its taps."""
+    if problem.dilation == (1, 1):
+        return weight
+    shape = (*weight.shape[:2], problem.effective_kernel_h, problem.effective_kernel_w)
+    spread = weight.new_zeros(shape)
+    spread[:, :, :: problem.dilation_h, :: problem.dilation_w] = weight
+    return spread

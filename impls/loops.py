@@ -1,0 +1,113 @@
+"""The textbook loops in plain Python: the definition of a convolution, runnable.
+
+    y[n, k, p, q] = b[k] + Σ_{c, r, s} x[n, c, p·stride + r·dilation, q·stride + s·dilation]
+                                       · w[k, c, r, s]
+
+where x has been padded with zeros. Each further rung of the ladder (loops_numba.py) changes
+one thing.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from impls._arguments import pair, problem_of
+from suite import Problem, Unsupported, register
+
+# A step of the innermost loop is four torch calls of about 2 to 5 µs each; this many stay within
+# about 10 s on a slow core.
+MOST_STEPS = 500_000
+
+
+def _steps(problem: Problem) -> int:
+    return problem.output_elements * (problem.in_channels // problem.groups)
+
+
+def _too_large(problem: Problem) -> str | None:
+    steps = _steps(problem)
+    if steps <= MOST_STEPS:
+        return None
+    return (
+        f"{steps:,} passes of the innermost Python loop (N·K·C/g·P·Q); the limit is "
+        f"{MOST_STEPS:,}, about 10 s a call"
+    )
+
+
+def _padded_bytes(problem: Problem, itemsize: int) -> int:
+    padded = problem.batch_size * problem.in_channels * problem.padded_h * problem.padded_w
+    return itemsize * (padded + problem.output_elements)
+
+
+@register(
+    "loops",
+    family="loops",
+    supports=_too_large,
+    workspace_bytes=_padded_bytes,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def loops(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Five Python loops: batch, output channel, input channel, row, column.
+
+    Shapes: input (N, C, H, W), weight (K, C/g, R, S), result (N, K, P, Q).
+    Cost: 2·N·K·P·Q·C/g·R·S operations, and four torch calls for every R·S of them.
+    Extra memory: the padded input, and one scalar for each output element.
+
+    Raises:
+        Unsupported: beyond the size at which one call takes about 10 s.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    if reason := _too_large(problem):
+        raise Unsupported(reason)
+    (pad_h, pad_w), (stride_h, stride_w) = pair(padding), pair(stride)
+    x = F.pad(input, (pad_w, pad_w, pad_h, pad_h))
+    group_in = problem.in_channels // groups
+    group_out = problem.out_channels // groups
+    # Sums are kept apart, not written into one tensor, so that autograd can follow them.
+    sums = [input.new_zeros(())] * problem.output_elements
+    for n in range(problem.batch_size):
+        for k in range(problem.out_channels):
+            first_channel = k // group_out * group_in
+            plane = (n * problem.out_channels + k) * problem.out_h * problem.out_w
+            for c in range(group_in):
+                for p in range(problem.out_h):
+                    top = p * stride_h
+                    rows = slice(top, top + problem.effective_kernel_h, problem.dilation_h)
+                    for q in range(problem.out_w):
+                        left = q * stride_w
+                        columns = slice(left, left + problem.effective_kernel_w, problem.dilation_w)
+                        window = x[n, first_channel + c, rows, columns]
+                        at = plane + p * problem.out_w + q
+                        sums[at] = sums[at] + (window * weight[k, c]).sum()
+    output = torch.stack(sums) if sums else input.new_zeros(0)
+    output = output.reshape(problem.output_shape)
+    return output if bias is None else output + bias.view(1, -1, 1, 1)
+
+
+def custom_conv2d(
+    input: torch.Tensor,
+    kernel: torch.Tensor,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+) -> torch.Tensor:
+    """Convolve as a first lesson does: the loops above, with the fewest arguments.
+
+    A well-known version of this function takes the number of output channels from
+    `kernel.shape[1]`, accepts `padding` without padding, and returns float32 on the CPU whatever
+    comes in. Here the channels come from `kernel.shape[0]`, padding pads, and dtype and device
+    are the input's.
+
+    Args:
+        input: (N, C, H, W).
+        kernel: (K, C, R, S).
+        stride: step between windows, one number or (rows, columns).
+        padding: zeros added on each side, one number or (rows, columns).
+
+    Returns:
+        (N, K, P, Q) in the input's dtype and on its device.
+
+    Raises:
+        UsageError: the shapes do not fit together.
+        Unsupported: beyond the size at which one call takes about 10 s.
+    """
+    return loops(input, kernel, None, stride, padding)

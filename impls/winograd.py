@@ -1,0 +1,185 @@
+"""Winograd's minimal filtering in two dimensions, in a dozen lines of torch.
+
+One output tile of m×m needs n×n inputs, n = m + r - 1. Computed as a sum of products it takes
+m²·r² multiplications; as
+
+    Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
+
+it takes n²: 16 in place of 36 for F(2×2, 3×3), 36 in place of 144 for F(4×4, 3×3). The matrices
+(impls/_cook_toom.py tells where they come from) apply the one-dimensional algorithm F(m, r) to
+the rows and then to the columns of a tile.
+
+With C input channels the products are summed over c, and that sum moves inside the brackets:
+transform every input tile once, every kernel once, then for each of the n² positions (a, b)
+multiply a matrix (K×C) by a matrix (C×tiles). These n² products hold nearly all the work.
+
+What it costs: the transforms, n²/m² times the input as extra memory, and accuracy. The entries
+of the matrices grow with n, results are differences of large terms, and the error of a tile is
+relative to the tile's largest values, not to each output's own.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+import torch.nn.functional as F
+
+from impls._arguments import add_bias, problem_of
+from impls._cook_toom import Matrix, cook_toom
+from suite import Problem, Unsupported, register
+
+TAPS = 3
+
+
+@functools.cache
+def _matrices(
+    outputs: int, dtype: torch.dtype, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return Aᵀ, G and Bᵀ of F(outputs, 3), each fraction rounded once."""
+    filter = cook_toom(outputs, TAPS)
+
+    def tensor(matrix: Matrix) -> torch.Tensor:
+        rows = [[float(value) for value in row] for row in matrix]
+        return torch.tensor(rows, dtype=dtype, device=device)
+
+    return tensor(filter.output_matrix), tensor(filter.weight_matrix), tensor(filter.input_matrix)
+
+
+# The gate on single elements grows with √(9·C/g), the rounding of F(4×4)'s own transforms does not
+# shrink below a floor: up to 1.9 times the bound at one channel, 0.7 at three, 0.5 at four.
+LEAST_CHANNELS_4X4 = 4
+
+
+def _why_not(problem: Problem) -> str | None:
+    if problem.kernel != (TAPS, TAPS):
+        return f"needs a 3×3 kernel, this one is {problem.kernel_h}×{problem.kernel_w}"
+    if problem.stride != (1, 1):
+        return "needs stride 1"
+    if problem.dilation != (1, 1):
+        return "needs dilation 1"
+    return None
+
+
+def _why_not_4x4(problem: Problem) -> str | None:
+    if problem.in_channels // problem.groups < LEAST_CHANNELS_4X4:
+        return f"needs {LEAST_CHANNELS_4X4} input channels a group: with fewer its rounding shows"
+    return _why_not(problem)
+
+
+def _tile_counts(problem: Problem, outputs: int) -> tuple[int, int]:
+    return -(-problem.out_h // outputs), -(-problem.out_w // outputs)
+
+
+def winograd(
+    outputs: int,
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    problem: Problem,
+) -> torch.Tensor:
+    """Return the 3×3 convolution by F(outputs×outputs, 3×3).
+
+    The einsum letters: i, j position in a tile of inputs or taps; a, b position among the n²
+    products; p, q position in a tile of outputs; y, x tile; n image, g group, k and c channels of
+    the group.
+
+    Raises:
+        Unsupported: another kernel size, stride or dilation.
+    """
+    if reason := _why_not(problem):
+        raise Unsupported(reason)
+    n, groups = problem.batch_size, problem.groups
+    group_in, group_out = problem.in_channels // groups, problem.out_channels // groups
+    tile = outputs + TAPS - 1
+    tiles_h, tiles_w = _tile_counts(problem, outputs)
+    A_t, G, B_t = _matrices(outputs, input.dtype, input.device)
+
+    # The last tiles reach beyond the output: pad so that they find zeros there, crop at the end.
+    below = tiles_h * outputs + TAPS - 1 - problem.height - problem.pad_top
+    right = tiles_w * outputs + TAPS - 1 - problem.width - problem.pad_left
+    padded = F.pad(input, (problem.pad_left, right, problem.pad_top, below))
+    # Tiles overlap by r - 1: windows of n, each m further on.
+    d = padded.unfold(2, tile, outputs).unfold(3, tile, outputs)
+    d = d.reshape(n, groups, group_in, tiles_h, tiles_w, tile, tile)
+    g = weight.reshape(groups, group_out, group_in, TAPS, TAPS)
+
+    U = torch.einsum("ai,gkcij,bj->abgkc", G, g, G)
+    V = torch.einsum("ai,ngcyxij,bj->abgcnyx", B_t, d, B_t)
+    M = U @ V.reshape(tile, tile, groups, group_in, n * tiles_h * tiles_w)
+    M = M.view(tile, tile, groups, group_out, n, tiles_h, tiles_w)
+    Y = torch.einsum("pa,abgknyx,qb->ngkypxq", A_t, M, A_t)
+
+    y = Y.reshape(n, problem.out_channels, tiles_h * outputs, tiles_w * outputs)
+    return add_bias(y[:, :, : problem.out_h, : problem.out_w], bias)
+
+
+def _workspace_bytes(outputs: int, problem: Problem, itemsize: int) -> int:
+    tiles_h, tiles_w = _tile_counts(problem, outputs)
+    tiles = problem.batch_size * tiles_h * tiles_w
+    tile = outputs + TAPS - 1
+    c, k = problem.in_channels, problem.out_channels
+    transformed_weight = tile * tile * problem.weight_elements // TAPS**2
+    # The windows, the tiles after the first and after the second transform; then the products
+    # and the outputs: at most three of them live at once.
+    transformed_tiles = tile * tile * tiles * (2 * c + max(c, 2 * k))
+    return itemsize * (3 * transformed_weight + transformed_tiles + outputs**2 * tiles * k)
+
+
+def _executed_flops(outputs: int, problem: Problem) -> float:
+    """Return the operations of the products and of the transforms as dense matrices."""
+    tiles_h, tiles_w = _tile_counts(problem, outputs)
+    tiles = problem.batch_size * tiles_h * tiles_w
+    tile = outputs + TAPS - 1
+    c, k = problem.in_channels, problem.out_channels
+    products = 2 * tile**2 * tiles * k * (c // problem.groups)
+    of_inputs = 4 * tile**3 * tiles * c
+    of_outputs = 2 * (outputs * tile**2 + outputs**2 * tile) * tiles * k
+    of_weights = 2 * (tile * TAPS**2 + tile**2 * TAPS) * k * (c // problem.groups)
+    return products + of_inputs + of_outputs + of_weights
+
+
+@register(
+    "winograd_2x2",
+    family="winograd",
+    error_factor=2,
+    nan_policy="tile",
+    supports=_why_not,
+    workspace_bytes=functools.partial(_workspace_bytes, 2),
+    executed_flops=functools.partial(_executed_flops, 2),
+)
+def winograd_2x2(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """F(2×2, 3×3): 2.25 times fewer multiplications, as accurate as the direct sum.
+
+    Shapes: input (N, C, H, W), weight (K, C/g, 3, 3), result (N, K, P, Q); stride 1, dilation 1.
+    Cost: 2·T·K·C/g·16 operations in 16 matrix products, T = N·⌈P/2⌉·⌈Q/2⌉ tiles.
+    Extra memory: about 4 times the input for each of windows and transformed tiles.
+    Source: A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016),
+    section 4.1; points 0, 1, -1, ∞, so that the matrices hold only 0, ±1, ±1/2.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    return winograd(2, input, weight, bias, problem)
+
+
+@register(
+    "winograd_4x4",
+    family="winograd",
+    error_factor=4,
+    nan_policy="tile",
+    supports=_why_not_4x4,
+    workspace_bytes=functools.partial(_workspace_bytes, 4),
+    executed_flops=functools.partial(_executed_flops, 4),
+)
+def winograd_4x4(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """F(4×4, 3×3): 4 times fewer multiplications, for about 2.5 times the direct sum's error.
+
+    Shapes: input (N, C, H, W), weight (K, C/g, 3, 3), result (N, K, P, Q); stride 1, dilation 1.
+    Cost: 2·T·K·C/g·36 operations in 36 matrix products, T = N·⌈P/4⌉·⌈Q/4⌉ tiles.
+    Extra memory: about 2.25 times the input for each of windows and transformed tiles.
+    Source: Lavin and Gray (2016), section 4.3, with the points 0, ±2/3, ±3/2, ∞, which halve the
+    error of the usual 0, ±1, ±2 (Alam et al., 2022).
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    if reason := _why_not_4x4(problem):
+        raise Unsupported(reason)
+    return winograd(4, input, weight, bias, problem)
