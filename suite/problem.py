@@ -122,7 +122,7 @@ class Problem:
 
     @property
     def padding(self) -> Pair:
-        """Padding as `conv2d` takes it: (0, 0) where it is asymmetric, as the suite pads then."""
+        """Padding as `conv2d` takes it; (0, 0) where it is asymmetric: see `as_called`."""
         return (0, 0) if self.is_asymmetric else (self.pad_top, self.pad_left)
 
     @property
@@ -206,6 +206,20 @@ class Problem:
             dilation_w=dilation[1],
             groups=groups,
             bias=bias,
+        )
+
+    def as_called(self) -> Problem:
+        """Return the problem as an implementation sees it: asymmetric padding already applied."""
+        if not self.is_asymmetric:
+            return self
+        return dataclasses.replace(
+            self,
+            height=self.padded_h,
+            width=self.padded_w,
+            pad_top=0,
+            pad_bottom=0,
+            pad_left=0,
+            pad_right=0,
         )
 
     def to_dict(self) -> dict[str, Any]:

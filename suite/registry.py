@@ -85,7 +85,7 @@ class Implementation:
             return f"runs on {' and '.join(self.devices)} only"
         if scenario.dtype not in self.dtypes:
             return f"computes {', '.join(self.dtypes)} only"
-        return self.supports(scenario.problem) if self.supports else None
+        return self.supports(scenario.problem.as_called()) if self.supports else None
 
 
 _registered: dict[str, Implementation] = {}

@@ -7,6 +7,7 @@ Absent values are None, never 0 or -1. A result that is not `passed` carries no 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -58,6 +59,25 @@ class Residuals:
     worst_error_ratio: float
     """Largest error over its allowed bound: above 1 is incorrect."""
     worst: WorstElement | None = None
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Residuals:
+        worst = record["worst"]
+        if worst:
+            worst = WorstElement(**{**worst, "index": tuple(worst["index"])})
+        return cls(**{**record, "worst": worst})
+
+
+def worst_of(found: Sequence[Residuals]) -> Residuals | None:
+    """Return the largest residuals of several gate inputs."""
+    if not found:
+        return None
+    worst = max(found, key=lambda residuals: residuals.worst_error_ratio)
+    return Residuals(
+        rel_l2_error=max(residuals.rel_l2_error for residuals in found),
+        worst_error_ratio=worst.worst_error_ratio,
+        worst=worst.worst,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,10 +145,8 @@ class CellResult:
         fields["blocks"] = tuple(
             Block(**{**block, "samples_s": tuple(block["samples_s"])}) for block in fields["blocks"]
         )
-        if residuals := fields["residuals"]:
-            if worst := residuals["worst"]:
-                worst = WorstElement(**{**worst, "index": tuple(worst["index"])})
-            fields["residuals"] = Residuals(**{**residuals, "worst": worst})
+        if fields["residuals"]:
+            fields["residuals"] = Residuals.from_dict(fields["residuals"])
         if ceiling := fields["ceiling"]:
             fields["ceiling"] = Ceiling(**ceiling)
         fields["notes"] = tuple(fields["notes"])

@@ -1,0 +1,121 @@
+"""Which implementations there are, found out without importing one of them here.
+
+Every source is imported in a process of its own: a plug-in that crashes, hangs or prints while
+it is imported costs one line and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from suite.errors import UsageError, did_you_mean
+from suite.processes import Peer, ProcessFailed
+from suite.registry import Source, builtin_sources, installed_sources
+
+IMPORT_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An implementation as its source describes it."""
+
+    name: str
+    family: str
+    source: Source
+    file: str
+    summary: str
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    precision: str | None
+    packs: bool
+    unavailable: str | None
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    entries: tuple[Entry, ...]
+    failures: tuple[str, ...]
+    """One line for each source that does not import."""
+
+    def select(self, patterns: Sequence[str]) -> list[Entry]:
+        """Return the entries whose names match any of the globs; all without patterns.
+
+        Raises:
+            UsageError: a pattern that matches nothing.
+        """
+        for pattern in patterns:
+            if not any(fnmatchcase(entry.name, pattern) for entry in self.entries):
+                names = [entry.name for entry in self.entries]
+                raise UsageError(
+                    f'--impl {pattern}: no implementation of that name.'
+                    f"{did_you_mean(pattern, names)} There are: {', '.join(names)}"
+                )
+        return [
+            entry
+            for entry in self.entries
+            if not patterns or any(fnmatchcase(entry.name, pattern) for pattern in patterns)
+        ]
+
+
+def read_catalogue(tree: Path, plugins: Iterable[Path], log: Path) -> Catalogue:
+    """Describe everything in `tree`, in installed packages and in plug-in files.
+
+    Raises:
+        UsageError: a plug-in file that was asked for cannot be used; two sources that register
+            the same name, both files named.
+    """
+    named = [Source(str(plugin.resolve())) for plugin in plugins]
+    found = describe([*builtin_sources(tree), *installed_sources()], log)
+    asked = describe(named, log)
+    if asked.failures:
+        raise UsageError("\n".join(asked.failures))
+    catalogue = Catalogue((*found.entries, *asked.entries), found.failures)
+    _refuse_duplicates(catalogue.entries)
+    return catalogue
+
+
+def describe(sources: Sequence[Source], log: Path) -> Catalogue:
+    """Import each source in its own process and collect what it registered."""
+    entries: list[Entry] = []
+    failures: list[str] = []
+    for source in sources:
+        peer = Peer("suite.worker:describe", source, name=source.location, log=log)
+        try:
+            reply = peer.ask("describe", timeout_s=IMPORT_TIMEOUT_S)
+        except ProcessFailed as failed:
+            reply = {"failure": f"{source.location}: does not import: {failed.reason}"}
+        finally:
+            peer.close()
+        if "failure" in reply:
+            failures.append(reply["failure"])
+            continue
+        for entry in reply["entries"]:
+            entries.append(
+                Entry(
+                    name=entry["name"],
+                    family=entry["family"],
+                    source=source,
+                    file=entry["source"],
+                    summary=entry["summary"],
+                    devices=tuple(entry["devices"]),
+                    dtypes=tuple(entry["dtypes"]),
+                    precision=entry["precision"],
+                    packs=entry["packs"],
+                    unavailable=entry["unavailable"],
+                )
+            )
+    return Catalogue(tuple(entries), tuple(failures))
+
+
+def _refuse_duplicates(entries: Iterable[Entry]) -> None:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.name in first:
+            raise UsageError(
+                f'the name "{entry.name}" is taken: {first[entry.name].file} registers it, '
+                f"{entry.file} wants it too; choose another name"
+            )
+        first[entry.name] = entry

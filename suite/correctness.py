@@ -1,0 +1,146 @@
+"""How wrong an output may be, and how wrong it is. Expected values are float64, always.
+
+Three gates, after the error analysis of each algorithm family:
+
+1. exact: on small integers every sum is exact in any order, so direct methods must be bit-equal
+   and transform methods equal after rounding (oneDNN's benchdnn does the former).
+2. element: |y − y₆₄| ≤ 2u_out·|y₆₄| + α·√K·u_acc·S with S = |x| ⋆ |w| + |b|, K the products per
+   element (√K: Ipsen & Zhou, arXiv 1906.10465) and α the family's factor. The error of transform
+   methods is norm-wise: they get the maximum of S over the plane in place of S.
+3. norm: relative L2 error, 1e-6 (α ≤ 2), 5e-6 (α ≤ 4) or 1.5e-5 in float32. Unlike the usual
+   fixed limit it grows with √(K/576) beyond K = 576, where it was calibrated: a plain float32 sum
+   of 4,608 products has 1.7e-6 and is not wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from suite.problem import Scenario
+from suite.result import Residuals, WorstElement
+
+NORM_WISE_FAMILIES = ("fft", "winograd")
+CALIBRATED_LENGTH = 576
+# Unit round-off of the stored type, and of the sums: 16-bit types accumulate in float32.
+_U_OUT = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+_U_ACC = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-24, "bfloat16": 2.0**-24}
+# Relative error of each product where an implementation declares a lower precision.
+_DECLARED = {"tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7, "approximate": 2.0**-6}
+_NORM_16_BIT = {"float16": 1e-3, "bfloat16": 8e-3}
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What an implementation is held to in one scenario."""
+
+    scenario: Scenario
+    family: str
+    error_factor: float
+    precision: str | None = None
+
+    @property
+    def is_norm_wise(self) -> bool:
+        return self.family in NORM_WISE_FAMILIES or self.error_factor > 1
+
+    def element_bounds(self, expected: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+        """Return the largest allowed error of each element, in float64.
+
+        Shapes: `expected` and `size` (the S above) alike. Both 4-D, or 1-D for single elements,
+        which are then bounded by their largest S.
+        """
+        dtype = self.scenario.dtype
+        if self.is_norm_wise and size.numel():
+            size = size.amax(dim=tuple(range(size.dim()))[-2:], keepdim=True)
+        per_size = self.error_factor * math.sqrt(self.scenario.reduction_length) * _U_ACC[dtype]
+        if self.precision:
+            per_size += _DECLARED[self.precision]
+        return 2 * _U_OUT[dtype] * expected.abs() + per_size * size
+
+    @property
+    def rel_l2_limit(self) -> float:
+        dtype = self.scenario.dtype
+        if dtype in _NORM_16_BIT:
+            limit = _NORM_16_BIT[dtype]
+        else:
+            base = 1e-6 if self.error_factor <= 2 else 5e-6 if self.error_factor <= 4 else 1.5e-5
+            growth = math.sqrt(self.scenario.reduction_length / CALIBRATED_LENGTH)
+            limit = base * max(1.0, growth) * _U_ACC[dtype] / _U_ACC["float32"]
+        return max(limit, _DECLARED[self.precision]) if self.precision else limit
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a gate found: residuals, and what is wrong, if anything."""
+
+    residuals: Residuals
+    fault: str | None = None
+
+
+def judge_output(
+    kind: str,
+    tolerance: Tolerance,
+    output: torch.Tensor,
+    expected: torch.Tensor,
+    size: torch.Tensor,
+) -> Judgement:
+    """Hold an output against float64 through the gates that the kind of input allows.
+
+    Shapes: `output`, `expected` and `size` alike; `output` in the scenario's dtype.
+    """
+    got = output.double()
+    error = (got - expected).abs()
+    bounds = tolerance.element_bounds(expected, size).expand_as(error)
+    if kind == "integer":
+        bounds = _integer_bounds(tolerance, bounds)
+    # An element that should be exact and is has ratio 0; NaN anywhere is beyond every bound.
+    ratio = torch.where(error == 0, 0.0, error / bounds)
+    ratio = torch.where(torch.isnan(got) | torch.isinf(got), math.inf, ratio)
+    if ratio.numel() == 0:
+        return Judgement(Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
+    place = int(ratio.argmax())
+    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(place), ratio.shape))
+    worst = WorstElement(
+        index=index,
+        got=float(got[index]),
+        expected=float(expected[index]),
+        bound=float(bounds[index]),
+    )
+    norm = float(torch.linalg.vector_norm(expected))
+    error_norm = float(torch.linalg.vector_norm(got - expected))
+    rel_l2 = error_norm / norm if norm else (0.0 if error_norm == 0 else math.inf)
+    residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=float(ratio[index]), worst=worst)
+    return Judgement(residuals, _fault(kind, tolerance, residuals, ratio))
+
+
+def _integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
+    """Return the bounds on integer inputs: none for direct methods, half for the others."""
+    if tolerance.precision or tolerance.scenario.dtype in _NORM_16_BIT:
+        return bounds
+    if tolerance.is_norm_wise:
+        return bounds.clamp(max=0.5)
+    return torch.full_like(bounds, torch.finfo(torch.float64).tiny)
+
+
+def _fault(
+    kind: str, tolerance: Tolerance, residuals: Residuals, ratio: torch.Tensor
+) -> str | None:
+    worst = residuals.worst
+    assert worst is not None
+    if not residuals.worst_error_ratio <= 1:
+        wrong = int((~(ratio <= 1)).sum())
+        place = ", ".join(str(i) for i in worst.index)
+        share = f"{wrong} of {ratio.numel()} elements are beyond their bound"
+        return (
+            f"{kind} inputs: {share}; worst [{place}]: got {worst.got:.9g}, expected "
+            f"{worst.expected:.9g}, allowed error {worst.bound:.2g}"
+        )
+    if not residuals.rel_l2_error <= tolerance.rel_l2_limit:
+        return (
+            f"{kind} inputs: relative L2 error {residuals.rel_l2_error:.2g}, "
+            f"allowed {tolerance.rel_l2_limit:.2g}"
+        )
+    return None
+

@@ -1,0 +1,155 @@
+"""The data that implementations are given: gate inputs with a purpose, and endless fresh streams.
+
+Timed calls get the XOR of two random bit streams from secret starting points, mantissa and sign
+bits only. One pass over memory makes an operand that was never seen before, and as XOR is not
+linear, no result of an earlier call helps with the next: a cache, however keyed, has to do the
+whole work again.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+
+import torch
+
+from suite.arena import STREAM_SLACK, Layout, Region
+from suite.operation import Operands
+from suite.problem import Scenario, Shape
+
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+@dataclass(frozen=True)
+class _Bits:
+    """A floating-point type seen as integers."""
+
+    integer: torch.dtype
+    mantissa: int
+    exponent: int
+    """Biased exponent of values in [1, 2)."""
+
+
+_BITS = {
+    "float32": _Bits(torch.int32, 23, 127),
+    "float64": _Bits(torch.int64, 52, 1023),
+    "float16": _Bits(torch.int16, 10, 15),
+    "bfloat16": _Bits(torch.int16, 7, 127),
+}
+
+
+def view(memory: mmap.mmap, region: Region, dtype: torch.dtype) -> torch.Tensor:
+    """Return the flat tensor that lies in a region of the arena."""
+    if region.size_bytes == 0:
+        return torch.empty(0, dtype=dtype)
+    count = region.size_bytes // dtype.itemsize
+    return torch.frombuffer(memory, dtype=dtype, count=count, offset=region.start)
+
+
+class ArenaTensors:
+    """The arena of one scenario as tensors. Dense ones are row-major whatever the format."""
+
+    def __init__(self, scenario: Scenario, memory: mmap.mmap) -> None:
+        self._memory = memory
+        self._layout = Layout(scenario)
+        self._dtype = DTYPES[scenario.dtype]
+        problem, backward = scenario.problem, scenario.direction != "forward"
+        self.input = self._dense(self._layout.input, problem.input_shape)
+        self.weight = self._dense(self._layout.weight, problem.weight_shape)
+        self.bias = view(memory, self._layout.bias, self._dtype) if problem.bias else None
+        self.grad = self._dense(self._layout.grad, problem.output_shape) if backward else None
+        self.result_shape = scenario.result_shape
+        self.stream = Stream(scenario, memory, self._layout)
+
+    def _dense(self, region: Region, shape: Shape) -> torch.Tensor:
+        return view(self._memory, region, self._dtype).view(shape)
+
+    @property
+    def operands(self) -> Operands:
+        return Operands(self.input, self.weight, self.bias, self.grad)
+
+    def slot(self, index: int) -> torch.Tensor:
+        """Return output slot `index`, flat."""
+        return view(self._memory, self._layout.slot(index), self._dtype)
+
+    @property
+    def slots(self) -> int:
+        return self._layout.slots
+
+
+class Stream:
+    """Fresh operands for timed calls: `fill` writes the one that starts at (a, b)."""
+
+    def __init__(self, scenario: Scenario, memory: mmap.mmap, layout: Layout) -> None:
+        self._bits = _BITS[scenario.dtype]
+        self._a = view(memory, layout.stream_a, self._bits.integer)
+        self._b = view(memory, layout.stream_b, self._bits.integer)
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Fill both streams; called by the judge once a block."""
+        bits = self._bits
+        width = bits.integer.itemsize * 8
+        for stream, exponents in ((self._a, 3), (self._b, 0)):
+            if stream.numel() == 0:
+                continue
+            stream.random_(-(2 ** (width - 1)), None, generator=generator)
+            stream.bitwise_and_(-(2 ** (width - 1)) | (2**bits.mantissa - 1))
+            if exponents:
+                # Magnitudes from 1/4 to 2, so that neither order nor precision goes unnoticed.
+                drawn = torch.randint(0, exponents, stream.shape, generator=generator)
+                exponent = (bits.exponent - drawn).to(bits.integer)
+                stream.bitwise_or_(exponent << bits.mantissa)
+
+    def fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
+        """Write the operand that starts at `start` into a dense tensor, in memory order."""
+        count = operand.numel()
+        if count == 0:
+            return
+        flat = operand.as_strided((count,), (1,)).view(self._bits.integer)
+        a, b = (offset % STREAM_SLACK for offset in start)
+        torch.bitwise_xor(self._a[a : a + count], self._b[b : b + count], out=flat)
+
+
+def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generator) -> None:
+    """Fill the arena's dense tensors with gate inputs of one kind.
+
+    integer: small integers whose sums are exact in any order, so that direct methods must be
+        bit-equal; sparse where long sums would not fit.
+    normal, uniform: the usual.
+    large: magnitudes near the square root of the range, where transforms overflow first.
+    spiked: normal with a few values 10⁴ times as large, which norm-wise bounds cannot hide.
+    """
+    scale = 2.0**5 if scenario.dtype == "float16" else 2.0**40
+    for tensor in (into.input, into.weight, into.bias, into.grad):
+        if tensor is None or tensor.numel() == 0:
+            continue
+        if kind == "integer":
+            _draw_integers(tensor, scenario, generator)
+        elif kind == "uniform":
+            tensor.uniform_(-1, 1, generator=generator)
+        else:
+            tensor.normal_(generator=generator)
+            if kind == "large":
+                tensor.mul_(scale)
+            elif kind == "spiked" and scenario.dtype != "float16":
+                places = torch.randint(0, tensor.numel(), (3,), generator=generator)
+                tensor.view(-1)[places] *= 1e4
+
+
+def _draw_integers(tensor: torch.Tensor, scenario: Scenario, generator: torch.Generator) -> None:
+    tensor.copy_(torch.randint(-3, 4, tensor.shape, generator=generator))
+    exact = 2 ** (_BITS[scenario.dtype].mantissa + 1)
+    density = exact / (9 * max(scenario.reduction_length, 1))
+    if density < 1:
+        keep = torch.rand(tensor.shape, generator=generator) < density
+        tensor.mul_(keep.to(tensor.dtype))
+
+
+def in_format(tensor: torch.Tensor, memory_format: str) -> torch.Tensor:
+    """Return a private copy in the scenario's memory format."""
+    return tensor.clone(memory_format=FORMATS[memory_format])

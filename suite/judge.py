@@ -1,0 +1,202 @@
+"""The process that decides: draws the data, holds every expected value, judges every output.
+
+It never runs anyone else's code, and what it knows never leaves it: workers see operands in the
+arena and write outputs there, the runner hears verdicts. Requests:
+
+    ceilings       what the machine reaches on simple work
+    open           map a scenario's arena
+    draw           gate inputs of one kind, and their float64 result
+    judge          one gate output, element by element
+    same_bits      did two calls agree bit for bit?
+    untouched      are the operands what was drawn?
+    draw_block     operands and streams of a block, and a secret projection
+    judge_timed    outputs of timed calls: the projection of all, a few elements of each
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import secrets
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from suite import ceilings, operation
+from suite.arena import Layout, open_arena
+from suite.channel import Message, serve
+from suite.correctness import Tolerance, judge_output
+from suite.inputs import FORMATS, ArenaTensors, draw
+from suite.operation import Operands
+from suite.problem import Scenario
+from suite.processes import wait_until_threads_sleep
+
+ELEMENTS_A_CALL = 8
+PROJECTION_SIGMAS = 8.0
+"""A projection sums errors with random signs: its deviation is the root of their squares' sum,
+taken from bounds that honest errors stay well below. Chance exceeds it never, one wrong row does."""
+
+
+class Judge:
+    """State of the judge between requests."""
+
+    def __init__(self, threads: int) -> None:
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+        self._scenario: Scenario
+        self._arena: ArenaTensors
+        self._drawn: Operands
+        self._kind: str
+        self._expected: torch.Tensor
+        self._size: torch.Tensor
+        self._projection: operation.Projection
+        self._signs: torch.Tensor
+        self._adjoint: torch.Tensor
+        self._operand: torch.Tensor
+        self._secret = torch.Generator().manual_seed(secrets.randbits(63))
+
+    def ceilings(self, device: str, dtype: str, threads: int) -> Message:
+        before = torch.get_num_threads()
+        try:
+            return {"ceiling": dataclasses.asdict(ceilings.measure(device, dtype, threads))}
+        finally:
+            torch.set_num_threads(before)
+
+    def open(self, scenario: dict[str, Any], path: str) -> Message:
+        self._scenario = Scenario.from_dict(scenario)
+        memory = open_arena(path, Layout(self._scenario).size_bytes)
+        self._arena = ArenaTensors(self._scenario, memory)
+        return {}
+
+    def draw(self, kind: str, seed: int) -> Message:
+        self._kind = kind
+        self._draw_operands(kind, torch.Generator().manual_seed(seed))
+        self._expected = operation.result(self._scenario, self._drawn)
+        self._size = operation.magnitude(self._scenario, self._drawn)
+        return {}
+
+    def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
+        draw(kind, self._scenario, self._arena.operands, generator)
+        self._drawn = self._arena.operands.each(torch.Tensor.clone)
+
+    def judge(self, slot: int, tolerance: dict[str, Any]) -> Message:
+        output = self._arena.slot(slot).view(self._scenario.result_shape)
+        limits = Tolerance(self._scenario, **tolerance)
+        judgement = judge_output(self._kind, limits, output, self._expected, self._size)
+        return {"judgement": dataclasses.asdict(judgement)}
+
+    def same_bits(self, first: int, second: int) -> Message:
+        return {"same": _same_bits(self._arena.slot(first), self._arena.slot(second))}
+
+    def untouched(self) -> Message:
+        """Name the operands that differ from what was drawn, and draw them again."""
+        changed = []
+        for name in ("input", "weight", "bias"):
+            drawn, shared = getattr(self._drawn, name), getattr(self._arena, name)
+            if drawn is not None and not _same_bits(drawn, shared):
+                changed.append(name)
+                shared.copy_(drawn)
+        return {"changed": changed}
+
+    def draw_block(self, seed: int) -> Message:
+        scenario = self._scenario
+        generator = torch.Generator().manual_seed(seed)
+        self._draw_operands("normal", generator)
+        self._arena.stream.draw(generator)
+        self._projection = operation.projection(scenario, self._drawn, self._secret)
+        memory_format = FORMATS[scenario.memory_format]
+        wide = torch.float64 if scenario.dtype == "float64" else torch.float32
+        self._signs = self._projection.signs.to(wide).contiguous().view(-1)
+        adjoint = self._projection.adjoint.contiguous(memory_format=memory_format)
+        self._adjoint = _in_memory_order(adjoint)
+        varying = self._drawn.input if self._drawn.grad is None else self._drawn.grad
+        self._operand = torch.empty_like(varying, memory_format=memory_format)
+        return {}
+
+    def judge_timed(
+        self, calls: Sequence[tuple[int, tuple[int, int]]], tolerance: dict[str, Any]
+    ) -> Message:
+        """Judge the outputs in (slot, stream start) `calls`; the first fault found, if any."""
+        limits = Tolerance(self._scenario, **tolerance)
+        for slot, start in calls:
+            self._arena.stream.fill(self._operand, start)
+            fault = self._judge_one(self._arena.slot(slot), limits)
+            if fault:
+                return {"fault": fault}
+        return {"fault": None}
+
+    def _judge_one(self, output: torch.Tensor, limits: Tolerance) -> str | None:
+        if output.numel() == 0:
+            return None
+        index = self._random_index()
+        operands = self._operands_of_call()
+        expected, size = operation.elements(self._scenario, operands, index)
+        got = output.view(self._scenario.result_shape)[tuple(index.T)].double()
+        bounds = limits.element_bounds(expected, size)
+        ratio = (got - expected).abs() / bounds
+        if not bool((ratio <= 1).all()):
+            worst = int(ratio.nan_to_num(math.inf).argmax())
+            place = ", ".join(str(int(i)) for i in index[worst])
+            return (
+                f"a timed call: element [{place}] is {float(got[worst]):.9g}, expected "
+                f"{float(expected[worst]):.9g}, allowed error {float(bounds.view(-1)[0]):.2g}"
+            )
+        projected = float((output.to(self._signs.dtype) * self._signs).sum(dtype=torch.float64))
+        varying = _in_memory_order(self._operand).double()
+        wanted = float(torch.dot(self._adjoint, varying)) + self._projection.offset
+        allowed = PROJECTION_SIGMAS * float(bounds.max()) * math.sqrt(output.numel())
+        if not abs(projected - wanted) <= allowed:
+            return (
+                f"a timed call: the checksum over all {output.numel()} elements is "
+                f"{projected:.9g}, expected {wanted:.9g}, allowed error {allowed:.2g}"
+            )
+        return None
+
+    def _operands_of_call(self) -> Operands:
+        if self._drawn.grad is None:
+            return dataclasses.replace(self._drawn, input=self._operand)
+        return dataclasses.replace(self._drawn, grad=self._operand)
+
+    def _random_index(self) -> torch.Tensor:
+        """Draw places in the result, half of them on its edges, where most faults live."""
+        columns = []
+        for axis in self._scenario.result_shape:
+            anywhere = torch.randint(0, axis, (ELEMENTS_A_CALL,), generator=self._secret)
+            edge = torch.randint(0, 2, (ELEMENTS_A_CALL,), generator=self._secret) * (axis - 1)
+            half = torch.arange(ELEMENTS_A_CALL) % 2 == 0
+            columns.append(torch.where(half, anywhere, edge))
+        return torch.stack(columns, dim=1)
+
+    def handlers(self) -> dict[str, Callable[..., Message]]:
+        names = (
+            *("ceilings", "open", "draw", "judge", "same_bits", "untouched"),
+            *("draw_block", "judge_timed"),
+        )
+        return {name: _quietly(getattr(self, name)) for name in names}
+
+
+def _quietly(handler: Callable[..., Message]) -> Callable[..., Message]:
+    """Answer only when the judge's own threads sleep: it must not disturb who comes next."""
+
+    def quiet(**fields: Any) -> Message:
+        reply = handler(**fields)
+        wait_until_threads_sleep()
+        return reply
+
+    return quiet
+
+
+def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.as_strided((tensor.numel(),), (1,))
+
+
+def _same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[first.element_size()]
+    return torch.equal(first.view(integer), second.view(integer))
+
+
+def main(connection: Connection, threads: int) -> None:
+    """Serve the runner until it closes the channel."""
+    serve(connection, Judge(threads).handlers())

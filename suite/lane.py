@@ -1,0 +1,295 @@
+"""One arm in one scenario: its process, and everything that was found out about the cell."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from suite import stats
+from suite.arena import STREAM_SLACK, Arena, Layout
+from suite.ledger import Ledger
+from suite.problem import Scenario
+from suite.processes import Peer, ProcessFailed
+from suite.referee import Referee, TimedCall
+from suite.registry import Source
+from suite.result import Block, Ceiling, CellResult, Residuals, Status, worst_of
+from suite.settings import Settings
+
+SLOW_CALL_S = 1.0
+"""A slower implementation is gated and warmed up with as few calls as can be."""
+LEAD_CALL_S = 0.05
+"""Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
+MOST_SAMPLES = 25
+"""Samples of a turn: the median's own error is then far below the spread between blocks."""
+CLOCK_TOLERANCE_S = 0.03
+CLOCK_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One implementation in one source tree."""
+
+    name: str
+    family: str
+    source: Source
+    label: str = ""
+    """What tells arms of the same implementation apart; the name where nothing has to."""
+
+    @property
+    def key(self) -> str:
+        return self.label or self.name
+
+
+class Lane:
+    """An arm's way through one scenario. A failure ends it and is kept as status and reason."""
+
+    def __init__(
+        self, arm: Arm, scenario: Scenario, referee: Referee, settings: Settings, ledger: Ledger
+    ) -> None:
+        self.arm = arm
+        self.scenario = scenario
+        self.status = Status.PASSED
+        self.reason = ""
+        self.blocks: list[Block] = []
+        self.spent_s = 0.0
+        self.finished = False
+        self._referee = referee
+        self._settings = settings
+        self._ledger = ledger
+        self._layout = Layout(scenario)
+        self._peer: Peer | None = None
+        self._declared: dict[str, Any] = {}
+        self._residuals: list[Residuals] = []
+        self._notes: list[str] = []
+        self._peaks_bytes: list[int] = []
+        self._prepare_s: float | None = None
+        self._deterministic: bool | None = None
+        self._samples_s: list[float] = []
+        self._unjudged: list[TimedCall] = []
+        self._call_s = 0.0
+        self._batch = 1
+
+    @property
+    def alive(self) -> bool:
+        return self.status is Status.PASSED and not self.finished
+
+    @property
+    def threads(self) -> int:
+        return self.scenario.threads or self._settings.threads
+
+    def fail(self, status: str, reason: str) -> None:
+        if self.status is Status.PASSED:
+            self.status, self.reason = Status(status), reason
+        self.blocks.clear()
+        self.stop()
+
+    # -- the process ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start a fresh process and ask it to load; `loaded` takes the answer."""
+        arm, settings = self.arm, self._settings
+        self._peer = Peer(
+            "suite.worker:main",
+            *(arm.source, arm.name, self.threads),
+            name=arm.key,
+            log=settings.log,
+            memory_limit_bytes=settings.memory_limit_bytes,
+        )
+        try:
+            self._peer.send("load")
+        except ProcessFailed as failed:
+            self.fail(failed.status, failed.reason)
+
+    def loaded(self) -> None:
+        reply = self._receive("load")
+        if reply and reply["unavailable"]:
+            self.fail(Status.UNSUPPORTED, reply["unavailable"])
+
+    def open(self, arena: Arena) -> None:
+        reply = self._ask("open", scenario=self.scenario.to_dict(), path=arena.path)
+        if reply:
+            self._declared = reply
+
+    def stop(self) -> None:
+        if self._peer is not None:
+            self._peer.close()
+            self._peer = None
+
+    def _ask(self, do: str, **fields: Any) -> dict[str, Any] | None:
+        """Return the reply, or None after a failure, which is then the lane's."""
+        if self._peer is None:
+            return None
+        try:
+            self._peer.send(do, **fields)
+        except ProcessFailed as failed:
+            self.fail(failed.status, failed.reason)
+            return None
+        return self._receive(do)
+
+    def _receive(self, do: str) -> dict[str, Any] | None:
+        if self._peer is None:
+            return None
+        try:
+            reply = self._peer.receive(self._settings.timeout_s)
+        except ProcessFailed as failed:
+            self.fail(failed.status, f"{do}: {failed.reason}")
+            return None
+        self._ledger.inside_s += reply["inside_s"]
+        if "status" in reply:
+            self.fail(reply["status"], reply["reason"])
+            return None
+        return reply
+
+    # -- the gate ------------------------------------------------------------------------------
+
+    @property
+    def tolerance(self) -> dict[str, Any]:
+        return {
+            "family": self._declared["family"],
+            "error_factor": self._declared["error_factor"],
+            "precision": self._declared["precision"],
+        }
+
+    def gate(self, kind: str) -> None:
+        """Make one call on the drawn gate inputs and have its output judged."""
+        began = time.monotonic()
+        reply = self._ask("gate", slot=0)
+        if reply is None:
+            return
+        took_s = time.monotonic() - began
+        if reply["note"] and reply["note"] not in self._notes:
+            self._notes.append(reply["note"])
+        found = self._referee.judge(0, self.tolerance)
+        self._residuals.append(Residuals.from_dict(found["residuals"]))
+        if found["fault"]:
+            self.fail(Status.INCORRECT, found["fault"])
+            return
+        self._require_untouched("the call")
+        if kind == "normal" and took_s < SLOW_CALL_S and self._layout.slots > 1:
+            if self._ask("gate", slot=1) is not None:
+                self._deterministic = self._referee.same_bits(0, 1)
+
+    def _require_untouched(self, who: str) -> None:
+        if self._ask("hand_back") is None:
+            return
+        if changed := self._referee.changed_operands():
+            self.fail(Status.INCORRECT, f"{who} changed its {' and '.join(changed)} in place")
+
+    # -- measuring -----------------------------------------------------------------------------
+
+    def begin_block(self) -> None:
+        """Pack this block's weight and warm up."""
+        self._samples_s, self._unjudged = [], []
+        bound = self._ask("bind")
+        warmed = self._ask("warm") if bound else None
+        if not bound or not warmed:
+            return
+        self._prepare_s = bound["prepare_s"]
+        self._call_s, self._batch = warmed["call_s"], warmed["batch"]
+        self.spent_s += warmed["inside_s"]
+        if warmed["peak_bytes"] is not None:
+            self._peaks_bytes.append(warmed["peak_bytes"])
+
+    @property
+    def rounds(self) -> int:
+        """Turns in this block: one where a single call already fills it."""
+        wanted = int(self._settings.block_s / max(self._call_s, 1e-9))
+        return max(1, min(self._settings.rounds, wanted))
+
+    @property
+    def turn_calls(self) -> int:
+        """Calls of one turn, whose outputs must fit into the arena's slots."""
+        samples = self._settings.block_s / self.rounds / max(self._call_s * self._batch, 1e-9)
+        fits = self._layout.slots // self._batch
+        return self._batch * max(1, min(round(samples), MOST_SAMPLES, fits))
+
+    def turn(self, first_slot: int) -> None:
+        """Take the token for one turn; outputs go to slots from `first_slot`."""
+        draw = secrets.randbelow
+        calls: list[TimedCall] = [
+            (first_slot + number, (draw(STREAM_SLACK), draw(STREAM_SLACK)))
+            for number in range(self.turn_calls)
+        ]
+        starts = [start for _, start in calls]
+        batches = [starts[i : i + self._batch] for i in range(0, len(starts), self._batch)]
+        began = time.monotonic()
+        reply = self._ask("turn", starts=batches, slot=first_slot, lead=self._call_s < LEAD_CALL_S)
+        if reply is None:
+            return
+        held_s = time.monotonic() - began
+        self.spent_s += reply["inside_s"]
+        if fault := _clock_fault(reply, held_s):
+            self.fail(Status.IMPLAUSIBLE, fault)
+            return
+        if not reply["quiet"]:
+            self._note("threads were still busy 50 ms after a turn")
+        self._samples_s += reply["samples_s"]
+        self._unjudged += calls
+
+    def judge_turns(self) -> None:
+        """Have the outputs judged that wait in their slots."""
+        if self._unjudged and self.alive and self._settings.verify:
+            fault = self._referee.judge_timed(self._unjudged, self.tolerance)
+            if fault:
+                self.fail(Status.INCORRECT, fault)
+        self._unjudged = []
+
+    def end_block(self, seed: str, reference_s: float | None) -> None:
+        """Close the block: the weight must be untouched, then its samples count."""
+        if self._settings.verify:
+            self._require_untouched("a timed call")
+        self.stop()
+        if not self.alive or not self._samples_s:
+            return
+        self.blocks.append(
+            Block(
+                samples_s=tuple(self._samples_s),
+                calls_per_sample=self._batch,
+                seed=seed,
+                reference_s=reference_s,
+                prepare_s=self._prepare_s,
+            )
+        )
+
+    @property
+    def block_median_s(self) -> float | None:
+        return stats.block_median_s(self._samples_s) if self._samples_s else None
+
+    def _note(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes.append(text)
+
+    def result(self, ceiling: Ceiling | None) -> CellResult:
+        declared = self._declared
+        return CellResult(
+            scenario=self.scenario,
+            implementation=self.arm.name,
+            family=self.arm.family,
+            status=self.status,
+            reason=self.reason,
+            reference=self._settings.reference,
+            blocks=tuple(self.blocks),
+            residuals=worst_of(self._residuals),
+            threads=self.threads,
+            precision=declared.get("precision"),
+            error_factor=declared.get("error_factor"),
+            peak_bytes=max(self._peaks_bytes, default=None),
+            workspace_bytes=declared.get("workspace_bytes"),
+            executed_flops=declared.get("executed_flops"),
+            deterministic=self._deterministic,
+            ceiling=ceiling,
+            notes=tuple(self._notes),
+        )
+
+
+def _clock_fault(reply: dict[str, Any], held_s: float) -> str | None:
+    """Return what is wrong with a worker's times by the runner's own clock, if anything."""
+    told_s = reply["held_s"]
+    if abs(told_s - held_s) > CLOCK_TOLERANCE_S + CLOCK_TOLERANCE * held_s:
+        return (
+            f"the worker's clock counted {told_s:.3f} s for a turn that took {held_s:.3f} s "
+            "by the runner's"
+        )
+    return None

@@ -1,0 +1,55 @@
+"""Where a run's wall time goes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Ledger:
+    """Seconds by purpose, from the moment the first worker is up."""
+
+    inside_s: float = 0.0
+    """In the implementations' own calls: gates, warm-up and timed calls."""
+    judging_s: float = 0.0
+    """Drawing data, float64 results, judging outputs."""
+    starting_s: float = 0.0
+    """Starting processes and loading implementations."""
+    started_at: float | None = field(default=None, repr=False)
+
+    def begin(self) -> None:
+        if self.started_at is None:
+            self.started_at = time.monotonic()
+
+    @property
+    def wall_s(self) -> float:
+        return 0.0 if self.started_at is None else time.monotonic() - self.started_at
+
+    @contextlib.contextmanager
+    def judging(self) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.judging_s += time.monotonic() - start
+
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.starting_s += time.monotonic() - start
+
+    def summary(self) -> dict[str, float | None]:
+        wall_s = self.wall_s
+        return {
+            "wall_s": wall_s,
+            "inside_s": self.inside_s,
+            "judging_s": self.judging_s,
+            "starting_s": self.starting_s,
+            "inside_share": self.inside_s / wall_s if wall_s else None,
+        }

@@ -1,0 +1,52 @@
+"""How much memory one call takes at its high-water mark, by the operating system's account."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"
+
+
+def _status_bytes(field: str) -> int:
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise KeyError(field)
+
+
+def peak_bytes_of(call: Callable[[], object], device: str) -> int | None:
+    """Run `call` and return the extra bytes at its peak; None where the system cannot tell.
+
+    On Linux this is the process's high-water mark, reset before the call, over what it held
+    then; freed memory is handed back first, so that reused pages count. It is right for every
+    engine, as it does not ask the engine. On CUDA it is torch's allocator's peak.
+    """
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        call()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    if sys.platform != "linux":
+        call()
+        return None
+    with contextlib.suppress(AttributeError):  # musl has no malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
+    try:
+        _CLEAR_REFS.write_text(_RESET_PEAK)
+        before = _status_bytes("VmRSS")
+        result = call()
+        return max(0, _status_bytes("VmHWM") - before)
+    except OSError:
+        call()
+        return None
+    finally:
+        result = None  # noqa: F841 - the output lives until the mark was read

@@ -1,0 +1,249 @@
+"""The convolution as a linear map, in float64: the judge's own reference for every direction.
+
+For a fixed other operand each direction is linear in its *varying* operand v: forward in the
+input, both backward directions in the output's gradient. Three views of the same map A are used:
+
+- `result`: A v, every element, by torch's native float64 convolution;
+- `elements`: single elements of A v, straight from the definition;
+- `adjoint`: Aᵀ r for r = u ⊗ s, u over the result's channels and s over everything else. Then
+  ⟨r, A v⟩ = ⟨Aᵀ r, v⟩, so that one inner product checks a whole output (Freivalds, 1977). The
+  rank-one r makes it cheap: the channels collapse before anything is convolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from suite.problem import Problem, Scenario
+
+COLUMN_BYTES = 256 * 2**20
+"""torch's float64 convolution lowers a whole batch at once; the batch is cut to stay below."""
+
+
+@dataclass(frozen=True)
+class Operands:
+    """The tensors of one convolution, in any dtype. `grad` is the output's gradient."""
+
+    input: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor | None = None
+    grad: torch.Tensor | None = None
+
+    def double(self) -> Operands:
+        return self.each(torch.Tensor.double)
+
+    def abs(self) -> Operands:
+        return self.each(torch.Tensor.abs)
+
+    def each(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Operands:
+        return Operands(
+            function(self.input),
+            function(self.weight),
+            None if self.bias is None else function(self.bias),
+            None if self.grad is None else function(self.grad),
+        )
+
+
+def pad_explicitly(problem: Problem, x: torch.Tensor) -> torch.Tensor:
+    pads = (problem.pad_left, problem.pad_right, problem.pad_top, problem.pad_bottom)
+    return F.pad(x, pads) if any(pads) else x
+
+
+def _convolve(
+    problem: Problem, padded: torch.Tensor, weight: torch.Tensor, groups: int
+) -> torch.Tensor:
+    """Return the strided, dilated convolution of an already padded input."""
+    if padded.numel() == 0 or weight.numel() == 0:
+        shape = (padded.shape[0], weight.shape[0], problem.out_h, problem.out_w)
+        return padded.new_zeros(shape)
+    column_bytes = 8 * weight[0].numel() * groups * problem.out_h * problem.out_w
+    chunk = max(1, COLUMN_BYTES // column_bytes)
+    pieces = [
+        F.conv2d(piece, weight, None, problem.stride, 0, problem.dilation, groups)
+        for piece in padded.split(chunk)
+    ]
+    return torch.cat(pieces) if len(pieces) > 1 else pieces[0]
+
+
+def result(scenario: Scenario, operands: Operands) -> torch.Tensor:
+    """Return the whole result in float64, of shape `scenario.result_shape`."""
+    problem, exact = scenario.problem, operands.double()
+    padded = pad_explicitly(problem, exact.input)
+    if scenario.direction == "forward":
+        out = _convolve(problem, padded, exact.weight, problem.groups)
+        return out if exact.bias is None else out + exact.bias.view(1, -1, 1, 1)
+    assert exact.grad is not None
+    if problem.input_elements == 0 or exact.grad.numel() == 0:
+        return padded.new_zeros(scenario.result_shape)
+    options = {"stride": problem.stride, "dilation": problem.dilation, "groups": problem.groups}
+    if scenario.direction == "backward_data":
+        return _crop(problem, conv2d_input(padded.shape, exact.weight, exact.grad, **options))
+    out = conv2d_weight(padded, exact.weight.shape, exact.grad, **options)
+    assert isinstance(out, torch.Tensor)
+    return out
+
+
+def magnitude(scenario: Scenario, operands: Operands) -> torch.Tensor:
+    """Return S = |v| ⋆ |w| (+ |b|): what rounding errors of each element scale with."""
+    return result(scenario, operands.abs())
+
+
+def _crop(problem: Problem, padded: torch.Tensor) -> torch.Tensor:
+    top, left = problem.pad_top, problem.pad_left
+    return padded[:, :, top : top + problem.height, left : left + problem.width]
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A random linear functional of the result: signs `u` ⊗ `s`, and what it must give.
+
+    `signs` has the result's shape; for any varying operand v the functional of the result must
+    be ⟨adjoint, v⟩ + offset, in float64.
+    """
+
+    signs: torch.Tensor
+    adjoint: torch.Tensor
+    offset: float
+
+
+def projection(scenario: Scenario, operands: Operands, generator: torch.Generator) -> Projection:
+    """Draw a random projection of `scenario`'s result and compute its adjoint."""
+    problem, exact = scenario.problem, operands.double()
+    groups = problem.groups
+
+    def signs(*shape: int) -> torch.Tensor:
+        return torch.randint(0, 2, shape, generator=generator).double().mul_(2).sub_(1)
+
+    n, channels, *plane = scenario.result_shape
+    if scenario.direction == "forward":
+        u, s = signs(channels), signs(n, 1, *plane)
+        weight = exact.weight.unflatten(0, (groups, -1))
+        collapsed = torch.einsum("gkcrs,gk->gcrs", weight, u.view(groups, -1))
+        adjoint = _spread(problem, s, collapsed)
+        offset = 0.0
+        if exact.bias is not None:
+            offset = float(exact.bias @ u) * float(s.sum())
+        return Projection(s * u.view(1, -1, 1, 1), adjoint, offset)
+    if scenario.direction == "backward_data":
+        u, s = signs(channels), signs(n, 1, *plane)
+        weight = exact.weight.unflatten(0, (groups, -1))
+        collapsed = torch.einsum("gkcrs,gc->gkrs", weight, u.view(groups, -1)).flatten(0, 1)
+        adjoint = _convolve(problem, pad_explicitly(problem, s), collapsed.unsqueeze(1), 1)
+        return Projection(s * u.view(1, -1, 1, 1), adjoint, 0.0)
+    u, s = signs(n), signs(1, channels, *plane)
+    padded = pad_explicitly(problem, exact.input)
+    planes = _convolve(problem, padded, s.expand(groups, -1, -1, -1), groups)
+    adjoint = planes.repeat_interleave(n // groups, dim=1) * u.view(1, -1, 1, 1)
+    return Projection(s * u.view(-1, 1, 1, 1), adjoint, 0.0)
+
+
+def _spread(problem: Problem, s: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Return the adjoint of the forward map for one output channel a group.
+
+    Shapes: `s` (N, 1, P, Q), `weight` (g, C/g, R, S) → (N, C, H, W). Written as a forward
+    convolution of the zero-dilated `s` with the flipped kernel, because its lowered matrix has
+    one channel instead of C.
+    """
+    n = s.shape[0]
+    reach_h, reach_w = problem.effective_kernel_h - 1, problem.effective_kernel_w - 1
+    plane = s.new_zeros(n, 1, problem.padded_h + reach_h, problem.padded_w + reach_w)
+    rows = slice(reach_h, reach_h + (problem.out_h - 1) * problem.stride_h + 1, problem.stride_h)
+    columns = slice(reach_w, reach_w + (problem.out_w - 1) * problem.stride_w + 1, problem.stride_w)
+    plane[:, :, rows, columns] = s
+    kernels = weight.flip(2, 3).flatten(0, 1).unsqueeze(1)
+    if plane.numel() == 0 or kernels.numel() == 0:
+        return s.new_zeros(problem.input_shape)
+    return _crop(problem, F.conv2d(plane, kernels, None, 1, 0, problem.dilation))
+
+
+def elements(
+    scenario: Scenario, operands: Operands, index: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return single elements of the result and their S, from the definition, in float64.
+
+    Shapes: `index` (m, 4) → (m,), (m,).
+    """
+    if scenario.direction == "forward":
+        products = _forward_products(scenario.problem, operands, index)
+    elif scenario.direction == "backward_data":
+        products = _backward_data_products(scenario.problem, operands, index)
+    else:
+        products = _backward_weight_products(scenario.problem, operands, index)
+    value, size = products.sum(dim=1), products.abs().sum(dim=1)
+    if scenario.direction == "forward" and operands.bias is not None:
+        bias = operands.bias.double()[index[:, 1]]
+        value, size = value + bias, size + bias.abs()
+    return value, size
+
+
+def _gather(
+    tensor: torch.Tensor,
+    sample: torch.Tensor,
+    channel: torch.Tensor,
+    row: torch.Tensor,
+    column: torch.Tensor,
+    valid: torch.Tensor,
+) -> torch.Tensor:
+    """Return tensor[sample, channel, row, column] in float64, zero where not `valid`."""
+    row = row.clamp(0, max(tensor.shape[2] - 1, 0))
+    column = column.clamp(0, max(tensor.shape[3] - 1, 0))
+    return tensor[sample, channel, row, column].double() * valid
+
+
+def _forward_products(problem: Problem, operands: Operands, index: torch.Tensor) -> torch.Tensor:
+    n, k, p, q = (index[:, axis].view(-1, 1, 1, 1) for axis in range(4))
+    per_group = problem.in_channels // problem.groups
+    first = k // (problem.out_channels // problem.groups) * per_group
+    channel = first + torch.arange(per_group).view(1, -1, 1, 1)
+    taps_h = torch.arange(problem.kernel_h).view(1, 1, -1, 1) * problem.dilation_h
+    taps_w = torch.arange(problem.kernel_w).view(1, 1, 1, -1) * problem.dilation_w
+    row = p * problem.stride_h + taps_h - problem.pad_top
+    column = q * problem.stride_w + taps_w - problem.pad_left
+    valid = (row >= 0) & (row < problem.height) & (column >= 0) & (column < problem.width)
+    values = _gather(operands.input, n, channel, row, column, valid)
+    return (values * operands.weight[index[:, 1]].double()).flatten(1)
+
+
+def _backward_data_products(
+    problem: Problem, operands: Operands, index: torch.Tensor
+) -> torch.Tensor:
+    assert operands.grad is not None
+    n, c, h, w = (index[:, axis].view(-1, 1, 1, 1) for axis in range(4))
+    out_per_group = problem.out_channels // problem.groups
+    in_per_group = problem.in_channels // problem.groups
+    channel = c // in_per_group * out_per_group + torch.arange(out_per_group).view(1, -1, 1, 1)
+    taps_h = torch.arange(problem.kernel_h).view(1, 1, -1, 1) * problem.dilation_h
+    taps_w = torch.arange(problem.kernel_w).view(1, 1, 1, -1) * problem.dilation_w
+    row, column = h + problem.pad_top - taps_h, w + problem.pad_left - taps_w
+    valid = (row % problem.stride_h == 0) & (column % problem.stride_w == 0)
+    row = row.div(problem.stride_h, rounding_mode="floor")
+    column = column.div(problem.stride_w, rounding_mode="floor")
+    valid = valid & (row >= 0) & (row < problem.out_h) & (column >= 0) & (column < problem.out_w)
+    values = _gather(operands.grad, n, channel, row, column, valid)
+    weight = operands.weight[channel.flatten(1), (c % in_per_group).flatten(1)].double()
+    return (values * weight).flatten(1)
+
+
+def _backward_weight_products(
+    problem: Problem, operands: Operands, index: torch.Tensor
+) -> torch.Tensor:
+    assert operands.grad is not None
+    per_group = problem.in_channels // problem.groups
+    out_per_group = problem.out_channels // problem.groups
+    padded = pad_explicitly(problem, operands.input)
+    products = []
+    for k, c, r, s in index.tolist():
+        top, left = r * problem.dilation_h, s * problem.dilation_w
+        window = padded[
+            :,
+            k // out_per_group * per_group + c,
+            top : top + (problem.out_h - 1) * problem.stride_h + 1 : problem.stride_h,
+            left : left + (problem.out_w - 1) * problem.stride_w + 1 : problem.stride_w,
+        ]
+        products.append((window.double() * operands.grad[:, k].double()).flatten())
+    return torch.stack(products)

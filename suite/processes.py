@@ -1,0 +1,243 @@
+"""Start, watch and end the processes of a run.
+
+Processes are forked from a server that has imported torch and computed nothing (a parallel
+region before the fork would hang the child): the first costs seconds, every later fresh process
+some ten milliseconds. Where there is no fork server, they are spawned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import types
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from suite.channel import ChannelClosed, ForeignFrame, Message, NoReplyInTime, Requester
+
+PRELOAD = ["torch", "numba", "suite.worker", "suite.judge"]
+START_TIMEOUT_S = 120.0
+PR_SET_PDEATHSIG = 1
+
+
+class ProcessFailed(Exception):
+    """A process did not answer as it should; `status` is a result status, `reason` says why."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOAD)
+        return context
+    return multiprocessing.get_context("spawn")
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the main module, which multiprocessing would import again in every child.
+
+    No child needs it: what they run is in `suite`. Under pytest it would cost 0.3 s a process.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+class Peer:
+    """A process that serves requests, seen from the runner.
+
+    `target` is "module:function", so that the runner never imports what it starts.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *args: Any,
+        name: str,
+        log: Path,
+        memory_limit_bytes: int | None = None,
+    ) -> None:
+        context = _context()
+        ours, theirs = context.Pipe()
+        self.name = name
+        self._log = log
+        self._log_start = log.stat().st_size if log.exists() else 0
+        self._memory_limit_bytes = memory_limit_bytes
+        with _without_main():
+            self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+                target=_child, args=(target, theirs, str(log), *args), name=name
+            )
+            self._process.start()
+        theirs.close()
+        self._requester = Requester(ours)
+        self._watched: psutil.Process | None = None
+        self._peak_rss_bytes = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def send(self, do: str, **fields: Any) -> None:
+        try:
+            self._requester.send(do, **fields)
+        except ChannelClosed:
+            raise self._post_mortem() from None
+
+    def receive(self, timeout_s: float) -> Message:
+        """Return the reply to the last request.
+
+        Raises:
+            ProcessFailed: it died, hung, took too much memory, or something in it wrote to the
+                channel; the process is gone afterwards.
+        """
+        try:
+            return self._requester.receive(timeout_s, self._watch_memory)
+        except ChannelClosed:
+            raise self._post_mortem() from None
+        except NoReplyInTime:
+            self.kill()
+            raise ProcessFailed("timeout", f"no answer within {timeout_s:.0f} s") from None
+        except ForeignFrame as error:
+            self.kill()
+            raise ProcessFailed("error", f"wrote to the suite's own channel: {error}") from None
+
+    def ask(self, do: str, *, timeout_s: float = START_TIMEOUT_S, **fields: Any) -> Message:
+        self.send(do, **fields)
+        return self.receive(timeout_s)
+
+    def _watch_memory(self) -> None:
+        if self._memory_limit_bytes is None:
+            return
+        try:
+            self._watched = self._watched or psutil.Process(self.pid)
+            memory = self._watched.memory_info()
+        except psutil.Error:
+            return
+        used_bytes = memory.rss - getattr(memory, "shared", 0)
+        self._peak_rss_bytes = max(self._peak_rss_bytes, used_bytes)
+        if used_bytes > self._memory_limit_bytes:
+            self.kill()
+            raise ProcessFailed(
+                "out_of_memory",
+                f"used {used_bytes / 2**30:.1f} GiB, the limit is "
+                f"{self._memory_limit_bytes / 2**30:.1f} GiB (--memory-limit)",
+            )
+
+    def _post_mortem(self) -> ProcessFailed:
+        self._process.join(5)
+        code = self._process.exitcode
+        said = self._last_words()
+        self.kill()
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            if -code == signal.SIGKILL:
+                return ProcessFailed(
+                    "out_of_memory",
+                    "killed from outside (SIGKILL), most likely by the system for lack of memory",
+                )
+            return ProcessFailed("crashed", f"the process died of {name}{said}")
+        return ProcessFailed("crashed", f"the process ended by itself with exit code {code}{said}")
+
+    def _last_words(self) -> str:
+        """Return the last line of its log that says where it was, as "; in ..."."""
+        try:
+            with self._log.open("rb") as file:
+                file.seek(self._log_start)
+                lines = file.read()[-8192:].decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        places = [line.strip() for line in lines if line.lstrip().startswith("File ")]
+        return f"; in {places[0]}" if places else ""
+
+    def close(self) -> None:
+        """End it by closing its channel; kill it if it does not go."""
+        self._requester.close()
+        self._process.join(0.5)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it and everything it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError, AssertionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.pid, signal.SIGKILL)
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join(5)
+
+
+def _child(target: str, connection: Connection, log: str, *args: object) -> None:
+    """First code of every process: cut loose from the terminal, die with the runner."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # What implementations print must not reach the terminal or a report.
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    faulthandler.enable(all_threads=False)
+    module, _, function = target.partition(":")
+    getattr(importlib.import_module(module), function)(connection, *args)
+    # A plug-in's exit handlers and threads do not hold up the run.
+    os._exit(0)
+
+
+def running_threads() -> int:
+    """Return how many of this process's other threads are running right now (Linux; else 0)."""
+    own = f"/proc/self/task/{_thread_id()}/stat"
+    count = 0
+    try:
+        tasks = os.listdir("/proc/self/task")  # noqa: PTH208 - a tenth of the cost
+    except OSError:
+        return 0
+    for task in tasks:
+        path = f"/proc/self/task/{task}/stat"
+        if path == own:
+            continue
+        with contextlib.suppress(OSError), open(path, "rb") as file:  # noqa: PTH123
+            count += file.read().rpartition(b") ")[2][:1] == b"R"
+    return count
+
+
+def _thread_id() -> int:
+    import threading  # noqa: PLC0415
+
+    return threading.get_native_id()
+
+
+def wait_until_threads_sleep(most_s: float = 0.05) -> bool:
+    """Wait until no other thread of this process runs; return whether that came about.
+
+    Pools spin after their work (libgomp for some milliseconds) and would take a core from
+    whoever is measured next.
+    """
+    deadline = time.monotonic() + most_s
+    while running_threads():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.0002)
+    return True

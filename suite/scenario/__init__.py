@@ -1,0 +1,27 @@
+"""Scenario files: YAML text to checked, expanded scenarios.
+
+    text ─► yamltree ─► document ─► cells, table ─► Scenario
+            values      checked     combined, drawn
+            with places sections
+
+`fields` is the one table of what a file may say. Nothing here imports pydantic, pandas or numpy:
+`validate` and `list` have to answer at once.
+"""
+
+from suite.scenario.files import (
+    MOST_SCENARIOS,
+    ScenarioFile,
+    find_file,
+    load_file,
+    load_files,
+    shipped_files,
+)
+
+__all__ = [
+    "MOST_SCENARIOS",
+    "ScenarioFile",
+    "find_file",
+    "load_file",
+    "load_files",
+    "shipped_files",
+]

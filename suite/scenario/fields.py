@@ -1,0 +1,198 @@
+"""The one table of what a scenario file may say: names, accepted values, defaults, meanings.
+
+`suite.scenario.sections` checks YAML against it, `suite.scenario.schema` prints it for editors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from suite.problem import CACHE_STATES, DIRECTIONS, DTYPE_BYTES, MEMORY_FORMATS
+from suite.scenario.kinds import Kind, either, flag, padding, pair, text, whole, word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One thing that a scenario file may set."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    default: Any = None
+    """What it is where the file does not say; None: it has to, or the run decides."""
+    required: bool = False
+    label: str = ""
+    """Beginning of its part of a generated id: "k" gives k3."""
+    only_in: str | None = None
+    """The one section that may set it."""
+
+
+NAME = text(
+    r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,99}",
+    "letters, digits and _ . : + -, at most 100, beginning with a letter or digit",
+)
+
+FIELDS = (
+    Field(
+        name="id",
+        kind=NAME,
+        meaning="Name of the layer, unique in the file. Without it the sizes make one.",
+        only_in="layers",
+    ),
+    Field(
+        name="batch_size",
+        kind=whole(0),
+        meaning="Images in a batch. 0 is allowed: the result is empty.",
+        default=1,
+        label="n",
+    ),
+    Field(
+        name="in_channels",
+        kind=whole(0),
+        meaning="Channels of the input. 0 is allowed: the result is the bias.",
+        required=True,
+        label="in",
+    ),
+    Field(
+        name="out_channels",
+        kind=whole(1),
+        meaning="Channels of the output.",
+        required=True,
+        label="out",
+    ),
+    Field(
+        name="input_size",
+        kind=pair(1),
+        meaning="Height and width of the input, one number for both.",
+        required=True,
+    ),
+    Field(
+        name="kernel_size",
+        kind=pair(1),
+        meaning="Height and width of the kernel, one number for both.",
+        required=True,
+        label="k",
+    ),
+    Field(
+        name="stride",
+        kind=pair(1),
+        meaning="Steps between outputs along height and width.",
+        default=(1, 1),
+        label="s",
+    ),
+    Field(
+        name="padding",
+        kind=padding(),
+        meaning="Zeros around the input: all sides, [height, width], or [top, bottom, left, "
+        "right]. valid: none. same: the output is as large as the input, as in torch: stride 1, "
+        "an odd zero goes to the bottom and the right.",
+        default=(0, 0, 0, 0),
+        label="p",
+    ),
+    Field(
+        name="dilation",
+        kind=pair(1),
+        meaning="Steps between the kernel's elements along height and width.",
+        default=(1, 1),
+        label="d",
+    ),
+    Field(
+        name="groups",
+        kind=either(whole(1), word("depthwise")),
+        meaning="Groups that the channels fall into; divides both channel counts. depthwise: as "
+        "many as in_channels.",
+        default=1,
+        label="g",
+    ),
+    Field(
+        name="bias",
+        kind=flag(),
+        meaning="Whether a bias is added.",
+        default=False,
+    ),
+    Field(
+        name="device",
+        kind=text(r"cpu|cuda(:[0-9]+)?", "cpu, cuda, cuda:0, cuda:1, ...", ("cpu", "cuda")),
+        meaning="Where it runs, unless the command line says otherwise.",
+        default="cpu",
+    ),
+    Field(
+        name="dtype",
+        kind=word(*DTYPE_BYTES),
+        meaning="Number format of input, weight and output.",
+        default="float32",
+    ),
+    Field(
+        name="memory_format",
+        kind=word(*MEMORY_FORMATS),
+        meaning="Order of the elements in memory: NCHW or NHWC.",
+        default="contiguous",
+    ),
+    Field(
+        name="direction",
+        kind=word(*DIRECTIONS),
+        meaning="What is computed: the output, the gradient of the input or of the weight.",
+        default="forward",
+    ),
+    Field(
+        name="threads",
+        kind=whole(1),
+        meaning="CPU threads; without it as many as the run was given.",
+        label="t",
+    ),
+    Field(
+        name="cache",
+        kind=word(*CACHE_STATES),
+        meaning="State of the caches before each call.",
+        default="hot",
+    ),
+    Field(
+        name="occurrences",
+        kind=whole(1),
+        meaning="How often the layer stands in its network: its weight in totals.",
+        default=1,
+        only_in="layers",
+    ),
+)
+BY_NAME = {entry.name: entry for entry in FIELDS}
+REQUIRED = tuple(entry.name for entry in FIELDS if entry.required)
+LAYER_FIELDS = FIELDS
+SHARED_FIELDS = tuple(entry for entry in FIELDS if not entry.only_in)
+"""What defaults, grid and exclude may set."""
+
+TABLE_FIELDS = (
+    Field(
+        name="file",
+        kind=text(r".+\.csv", "the path of a .csv file"),
+        meaning="CSV file with one layer a row, in the scenario file's folder or below.",
+        required=True,
+    ),
+    Field(
+        name="sample",
+        kind=whole(1),
+        meaning="Draw this many rows without replacement; without it all rows are taken.",
+    ),
+    Field(
+        name="seed",
+        kind=whole(0),
+        meaning="The same seed draws the same rows on every machine; without it 0.",
+    ),
+    Field(
+        name="weight",
+        kind=text(r".+", "the name of one of the table's columns"),
+        meaning="Column that says how probable a row is drawn. Rows drawn by occurrences each "
+        "stand for an equal share of them, so their own occurrences are 1.",
+    ),
+)
+
+SECTIONS = {
+    "name": "Stands before each scenario's id. Without it the file's own name.",
+    "description": "What the file shows, in a sentence.",
+    "defaults": "What holds wherever nothing else is said.",
+    "grid": "Every combination of these values. A list is a list of alternatives, so a "
+    "[height, width] stands in a list itself: [[1, 9], [9, 1]].",
+    "layers": "Scenarios one by one.",
+    "layers_from": "Scenarios from a table: all rows or a weighted sample.",
+    "exclude": "Combinations left out of the grid: those that have all these values.",
+}

@@ -1,0 +1,182 @@
+"""Finding and loading scenario files; all problems of a file are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.errors import UsageError, did_you_mean
+from suite.problem import Scenario
+from suite.scenario.cells import (
+    Candidate,
+    Misfit,
+    build_scenario,
+    expand_grid,
+    grid_count,
+    is_broken,
+    layer_identity,
+)
+from suite.scenario.document import Document, read_document
+from suite.scenario.table import Table, read_asked_rows, read_rows
+from suite.scenario.yamltree import Faults, Place, parse
+
+SHIPPED = Path(__file__).resolve().parents[2] / "scenarios"
+MOST_SCENARIOS = 20_000
+"""More than this are refused unless the user confirms: usually a grid with one key too many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScenarioFile:
+    """A scenario file that was read and found right."""
+
+    path: Path
+    name: str
+    description: str
+    text: str
+    """The YAML as it stands in the file, for a run's manifest."""
+    scenarios: tuple[Scenario, ...]
+
+
+def shipped_files() -> list[Path]:
+    """Return the scenario files that come with ConvGauge, sorted by name."""
+    return sorted(SHIPPED.glob("*.yaml"))
+
+
+def find_file(name_or_path: str | Path) -> Path:
+    """Return the scenario file at a path, or the shipped one of that name.
+
+    Raises:
+        UsageError: there is none; names the nearest one that exists.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = {file.stem: file for file in shipped_files()}
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; give a scenario file in it")
+    beside = sorted(path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+    near = did_you_mean(str(path), [*map(str, beside), *shipped]) or did_you_mean(
+        path.stem, shipped
+    )
+    raise UsageError(
+        f"{path}: no such scenario file.{near} Give a path or a shipped name: {', '.join(shipped)}"
+    )
+
+
+def load_files(
+    paths: Iterable[str | Path], *, most: int | None = MOST_SCENARIOS
+) -> tuple[ScenarioFile, ...]:
+    """Return the files of these paths or shipped names.
+
+    Raises:
+        UsageError: see `find_file` and `load_file`; also two files of one name, as ids begin
+            with it, or more than `most` scenarios in all.
+    """
+    files: dict[str, ScenarioFile] = {}
+    for path in paths:
+        file = load_file(find_file(path), most=most)
+        if file.name in files:
+            raise UsageError(
+                f'{file.path}: the name "{file.name}" is taken by {files[file.name].path}; '
+                "ids begin with it, so change the line `name:` of one, or leave one file out"
+            )
+        files[file.name] = file
+    count = sum(len(file.scenarios) for file in files.values())
+    if most is not None and count > most:
+        names = ", ".join(str(file.path) for file in files.values())
+        raise UsageError(f"{names}: {_too_many(count, most)}")
+    return tuple(files.values())
+
+
+def load_file(path: Path, *, most: int | None = MOST_SCENARIOS) -> ScenarioFile:
+    """Return a scenario file with its scenarios: first the grid's, then `layers`, then the table's.
+
+    Args:
+        most: refuse more scenarios than this before any is built; None: no limit.
+
+    Raises:
+        UsageError: all that is wrong with the file, one line each: place, finding, what is
+            accepted, nearest match.
+    """
+    text = _read(path)
+    faults = Faults(path)
+    root = parse(text, faults)
+    document = read_document(root, path.stem, faults)
+    table = read_asked_rows(path, document.layers_from, faults)
+    count = _count(document, table)
+    if most is not None and count > most:
+        place = document.grid.place if document.grid else Place(1)
+        faults.add(place, _too_many(count, most))
+        faults.raise_any()
+    scenarios = tuple(_scenarios(document, table, faults))
+    faults.raise_any()
+    return ScenarioFile(
+        path=path,
+        name=document.name,
+        description=document.description,
+        text=text,
+        scenarios=scenarios,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _too_many(count: int, most: int) -> str:
+    return (
+        f"{count:,} scenarios, more than {most:,} at once; "
+        "take values out of the grid, or confirm with --yes"
+    )
+
+
+def _count(document: Document, table: Table | None) -> int:
+    """Return how many scenarios are asked for, those that `exclude` leaves out included."""
+    grid = grid_count(document.grid.choices) if document.grid else 0
+    return grid + len(document.layers) + (len(table.rows) if table else 0)
+
+
+def _scenarios(document: Document, table: Table | None, faults: Faults) -> Iterator[Scenario]:
+    """Yield what the sections ask for. What does not fit becomes a fault, once for each place."""
+    places: dict[str, Place] = {}
+    misfits: dict[Place, list[str]] = {}
+    for candidate in _candidates(document, table, faults):
+        identity, _, place = candidate
+        if identity in places and not is_broken(candidate):
+            faults.add(place, f'the id "{identity}" is taken {_by(places[identity])}')
+        places.setdefault(identity, place)
+        try:
+            scenario = build_scenario(candidate, document.name)
+        except Misfit as misfit:
+            misfits.setdefault(misfit.place, []).append(f"{identity}: {misfit}")
+        else:
+            if scenario:
+                yield scenario
+    for place, messages in misfits.items():
+        more = f" ({len(messages) - 1} more like it)" if len(messages) > 1 else ""
+        faults.add(place, messages[0] + more)
+
+
+def _by(place: Place) -> str:
+    where = f"by {place.path}:{place.line}" if place.path else f"in line {place.line}"
+    return f"{where}; give another"
+
+
+def _candidates(document: Document, table: Table | None, faults: Faults) -> Iterator[Candidate]:
+    if document.grid:
+        yield from expand_grid(document.grid, document.defaults, document.excludes, faults)
+    for layer in document.layers:
+        yield Candidate(
+            layer_identity(layer.settings), document.defaults | layer.settings, layer.place
+        )
+    if table:
+        for row in read_rows(table, faults):
+            yield row._replace(settings=document.defaults | row.settings)

@@ -1,0 +1,190 @@
+"""Layers from a CSV table, all rows or a weighted sample of them.
+
+Columns are named as in results.csv: height and width, kernel_h and kernel_w, padding per side.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from suite.errors import did_you_mean
+from suite.scenario.cells import Candidate, layer_identity
+from suite.scenario.fields import BY_NAME, SHARED_FIELDS
+from suite.scenario.sections import Chosen, Setting
+from suite.scenario.yamltree import REFUSED, Faults, Node, Place, scalar
+
+_SIDES = {
+    "input_size": ("height", "width"),
+    "kernel_size": ("kernel_h", "kernel_w"),
+    "stride": ("stride_h", "stride_w"),
+    "padding": ("pad_top", "pad_bottom", "pad_left", "pad_right"),
+    "dilation": ("dilation_h", "dilation_w"),
+}
+_COLUMNS_OF = {
+    name: _SIDES.get(name, (name,))
+    for name in (*(entry.name for entry in SHARED_FIELDS), "occurrences")
+}
+_NAMES = ("name", "example")
+"""Columns that give a row its id: the first that the table has."""
+COLUMNS = (*_NAMES, *(name for names in _COLUMNS_OF.values() for name in names), "models")
+
+
+class Row(NamedTuple):
+    line: int
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file's rows as text, and where each column stands."""
+
+    path: Path
+    columns: dict[str, int]
+    rows: list[Row]
+    weight: str | None = None
+    """Column that the rows are drawn by."""
+
+
+def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> Table | None:
+    """Return the table that `layers_from` names, with the rows it asks for.
+
+    None and faults: no such file, one outside the scenario file's folder, no rows, columns that
+    do not fit, fewer rows than asked for. None without a fault: nothing was asked for.
+    """
+    values = {name: setting.value for name, setting in asked.items()}
+    if "file" not in values or REFUSED in values.values():
+        return None
+    folder = scenario_file.resolve().parent
+    if not (folder / values["file"]).resolve().is_relative_to(folder):
+        faults.add(
+            asked["file"].place,
+            f'file is "{values["file"]}"; accepted: a path relative to the scenario file, in its '
+            "folder or below",
+        )
+        return None
+    path = scenario_file.parent / values["file"]
+    table = _read_table(path, asked["file"].place, values.get("weight"), faults)
+    if table is None or "sample" not in values:
+        return table
+    rows = draw(table, values["sample"], values.get("seed", 0), faults)
+    if len(rows) < values["sample"]:
+        message = f"sample is {values['sample']}, {path} has {len(rows)} rows to draw from"
+        faults.add(asked["sample"].place, message)
+    return dataclasses.replace(table, rows=rows)
+
+
+def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults) -> Table | None:
+    """Return the table, or None and faults: no such file, no rows, columns that do not fit."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            rows = [Row(reader.line_num, cells) for cells in reader if cells]
+    except FileNotFoundError:
+        tables = [found.name for found in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+        faults.add(asked_at, f"{path}: no such table.{did_you_mean(path.name, tables)}")
+        return None
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        faults.add(asked_at, f"{path}: cannot be read as CSV: {error}")
+        return None
+    wrong = list(_wrong_columns(header, weight))
+    if not rows:
+        wrong.append("no rows below the header")
+    for message in wrong:
+        faults.add(Place(1, None, path), message)
+    return (
+        None if wrong else Table(path, {name: at for at, name in enumerate(header)}, rows, weight)
+    )
+
+
+def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
+    for name in dict.fromkeys(header):
+        if name not in (*COLUMNS, weight):
+            near = did_you_mean(name, COLUMNS)
+            yield f'unknown column "{name}".{near} Accepted: {", ".join(COLUMNS)}'
+        if header.count(name) > 1:
+            yield f'the column "{name}" stands twice'
+    for columns in _COLUMNS_OF.values():
+        given = [name for name in columns if name in header]
+        if given and len(given) < len(columns):
+            yield f"the columns {', '.join(columns)} belong together, only {', '.join(given)} found"
+    if weight and weight not in header:
+        yield f'no column "{weight}" to weigh by.{did_you_mean(weight, header)}'
+
+
+def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[Row]:
+    """Return up to `sample` rows in the table's order, drawn without replacement.
+
+    A row's chance at each draw is proportional to its weight: every row gets the key
+    log(u) / weight with u uniform in (0, 1], and the largest keys win. Rows of weight 0 are never
+    drawn. Python's generator gives the same numbers on every platform.
+
+    Source: Efraimidis and Spirakis, Weighted random sampling with a reservoir, Information
+    Processing Letters 97, 2006; here in logarithms, as u^(1/weight) runs out of digits.
+    """
+    generator = random.Random(seed)
+    keys = []
+    for at, row in enumerate(table.rows):
+        share = 1.0 - generator.random()
+        row_weight = _weight(table, row, table.weight, faults) if table.weight else 1.0
+        if row_weight > 0:
+            keys.append((math.log(share) / row_weight, at))
+    keys.sort(reverse=True)
+    return [table.rows[at] for at in sorted(at for _, at in keys[:sample])]
+
+
+def _weight(table: Table, row: Row, column: str, faults: Faults) -> float:
+    text = _text(table, row, column)
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if 0 <= weight < math.inf:
+        return weight
+    place = Place(row.line, None, table.path)
+    faults.add(place, f'{column} is "{text}"; accepted as a weight: a number of 0 or more')
+    return 0.0
+
+
+def read_rows(table: Table, faults: Faults) -> Iterator[Candidate]:
+    """Yield a candidate for each row; what is no value becomes a fault."""
+    for row in table.rows:
+        place = Place(row.line, None, table.path)
+        if len(row.cells) != len(table.columns):
+            faults.add(place, f"{len(row.cells)} cells, the header has {len(table.columns)}")
+            continue
+        settings = _settings(table, row, place, faults)
+        if table.weight == "occurrences":
+            # The draw has counted them: weighing once more would count them squared.
+            settings["occurrences"] = Setting(1, place)
+        name = next((_text(table, row, key) for key in _NAMES if key in table.columns), "")
+        yield Candidate(_as_identity(name) or layer_identity(settings), settings, place)
+
+
+def _settings(table: Table, row: Row, place: Place, faults: Faults) -> Chosen:
+    settings = {}
+    for name, columns in _COLUMNS_OF.items():
+        texts = [_text(table, row, key) for key in columns]
+        if any(texts):
+            cells = [Node(scalar(text), place) for text in texts]
+            node = cells[0] if len(cells) == 1 else Node(cells, place)
+            settings[name] = Setting(BY_NAME[name].kind.read(name, node, faults), place)
+    return settings
+
+
+def _text(table: Table, row: Row, column: str) -> str:
+    """Return a cell's text, empty where the table has no such column or the row breaks off."""
+    at = table.columns.get(column, len(row.cells))
+    return row.cells[at].strip() if at < len(row.cells) else ""
+
+
+def _as_identity(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.:+-]+", "_", name).strip("_.:+-")[:100]

@@ -1,0 +1,38 @@
+"""How a run measures: every knob with its default and why it has that value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+RUN_KINDS = ("integer", "normal")
+"""Gate inputs before timing; see `suite.inputs.draw`."""
+CHECK_KINDS = (*RUN_KINDS, "uniform", "large", "spiked")
+"""Gate inputs of `check`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Knobs of one run. The defaults suit a shared machine with two cores."""
+
+    threads: int
+    log: Path
+    """Where the processes' own output goes."""
+    blocks: int = 8
+    """Most blocks of fresh processes a cell gets: Student's t is 2.4 there, 4.3 at three."""
+    least_blocks: int = 4
+    target_half_width: float = 0.02
+    """A cell stops when its speed-up is known to ±2 % (95 %)."""
+    block_s: float = 0.1
+    """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
+    rounds: int = 3
+    """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
+    cell_budget_s: float = 4.0
+    """A cell whose turns took this long gets no further block once it has `least_blocks`."""
+    timeout_s: float = 60.0
+    """One request to a worker, a call of up to about 10 s included."""
+    memory_limit_bytes: int | None = None
+    reference: str = "torch"
+    verify: bool = True
+    """Judge the outputs of timed calls. Off only to measure what it costs."""

@@ -1,0 +1,306 @@
+"""The process that runs one implementation: it computes, and decides nothing.
+
+Requests of the runner, in the order of a block:
+
+    load        import the implementation; why it is unavailable, if it is
+    open        map the scenario's arena; supported?
+    gate        one call on the dense tensors, output into a slot
+    bind        take this block's weight, pack it
+    warm        calls until the time per call is known
+    turn        timed samples; outputs of timed calls into slots
+    hand_back   write the operands back, so that the judge sees what became of them
+
+Every reply carries `inside_s`, the time spent in the implementation's calls. Faults that only
+this process can see (an output that is no tensor, an alias, changed global state) travel as
+phrases; whether numbers are right is for the judge.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from suite import registry
+from suite.arena import Layout, open_arena
+from suite.channel import Message, serve
+from suite.errors import Unsupported, UsageError
+from suite.inputs import DTYPES, ArenaTensors, in_format
+from suite.invocation import Invocation, bind
+from suite.memory import peak_bytes_of
+from suite.operation import Operands
+from suite.problem import Scenario
+from suite.processes import wait_until_threads_sleep
+from suite.state import GlobalState
+from suite.timing import Timer, batch_size, timer_for
+
+WARM_S = 0.03
+"""Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
+SLOW_S = 0.5
+_OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
+
+
+class OutputFault(Exception):
+    """What an implementation returned cannot be an output."""
+
+
+class Worker:
+    """State of one worker between requests."""
+
+    def __init__(self, source: registry.Source, name: str, threads: int) -> None:
+        self._source = source
+        self._name = name
+        self._threads = threads
+        self._now = time.perf_counter
+        self._inside_s = 0.0
+        self._previous: list[torch.Tensor] = []
+        self._implementation: registry.Implementation
+        self._scenario: Scenario
+        self._arena: ArenaTensors
+        self._operands: Operands
+        self._invocation: Invocation
+        self._timer: Timer
+        self._state: GlobalState
+
+    def load(self) -> Message:
+        torch.set_num_threads(self._threads)
+        torch.set_grad_enabled(False)
+        registry.load(self._source)
+        self._implementation = registry.get(self._name)
+        return {"unavailable": self._implementation.why_unavailable()}
+
+    def open(self, scenario: dict[str, Any], path: str) -> Message:
+        self._scenario = Scenario.from_dict(scenario)
+        if reason := self._implementation.why_unsupported(self._scenario):
+            raise Unsupported(reason)
+        memory = open_arena(path, Layout(self._scenario).size_bytes)
+        self._arena = ArenaTensors(self._scenario, memory)
+        self._timer = timer_for(self._scenario.device)
+        problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
+        declared = self._implementation
+        return {
+            "family": declared.family,
+            "precision": declared.precision,
+            "error_factor": declared.error_factor,
+            "nan_policy": declared.nan_policy,
+            "workspace_bytes": (
+                declared.workspace_bytes and int(declared.workspace_bytes(problem, itemsize))
+            ),
+            "executed_flops": declared.executed_flops and float(declared.executed_flops(problem)),
+        }
+
+    def _bind(self) -> None:
+        """Take private copies of the arena's operands, in the scenario's format and place."""
+        device, memory_format = self._scenario.device, self._scenario.memory_format
+        self._operands = self._arena.operands.each(
+            lambda tensor: (
+                in_format(tensor, memory_format) if tensor.dim() == 4 else tensor.clone()
+            ).to(device)
+        )
+        self._invocation = bind(self._implementation, self._scenario, self._operands)
+
+    @property
+    def _varying(self) -> torch.Tensor:
+        grad = self._operands.grad
+        return self._operands.input if grad is None else grad
+
+    def gate(self, slot: int) -> Message:
+        start = self._now()
+        self._state = GlobalState()
+        self._bind()
+        output = self._invocation.call(self._varying)
+        self._inside_s += self._now() - start
+        self._check_output(output, [])
+        self._check_state()
+        self._arena.slot(slot).copy_(self._row_major(output))
+        return {"note": self._invocation.note}
+
+    def bind(self) -> Message:
+        self._state = GlobalState()
+        self._bind()
+        self._check_state()
+        return {"prepare_s": self._invocation.prepare_s}
+
+    def warm(self) -> Message:
+        operand = torch.empty_like(self._varying)
+        call_s: list[float] = []
+        peak_bytes = None
+
+        def once() -> object:
+            self._fill(operand, (len(call_s), 0))
+            outputs, seconds = self._timer(self._invocation.call, [operand])
+            self._inside_s += seconds
+            call_s.append(seconds)
+            self._check_output(outputs[0], [])
+            return outputs
+
+        started = self._now()
+        once()
+        if call_s[0] < SLOW_S:
+            peak_bytes = peak_bytes_of(once, self._scenario.device)
+            while self._now() - started < WARM_S:
+                once()
+        self._check_state()
+        return {
+            "call_s": min(call_s),
+            "peak_bytes": peak_bytes,
+            "batch": batch_size(min(call_s), operand.numel() * operand.element_size()),
+        }
+
+    def turn(self, starts: Sequence[Sequence[tuple[int, int]]], slot: int, lead: bool) -> Message:
+        """Take one timed sample for each list of stream starts; outputs go to slots from `slot`.
+
+        `lead` makes one call first that is not timed: the arms before this one left the caches
+        and the thread pool to themselves.
+        """
+        self._state = GlobalState()
+        operands = [torch.empty_like(self._varying) for _ in starts[0]]
+        samples_s, glue_s = [], []
+        if lead:
+            self._fill(operands[0], (self._scenario.problem.height, 1))
+            self._inside_s += self._timer(self._invocation.call, operands[:1])[1]
+        for batch in starts:
+            for operand, start in zip(operands, batch, strict=True):
+                self._fill(operand, start)
+            outputs, seconds = self._timer(self._invocation.call, operands)
+            began = self._now()
+            self._inside_s += seconds
+            samples_s.append(seconds / len(batch))
+            for output in outputs:
+                self._check_output(output, self._previous)
+                self._arena.slot(slot).copy_(self._row_major(output))
+                slot += 1
+            self._previous = [output for output in outputs if isinstance(output, torch.Tensor)]
+            glue_s.append(self._now() - began)
+        self._check_untouched(operands[-1], starts[-1][-1])
+        self._check_state()
+        return {"samples_s": samples_s, "glue_s": sum(glue_s)}
+
+    def hand_back(self) -> Message:
+        """Write the operands back into the arena for the judge to compare."""
+        for ours, shared in (
+            (self._operands.weight, self._arena.weight),
+            (self._operands.bias, self._arena.bias),
+            (self._operands.input, self._arena.input),
+        ):
+            if ours is not None and shared is not None:
+                shared.copy_(ours)
+        return {}
+
+    def _fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
+        if self._scenario.device == "cpu":
+            self._arena.stream.fill(operand, start)
+            return
+        host = torch.empty_like(operand, device="cpu")
+        self._arena.stream.fill(host, start)
+        operand.copy_(host)
+
+    def _check_untouched(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
+        fresh = torch.empty_like(operand)
+        self._fill(fresh, start)
+        if not torch.equal(fresh, operand):
+            raise OutputFault("a timed call changed its input in place")
+
+    def _row_major(self, output: Any) -> torch.Tensor:
+        flat: torch.Tensor = output.detach().contiguous().view(-1)
+        return flat
+
+    def _check_output(self, output: Any, earlier: Sequence[torch.Tensor]) -> None:
+        if type(output) is not torch.Tensor:
+            raise OutputFault(f"returned a {type(output).__name__}, not a torch.Tensor")
+        scenario = self._scenario
+        shape = tuple(output.shape)
+        if shape != scenario.result_shape:
+            raise OutputFault(f"returned shape {shape}, expected {scenario.result_shape}")
+        if output.dtype is not DTYPES[scenario.dtype]:
+            raise OutputFault(f"returned {output.dtype}, expected {DTYPES[scenario.dtype]}")
+        if output.layout is not torch.strided or output.device.type != self._varying.device.type:
+            raise OutputFault(f"returned a {output.layout} tensor on {output.device}")
+        if output.numel() == 0:
+            return
+        place = output.untyped_storage().data_ptr()
+        operands = self._operands
+        for name in ("input", "weight", "bias", "grad"):
+            operand = getattr(operands, name)
+            if operand is not None and operand.untyped_storage().data_ptr() == place:
+                raise OutputFault(f"the output shares memory with the {name}")
+        if any(tensor.untyped_storage().data_ptr() == place for tensor in earlier):
+            raise OutputFault("the output shares memory with an earlier output")
+
+    def _check_state(self) -> None:
+        if changed := self._state.restore():
+            raise OutputFault(f"changed global state ({'; '.join(changed)}); restored")
+
+    def handlers(self) -> dict[str, Callable[..., Message]]:
+        names = ("load", "open", "gate", "bind", "warm", "turn", "hand_back")
+        return {name: self._guarded(getattr(self, name)) for name in names}
+
+    def _guarded(self, handler: Callable[..., Message]) -> Callable[..., Message]:
+        """Turn every exception into a status; report the time inside; leave no thread running."""
+
+        def guarded(**fields: Any) -> Message:
+            self._inside_s = 0.0
+            started = self._now()
+            try:
+                reply = handler(**fields)
+            except Exception as error:  # noqa: BLE001 - whatever a plug-in raises is its result
+                traceback.print_exc()
+                reply = failure(error)
+            reply["inside_s"] = self._inside_s
+            reply["quiet"] = wait_until_threads_sleep()
+            reply["held_s"] = self._now() - started
+            return reply
+
+        return guarded
+
+
+def failure(error: Exception) -> Message:
+    """Return the status and the reason that an exception stands for."""
+    if isinstance(error, Unsupported | NotImplementedError):
+        return {"status": "unsupported", "reason": str(error) or type(error).__name__}
+    if isinstance(error, UsageError):
+        return {"status": "error", "reason": str(error)}
+    if isinstance(error, OutputFault):
+        return {"status": "incorrect", "reason": str(error)}
+    text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    if isinstance(error, MemoryError) or any(word in text.lower() for word in _OUT_OF_MEMORY):
+        return {"status": "out_of_memory", "reason": text}
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return {"status": "error", "reason": text + place}
+
+
+def main(connection: Connection, source: registry.Source, name: str, threads: int) -> None:
+    """Serve the runner until it closes the channel."""
+    serve(connection, Worker(source, name, threads).handlers())
+
+
+def describe(connection: Connection, source: registry.Source) -> None:
+    """Import one source and tell what it registered; in a process of its own, as it may crash."""
+
+    def describe_source() -> Message:
+        try:
+            entries = registry.load(source)
+        except UsageError as error:
+            return {"failure": str(error)}
+        return {"entries": [_describe_entry(entry) for entry in entries]}
+
+    serve(connection, {"describe": describe_source})
+
+
+def _describe_entry(entry: registry.Implementation) -> Message:
+    return {
+        "name": entry.name,
+        "family": entry.family,
+        "source": entry.source,
+        "summary": entry.summary,
+        "devices": entry.devices,
+        "dtypes": entry.dtypes,
+        "precision": entry.precision,
+        "packs": entry.prepare is not None,
+        "unavailable": entry.why_unavailable(),
+    }
