@@ -10,8 +10,10 @@
 
 from suite.scenario.files import (
     MOST_SCENARIOS,
+    Headline,
     ScenarioFile,
     find_file,
+    headline,
     load_file,
     load_files,
     shipped_files,
@@ -19,8 +21,10 @@ from suite.scenario.files import (
 
 __all__ = [
     "MOST_SCENARIOS",
+    "Headline",
     "ScenarioFile",
     "find_file",
+    "headline",
     "load_file",
     "load_files",
     "shipped_files",

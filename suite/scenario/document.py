@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from suite.scenario.fields import LAYER_FIELDS, NAME, SECTIONS, SHARED_FIELDS, TABLE_FIELDS
@@ -25,8 +24,7 @@ class Exclude(NamedTuple):
     place: Place
 
 
-@dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(NamedTuple):
     """The checked sections; None or empty where the file has none."""
 
     name: str

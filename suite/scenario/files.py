@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from suite.errors import UsageError, did_you_mean
 from suite.problem import Scenario
@@ -19,7 +21,8 @@ from suite.scenario.cells import (
 )
 from suite.scenario.document import Document, read_document
 from suite.scenario.table import Table, read_asked_rows, read_rows
-from suite.scenario.yamltree import Faults, Place, parse
+from suite.scenario.yamlreader import parse
+from suite.scenario.yamltree import Faults, Place
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios"
 MOST_SCENARIOS = 20_000
@@ -41,6 +44,23 @@ class ScenarioFile:
 def shipped_files() -> list[Path]:
     """Return the scenario files that come with ConvGauge, sorted by name."""
     return sorted(SHIPPED.glob("*.yaml"))
+
+
+class Headline(NamedTuple):
+    """What a list of scenario files shows of one."""
+
+    name: str
+    description: str
+
+
+def headline(path: Path) -> Headline:
+    """Return a file's name and description, as far as each stands on a line of its own.
+
+    Only these lines are read, unchecked: parsing all shipped files takes 0.2 s.
+    """
+    found = dict(re.findall(r"^(name|description): *(\w[^#\n]*)", _read(path), re.MULTILINE))
+    description = found.get("description", "").strip()
+    return Headline(found.get("name", path.stem).strip(), description)
 
 
 def find_file(name_or_path: str | Path) -> Path:

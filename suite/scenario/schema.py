@@ -15,44 +15,58 @@ from suite.scenario.fields import LAYER_FIELDS, NAME, SECTIONS, SHARED_FIELDS, T
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a scenario file, in the subset common to draft 7 and later."""
+    choices = [_choices(entry) for entry in SHARED_FIELDS]
     sections: dict[str, dict[str, Any]] = {
         "name": NAME.json,
         "description": {"type": "string"},
-        "defaults": _object(SHARED_FIELDS),
-        "grid": _object(SHARED_FIELDS, many=True),
-        "layers": {"type": "array", "minItems": 1, "items": _object(LAYER_FIELDS)},
-        "layers_from": {**_object(TABLE_FIELDS), "required": ["file"]},
-        "exclude": {
-            "type": "array",
-            "minItems": 1,
-            "items": _object(SHARED_FIELDS, many=True),
-        },
+        "defaults": _mapping(SHARED_FIELDS),
+        "grid": _mapping(SHARED_FIELDS, suffix=_MANY),
+        "layers": _list(_mapping(LAYER_FIELDS)),
+        "layers_from": {**_mapping(TABLE_FIELDS), "required": ["file"]},
+        "exclude": _list(_mapping(SHARED_FIELDS, suffix=_MANY)),
     }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "ConvGauge scenario file",
         "type": "object",
         "additionalProperties": False,
+        "anyOf": [{"required": [section]} for section in ("grid", "layers", "layers_from")],
         "properties": {
             name: {"description": meaning, **sections[name]} for name, meaning in SECTIONS.items()
         },
-        "anyOf": [{"required": [section]} for section in ("grid", "layers", "layers_from")],
+        "definitions": {
+            **{
+                entry.name: {"description": entry.meaning, **entry.kind.json}
+                for entry in (*LAYER_FIELDS, *TABLE_FIELDS)
+            },
+            **dict(choices),
+        },
     }
 
 
-def _object(fields: Iterable[Field], *, many: bool = False) -> dict[str, Any]:
-    properties = {}
-    for entry in fields:
-        kind = entry.kind.json
-        if many:
-            kind = {"anyOf": [kind, {"type": "array", "minItems": 1, "items": kind}]}
-        properties[entry.name] = {"description": entry.meaning, **kind}
+_MANY = "_choices"
+"""Ending of the definitions that also accept a list of alternatives."""
+
+
+def _choices(entry: Field) -> tuple[str, dict[str, Any]]:
+    one = {"$ref": f"#/definitions/{entry.name}"}
+    several = _list(one)
+    return entry.name + _MANY, {"description": entry.meaning, "anyOf": [one, several]}
+
+
+def _mapping(fields: Iterable[Field], suffix: str = "") -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
         "minProperties": 1,
-        "properties": properties,
+        "properties": {
+            entry.name: {"$ref": f"#/definitions/{entry.name}{suffix}"} for entry in fields
+        },
     }
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": items}
 
 
 if __name__ == "__main__":

@@ -6,12 +6,9 @@ Columns are named as in results.csv: height and width, kernel_h and kernel_w, pa
 from __future__ import annotations
 
 import csv
-import dataclasses
 import math
-import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,13 +34,11 @@ _NAMES = ("name", "example")
 COLUMNS = (*_NAMES, *(name for names in _COLUMNS_OF.values() for name in names), "models")
 
 
-class Row(NamedTuple):
-    line: int
-    cells: list[str]
+Row = tuple[int, list[str]]
+"""Line and cells; no named tuple, as thousands of rows are read to draw fifty."""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A CSV file's rows as text, and where each column stands."""
 
     path: Path
@@ -78,7 +73,7 @@ def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> Table
     if len(rows) < values["sample"]:
         message = f"sample is {values['sample']}, {path} has {len(rows)} rows to draw from"
         faults.add(asked["sample"].place, message)
-    return dataclasses.replace(table, rows=rows)
+    return table._replace(rows=rows)
 
 
 def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults) -> Table | None:
@@ -87,7 +82,7 @@ def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults)
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             header = next(reader, [])
-            rows = [Row(reader.line_num, cells) for cells in reader if cells]
+            rows = [(reader.line_num, cells) for cells in reader if cells]
     except FileNotFoundError:
         tables = [found.name for found in path.parent.glob("*.csv")] if path.parent.is_dir() else []
         faults.add(asked_at, f"{path}: no such table.{did_you_mean(path.name, tables)}")
@@ -130,60 +125,70 @@ def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[Row]:
     Source: Efraimidis and Spirakis, Weighted random sampling with a reservoir, Information
     Processing Letters 97, 2006; here in logarithms, as u^(1/weight) runs out of digits.
     """
+    import random  # noqa: PLC0415 - 2 ms that only samples need
+
     generator = random.Random(seed)
-    keys = []
-    for at, row in enumerate(table.rows):
-        share = 1.0 - generator.random()
-        row_weight = _weight(table, row, table.weight, faults) if table.weight else 1.0
-        if row_weight > 0:
-            keys.append((math.log(share) / row_weight, at))
+    shares = [1.0 - generator.random() for _ in table.rows]
+    keys = [
+        (math.log(share) / weight, at)
+        for at, (share, weight) in enumerate(zip(shares, _weights(table, faults), strict=True))
+        if weight
+    ]
     keys.sort(reverse=True)
     return [table.rows[at] for at in sorted(at for _, at in keys[:sample])]
 
 
-def _weight(table: Table, row: Row, column: str, faults: Faults) -> float:
-    text = _text(table, row, column)
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = math.nan
-    if 0 <= weight < math.inf:
-        return weight
-    place = Place(row.line, None, table.path)
-    faults.add(place, f'{column} is "{text}"; accepted as a weight: a number of 0 or more')
-    return 0.0
+def _weights(table: Table, faults: Faults) -> list[float]:
+    """Return each row's weight, 1 without a column; 0 and a fault where it is none."""
+    if table.weight is None:
+        return [1.0] * len(table.rows)
+    column = table.columns[table.weight]
+    weights = []
+    for line, cells in table.rows:
+        try:
+            weight = float(cells[column])
+        except (ValueError, IndexError):
+            weight = math.nan
+        if not 0 <= weight < math.inf:
+            found = ", ".join(cells[column : column + 1])
+            faults.add(
+                Place(line, None, table.path),
+                f'{table.weight} is "{found}"; accepted as a weight: a number of 0 or more',
+            )
+            weight = 0.0
+        weights.append(weight)
+    return weights
 
 
 def read_rows(table: Table, faults: Faults) -> Iterator[Candidate]:
     """Yield a candidate for each row; what is no value becomes a fault."""
-    for row in table.rows:
-        place = Place(row.line, None, table.path)
-        if len(row.cells) != len(table.columns):
-            faults.add(place, f"{len(row.cells)} cells, the header has {len(table.columns)}")
+    for line, cells in table.rows:
+        place = Place(line, None, table.path)
+        if len(cells) != len(table.columns):
+            faults.add(place, f"{len(cells)} cells, the header has {len(table.columns)}")
             continue
-        settings = _settings(table, row, place, faults)
+        settings = _settings(table, cells, place, faults)
         if table.weight == "occurrences":
             # The draw has counted them: weighing once more would count them squared.
             settings["occurrences"] = Setting(1, place)
-        name = next((_text(table, row, key) for key in _NAMES if key in table.columns), "")
+        name = next((_text(table, cells, key) for key in _NAMES if key in table.columns), "")
         yield Candidate(_as_identity(name) or layer_identity(settings), settings, place)
 
 
-def _settings(table: Table, row: Row, place: Place, faults: Faults) -> Chosen:
+def _settings(table: Table, cells: list[str], place: Place, faults: Faults) -> Chosen:
     settings = {}
     for name, columns in _COLUMNS_OF.items():
-        texts = [_text(table, row, key) for key in columns]
+        texts = [_text(table, cells, key) for key in columns]
         if any(texts):
-            cells = [Node(scalar(text), place) for text in texts]
-            node = cells[0] if len(cells) == 1 else Node(cells, place)
+            nodes = [Node(scalar(text), place) for text in texts]
+            node = nodes[0] if len(nodes) == 1 else Node(nodes, place)
             settings[name] = Setting(BY_NAME[name].kind.read(name, node, faults), place)
     return settings
 
 
-def _text(table: Table, row: Row, column: str) -> str:
-    """Return a cell's text, empty where the table has no such column or the row breaks off."""
-    at = table.columns.get(column, len(row.cells))
-    return row.cells[at].strip() if at < len(row.cells) else ""
+def _text(table: Table, cells: list[str], column: str) -> str:
+    """Return a cell's text, empty where the table has no such column."""
+    return cells[table.columns[column]].strip() if column in table.columns else ""
 
 
 def _as_identity(name: str) -> str:

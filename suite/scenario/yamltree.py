@@ -1,33 +1,26 @@
-"""YAML text to a tree of plain values, each with its line and column. Data only.
+"""What a YAML file holds: plain values, each with its line and column, and what is wrong with them.
 
-Anchors, aliases, tags and merge keys are refused: what a scenario file means stands where it is
-read. Scalars follow the core schema of YAML 1.2: `no` is a string, 1e-3 a number.
-The tree is built from ruamel.yaml's events; composing and constructing take as long again.
+Scalars follow the core schema of YAML 1.2: `no` is a string, 1e-3 a number.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.reader import ReaderError
-
 from suite.errors import UsageError
 
-_MOST_DEPTH = 8
 _MOST_FAULTS_SHOWN = 40
 _MOST_DIGITS = 19
 
-# YAML 1.2.2, section 10.3.2, tag resolution of the core schema.
-_NULL = re.compile(r"null|Null|NULL|~|")
-_TRUE = re.compile(r"true|True|TRUE")
-_FALSE = re.compile(r"false|False|FALSE")
+# Tag resolution of YAML 1.2.2, section 10.3.2, without octal and hexadecimal numbers.
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
@@ -57,8 +50,7 @@ class Key(str):
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A value of the file: a scalar, a list of nodes, or a dict from `Key` to node."""
 
     value: Any
@@ -115,110 +107,10 @@ class Faults:
         return line if place.column is None else f"{line}:{place.column}"
 
 
-def parse(text: str, faults: Faults) -> Node:
-    """Return the tree of a YAML document.
-
-    What is no data (anchors, aliases, tags, merge keys) and keys that stand twice become
-    faults, and the rest of the tree is still built.
-
-    Raises:
-        UsageError: not YAML, empty, or nested too deep.
-    """
-    try:
-        return _Builder(YAML(typ="safe", pure=True).parse(text), faults).document()
-    except MarkedYAMLError as error:
-        context = f" ({error.context})" if error.context else ""
-        place = _place(error.problem_mark or error.context_mark)
-        faults.add(place, f"not YAML: {error.problem}{context}")
-    except ReaderError as error:
-        before = text[: error.position]
-        place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))
-        faults.add(place, f"not YAML: the character {chr(error.character)!a} is not allowed")
-    raise faults.error()
-
-
-class _Builder:
-    def __init__(self, events: Iterator[Any], faults: Faults) -> None:
-        self._events = events
-        self._faults = faults
-
-    def document(self) -> Node:
-        event = next(self._events)
-        while type(event).__name__ in ("StreamStartEvent", "DocumentStartEvent"):
-            event = next(self._events)
-        if type(event).__name__ == "StreamEndEvent":
-            self._faults.add(Place(1, 1), "the file is empty")
-            raise self._faults.error()
-        root = self._node(event, 0)
-        next(self._events)
-        after = next(self._events)
-        if type(after).__name__ != "StreamEndEvent":
-            place = _place(after.start_mark)
-            self._faults.add(place, "a second document begins; a scenario file holds one")
-        return root
-
-    def _node(self, event: Any, depth: int) -> Node:
-        place = _place(event.start_mark)
-        kind = type(event).__name__
-        if kind == "AliasEvent":
-            self._faults.add(place, f"the alias *{event.anchor}: write the value out")
-            return Node(REFUSED, place)
-        if event.anchor is not None:
-            self._faults.add(place, f"the anchor &{event.anchor}: write the value out where used")
-        if event.tag is not None:
-            self._faults.add(place, f"the tag {event.tag}: scenario files are data, without tags")
-        if depth > _MOST_DEPTH:
-            self._faults.add(place, f"nested deeper than {_MOST_DEPTH} levels")
-            raise self._faults.error()
-        if kind == "ScalarEvent":
-            plain = event.style is None and event.tag is None
-            return Node(scalar(event.value) if plain else event.value, place)
-        if kind == "SequenceStartEvent":
-            return Node([self._node(item, depth + 1) for item in self._until("SequenceEnd")], place)
-        return Node(self._mapping(depth), place)
-
-    def _until(self, end: str) -> Iterator[Any]:
-        for event in self._events:
-            if type(event).__name__ == f"{end}Event":
-                return
-            yield event
-
-    def _mapping(self, depth: int) -> dict[Key, Node]:
-        fields: dict[Key, Node] = {}
-        for event in self._until("MappingEnd"):
-            name = self._node(event, depth + 1)
-            value = self._node(next(self._events), depth + 1)
-            if type(event).__name__ != "ScalarEvent":
-                self._faults.add(name.place, f"a key has to be a word, found {name}")
-                continue
-            key = Key(event.value)
-            key.place = name.place
-            if key == "<<":
-                self._faults.add(key.place, "the merge key <<: write the values out")
-            elif key in fields:
-                first = next(known for known in fields if known == key)
-                self._faults.add(
-                    key.place, f'the key "{key}" stands twice, first in line {first.place.line}'
-                )
-            else:
-                fields[key] = value
-        return fields
-
-
 def scalar(text: str) -> Any:
     """Return what a plain scalar means: a number, true or false, None, or the text itself."""
     if _WHOLE.fullmatch(text) and len(text) <= _MOST_DIGITS:
         return int(text)
     if _FLOAT.fullmatch(text):
         return float(text)
-    if _TRUE.fullmatch(text):
-        return True
-    if _FALSE.fullmatch(text):
-        return False
-    if _NULL.fullmatch(text):
-        return None
-    return text
-
-
-def _place(mark: Any) -> Place:
-    return Place(mark.line + 1, mark.column + 1)
+    return _WORDS.get(text, text)
