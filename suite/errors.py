@@ -12,7 +12,6 @@ Exit codes that no exception carries: 0 good, 1 slower, 3 wrong results, 4 incon
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 EXIT_GOOD = 0
@@ -53,5 +52,7 @@ class Unsupported(Exception):
 
 def did_you_mean(found: str, accepted: Iterable[str]) -> str:
     """Return " did you mean "x"?" for the nearest accepted word, or an empty string."""
+    import difflib  # noqa: PLC0415 - 2 ms that only errors need
+
     nearest = difflib.get_close_matches(found, list(accepted), n=1, cutoff=0.6)
     return f' Did you mean "{nearest[0]}"?' if nearest else ""
