@@ -15,10 +15,11 @@ from suite.runfile import Run
 FORMATS = {
     "csv": "reports.csv_table",
     "plots": "reports.plots",
+    "html": "reports.page",
 }
 """Format name → the module whose `write` makes it."""
 
-STANDARD = ("csv", "plots")
+STANDARD = ("csv", "plots", "html")
 """What every run gets."""
 
 __all__ = ["FORMATS", "STANDARD", "write", "write_all"]

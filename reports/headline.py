@@ -1,0 +1,177 @@
+"""What a reader wants first: who won, what failed, what not to trust. For page and comment."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from reports import units
+from reports.grid import Cell, Grid
+from reports.layers import layer_family
+from suite.problem import Scenario
+from suite.result import Status
+
+WIDE_HALF_WIDTH = 0.1
+"""An interval of more than ±10 % is pointed out."""
+_BAD_GRADES = ("D", "E", "F")
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Winner:
+    """Who is fastest how often in a group of scenarios."""
+
+    group: str
+    name: str | None
+    """None: nothing passed in this group."""
+    wins: int
+    clear_wins: int
+    """Wins in which no other implementation's interval reaches the winner's."""
+    scenarios: int
+    speedup: float | None
+    """Geometric mean over the reference, over the scenarios that it won."""
+
+    @property
+    def sentence(self) -> str:
+        if self.name is None:
+            return f"nothing passed in {self.scenarios} scenarios"
+        gain = f", {units.times(self.speedup)} the reference there" if self.speedup else ""
+        return f"{self.name} is fastest in {self.wins} of {self.scenarios}{gain}"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The first screen of a report, in words."""
+
+    overall: Winner
+    by_layer: tuple[Winner, ...]
+    counts: dict[str, int]
+    """Status → cells; statuses without a cell are left out."""
+    doubts: tuple[str, ...]
+    """Sentences on what not to trust, the worst first."""
+
+    @property
+    def passed(self) -> int:
+        return self.counts.get(Status.PASSED, 0)
+
+    @property
+    def unsupported(self) -> int:
+        return self.counts.get(Status.UNSUPPORTED, 0)
+
+    @property
+    def failed(self) -> int:
+        return sum(self.counts.values()) - self.passed - self.unsupported
+
+
+def headline(grid: Grid, manifest: dict[str, Any]) -> Headline:
+    """Return what stands at the top of a report on `grid`."""
+    layers: dict[str, list[Scenario]] = {}
+    for scenario in grid.scenarios:
+        layers.setdefault(layer_family(scenario.problem), []).append(scenario)
+    return Headline(
+        overall=winner(grid, "all scenarios", grid.scenarios),
+        by_layer=tuple(winner(grid, layer, members) for layer, members in layers.items()),
+        counts=Counter(cell.result.status.value for cell in grid.cells.values()),
+        doubts=tuple(_doubts(grid, manifest)),
+    )
+
+
+def winner(grid: Grid, group: str, scenarios: Iterable[Scenario]) -> Winner:
+    """Return the implementation that is fastest in most of `scenarios`; the first at a tie."""
+    scenarios = list(scenarios)
+    firsts = [first for scenario in scenarios if (first := grid.fastest(scenario))]
+    if not firsts:
+        return Winner(group, None, 0, 0, len(scenarios), None)
+    wins = Counter(first.result.implementation for first in firsts)
+    most = max(wins.values())
+    name = next(name for name in grid.implementations if wins[name] == most)
+    own = [first for first in firsts if first.result.implementation == name]
+    speedups = [cell.speedup for cell in own if cell.speedup is not None]
+    return Winner(
+        group=group,
+        name=name,
+        wins=most,
+        clear_wins=sum(is_clear(grid, cell) for cell in own),
+        scenarios=len(scenarios),
+        speedup=statistics.geometric_mean(speedups) if speedups else None,
+    )
+
+
+def is_clear(grid: Grid, first: Cell) -> bool:
+    """Return whether no other passed cell's interval reaches that of the fastest."""
+    high = first.summary.time_s.high if first.summary else None
+    lows = [
+        cell.summary.time_s.low
+        for cell in grid.row(first.result.scenario)
+        if cell.summary is not None and cell is not first
+    ]
+    return high is not None and all(low is not None and low > high for low in lows)
+
+
+def _doubts(grid: Grid, manifest: dict[str, Any]) -> Iterable[str]:
+    yield from _failures(grid)
+    machine = manifest.get("machine") or {}
+    if machine.get("noise_grade") in _BAD_GRADES:
+        cv = machine.get("noise_cv")
+        extent = f" (identical work varied by {units.percent(cv)})" if cv else ""
+        yield f"The machine was noisy: grade {machine['noise_grade']}{extent}."
+    wide = [cell for cell in grid.passed if _half_width(cell) > WIDE_HALF_WIDTH]
+    if wide:
+        worst = max(wide, key=_half_width)
+        yield (
+            f"{_count(len(wide), 'passed cell')} with an interval wider than ±10 %; the widest: "
+            f"{worst.result.key}, {units.spread(_half_width(worst))}."
+        )
+    above = [cell for cell in grid.passed if _is_above_roof(cell)]
+    if above:
+        yield (
+            f"{_count(len(above), 'cell')} above the machine's ceiling by the operations it says "
+            f"it executes: {_names(above)}. The count or the ceiling is wrong."
+        )
+    if manifest.get("git_dirty"):
+        yield "The working tree had uncommitted changes: the revision does not name this code."
+    unavailable = [
+        entry["name"]
+        for entry in manifest.get("implementations", [])
+        if entry.get("unavailable") and entry.get("name")
+    ]
+    if unavailable:
+        yield f"Not available on this machine: {', '.join(unavailable)}."
+
+
+def _failures(grid: Grid) -> Iterable[str]:
+    words = {
+        Status.INCORRECT: "wrong results",
+        Status.IMPLAUSIBLE: "implausible times",
+        Status.CRASHED: "a crash",
+        Status.ERROR: "an error",
+        Status.OUT_OF_MEMORY: "too little memory",
+        Status.TIMEOUT: "no answer in time",
+    }
+    for status, what in words.items():
+        found = [cell for cell in grid.cells.values() if cell.result.status is status]
+        if found:
+            yield f"{_count(len(found), 'cell')} with {what}: {_names(found)}."
+
+
+def _half_width(cell: Cell) -> float:
+    return (cell.summary.time_s.half_width if cell.summary else None) or 0.0
+
+
+def _is_above_roof(cell: Cell) -> bool:
+    ceiling, summary = cell.result.ceiling, cell.summary
+    if ceiling is None or summary is None or summary.executed_gflops is None:
+        return False
+    return summary.executed_gflops * 1e9 > 1.05 * ceiling.peak_flops_per_s
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _names(cells: list[Cell]) -> str:
+    named = ", ".join(cell.result.key for cell in cells[:_MOST_NAMED])
+    return named if len(cells) <= _MOST_NAMED else f"{named}, …"

@@ -1,0 +1,111 @@
+"""Time of whole networks: each layer's time, weighted by how often it stands in its network."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports.grid import Cell, Grid
+from suite.problem import Scenario
+
+BEST_MIX = "best mix per layer"
+
+
+@dataclass(frozen=True)
+class Total:
+    """Seconds that one implementation needs for all layers of a network."""
+
+    name: str
+    time_s: float | None
+    """None: it did not pass in every layer."""
+    low_s: float | None
+    high_s: float | None
+    passed_layers: int
+    filled_s: float | None
+    """The same with the reference in the layers where it did not pass; None: neither did."""
+
+
+@dataclass(frozen=True)
+class Network:
+    name: str
+    layers: int
+    calls: int
+    """Convolutions in one pass: the layers' occurrences."""
+    totals: tuple[Total, ...]
+    """One per implementation, then the best mix."""
+    mix: dict[str, int]
+    """Implementation → layers in which it is the fastest."""
+
+
+def networks(grid: Grid) -> list[Network]:
+    """Return a network for each scenario file in which some layer occurs more than once."""
+    sources: dict[str, list[Scenario]] = {}
+    for scenario in grid.scenarios:
+        sources.setdefault(scenario.source, []).append(scenario)
+    return [
+        _network(grid, source, scenarios)
+        for source, scenarios in sources.items()
+        if any(scenario.occurrences > 1 for scenario in scenarios)
+    ]
+
+
+def _network(grid: Grid, source: str, layers: list[Scenario]) -> Network:
+    references = {
+        scenario.id: grid.cells.get((scenario.id, cell.result.reference))
+        for scenario in layers
+        for cell in grid.row(scenario)[:1]
+    }
+    totals = []
+    for name in grid.implementations:
+        cells = [grid.cells.get((scenario.id, name)) for scenario in layers]
+        filled = [
+            cell if cell is not None and cell.summary else references.get(scenario.id)
+            for cell, scenario in zip(cells, layers, strict=True)
+        ]
+        totals.append(_total(name, layers, cells, filled))
+    fastest = [grid.fastest(scenario) for scenario in layers]
+    totals.append(_total(BEST_MIX, layers, fastest, fastest))
+    return Network(
+        name=source or "unnamed",
+        layers=len(layers),
+        calls=sum(scenario.occurrences for scenario in layers),
+        totals=tuple(totals),
+        mix=dict(Counter(cell.result.implementation for cell in fastest if cell).most_common()),
+    )
+
+
+def _total(
+    name: str,
+    layers: list[Scenario],
+    cells: list[Cell | None],
+    filled: list[Cell | None],
+) -> Total:
+    time_s, half_s = _weighted_sum(layers, cells)
+    return Total(
+        name=name,
+        time_s=time_s,
+        low_s=None if time_s is None or half_s is None else time_s - half_s,
+        high_s=None if time_s is None or half_s is None else time_s + half_s,
+        passed_layers=sum(cell is not None and cell.summary is not None for cell in cells),
+        filled_s=_weighted_sum(layers, filled)[0],
+    )
+
+
+def _weighted_sum(
+    layers: list[Scenario], cells: Iterable[Cell | None]
+) -> tuple[float | None, float | None]:
+    """Return the sum and half its interval; layers count as independent."""
+    total_s, squares = 0.0, 0.0
+    has_interval = True
+    for scenario, cell in zip(layers, cells, strict=True):
+        if cell is None or cell.summary is None:
+            return None, None
+        time_s = cell.summary.time_s
+        total_s += scenario.occurrences * time_s.value
+        if time_s.half_width is None:
+            has_interval = False
+        else:
+            squares += (scenario.occurrences * time_s.value * time_s.half_width) ** 2
+    return total_s, math.sqrt(squares) if has_interval else None

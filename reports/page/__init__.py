@@ -1,0 +1,54 @@
+"""report.html: one self-contained page that draws everything from the data embedded in it once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports import units
+from reports.grid import Grid
+from reports.headline import headline
+from reports.networks import networks
+from reports.page import assets
+from reports.page.data import embed, page_data
+from reports.page.method import method
+from suite.runfile import Run, write_whole
+
+FILE = "report.html"
+TEMPLATES = Path(__file__).parent.parent / "templates"
+
+__all__ = ["FILE", "render", "write"]
+
+
+def write(run: Run, out: Path) -> Path:
+    """Write report.html into the folder `out`."""
+    write_whole(out / FILE, render(run))
+    return out / FILE
+
+
+def render(run: Run) -> str:
+    """Return the whole page."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    grid = Grid.of(run)
+    scripts = assets.scripts(TEMPLATES / "js")
+    return environment.get_template("report.html").render(
+        manifest=run.manifest,
+        machine=run.manifest.get("machine") or {},
+        headline=headline(grid, run.manifest),
+        grid=grid,
+        has_networks=bool(networks(grid)),
+        method=method(run, grid),
+        data=embed(page_data(run, grid)),
+        scripts=scripts,
+        policy=assets.content_security_policy(scripts),
+        table_style=assets.table_style(),
+        style=assets.own_style(TEMPLATES / "report.css"),
+        units=units,
+    )

@@ -1,0 +1,94 @@
+"""The page's scripts and styles, from installed packages and reports/templates; nothing fetched."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.resources
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from suite.errors import Defect
+
+OWN_SCRIPTS = (
+    *("dom.js", "format.js", "store.js", "theme.js", "details.js", "heatmap.js", "chart.js"),
+    *("charts.js", "sweeps.js", "table.js", "main.js"),
+)
+"""In the order in which they are joined."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """The text of one inline script; `is_module` where it has to run as an ES module."""
+
+    text: Markup
+    is_module: bool
+
+    @property
+    def digest(self) -> str:
+        """Return what a content-security policy names it by."""
+        hashed = hashlib.sha256(self.text.encode()).digest()
+        return f"'sha256-{base64.b64encode(hashed).decode()}'"
+
+
+def scripts(folder: Path) -> list[Script]:
+    """Return our own script, the tables' and plotly.js, in the order in which they stand.
+
+    Ours comes first: the heat map needs neither library, and plotly.js takes a second to start.
+    """
+    own = "\n".join((folder / name).read_text(encoding="utf-8") for name in OWN_SCRIPTS)
+    return [
+        Script(_inline(f'(() => {{\n"use strict";\n{own}}})();\n'), is_module=False),
+        Script(_inline(_tables()), is_module=True),
+        Script(_inline(_package_text("plotly", "package_data/plotly.min.js")), is_module=False),
+    ]
+
+
+def _tables() -> str:
+    """Return DataTables as itables bundles it, its export made a global: a page has one file."""
+    bundle = _package_text("itables", "html/dt_bundle.js")
+    exports = re.findall(r"export\{([^}]*)\}", bundle)
+    names = (
+        dict(reversed(pair.split(" as ")) for pair in exports[-1].split(",") if " as " in pair)
+        if exports
+        else {}
+    )
+    if "default" not in names:
+        raise Defect(
+            "itables' dt_bundle.js does not export DataTables as it did in itables 2.9; "
+            "install that version"
+        )
+    return re.sub(r"export\{[^}]*\}", lambda _: f"globalThis.DataTable={names['default']}", bundle)
+
+
+def table_style() -> Markup:
+    return Markup(_package_text("itables", "html/dt_bundle.css").replace("</style", ""))
+
+
+def own_style(path: Path) -> Markup:
+    return Markup(path.read_text(encoding="utf-8"))
+
+
+def _package_text(package: str, path: str) -> str:
+    return importlib.resources.files(package).joinpath(path).read_text(encoding="utf-8")
+
+
+def _inline(script: str) -> Markup:
+    """Return a script that cannot end its element early, with the line ends a browser hashes."""
+    return Markup(re.sub("</(?=script)", r"<\\/", script.replace("\r\n", "\n"), flags=re.I))
+
+
+def content_security_policy(inline: Sequence[Script]) -> str:
+    """Return a policy under which only these scripts run, without eval, and nothing is fetched.
+
+    plotly.js and DataTables set styles from scripts, hence 'unsafe-inline' for styles.
+    """
+    digests = " ".join(script.digest for script in inline)
+    return (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+    )

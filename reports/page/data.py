@@ -1,0 +1,236 @@
+"""The data of a page: one JSON document in columns, which every chart and table draws from.
+
+Numbers keep five significant digits. Raw samples are whole multiples of a power of ten; with
+many cells a block is thinned to evenly spaced ranks, its least and largest sample included.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from markupsafe import Markup
+
+from reports.grid import Cell, Grid
+from reports.layers import describe, layer_family
+from reports.networks import networks
+from reports.palette import SERIES
+from reports.sweeps import crossover, scalings
+from suite.problem import Scenario
+from suite.result import CellResult, Status
+from suite.runfile import Run
+
+SAMPLES_IN_ALL = 40_000
+LEAST_A_BLOCK = 5
+STATUSES = tuple(status.value for status in Status)
+
+_KEPT_OPTIONS = ("--plugin", "--device", "--threads", "--blocks")
+
+_COLUMNS = {
+    "time": lambda s: s.time_s.value,
+    "time_low": lambda s: s.time_s.low,
+    "time_high": lambda s: s.time_s.high,
+    "min": lambda s: s.min_s,
+    "speedup": lambda s: s.speedup and s.speedup.value,
+    "speedup_low": lambda s: s.speedup and s.speedup.low,
+    "speedup_high": lambda s: s.speedup and s.speedup.high,
+    "gflops": lambda s: s.gflops,
+    "executed": lambda s: s.executed_gflops,
+    "roof": lambda s: s.roofline_fraction,
+    "prepare": lambda s: s.prepare_s,
+    "break_even": lambda s: s.break_even_calls,
+}
+"""Column → its number in the summary of a passed cell."""
+
+
+def page_data(run: Run, grid: Grid) -> dict[str, Any]:
+    """Return everything that the page's scripts draw from."""
+    sources = dict.fromkeys(scenario.source for scenario in grid.scenarios)
+    return {
+        "statuses": STATUSES,
+        "colours": SERIES,
+        "implementations": _implementations(run, grid),
+        "scenarios": [_scenario(scenario) for scenario in grid.scenarios],
+        "cells": _cells(grid),
+        "files": _files(run),
+        "options": _options(run.manifest.get("command") or []),
+        "networks": _rounded([asdict(network) for network in networks(grid)]),
+        "sweeps": [
+            _rounded(
+                {
+                    "source": source,
+                    "slots": [asdict(slot) for slot in crossover(grid, source)],
+                    "scalings": [asdict(scaling) for scaling in scalings(grid, source)],
+                }
+            )
+            for source in sources
+        ],
+    }
+
+
+def embed(data: dict[str, Any]) -> Markup:
+    """Return JSON that stays inert inside a script element, whatever names it holds."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    # A lone surrogate in a name would not encode.
+    return Markup(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _files(run: Run) -> dict[str, str]:
+    """Return scenario file name → path, as reproduce commands need it."""
+    listed = run.manifest.get("scenario_files") or []
+    return {entry["name"]: entry["path"] for entry in listed if entry.get("path")}
+
+
+def _options(command: list[str]) -> list[str]:
+    """Return the options of the run's command that a single cell needs too."""
+    kept = []
+    for option, value in zip(command, [*command[1:], ""], strict=True):
+        if option in _KEPT_OPTIONS:
+            kept += [option, value]
+        elif option.startswith(tuple(f"{name}=" for name in _KEPT_OPTIONS)):
+            kept.append(option)
+    return kept
+
+
+def _implementations(run: Run, grid: Grid) -> list[dict[str, Any]]:
+    listed = {entry.get("name"): entry for entry in run.manifest.get("implementations") or []}
+    families = {cell.result.implementation: cell.result.family for cell in grid.cells.values()}
+    return [
+        {
+            "name": name,
+            "family": families[name],
+            "source": (listed.get(name) or {}).get("source"),
+            "summary": (listed.get(name) or {}).get("summary"),
+        }
+        for name in grid.implementations
+    ]
+
+
+def _scenario(scenario: Scenario) -> dict[str, Any]:
+    problem = scenario.problem
+    return {
+        "id": scenario.id,
+        "shape": describe(problem),
+        "layer": layer_family(problem),
+        "kernel": f"{problem.kernel_h}×{problem.kernel_w}",
+        "device": scenario.device,
+        "dtype": scenario.dtype,
+        "memory_format": scenario.memory_format,
+        "direction": scenario.direction,
+        "cache": scenario.cache,
+        "source": scenario.source,
+        "occurrences": scenario.occurrences,
+        "flops": problem.direct_flops,
+        "bytes": scenario.least_bytes,
+    }
+
+
+def _cells(grid: Grid) -> dict[str, Any]:
+    """Return the cells in columns, in the order scenario by scenario."""
+    cells = [cell for scenario in grid.scenarios for cell in grid.row(scenario)]
+    scenario_at = {scenario.id: place for place, scenario in enumerate(grid.scenarios)}
+    implementation_at = {name: place for place, name in enumerate(grid.implementations)}
+    texts: dict[str, int] = {}
+    blocks = sum(len(cell.result.blocks) for cell in cells)
+    most = max(LEAST_A_BLOCK, SAMPLES_IN_ALL // max(1, blocks))
+    results = [cell.result for cell in cells]
+    columns: dict[str, Any] = {
+        "scenario": [scenario_at[result.scenario.id] for result in results],
+        "implementation": [implementation_at[result.implementation] for result in results],
+        "status": [STATUSES.index(result.status) for result in results],
+        "reason": [_interned(texts, result.reason) for result in results],
+        "notes": [[_interned(texts, note) for note in result.notes] or 0 for result in results],
+        "reference": [_interned(texts, result.reference) for result in results],
+        "precision": [_interned(texts, result.precision or "") for result in results],
+        "threads": [result.threads for result in results],
+        "deterministic": [result.deterministic for result in results],
+        "ceiling": _ceilings(results),
+        "error_factor": [result.error_factor for result in results],
+        "peak": [result.peak_bytes for result in results],
+        "workspace": [result.workspace_bytes for result in results],
+        "error": [number(cell.rel_l2_error) for cell in cells],
+        "worst_ratio": [
+            number(result.residuals.worst_error_ratio) if result.residuals else None
+            for result in results
+        ],
+        "worst": [_worst(result) for result in results],
+        "blocks": [len(result.blocks) or None for result in results],
+        "samples": [
+            sum(len(block.samples_s) for block in result.blocks) or None for result in results
+        ],
+        "drawn": [_samples(result, most) for result in results],
+        "seed": [result.blocks[0].seed if result.blocks else None for result in results],
+    }
+    for name, pick in _COLUMNS.items():
+        columns[name] = [_picked(cell, pick) for cell in cells]
+    columns["texts"] = ["", *texts]
+    return columns
+
+
+def _picked(cell: Cell, pick: Any) -> float | str | None:
+    return None if cell.summary is None else number(pick(cell.summary))
+
+
+def _interned(texts: dict[str, int], text: str) -> int:
+    """Return a text's place among the page's texts; 0 is the empty one."""
+    return texts.setdefault(text, len(texts) + 1) if text else 0
+
+
+def _ceilings(results: Sequence[CellResult]) -> dict[str, Any]:
+    """Return the different ceilings once, and which of them each cell has (null: none)."""
+    places: dict[Any, int] = {}
+    of_cell = [
+        None if result.ceiling is None else places.setdefault(result.ceiling, len(places))
+        for result in results
+    ]
+    return {"kinds": _rounded([asdict(ceiling) for ceiling in places]), "of": of_cell}
+
+
+def _worst(result: CellResult) -> list[Any] | None:
+    if result.residuals is None or result.residuals.worst is None:
+        return None
+    worst = result.residuals.worst
+    return [list(worst.index), number(worst.got, 9), number(worst.expected, 9), number(worst.bound)]
+
+
+def _samples(result: CellResult, most: int) -> list[Any] | None:
+    """Return [power of ten, one list of whole multiples a block], four digits of the least."""
+    if not result.blocks:
+        return None
+    least = min(min(block.samples_s) for block in result.blocks)
+    power = math.floor(math.log10(least)) - 3
+    scale = 10.0**-power
+    blocks = [_thinned(block.samples_s, most) for block in result.blocks]
+    return [power, [[round(sample * scale) for sample in block] for block in blocks]]
+
+
+def _thinned(samples: Sequence[float], most: int) -> Sequence[float]:
+    """Return at most `most` samples: all, or evenly spaced ranks from least to largest."""
+    if len(samples) <= most:
+        return samples
+    ranked = sorted(samples)
+    step = (len(ranked) - 1) / (most - 1)
+    return [ranked[round(place * step)] for place in range(most)]
+
+
+def number(value: float | None, digits: int = 5) -> float | str | None:
+    """Return a number for JSON: rounded, and infinities and NaN by name."""
+    if value is None or isinstance(value, int):
+        return value
+    if not math.isfinite(value):
+        return str(value)
+    return float(f"{value:.{digits}g}")
+
+
+def _rounded(value: Any) -> Any:
+    """Return nested lists and dictionaries with every float as `number` gives it."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return number(value) if isinstance(value, float) else value

@@ -1,0 +1,44 @@
+"""How a run was measured, in ten plain sentences with the run's own numbers in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports import units
+from reports.grid import Grid
+from suite.runfile import Run
+
+
+def method(run: Run, grid: Grid) -> list[str]:
+    """Return ten sentences; what the manifest does not know is said in general terms."""
+    settings: dict[str, Any] = run.manifest.get("settings") or {}
+    summary: dict[str, Any] = run.manifest.get("summary") or {}
+    references = sorted({cell.result.reference for cell in grid.cells.values()})
+    blocks = settings.get("blocks")
+    threads = settings.get("threads")
+    width = settings.get("target_half_width")
+    inside = summary.get("inside_share")
+    return [
+        "Every implementation ran in a process of its own, and a token saw to it that exactly one "
+        "worked at any moment.",
+        "Before anything was timed, each output was compared with a float64 reference by a judge "
+        "outside of that process; a cell that failed has a reason here and no time.",
+        "Small whole numbers had to come out exactly, every element had to stay within a bound "
+        "that follows from the dtype and the length of its sum, and so had the relative L2 error.",
+        "Time is seconds per call on a monotonic clock (events on a GPU); very short calls were "
+        "timed several at once and divided.",
+        f"Each cell was measured in {f'up to {blocks}' if blocks else 'several'} blocks, each with "
+        "fresh processes and fresh data, in random order.",
+        "A block counts once, with the median of its samples; the time shown is the geometric mean "
+        "of the blocks' medians.",
+        f"Speed-up is the time of {' or '.join(references) or 'the reference'} over the own time "
+        "in the same block, so that a slow minute of the machine hits both.",
+        "Intervals are 95 % Student intervals over blocks on the logarithmic scale"
+        + (f"; a cell stopped early at ±{units.percent(width)}." if width else "."),
+        "GFLOP/s count the operations of the textbook sum, so algorithms that need fewer may "
+        "exceed the machine's peak; the ceilings are a large matrix product and copies, measured "
+        "in the same run.",
+        f"The run used {threads or 'the stated number of'} threads"
+        + (f" and took {units.seconds(summary['wall_s'])}" if summary.get("wall_s") else "")
+        + (f", {units.percent(inside)} of it inside the implementations." if inside else "."),
+    ]

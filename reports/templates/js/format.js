@@ -1,0 +1,49 @@
+// Quantities as people read them: three significant digits and a unit. Absent is "–".
+
+const ABSENT = "–";
+
+function digits(value) {
+  if (typeof value === "string") return value; // "inf" and "nan" come by name
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size < 1e-4 || size >= 1e6) return value.toExponential(2);
+  const places = Math.max(0, 2 - Math.floor(Math.log10(size)));
+  return value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
+}
+
+function scaled(value, steps) {
+  if (typeof value === "string") return value;
+  const [size, unit] = steps.find(([least]) => Math.abs(value) >= least * 0.9995) ?? steps.at(-1);
+  return `${digits(value / size)} ${unit}`;
+}
+
+const SECONDS = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
+const BYTES = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]];
+
+const orAbsent = (format) => (value) =>
+  value === null || value === undefined ? ABSENT : format(value);
+
+const seconds = orAbsent((value) => scaled(value, SECONDS));
+const bytes = orAbsent((value) => (value < 1024 ? `${value} B` : scaled(value, BYTES)));
+const times = orAbsent((value) =>
+  value >= 1e-4 && value < 0.1 ? `${Number(value.toPrecision(2))}×` : `${digits(value)}×`,
+);
+const percent = orAbsent((value) => `${digits(100 * value)} %`);
+const plain = orAbsent(digits);
+const scientific = orAbsent((value) =>
+  typeof value === "string" ? value : value === 0 ? "0" : value.toExponential(1),
+);
+const whole = orAbsent((value) => Math.ceil(value).toLocaleString("en"));
+
+/** Return "1.20 to 1.30×" for the ends of an interval, or a note that there is none. */
+function between(low, high, format) {
+  return low === null || high === null ? "no interval: one block" : `${format(low)} to ${format(high)}`;
+}
+
+/** Return half an interval on the logarithmic scale as "±2.1 %", or an empty text. */
+function spread(low, high) {
+  return low && high ? `±${(50 * Math.log(high / low)).toFixed(1)} %` : "";
+}
+
+/** Return a word of the run file for people: "out_of_memory" reads "out of memory". */
+const words = (text) => text.replaceAll("_", " ");

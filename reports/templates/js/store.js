@@ -1,0 +1,81 @@
+// The embedded data, and cells as objects over its columns.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const columns = data.cells;
+const cellCount = columns.scenario.length;
+const isComparison = Boolean(data.comparison);
+
+/** One scenario × one implementation; numbers are read from the columns when asked for. */
+class Cell {
+  constructor(index) {
+    this.index = index;
+  }
+  get scenario() {
+    return data.scenarios[columns.scenario[this.index]];
+  }
+  get implementation() {
+    return data.implementations[columns.implementation[this.index]];
+  }
+  get status() {
+    return data.statuses[columns.status[this.index]];
+  }
+  get passed() {
+    return this.status === "passed";
+  }
+  /** Return a number, or a text that the data holds once for many cells. */
+  get(column) {
+    const value = columns[column][this.index];
+    return ["reason", "reference", "precision"].includes(column) ? columns.texts[value] : value;
+  }
+  get notes() {
+    return (columns.notes[this.index] || []).map((place) => columns.texts[place]);
+  }
+  get ceiling() {
+    return columns.ceiling.kinds[columns.ceiling.of[this.index]] ?? null;
+  }
+  /** Samples in seconds, one list a block. */
+  get blocks() {
+    const [power, blocks] = columns.drawn[this.index];
+    return blocks.map((block) => block.map((sample) => Number(`${sample}e${power}`)));
+  }
+  get name() {
+    return `${this.scenario.id} × ${this.implementation.name}`;
+  }
+}
+
+const cells = Array.from({ length: cellCount }, (_, index) => new Cell(index));
+
+const _places = new Map(
+  cells.map((cell) => [
+    columns.scenario[cell.index] * data.implementations.length + columns.implementation[cell.index],
+    cell,
+  ]),
+);
+
+/** Return the cell at two places, or undefined where the run has none. */
+function cellAt(scenarioPlace, implementationPlace) {
+  return _places.get(scenarioPlace * data.implementations.length + implementationPlace);
+}
+
+/** Return the cells of a scenario in the order of the implementations. */
+function cellsOf(scenarioPlace) {
+  return data.implementations.map((_, place) => cellAt(scenarioPlace, place)).filter(Boolean);
+}
+
+/** Return the place of the scenario with most passed cells: what charts show at first. */
+function fullestScenario() {
+  const passed = data.scenarios.map((_, place) => cellsOf(place).filter((c) => c.passed).length);
+  return passed.indexOf(Math.max(...passed));
+}
+
+function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Return the command line that measures this cell again, the reference beside it. */
+function reproduce(cell) {
+  const file = data.files[cell.scenario.source] ?? `${cell.scenario.source || "FILE"}.yaml`;
+  const names = new Set([cell.implementation.name, cell.get("reference")]);
+  const chosen = [...names].flatMap((name) => ["--impl", name]);
+  return ["python", "run_bench.py", "run", file, ...chosen, ...data.options].map(quoted).join(" ");
+}

@@ -1,0 +1,98 @@
+// The table of all cells: DataTables over row objects, every text escaped.
+
+/** Return a column of text. */
+function textColumn(title, pick, more = {}) {
+  return {
+    title, data: null, ...more,
+    render: (row, type) => (type === "display" ? escaped(pick(row.cell)) : type === "export" ? safeForSheet(pick(row.cell)) : pick(row.cell)),
+  };
+}
+
+/** Return a column of numbers: shown with a unit, sorted and copied as they are. */
+function numberColumn(title, column, format) {
+  return {
+    title, data: null, className: "dt-right", type: "num",
+    render: (row, type) => {
+      const value = row.cell.get(column);
+      if (type === "display") return escaped(format(value));
+      if (type === "filter") return format(value);
+      if (type === "export") return value ?? "";
+      return value === null ? -1 / 0 : Number(value);
+    },
+  };
+}
+
+function intervalColumn(title, column, format) {
+  return textColumn(title, (cell) => (cell.passed && cell.get(column) !== null ? between(cell.get(`${column}_low`), cell.get(`${column}_high`), format) : ""), { orderable: false });
+}
+
+/** A spreadsheet takes text that starts like this for a formula. */
+const safeForSheet = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+
+function tableColumns() {
+  const opener = {
+    title: '<span class="dt-hidden">Details</span>', data: null, orderable: false, searchable: false, className: "opener",
+    render: (row, type) => (type === "display" ? `<button type="button" class="open" aria-expanded="false" aria-label="Details of ${escaped(row.cell.name)}">+</button>` : ""),
+  };
+  const change = isComparison
+    ? [numberColumn("Time / base", "change", times), intervalColumn("95 % of time / base", "change", times), textColumn("Comparison", (cell) => columns.texts[cell.get("change_note")])]
+    : [];
+  return [
+    opener,
+    textColumn("Scenario", (cell) => cell.scenario.id, { className: "wrap" }),
+    textColumn("Implementation", (cell) => cell.implementation.name),
+    textColumn("Status", (cell) => words(cell.status)),
+    ...change,
+    numberColumn("Time", "time", seconds),
+    intervalColumn("95 % of the time", "time", seconds),
+    numberColumn("Speed-up", "speedup", times),
+    intervalColumn("95 % of the speed-up", "speedup", times),
+    numberColumn("GFLOP/s", "gflops", plain),
+    numberColumn("Of the ceiling", "roof", percent),
+    numberColumn("Error", "error", scientific),
+    numberColumn("Error / bound", "worst_ratio", plain),
+    numberColumn("Peak memory", "peak", bytes),
+    textColumn("Layer", (cell) => cell.scenario.layer),
+    textColumn("Family", (cell) => cell.implementation.family),
+    textColumn("Reason", (cell) => cell.get("reason"), { className: "wrap" }),
+  ];
+}
+
+function drawTable() {
+  const table = element("table", { class: "display compact" });
+  document.getElementById("cells").replaceChildren(table);
+  const shown = new DataTable(table, {
+    data: cells.map((cell) => ({ cell })),
+    columns: tableColumns(),
+    order: [],
+    pageLength: 25,
+    lengthMenu: [10, 25, 100, 500],
+    deferRender: true,
+    autoWidth: false,
+    layout: {
+      topStart: { buttons: [copyButton("copyHtml5", "Copy"), copyButton("csvHtml5", "CSV")] },
+      topEnd: "search",
+      bottomStart: ["pageLength", "info"],
+      bottomEnd: "paging",
+    },
+    language: { search: "Search", lengthMenu: "Rows _MENU_" },
+  });
+  table.addEventListener("click", (event) => {
+    const button = event.target.closest("button.open");
+    if (button) toggleRow(shown, button);
+  });
+  return shown;
+}
+
+function copyButton(extend, text) {
+  return { extend, text, title: null, exportOptions: { orthogonal: "export", columns: ":not(.opener)" } };
+}
+
+function toggleRow(table, button) {
+  const row = table.row(button.closest("tr"));
+  const isOpen = row.child.isShown();
+  if (isOpen) row.child.hide();
+  else row.child(details(row.data().cell)).show();
+  button.setAttribute("aria-expanded", String(!isOpen));
+  button.textContent = isOpen ? "+" : "−";
+}
