@@ -50,7 +50,7 @@ class Catalogue:
             if not any(fnmatchcase(entry.name, pattern) for entry in self.entries):
                 names = [entry.name for entry in self.entries]
                 raise UsageError(
-                    f'--impl {pattern}: no implementation of that name.'
+                    f"--impl {pattern}: no implementation of that name."
                     f"{did_you_mean(pattern, names)} There are: {', '.join(names)}"
                 )
         return [

@@ -17,9 +17,8 @@ CACHE_BYTES = 256 * 2**10
 REPEATS = 3
 
 
-def measure(device: str, dtype: str, threads: int) -> Ceiling:
-    """Measure the ceilings for one device, dtype and number of threads; takes about 0.5 s."""
-    torch.set_num_threads(threads)
+def measure(device: str, dtype: str) -> Ceiling:
+    """Measure the ceilings for one device and dtype on torch's threads; takes about 0.5 s."""
     kind = DTYPES[dtype]
     size = PRODUCT_SIZE.get(dtype, PRODUCT_SIZE_DEFAULT)
     a = torch.randn(size, size, device=device).to(kind)
@@ -28,7 +27,7 @@ def measure(device: str, dtype: str, threads: int) -> Ceiling:
     return Ceiling(
         peak_flops_per_s=2 * size**3 / product_s,
         memory_bytes_per_s=_copy_rate(MEMORY_BYTES, device, 1),
-        cache_bytes_per_s=_copy_rate(CACHE_BYTES * threads, device, 50),
+        cache_bytes_per_s=_copy_rate(CACHE_BYTES * torch.get_num_threads(), device, 50),
     )
 
 

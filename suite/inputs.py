@@ -25,6 +25,7 @@ DTYPES = {
 }
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
+
 @dataclass(frozen=True)
 class _Bits:
     """A floating-point type seen as integers."""

@@ -3,6 +3,7 @@
 It never runs anyone else's code, and what it knows never leaves it: workers see operands in the
 arena and write outputs there, the runner hears verdicts. Requests:
 
+    facts          torch's version, build and devices
     ceilings       what the machine reaches on simple work
     open           map a scenario's arena
     draw           gate inputs of one kind, and their float64 result
@@ -15,16 +16,17 @@ arena and write outputs there, the runner hears verdicts. Requests:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 
-from suite import ceilings, operation
+from suite import ceilings, machine, operation
 from suite.arena import Layout, open_arena
 from suite.channel import Message, serve
 from suite.correctness import Tolerance, judge_output
@@ -34,17 +36,24 @@ from suite.problem import Scenario
 from suite.processes import wait_until_threads_sleep
 
 ELEMENTS_A_CALL = 8
+CALLS_BY_ELEMENT = 2
+"""Calls of a turn that are also judged at single elements."""
+PROJECTED_BYTES = 2**20
+"""Small outputs are projected several at once, as float64, in chunks of this size."""
 PROJECTION_SIGMAS = 8.0
 """A projection sums errors with random signs: its deviation is the root of their squares' sum,
-taken from bounds that honest errors stay well below. Chance exceeds it never, one wrong row does."""
+taken from bounds that honest errors stay well below. Chance never exceeds it, a wrong row does."""
 
 
 class Judge:
     """State of the judge between requests."""
 
     def __init__(self, threads: int) -> None:
-        torch.set_num_threads(threads)
+        # One thread for the many small judgements: on a busy machine a parallel region waits for
+        # its slowest thread, and every pool spins after its work. Float64 results take all.
+        torch.set_num_threads(1)
         torch.set_grad_enabled(False)
+        self._threads = threads
         self._scenario: Scenario
         self._arena: ArenaTensors
         self._drawn: Operands
@@ -55,14 +64,16 @@ class Judge:
         self._signs: torch.Tensor
         self._adjoint: torch.Tensor
         self._operand: torch.Tensor
+        self._operand_rows: torch.Tensor
+        self._output_rows: torch.Tensor
         self._secret = torch.Generator().manual_seed(secrets.randbits(63))
 
     def ceilings(self, device: str, dtype: str, threads: int) -> Message:
-        before = torch.get_num_threads()
-        try:
-            return {"ceiling": dataclasses.asdict(ceilings.measure(device, dtype, threads))}
-        finally:
-            torch.set_num_threads(before)
+        with _threads(threads):
+            return {"ceiling": dataclasses.asdict(ceilings.measure(device, dtype))}
+
+    def facts(self) -> Message:
+        return machine.torch_facts()
 
     def open(self, scenario: dict[str, Any], path: str) -> Message:
         self._scenario = Scenario.from_dict(scenario)
@@ -73,8 +84,9 @@ class Judge:
     def draw(self, kind: str, seed: int) -> Message:
         self._kind = kind
         self._draw_operands(kind, torch.Generator().manual_seed(seed))
-        self._expected = operation.result(self._scenario, self._drawn)
-        self._size = operation.magnitude(self._scenario, self._drawn)
+        with _threads(self._threads):
+            self._expected = operation.result(self._scenario, self._drawn)
+            self._size = operation.magnitude(self._scenario, self._drawn)
         return {}
 
     def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
@@ -107,52 +119,78 @@ class Judge:
         self._arena.stream.draw(generator)
         self._projection = operation.projection(scenario, self._drawn, self._secret)
         memory_format = FORMATS[scenario.memory_format]
-        wide = torch.float64 if scenario.dtype == "float64" else torch.float32
-        self._signs = self._projection.signs.to(wide).contiguous().view(-1)
+        self._signs = self._projection.signs.contiguous().view(-1)
         adjoint = self._projection.adjoint.contiguous(memory_format=memory_format)
         self._adjoint = _in_memory_order(adjoint)
         varying = self._drawn.input if self._drawn.grad is None else self._drawn.grad
         self._operand = torch.empty_like(varying, memory_format=memory_format)
+        rows = max(1, PROJECTED_BYTES // (8 * max(self._signs.numel(), varying.numel(), 1)))
+        self._operand_rows = self._adjoint.new_empty(rows, varying.numel())
+        self._output_rows = self._adjoint.new_empty(rows, self._signs.numel())
         return {}
 
     def judge_timed(
         self, calls: Sequence[tuple[int, tuple[int, int]]], tolerance: dict[str, Any]
     ) -> Message:
         """Judge the outputs in (slot, stream start) `calls`; the first fault found, if any."""
+        if self._signs.numel() == 0:
+            return {"fault": None}
         limits = Tolerance(self._scenario, **tolerance)
-        for slot, start in calls:
+        few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
+        bound = 0.0
+        for chosen in few:
+            slot, start = calls[chosen]
             self._arena.stream.fill(self._operand, start)
-            fault = self._judge_one(self._arena.slot(slot), limits)
+            fault, largest = self._judge_elements(self._arena.slot(slot), limits)
+            if fault:
+                return {"fault": fault}
+            bound = max(bound, largest)
+        rows = self._operand_rows.shape[0]
+        for first in range(0, len(calls), rows):
+            fault = self._judge_projections(calls[first : first + rows], bound)
             if fault:
                 return {"fault": fault}
         return {"fault": None}
 
-    def _judge_one(self, output: torch.Tensor, limits: Tolerance) -> str | None:
-        if output.numel() == 0:
+    def _judge_projections(
+        self, calls: Sequence[tuple[int, tuple[int, int]]], bound: float
+    ) -> str | None:
+        operands, outputs = self._operand_rows[: len(calls)], self._output_rows[: len(calls)]
+        flat = _in_memory_order(self._operand)
+        for row, (slot, start) in enumerate(calls):
+            self._arena.stream.fill(self._operand, start)
+            operands[row].copy_(flat)
+            outputs[row].copy_(self._arena.slot(slot))
+        projected = outputs @ self._signs
+        wanted = operands @ self._adjoint + self._projection.offset
+        allowed = PROJECTION_SIGMAS * bound * math.sqrt(self._signs.numel())
+        wrong = ~((projected - wanted).abs() <= allowed)
+        if not bool(wrong.any()):
             return None
+        first = int(wrong.nonzero()[0])
+        return (
+            f"a timed call: the checksum over all {self._signs.numel()} elements is "
+            f"{float(projected[first]):.9g}, expected {float(wanted[first]):.9g}, "
+            f"allowed error {allowed:.2g}"
+        )
+
+    def _judge_elements(self, output: torch.Tensor, limits: Tolerance) -> tuple[str | None, float]:
+        """Return the fault at a few places, if any, and the largest bound there."""
         index = self._random_index()
         operands = self._operands_of_call()
         expected, size = operation.elements(self._scenario, operands, index)
         got = output.view(self._scenario.result_shape)[tuple(index.T)].double()
-        bounds = limits.element_bounds(expected, size)
+        bounds = limits.element_bounds(expected, size).expand_as(expected)
         ratio = (got - expected).abs() / bounds
         if not bool((ratio <= 1).all()):
             worst = int(ratio.nan_to_num(math.inf).argmax())
             place = ", ".join(str(int(i)) for i in index[worst])
-            return (
+            fault = (
                 f"a timed call: element [{place}] is {float(got[worst]):.9g}, expected "
-                f"{float(expected[worst]):.9g}, allowed error {float(bounds.view(-1)[0]):.2g}"
+                f"{float(expected[worst]):.9g}, allowed error {float(bounds[worst]):.2g}"
             )
-        projected = float((output.to(self._signs.dtype) * self._signs).sum(dtype=torch.float64))
-        varying = _in_memory_order(self._operand).double()
-        wanted = float(torch.dot(self._adjoint, varying)) + self._projection.offset
-        allowed = PROJECTION_SIGMAS * float(bounds.max()) * math.sqrt(output.numel())
-        if not abs(projected - wanted) <= allowed:
-            return (
-                f"a timed call: the checksum over all {output.numel()} elements is "
-                f"{projected:.9g}, expected {wanted:.9g}, allowed error {allowed:.2g}"
-            )
-        return None
+            return fault, 0.0
+        return None, float(bounds.max())
 
     def _operands_of_call(self) -> Operands:
         if self._drawn.grad is None:
@@ -171,10 +209,20 @@ class Judge:
 
     def handlers(self) -> dict[str, Callable[..., Message]]:
         names = (
-            *("ceilings", "open", "draw", "judge", "same_bits", "untouched"),
+            *("facts", "ceilings", "open", "draw", "judge", "same_bits", "untouched"),
             *("draw_block", "judge_timed"),
         )
         return {name: _quietly(getattr(self, name)) for name in names}
+
+
+@contextlib.contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _quietly(handler: Callable[..., Message]) -> Callable[..., Message]:

@@ -83,7 +83,6 @@ class Lane:
         if self.status is Status.PASSED:
             self.status, self.reason = Status(status), reason
         self.blocks.clear()
-        self.stop()
 
     # -- the process ---------------------------------------------------------------------------
 
@@ -100,7 +99,7 @@ class Lane:
         try:
             self._peer.send("load")
         except ProcessFailed as failed:
-            self.fail(failed.status, failed.reason)
+            self._lose(failed.status, failed.reason)
 
     def loaded(self) -> None:
         reply = self._receive("load")
@@ -117,16 +116,30 @@ class Lane:
             self._peer.close()
             self._peer = None
 
+    def adopt(self, peer: Peer | None) -> bool:
+        """Take over a loaded process of the same arm; return whether there is one."""
+        self._peer = peer
+        return peer is not None
+
+    def release(self) -> Peer | None:
+        """Hand on the process, if it is still good for something."""
+        peer, self._peer = self._peer, None
+        return peer
+
     def _ask(self, do: str, **fields: Any) -> dict[str, Any] | None:
         """Return the reply, or None after a failure, which is then the lane's."""
-        if self._peer is None:
+        if self._peer is None or self.status is not Status.PASSED:
             return None
         try:
             self._peer.send(do, **fields)
         except ProcessFailed as failed:
-            self.fail(failed.status, failed.reason)
+            self._lose(failed.status, failed.reason)
             return None
         return self._receive(do)
+
+    def _lose(self, status: str, reason: str) -> None:
+        self._peer = None
+        self.fail(status, reason)
 
     def _receive(self, do: str) -> dict[str, Any] | None:
         if self._peer is None:
@@ -134,7 +147,7 @@ class Lane:
         try:
             reply = self._peer.receive(self._settings.timeout_s)
         except ProcessFailed as failed:
-            self.fail(failed.status, f"{do}: {failed.reason}")
+            self._lose(failed.status, f"{do}: {failed.reason}")
             return None
         self._ledger.inside_s += reply["inside_s"]
         if "status" in reply:
@@ -168,8 +181,11 @@ class Lane:
             return
         self._require_untouched("the call")
         if kind == "normal" and took_s < SLOW_CALL_S and self._layout.slots > 1:
-            if self._ask("gate", slot=1) is not None:
-                self._deterministic = self._referee.same_bits(0, 1)
+            self._call_again()
+
+    def _call_again(self) -> None:
+        if self._ask("gate", slot=1) is not None:
+            self._deterministic = self._referee.same_bits(0, 1)
 
     def _require_untouched(self, who: str) -> None:
         if self._ask("hand_back") is None:
@@ -254,6 +270,15 @@ class Lane:
         )
 
     @property
+    def residuals(self) -> Residuals | None:
+        return worst_of(self._residuals)
+
+    @property
+    def deterministic(self) -> bool | None:
+        """Whether two calls on the same operands agreed bit for bit; None where not tried."""
+        return self._deterministic
+
+    @property
     def block_median_s(self) -> float | None:
         return stats.block_median_s(self._samples_s) if self._samples_s else None
 
@@ -271,7 +296,7 @@ class Lane:
             reason=self.reason,
             reference=self._settings.reference,
             blocks=tuple(self.blocks),
-            residuals=worst_of(self._residuals),
+            residuals=self.residuals,
             threads=self.threads,
             precision=declared.get("precision"),
             error_factor=declared.get("error_factor"),

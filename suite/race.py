@@ -72,6 +72,7 @@ class Race:
         for lane in self._lanes:
             if not lane.alive and lane.arm.key not in self._reported:
                 self._reported.add(lane.arm.key)
+                lane.stop()
                 ceiling = self._referee.ceiling(self._scenario, lane.threads)
                 yield lane.result(ceiling)
 

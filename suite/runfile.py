@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,14 @@ class Run:
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     record = {"schema_version": SCHEMA_VERSION, **manifest}
     write_whole(folder / MANIFEST, json.dumps(record, indent=1) + "\n")
+
+
+def finish_manifest(folder: Path, summary: dict[str, Any]) -> None:
+    """Add what is known only after the last cell: when it ended and where the time went."""
+    finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
+    write_manifest(
+        folder, {**read_manifest(folder), "finished_at": finished_at, "summary": summary}
+    )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

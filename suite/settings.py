@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-
 RUN_KINDS = ("integer", "normal")
 """Gate inputs before timing; see `suite.inputs.draw`."""
 CHECK_KINDS = (*RUN_KINDS, "uniform", "large", "spiked")

@@ -1,0 +1,76 @@
+"""Hold implementations against float64 over many shapes and inputs, without timing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from suite.arena import Arena, Layout
+from suite.lane import Arm, Lane
+from suite.ledger import Ledger
+from suite.problem import Scenario
+from suite.processes import Peer
+from suite.referee import Referee
+from suite.result import Residuals, Status
+from suite.settings import CHECK_KINDS, Settings
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the gates found about one implementation on one shape."""
+
+    scenario: Scenario
+    implementation: str
+    status: Status
+    reason: str
+    residuals: Residuals | None
+    deterministic: bool | None
+
+
+def check(
+    scenarios: Sequence[Scenario], arms: Sequence[Arm], settings: Settings
+) -> Iterator[Checked]:
+    """Yield the findings shape by shape, the arms in order within each.
+
+    One process an arm serves all shapes, and is replaced when it dies.
+    """
+    ledger = Ledger()
+    referee = Referee(settings, ledger)
+    peers: dict[str, Peer | None] = {}
+    try:
+        for scenario in scenarios:
+            with Arena(Layout(scenario).size_bytes) as arena:
+                referee.open(scenario, arena)
+                lanes = [Lane(arm, scenario, referee, settings, ledger) for arm in arms]
+                _gate(lanes, peers, arena, referee)
+                for lane in lanes:
+                    peers[lane.arm.key] = lane.release()
+                    yield Checked(
+                        scenario=scenario,
+                        implementation=lane.arm.name,
+                        status=lane.status,
+                        reason=lane.reason,
+                        residuals=lane.residuals,
+                        deterministic=lane.deterministic,
+                    )
+    finally:
+        for peer in peers.values():
+            if peer is not None:
+                peer.close()
+        referee.close()
+
+
+def _gate(
+    lanes: Sequence[Lane], peers: dict[str, Peer | None], arena: Arena, referee: Referee
+) -> None:
+    for lane in lanes:
+        if not lane.adopt(peers.get(lane.arm.key)):
+            lane.start()
+            lane.loaded()
+        lane.open(arena)
+    for kind in CHECK_KINDS:
+        if any(lane.alive for lane in lanes):
+            referee.draw(kind)
+            for lane in lanes:
+                if lane.alive:
+                    lane.gate(kind)

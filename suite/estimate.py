@@ -1,0 +1,22 @@
+"""About how long a run will take, for `validate --expand` and the time left."""
+
+from __future__ import annotations
+
+from suite.problem import Scenario
+
+# Medians over quick.yaml, vgg19.yaml and timm.yaml on two cores; right within a factor of two.
+CELL_S = 1.2
+"""Processes, gates and blocks of one cell that is short."""
+CALLS = 30
+"""Calls of one cell that is long, warm-up and gates included."""
+FLOPS_PER_S = 40e9
+"""What a typical implementation reaches, direct-equivalent."""
+JUDGE_FLOPS_PER_S = 8e9
+"""The float64 results of the gates, in direct operations."""
+
+
+def scenario_s(scenario: Scenario, implementations: int) -> float:
+    """Return about how many seconds a scenario takes with so many implementations."""
+    flops = scenario.problem.direct_flops
+    per_cell_s = CELL_S + CALLS * flops / FLOPS_PER_S
+    return implementations * per_cell_s + 3 * flops / JUDGE_FLOPS_PER_S
