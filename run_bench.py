@@ -22,6 +22,7 @@ from suite.errors import (
     EXIT_DEFECT,
     EXIT_GOOD,
     EXIT_INTERRUPTED,
+    EXIT_USAGE,
     EXIT_WRONG,
     ConvGaugeError,
 )
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from suite.runner import Runner  # noqa: PLC0415
     from suite.scenario import load_files  # noqa: PLC0415
 
-    console = terminal.Console()
+    console = terminal.console()
     files = load_files(options.files, **_most(options))
     name = "-".join(file.name for file in files)
     with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
@@ -113,7 +114,7 @@ def check(options: argparse.Namespace) -> int:
     from suite.result import Status  # noqa: PLC0415
     from suite.scenario import load_files  # noqa: PLC0415
 
-    console = terminal.Console()
+    console = terminal.console()
     files = load_files(options.files, **_most(options))
     with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
         settings = _settings(options, Path(scratch) / "worker.log")
@@ -175,7 +176,7 @@ def _list_implementations(options: argparse.Namespace) -> None:
     from suite import plan  # noqa: PLC0415
     from suite.catalogue import read_catalogue  # noqa: PLC0415
 
-    console = terminal.Console()
+    console = terminal.console()
     with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
         catalogue = read_catalogue(plan.TREE, options.plugin, Path(scratch) / "log")
     console.print(terminal.catalogue_table(catalogue))
@@ -213,7 +214,7 @@ def doctor(options: argparse.Namespace) -> int:  # noqa: ARG001
     now = machine.load()
     found = {**machine.facts(), **facts, "threads": machine.usable_cores()}
     noise = machine.spread(machine.noise_samples(1.0))
-    terminal.print_doctor(terminal.Console(), found, now, noise)
+    terminal.print_doctor(terminal.console(), found, now, noise)
     return EXIT_GOOD
 
 
@@ -223,7 +224,7 @@ def demo(options: argparse.Namespace) -> int:
     from suite.catalogue import read_catalogue  # noqa: PLC0415
     from suite.demo import FILTERS, filter_with, load_grey  # noqa: PLC0415
 
-    console = terminal.Console()
+    console = terminal.console()
     grey = load_grey(options.image)
     with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
         log = Path(scratch) / "worker.log"
@@ -231,7 +232,7 @@ def demo(options: argparse.Namespace) -> int:
         arms = plan.chosen_arms(catalogue, options.impl)
         filtered = list(filter_with(arms, grey, log))
     console.print(terminal.filtered_table(filtered))
-    passed = [result for result in filtered if result.planes]
+    passed = [result for result in filtered if len(result.planes) == len(FILTERS)]
     if passed:
         picture = demo_picture.write(grey, passed[0].planes, FILTERS, options.out)
         console.print(f"picture: {picture}", highlight=False, soft_wrap=True)
@@ -300,6 +301,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return EXIT_GOOD
+    except ModuleNotFoundError as error:
+        install = "pip install -e . -c constraints.txt"
+        print(f"the package {error.name} is not installed; run: {install}", file=sys.stderr)
+        return EXIT_USAGE
     except Exception as error:
         import traceback  # noqa: PLC0415
 

@@ -17,7 +17,7 @@ Plane = NDArray[np.float32]
 
 def write(grey: Plane, planes: Sequence[Plane], titles: Sequence[str], out: Path) -> Path:
     """Write the input and the filtered planes side by side as PNG."""
-    figure = Figure(figsize=(3.2 * (len(planes) + 1), 3.9), layout="constrained")
+    figure = Figure(figsize=(3.2 * (len(planes) + 1), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, plane, title in zip(
         figure.subplots(1, len(planes) + 1), (grey, *planes), ("Input", *titles), strict=True

@@ -25,9 +25,26 @@ from suite.demo import Filtered
 from suite.result import CellResult, Status
 from suite.runner import Outcome, Progress
 
+__all__ = [
+    "RunDisplay",
+    "catalogue_table",
+    "checked_table",
+    "console",
+    "filtered_table",
+    "print_doctor",
+    "print_summary",
+]
+
 RECENT_CELLS = 14
+PLAIN_WIDTH = 160
 COLOURS = {Status.PASSED: "green", Status.UNSUPPORTED: "bright_black"}
 FAILED = "bold red"
+
+
+def console() -> Console:
+    """Return a console on standard output; as wide as it needs to be where that is no terminal."""
+    made = Console()
+    return made if made.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def table(*columns: str, title: str | None = None) -> Table:

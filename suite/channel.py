@@ -61,7 +61,7 @@ class Requester:
                 raise NoReplyInTime
         try:
             reply: Message = json.loads(self._connection.recv_bytes())
-            number = reply["number"]
+            number = reply.pop("number")
         except (EOFError, OSError) as error:
             raise ChannelClosed from error
         except (ValueError, KeyError, TypeError) as error:

@@ -46,6 +46,7 @@ class Filtered:
     largest_error: float | None = None
     """Against nn.Conv2d with the same weights, in grey levels from 0 to 1."""
     planes: tuple[Plane, ...] = ()
+    """As many as `FILTERS`, fewer where some are not covered."""
 
 
 def load_grey(image: Path | None) -> Plane:
@@ -65,7 +66,7 @@ def load_grey(image: Path | None) -> Plane:
         source = image or cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
         with Image.open(source) as picture:
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            return np.asarray(picture.convert("L"), dtype=np.float32) / 255
+            return np.asarray(picture.convert("L"), dtype=np.float32) / np.float32(255)
     except FileNotFoundError as error:
         raise UsageError(f"{image}: no such picture") from error
     except (UnidentifiedImageError, OSError) as error:
@@ -120,7 +121,7 @@ def _filter(implementation_source: Source, name: str, *, source: str, target: st
     registry.load(implementation_source)
     implementation = registry.get(name)
     x = torch.from_numpy(np.load(source)).view(1, 1, *np.load(source).shape)
-    planes, shapes, largest_error = [], [], 0.0
+    planes, told, reasons, largest_error = [], [], [], 0.0
     for weight in _filters():
         channels, _, size, _ = weight.shape
         layer = torch.nn.Conv2d(1, channels, size, padding=size // 2, bias=False)
@@ -129,17 +130,21 @@ def _filter(implementation_source: Source, name: str, *, source: str, target: st
             tuple(x.shape), tuple(weight.shape), padding=(size // 2, size // 2)
         )
         if reason := implementation.why_unsupported(Scenario(id="demo", problem=problem)):
-            raise Unsupported(reason)
+            reasons.append(reason)
+            told.append(reason)
+            continue
         packed = implementation.prepare(weight, problem) if implementation.prepare else weight
         with torch.no_grad():
             y = implementation.function(x, packed, None, (1, 1), problem.padding, (1, 1), 1)
             largest_error = max(largest_error, float((y - layer(x)).abs().max()))
-        shapes.append(f"{tuple(x.shape)} → {tuple(y.shape)}")
+        told.append(f"{tuple(x.shape)} → {tuple(y.shape)}")
         planes += [plane.numpy() for plane in y[0]]
+    if not planes:
+        raise Unsupported(reasons[0])
     np.savez(target, *planes)
     return {
         "status": "passed",
-        "shapes": ", ".join(shapes),
+        "shapes": ", ".join(told),
         "largest_error": largest_error,
     }
 

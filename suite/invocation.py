@@ -142,6 +142,8 @@ def _weight_gradient(
     implementation: Implementation, problem: Problem, operands: Operands
 ) -> Callable[[torch.Tensor], Any]:
     groups = problem.groups
+    if problem.batch_size == 0:
+        return lambda grad: grad.new_zeros(problem.weight_shape)
     x = pad_explicitly(problem, operands.input).transpose(0, 1)
     inputs = [part.contiguous() for part in x.chunk(groups)]
     out_per_group = problem.out_channels // groups
@@ -164,6 +166,5 @@ def _weight_gradient(
 
 
 def _require_support(implementation: Implementation, problem: Problem) -> None:
-    reason = implementation.supports(problem) if implementation.supports else None
-    if reason:
+    if reason := implementation.why_unsupported_problem(problem):
         raise Unsupported(f"the backward pass as a forward convolution: {reason}")

@@ -60,6 +60,7 @@ class Judge:
         self._kind: str
         self._expected: torch.Tensor
         self._size: torch.Tensor
+        self._reach: torch.Tensor
         self._projection: operation.Projection
         self._signs: torch.Tensor
         self._adjoint: torch.Tensor
@@ -87,6 +88,9 @@ class Judge:
         with _threads(self._threads):
             self._expected = operation.result(self._scenario, self._drawn)
             self._size = operation.magnitude(self._scenario, self._drawn)
+            self._reach = self._size
+            if kind == "spiked":
+                self._reach = operation.reach(self._scenario, self._drawn)
         return {}
 
     def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
@@ -96,7 +100,8 @@ class Judge:
     def judge(self, slot: int, tolerance: dict[str, Any]) -> Message:
         output = self._arena.slot(slot).view(self._scenario.result_shape)
         limits = Tolerance(self._scenario, **tolerance)
-        judgement = judge_output(self._kind, limits, output, self._expected, self._size)
+        size = self._reach if limits.is_norm_wise else self._size
+        judgement = judge_output(self._kind, limits, output, self._expected, size)
         return {"judgement": dataclasses.asdict(judgement)}
 
     def same_bits(self, first: int, second: int) -> Message:

@@ -61,7 +61,7 @@ class Lane:
         self._layout = Layout(scenario)
         self._peer: Peer | None = None
         self._declared: dict[str, Any] = {}
-        self._residuals: list[Residuals] = []
+        self._residuals: dict[str, Residuals] = {}
         self._notes: list[str] = []
         self._peaks_bytes: list[int] = []
         self._prepare_s: float | None = None
@@ -175,7 +175,7 @@ class Lane:
         if reply["note"] and reply["note"] not in self._notes:
             self._notes.append(reply["note"])
         found = self._referee.judge(0, self.tolerance)
-        self._residuals.append(Residuals.from_dict(found["residuals"]))
+        self._residuals[kind] = Residuals.from_dict(found["residuals"])
         if found["fault"]:
             self.fail(Status.INCORRECT, found["fault"])
             return

@@ -12,6 +12,7 @@ input, both backward directions in the output's gradient. Three views of the sam
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -91,6 +92,32 @@ def result(scenario: Scenario, operands: Operands) -> torch.Tensor:
 def magnitude(scenario: Scenario, operands: Operands) -> torch.Tensor:
     """Return S = |v| ⋆ |w| (+ |b|): what rounding errors of each element scale with."""
     return result(scenario, operands.abs())
+
+
+def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:
+    """Return S as a transform method meets it: each plane's maximum with all taps.
+
+    The convolution of the planes' largest values with the summed kernels, one value a plane:
+    shape (·, ·, 1, 1).
+    """
+    problem = scenario.problem
+
+    def largest(planes: torch.Tensor) -> torch.Tensor:
+        return planes.flatten(2).abs().amax(dim=2)[:, :, None, None]
+
+    point = Problem.of_call(
+        (problem.batch_size, problem.in_channels, 1, 1),
+        (*problem.weight_shape[:2], 1, 1),
+        bias=problem.bias,
+        groups=problem.groups,
+    )
+    grad, places = operands.grad, problem.out_h * problem.out_w
+    taps = operands.weight.abs().sum(dim=(2, 3), keepdim=True, dtype=torch.float64)
+    flat = Operands(
+        largest(operands.input), taps, operands.bias, None if grad is None else largest(grad)
+    )
+    size = magnitude(dataclasses.replace(scenario, problem=point), flat)
+    return size * places if scenario.direction == "backward_weight" else size
 
 
 def _crop(problem: Problem, padded: torch.Tensor) -> torch.Tensor:

@@ -84,7 +84,14 @@ class Implementation:
             return f"runs on {' and '.join(self.devices)} only"
         if scenario.dtype not in self.dtypes:
             return f"computes {', '.join(self.dtypes)} only"
-        return self.supports(scenario.problem.as_called()) if self.supports else None
+        return self.why_unsupported_problem(scenario.problem.as_called())
+
+    def why_unsupported_problem(self, problem: Problem) -> str | None:
+        """Return why it does not cover `problem`, or None."""
+        if problem.in_channels == 0:
+            # torch's own conv2d returns a tensor without channels here.
+            return "an input without channels"
+        return self.supports(problem) if self.supports else None
 
 
 _registered: dict[str, Implementation] = {}

@@ -7,7 +7,7 @@ Absent values are None, never 0 or -1. A result that is not `passed` carries no 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -68,13 +68,18 @@ class Residuals:
         return cls(**{**record, "worst": worst})
 
 
-def worst_of(found: Sequence[Residuals]) -> Residuals | None:
-    """Return the largest residuals of several gate inputs."""
+def worst_of(found: Mapping[str, Residuals]) -> Residuals | None:
+    """Return the largest residuals of several kinds of gate input.
+
+    The relative L2 error is that of normal inputs where there were any: integers have none, and
+    against spikes it measures the spike.
+    """
     if not found:
         return None
-    worst = max(found, key=lambda residuals: residuals.worst_error_ratio)
+    worst = max(found.values(), key=lambda residuals: residuals.worst_error_ratio)
+    usual = [found["normal"]] if "normal" in found else list(found.values())
     return Residuals(
-        rel_l2_error=max(residuals.rel_l2_error for residuals in found),
+        rel_l2_error=max(residuals.rel_l2_error for residuals in usual),
         worst_error_ratio=worst.worst_error_ratio,
         worst=worst.worst,
     )

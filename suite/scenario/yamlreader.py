@@ -92,6 +92,8 @@ class _Reader:
     def _block(self, indent: int, depth: int) -> Node:
         """Read what begins here, in column `indent`: a list, a mapping or a value on its line."""
         self._check_depth(depth)
+        if indent == 0 and self._match(_MARKER):
+            self._stop("a second document begins; a scenario file holds one")
         if self._match(_DASH):
             return self._block_list(indent, depth)
         if self._is_at_key():
@@ -143,7 +145,7 @@ class _Reader:
 
     def _line_value(self, indent: int, depth: int) -> Node:
         place = self._place()
-        if self._text[self._at] in "|>" and self._take(_TEXT_HEADER):
+        if self._next() in "|>" and self._take(_TEXT_HEADER):
             self._end_line()
             return Node(self._indented_text(indent), place)
         value = self._value(_PLAIN, depth)
@@ -173,7 +175,7 @@ class _Reader:
         self._check_depth(depth)
         self._refuse_properties()
         place = self._place()
-        match self._text[self._at]:
+        match self._next():
             case "[":
                 return self._flow_list(place, depth)
             case "{":
@@ -201,33 +203,37 @@ class _Reader:
         self._at += 1
         while not self._closes("}", place):
             # Behind a quoted key the colon needs no space: JSON is YAML.
-            colon = _ANY_COLON if self._text[self._at] in "'\"" else _FLOW_COLON
+            colon = _ANY_COLON if self._next() in "'\"" else _FLOW_COLON
             key = self._key(_FLOW_PLAIN)
             self._take(_FLOW_SPACES)
             is_valued = self._take(colon)
             value = Node(None, self._place())
-            self._take(_FLOW_SPACES)
-            if is_valued and self._text[self._at : self._at + 1] not in {",", "}"}:
+            self._skip_inside("}", place)
+            if is_valued and self._next() not in ",}":
                 value = self._value(_FLOW_PLAIN, depth + 1)
             self._put(fields, key, value)
             self._comma_before("}", place)
         return Node(fields, place)
 
-    def _closes(self, bracket: str, opened_at: Place) -> bool:
+    def _skip_inside(self, bracket: str, opened_at: Place) -> None:
+        """Step over spaces, line ends and comments to what has to follow before `bracket`."""
         self._take(_FLOW_SPACES)
         if self._is_at_end():
             self._faults.add(opened_at, f"this bracket is never closed by {bracket}")
             raise self._faults.error()
-        is_closed = self._text[self._at] == bracket
+
+    def _closes(self, bracket: str, opened_at: Place) -> bool:
+        self._skip_inside(bracket, opened_at)
+        is_closed = self._next() == bracket
         self._at += is_closed
         return is_closed
 
     def _comma_before(self, bracket: str, opened_at: Place) -> None:
         """Step over a comma; leave the closing bracket for `_closes`."""
-        self._take(_FLOW_SPACES)
-        if self._is_at_end() or self._text[self._at] == bracket:
+        self._skip_inside(bracket, opened_at)
+        if self._next() == bracket:
             return
-        if self._text[self._at] != ",":
+        if self._next() != ",":
             self._stop(
                 f"expected a comma or {bracket} (opened in line {opened_at.line}), "
                 f"found {self._rest()}"
@@ -237,7 +243,7 @@ class _Reader:
     def _key(self, plain: str) -> Key:
         self._refuse_properties()
         place = self._place()
-        key = Key(self._quoted() if self._text[self._at] in "'\"" else self._take(plain))
+        key = Key(self._quoted() if self._next() in "'\"" else self._take(plain))
         if not key:
             self._stop(f"expected a key, found {self._rest()}")
         key.place = place
@@ -261,8 +267,9 @@ class _Reader:
         double = self._match(_DOUBLE_QUOTED)
         if not double:
             self._stop("no closing quote on this line")
+        text = re.sub(_ESCAPE, self._unescape, double.group(1))
         self._at = double.end()
-        return re.sub(_ESCAPE, self._unescape, double.group(1))
+        return text
 
     def _unescape(self, escape: re.Match[str]) -> str:
         code = escape.group(1)
@@ -273,7 +280,7 @@ class _Reader:
         return _ESCAPES[code]
 
     def _refuse_properties(self) -> None:
-        while self._text[self._at] in "&!":
+        while self._next() in "&!":
             place = self._place()
             found = self._take(_PROPERTY)
             self._take(_SPACES)
@@ -299,7 +306,7 @@ class _Reader:
     def _skip_empty_lines(self) -> None:
         self._take(_EMPTY_LINES)
         self._take(_INDENT)
-        if not self._is_at_end() and self._text[self._at] == "\t":
+        if self._next() == "\t":
             self._stop("a tab; indent with spaces")
 
     def _end_line(self) -> None:
@@ -312,12 +319,14 @@ class _Reader:
 
     def _is_at_line_end(self) -> bool:
         """Return whether nothing but a comment follows; spaces are stepped over already."""
-        return self._text[self._at] == "\n" or (
-            self._text[self._at] == "#" and self._text[self._at - 1] in " \t"
-        )
+        return self._next() == "\n" or (self._next() == "#" and self._text[self._at - 1] in " \t")
 
     def _is_at_end(self) -> bool:
         return self._at >= len(self._text)
+
+    def _next(self) -> str:
+        """Return the next character; behind the end there are line ends."""
+        return self._text[self._at] if self._at < len(self._text) else "\n"
 
     def _take(self, pattern: str) -> str:
         """Step over what matches here and return it; empty where nothing does."""
