@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """Scenarios in the run's order, implementations in the manifest's, cells by both."""
+    """Scenarios in the run's order, implementations with the reference first, cells by both."""
 
     scenarios: tuple[Scenario, ...]
     implementations: tuple[str, ...]
@@ -45,10 +45,11 @@ class Grid:
     @classmethod
     def of(cls, run: Run) -> Grid:
         scenarios = {result.scenario.id: result.scenario for result in run.results}
-        measured = dict.fromkeys(result.implementation for result in run.results)
+        measured = {result.implementation for result in run.results}
+        references = [result.reference for result in run.results]
         listed = [entry["name"] for entry in run.manifest.get("implementations", [])]
-        ordered = [name for name in listed if name in measured]
-        ordered += [name for name in measured if name not in listed]
+        names = [result.implementation for result in run.results]
+        ordered = [name for name in dict.fromkeys(references + listed + names) if name in measured]
         cells = {
             (result.scenario.id, result.implementation): Cell(result, summarise(result))
             for result in run.results

@@ -33,13 +33,16 @@ class Winner:
     scenarios: int
     speedup: float | None
     """Geometric mean over the reference, over the scenarios that it won."""
+    reference: str | None
 
     @property
     def sentence(self) -> str:
         if self.name is None:
             return f"nothing passed in {self.scenarios} scenarios"
-        gain = f", {units.times(self.speedup)} the reference there" if self.speedup else ""
-        return f"{self.name} is fastest in {self.wins} of {self.scenarios}{gain}"
+        text = f"{self.name} is fastest in {self.wins} of {self.scenarios} scenarios"
+        if self.speedup is None or self.name == self.reference:
+            return text
+        return f"{text}, there {units.times(self.speedup)} as fast as {self.reference}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def winner(grid: Grid, group: str, scenarios: Iterable[Scenario]) -> Winner:
     scenarios = list(scenarios)
     firsts = [first for scenario in scenarios if (first := grid.fastest(scenario))]
     if not firsts:
-        return Winner(group, None, 0, 0, len(scenarios), None)
+        return Winner(group, None, 0, 0, len(scenarios), None, None)
     wins = Counter(first.result.implementation for first in firsts)
     most = max(wins.values())
     name = next(name for name in grid.implementations if wins[name] == most)
@@ -97,6 +100,7 @@ def winner(grid: Grid, group: str, scenarios: Iterable[Scenario]) -> Winner:
         clear_wins=sum(is_clear(grid, cell) for cell in own),
         scenarios=len(scenarios),
         speedup=statistics.geometric_mean(speedups) if speedups else None,
+        reference=own[0].result.reference,
     )
 
 
@@ -115,7 +119,7 @@ def _doubts(grid: Grid, manifest: dict[str, Any]) -> Iterable[str]:
     yield from _failures(grid)
     machine = manifest.get("machine") or {}
     if machine.get("noise_grade") in _BAD_GRADES:
-        cv = machine.get("noise_cv")
+        cv = machine.get("noise")
         extent = f" (identical work varied by {units.percent(cv)})" if cv else ""
         yield f"The machine was noisy: grade {machine['noise_grade']}{extent}."
     wide = [cell for cell in grid.passed if _half_width(cell) > WIDE_HALF_WIDTH]

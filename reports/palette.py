@@ -11,8 +11,13 @@ SERIES = (
 """For implementations, after Okabe and Ito, "Color Universal Design" (2008); the yellow is
 darkened, as it has too little contrast on white."""
 
+SERIES_ON_DARK = (
+    *("#4aa3df", "#ff8a3d", "#2fc797", "#e59cc4", "#9bd3f5", "#f5bd3d", "#a8b0b8", "#cfae3c"),
+)
+"""The same hues, bright enough for a dark page."""
+
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h", "*")
-"""matplotlib's names; as long as coprime-ish with SERIES, so that pairs repeat late."""
+"""matplotlib's names; with 8 colours a pair repeats only after 24 implementations."""
 
 SLOWER = ("#7f3b08", "#b35806", "#e08214", "#fdb863", "#fee0b6")
 FASTER = ("#d1e5f0", "#92c5de", "#4393c3", "#2166ac", "#053061")

@@ -90,14 +90,17 @@ class Scaling:
 
 
 def crossover(grid: Grid, source: str) -> list[Slot]:
-    """Return the map of a file that varies both kernel size and channels, else nothing."""
+    """Return the map of a file that varies both kernel size and channels, else nothing.
+
+    A file that fills less than half of the map is no sweep.
+    """
     slots: dict[tuple[int, int], list[Scenario]] = {}
     for scenario in grid.scenarios:
         if scenario.source == source and scenario.problem.kernel_h == scenario.problem.kernel_w:
             key = (scenario.problem.kernel_h, scenario.problem.in_channels)
             slots.setdefault(key, []).append(scenario)
     kernels, channels = {key[0] for key in slots}, {key[1] for key in slots}
-    if len(kernels) < 2 or len(channels) < 2:
+    if min(len(kernels), len(channels)) < 2 or 2 * len(slots) < len(kernels) * len(channels):
         return []
     return [_slot(grid, *key, scenarios) for key, scenarios in sorted(slots.items())]
 

@@ -17,13 +17,14 @@ from markupsafe import Markup
 from reports.grid import Cell, Grid
 from reports.layers import describe, layer_family
 from reports.networks import networks
-from reports.palette import SERIES
+from reports.palette import SERIES, SERIES_ON_DARK
 from reports.sweeps import crossover, scalings
 from suite.problem import Scenario
 from suite.result import CellResult, Status
 from suite.runfile import Run
 
-SAMPLES_IN_ALL = 40_000
+SAMPLES_IN_ALL = 30_000
+"""Samples take most of a page; with 500 cells this many keep it under 6 MB."""
 LEAST_A_BLOCK = 5
 STATUSES = tuple(status.value for status in Status)
 
@@ -51,7 +52,7 @@ def page_data(run: Run, grid: Grid) -> dict[str, Any]:
     sources = dict.fromkeys(scenario.source for scenario in grid.scenarios)
     return {
         "statuses": STATUSES,
-        "colours": SERIES,
+        "colours": {"light": SERIES, "dark": SERIES_ON_DARK},
         "implementations": _implementations(run, grid),
         "scenarios": [_scenario(scenario) for scenario in grid.scenarios],
         "cells": _cells(grid),

@@ -100,14 +100,13 @@ def _draw_roof(axes: Axes, ceiling: Ceiling, left: float, right: float) -> None:
         slope = bytes_per_s / 1e9
         knee = min(max(peak / slope, left), right)
         axes.plot([left, knee], [left * slope, knee * slope], color=INK, lw=1.3, ls=dashes)
-        axes.annotate(
+        axes.text(
+            left * 1.5,
+            left * 1.5 * slope * 1.2,
             f"{name} {slope:.3g} GB/s",
-            (left * 1.6, left * 1.6 * slope),
-            xytext=(-2, 7),
-            textcoords="offset points",
             size=8,
             color=FAINT,
-            rotation=math.degrees(math.atan(slope)),
+            rotation=math.degrees(math.atan(1.2 * slope)),  # along the line, in the data's terms
             rotation_mode="anchor",
             transform_rotates_text=True,
         )

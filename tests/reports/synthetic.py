@@ -226,7 +226,7 @@ def manifest(scenarios: list[Scenario], implementations: list[str]) -> dict[str,
             "gpu": None,
             "hostname": "bench-1",
             "noise_grade": "C",
-            "noise_cv": 0.034,
+            "noise": 0.034,
             "fingerprint": "5f1c9a02",
         },
         "scenario_files": [

@@ -10,7 +10,7 @@ function axis(title, more = {}) {
 }
 
 const logAxis = (title, more = {}) => axis(title, { type: "log", dtick: 1, ...more });
-const secondsAxis = (title) => logAxis(title, { ticksuffix: "s", exponentformat: "SI" });
+const secondsAxis = (title) => logAxis(title, { ticksuffix: "s", exponentformat: "SI", minexponent: 0 });
 
 function baseLayout() {
   return {

@@ -20,9 +20,11 @@ function drawErrorChart(place = fullestScenario()) {
     traces: [
       ...shown.map((cell) => ({
         ...series(columns.implementation[cell.index], { size: front.includes(cell) ? 15 : 10, line: { width: front.includes(cell) ? 2 : 0, color: themeColour("ink") } }),
-        type: "scatter", mode: "markers", x: [cell.get("time")], y: [cell.get("error")],
-        error_x: errorBars([cell], "time"),
-        text: [`${escaped(cell.implementation.name)}<br>${seconds(cell.get("time"))} ${spread(cell.get("time_low"), cell.get("time_high"))}<br>error ${scientific(cell.get("error"))}`],
+        type: "scatter", mode: "markers+text", x: [cell.get("time")], y: [cell.get("error")],
+        error_x: errorBars([cell], "time"), showlegend: false,
+        text: [escaped(cell.implementation.name)], textposition: "middle right", cliponaxis: false,
+        hovertemplate: "%{customdata}<extra></extra>",
+        customdata: [`${escaped(cell.implementation.name)}<br>${seconds(cell.get("time"))} ${spread(cell.get("time_low"), cell.get("time_high"))}<br>error ${scientific(cell.get("error"))}`],
       })),
       {
         type: "scatter", mode: "lines", name: "Pareto front", hoverinfo: "skip",
@@ -31,6 +33,7 @@ function drawErrorChart(place = fullestScenario()) {
       },
     ],
     layout: {
+      margin: { l: 70, r: 110, t: 10, b: 60 },
       xaxis: secondsAxis("time per call (seconds, logarithmic; left is faster)"),
       yaxis: logAxis("relative L2 error (logarithmic; lower is better)", { exponentformat: "e" }),
     },
@@ -125,7 +128,7 @@ function drawNetwork(place = 0) {
   const ends = (end, sign) => complete.map((total) => (total[end] === null ? 0 : sign * (total[end] - total.time_s)));
   const mix = Object.entries(network.mix).map(([name, layers]) => `${name} in ${layers}`).join(", ");
   const options = data.networks.map((other, at) => [at, other.name]);
-  const rows = [...complete, ...partial].length;
+  const byTime = [...complete, ...partial].sort((a, b) => a.filled_s - b.filled_s).map((total) => escaped(total.name));
   fillChart("network-chart", {
     controls: options.length > 1 ? [choice("Network", options, place, (value) => drawNetwork(Number(value)))] : [],
     build: () => ({
@@ -140,9 +143,9 @@ function drawNetwork(place = 0) {
         }),
       ],
       layout: {
-        height: 150 + 34 * rows, barmode: "overlay", margin: { l: 150, r: 90, t: 10, b: 60 },
+        height: 150 + 34 * byTime.length, barmode: "overlay", margin: { l: 150, r: 90, t: 10, b: 60 },
         xaxis: secondsAxis("time of all convolutions in one pass (seconds, logarithmic)"),
-        yaxis: { title: { text: "" }, autorange: "reversed", type: "category" },
+        yaxis: { title: { text: "" }, autorange: "reversed", type: "category", categoryorder: "array", categoryarray: byTime, showgrid: false },
       },
     }),
     caption: `${network.layers} different layers, ${network.calls} convolutions, each weighted by how often it occurs. The best mix takes the fastest per layer: ${mix}. It is chosen on the times that it is judged by, which flatters it a little.`,
@@ -158,8 +161,8 @@ function drawMemory(place = fullestScenario()) {
   const shown = cellsOf(place).filter((cell) => cell.passed);
   const names = shown.map((cell) => escaped(cell.implementation.name));
   const bar = (name, value, colour, shape) => ({
-    type: "bar", name, x: names, y: shown.map(value), text: shown.map((cell) => bytes(value(cell))), textposition: "none",
-    marker: { color: colour, pattern: { shape, fgcolor: themeColour("paper"), size: 6, solidity: 0.35 } },
+    type: "bar", name, x: names, y: shown.map((cell) => (value(cell) === null ? null : value(cell) / 2 ** 20)), text: shown.map((cell) => bytes(value(cell))), textposition: "none",
+    marker: { color: colour, pattern: { shape, bgcolor: colour, fgcolor: themeColour("paper"), size: 7, solidity: 0.25 } },
     hovertemplate: `%{x}<br>${name}: %{text}<extra></extra>`,
   });
   fillChart("memory-chart", {
@@ -173,8 +176,8 @@ function drawMemory(place = fullestScenario()) {
           ],
           layout: {
             height: 400, barmode: "group",
-            xaxis: { title: { text: "implementation" }, type: "category" },
-            yaxis: { title: { text: "bytes" }, ticksuffix: "B", exponentformat: "SI", rangemode: "tozero" },
+            xaxis: { title: { text: "implementation" }, type: "category", showgrid: false },
+            yaxis: { title: { text: "MiB" }, rangemode: "tozero" },
           },
         })
       : null,

@@ -91,8 +91,8 @@ function samplesByBlock(cell) {
     pointpos: 0,
     jitter: 0.5,
     spanmode: "hard",
-    line: { width: 1, color: seriesColour(0) },
-    fillcolor: `${seriesColour(0)}33`,
+    line: { width: 1, color: themeColour("accent") },
+    fillcolor: `${themeColour("accent")}33`,
     marker: { size: 4, opacity: 0.65 },
     hoveron: "points",
     showlegend: false,
@@ -110,7 +110,7 @@ function samplesByBlock(cell) {
       height: 320,
       shapes: band,
       xaxis: { title: { text: `blocks: fresh processes and data (grey: 95 % interval of the time)` }, type: "category" },
-      yaxis: { ...secondsAxis("seconds per call"), type: "linear", rangemode: "normal" },
+      yaxis: axis("time per call (seconds)", { ticksuffix: "s", exponentformat: "SI", minexponent: 0 }),
     },
   };
 }

@@ -37,7 +37,11 @@ const whole = orAbsent((value) => Math.ceil(value).toLocaleString("en"));
 
 /** Return "1.20 to 1.30×" for the ends of an interval, or a note that there is none. */
 function between(low, high, format) {
-  return low === null || high === null ? "no interval: one block" : `${format(low)} to ${format(high)}`;
+  if (low === null || high === null) return "one block";
+  const [from, to] = [format(low), format(high)];
+  const unit = to.replace(/^[\d.,e+-]+/, "");
+  // "618 to 637 µs": the unit once where both ends share it.
+  return unit && from.endsWith(unit) ? `${from.slice(0, -unit.length)} to ${to}` : `${from} to ${to}`;
 }
 
 /** Return half an interval on the logarithmic scale as "±2.1 %", or an empty text. */

@@ -133,7 +133,7 @@ function drawHeatMap() {
 
 function drawHeatLegend(metric, count) {
   const scale = metric.scale === "diverging" ? DIVERGING : SEQUENTIAL;
-  const [low, high] = { diverging: ["≤ ⅛×", "≥ 8×, middle 1×"], row: ["≥ 8× slower", "fastest of the row"], log: ["least", "most"] }[metric.scale];
+  const [low, high] = { diverging: ["⅛× or less", "8× or more; 1× is the middle"], row: ["≥ 8× slower", "fastest of the row"], log: ["least", "most"] }[metric.scale];
   document.getElementById("heat-legend").replaceChildren(
     element("span", { class: "scale" }, low, element("span", { class: "ramp", style: { background: ramp(scale) } }), high),
     element("span", {}, `${metric.unit}, logarithmic`),
@@ -164,7 +164,7 @@ function tipText(cell) {
   const lines = [cell.name, cell.scenario.shape];
   if (cell.passed) {
     lines.push(`${seconds(cell.get("time"))} ${spread(cell.get("time_low"), cell.get("time_high"))}`);
-    if (cell.get("speedup") !== null) lines.push(`${times(cell.get("speedup"))} ${cell.get("reference")} (95 %: ${between(cell.get("speedup_low"), cell.get("speedup_high"), times)})`);
+    if (cell.get("speedup") !== null) lines.push(`${times(cell.get("speedup"))} as fast as ${cell.get("reference")} (95 %: ${between(cell.get("speedup_low"), cell.get("speedup_high"), times)})`);
   } else lines.push(`${words(cell.status)}: ${cell.get("reason")}`);
   if (isComparison) lines.push(columns.texts[cell.get("change_note")]);
   return lines.filter(Boolean).join("\n");

@@ -22,8 +22,18 @@ function numberColumn(title, column, format) {
   };
 }
 
+/** Return a column of 95 % intervals, sorted by how wide they are. */
 function intervalColumn(title, column, format) {
-  return textColumn(title, (cell) => (cell.passed && cell.get(column) !== null ? between(cell.get(`${column}_low`), cell.get(`${column}_high`), format) : ""), { orderable: false });
+  const ends = (cell) => [cell.get(`${column}_low`), cell.get(`${column}_high`)];
+  return {
+    title, data: null, type: "num",
+    render: (row, type) => {
+      const [low, high] = ends(row.cell);
+      if (type === "sort" || type === "type") return low ? Math.log(high / low) : -1 / 0;
+      if (type === "export") return low === null ? "" : `${low} to ${high}`;
+      return row.cell.get(column) === null ? ABSENT : escaped(between(low, high, format));
+    },
+  };
 }
 
 /** A spreadsheet takes text that starts like this for a formula. */
@@ -52,9 +62,9 @@ function tableColumns() {
     numberColumn("Error", "error", scientific),
     numberColumn("Error / bound", "worst_ratio", plain),
     numberColumn("Peak memory", "peak", bytes),
+    textColumn("Reason", (cell) => cell.get("reason"), { className: "wrap" }),
     textColumn("Layer", (cell) => cell.scenario.layer),
     textColumn("Family", (cell) => cell.implementation.family),
-    textColumn("Reason", (cell) => cell.get("reason"), { className: "wrap" }),
   ];
 }
 

@@ -50,5 +50,8 @@ function ramp(scale) {
 
 const MARKS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "pentagon", "star", "hexagon", "hourglass", "bowtie"];
 
-const seriesColour = (place) => data.colours[place % data.colours.length];
+function seriesColour(place) {
+  const colours = data.colours[isDark() ? "dark" : "light"];
+  return colours[place % colours.length];
+}
 const seriesMark = (place) => MARKS[place % MARKS.length];
