@@ -40,6 +40,7 @@ Matrix = tuple[tuple[Fraction, ...], ...]
 # Finite points by how many a filter needs (m + r - 2). The order of a list only orders rows.
 # The relative L2 error of a 3×3 float32 layer of 64 channels stands beside each.
 POINTS: dict[int, tuple[Fraction, ...]] = {
+    0: (),
     1: (Fraction(0),),
     2: (Fraction(0), Fraction(1)),
     3: tuple(map(Fraction, ("0", "1", "-1"))),

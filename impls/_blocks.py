@@ -1,0 +1,82 @@
+"""Matrix products and copies of any size, from vectors and blocks that fit into registers."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from impls._vector import BLOCK_ROWS, BLOCK_VECTORS, block_product, move, transpose
+
+_block_1 = block_product(1, BLOCK_VECTORS)
+_block_2 = block_product(2, BLOCK_VECTORS)
+_block_3 = block_product(3, BLOCK_VECTORS)
+_block_4 = block_product(4, BLOCK_VECTORS)
+_block_5 = block_product(5, BLOCK_VECTORS)
+_block_6 = block_product(6, BLOCK_VECTORS)
+
+
+@njit(cache=True)
+def multiply_block(rows, c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep):
+    """Multiply a block of 1 to 6 rows; the arguments are those of `block_product`."""
+    if rows == 6:
+        _block_6(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+    elif rows == 5:
+        _block_5(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+    elif rows == 4:
+        _block_4(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+    elif rows == 3:
+        _block_3(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+    elif rows == 2:
+        _block_2(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+    elif rows == 1:
+        _block_1(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+
+
+@njit(cache=True)
+def multiply_rows(rows, c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep):
+    """Multiply any number of rows, divided evenly: 13 rows as 5 + 4 + 4, not as 6 + 6 + 1."""
+    blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+    for block in range(blocks):
+        first = rows * block // blocks
+        count = rows * (block + 1) // blocks - first
+        multiply_block(
+            count,
+            c,
+            c_at + first * c_row,
+            c_row,
+            a,
+            a_at + first * a_row,
+            a_row,
+            a_step,
+            b,
+            b_at,
+            b_step,
+            depth,
+            keep,
+        )
+
+
+@njit(cache=True)
+def copy_rows(y, y_at, y_row, x, x_at, x_row, rows, columns, lanes):
+    """Copy x[i][j] to y[i][j], in vectors as far as they go."""
+    whole = columns - columns % lanes
+    for i in range(rows):
+        for j in range(0, whole, lanes):
+            move(y, y_at + i * y_row + j, x, x_at + i * x_row + j)
+        for j in range(whole, columns):
+            y[y_at + i * y_row + j] = x[x_at + i * x_row + j]
+
+
+@njit(cache=True)
+def copy_transposed(y, y_at, y_row, x, x_at, x_row, rows, columns, lanes):
+    """Copy x[i][j] to y[j][i], in squares as far as they go."""
+    whole_rows = rows - rows % lanes
+    whole_columns = columns - columns % lanes
+    for i in range(0, whole_rows, lanes):
+        for j in range(0, whole_columns, lanes):
+            transpose(y, y_at + j * y_row + i, y_row, x, x_at + i * x_row + j, x_row)
+        for j in range(whole_columns, columns):
+            for lane in range(i, i + lanes):
+                y[y_at + j * y_row + lane] = x[x_at + lane * x_row + j]
+    for i in range(whole_rows, rows):
+        for j in range(columns):
+            y[y_at + j * y_row + i] = x[x_at + i * x_row + j]

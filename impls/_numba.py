@@ -1,0 +1,82 @@
+"""Numba on torch's own threads: one pool in a process, in torch's number of threads.
+
+Two pools fight for the same cores: each keeps its threads spinning for a while after its turn.
+Numba's OpenMP layer uses the libgomp that torch has loaded, so that there is only one. Where that
+layer cannot be loaded (it needs the system's libgomp), Numba takes its own pool: right, but
+slower next to torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numba
+import numpy
+import torch
+
+
+def _helpers_digest() -> str:
+    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("_*.py")))
+    return hashlib.sha256(text).hexdigest()[:12]
+
+
+def _has_openmp_layer() -> bool:
+    try:
+        from numba.np.ufunc import omppool  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
+
+
+numba.config.THREADING_LAYER = "omp" if _has_openmp_layer() else "workqueue"
+# Numba renews a cached function when its own file changes, not when a helper does that was
+# compiled into it; the folder's name makes up for that.
+numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"numba-{_helpers_digest()}")
+
+
+def use_torch_threads() -> int:
+    """Make Numba's next parallel loop use as many threads as torch; returns their number."""
+    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    numba.set_num_threads(threads)
+    return threads
+
+
+def flat(tensor: torch.Tensor) -> numpy.ndarray:
+    """Return the memory of a dense tensor as one row, in either memory format."""
+    return tensor.as_strided((tensor.numel(),), (1,)).numpy()
+
+
+class Dense(NamedTuple):
+    """A dense tensor as compiled code sees it: its memory, and the strides of N, C, H and W."""
+
+    tensor: torch.Tensor
+    memory: numpy.ndarray
+    strides: tuple[int, int, int, int]
+
+
+def is_channels_last(x: torch.Tensor) -> bool:
+    """Return whether a tensor lies in channels_last alone: (N, 1, H, W) is in both formats."""
+    return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def dense(x: torch.Tensor) -> Dense:
+    """Return `x` in the memory format that it has, copied to contiguous where it has neither."""
+    last = is_channels_last(x)
+    x = x if last else x.contiguous()
+    return Dense(x, flat(x), _strides(tuple(x.shape), last))
+
+
+def new_output(shape: tuple[int, int, int, int], like: torch.Tensor) -> Dense:
+    """Return an empty tensor in the memory format of `like`."""
+    last = is_channels_last(like)
+    layout = torch.channels_last if last else torch.contiguous_format
+    y = torch.empty(shape, dtype=like.dtype, memory_format=layout)
+    return Dense(y, flat(y), _strides(shape, last))
+
+
+def _strides(shape: tuple[int, ...], channels_last: bool) -> tuple[int, int, int, int]:
+    # Not the tensor's own: those of axes of length 1 may be anything.
+    _, c, h, w = shape
+    return (c * h * w, 1, w * c, c) if channels_last else (c * h * w, h * w, w, 1)

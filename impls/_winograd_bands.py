@@ -1,0 +1,178 @@
+"""The three phases of Winograd's algorithm over one band of tile rows after the other.
+
+    strip   input rows of one row of tiles, padded, (n, columns, channels of a chunk)
+    v       transformed inputs, (position, tile of the band, channel)
+    u       transformed kernels, (position, group, panel, channel, lane of the panel)
+    m       products, (position, tile of the band, output channel)
+
+A chunk is as many channels as keep a strip inside a core's own cache. Channels of a group are
+padded to whole panels in u and m.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numba import njit, prange
+
+from impls._blocks import copy_rows, copy_transposed, multiply_rows
+from impls._winograd_transforms import to_outputs, to_products
+
+
+class Plan(NamedTuple):
+    """Sizes and strides, in elements. h and w are the two axes."""
+
+    shape: int
+    """Index into `_winograd_transforms.SHAPES`."""
+    lanes: int
+    panel: int
+    """Output channels that one block of the product computes."""
+    depth: int
+    """Input channels that one block sums before it writes."""
+    images: int
+    in_h: int
+    in_w: int
+    out_h: int
+    out_w: int
+    pad_h: int
+    pad_w: int
+    groups: int
+    group_in: int
+    group_out: int
+    group_padded: int
+    """group_out in whole panels."""
+    tiles_h: int
+    tiles_w: int
+    m_h: int
+    m_w: int
+    n_h: int
+    n_w: int
+    strip_w: int
+    band: int
+    """Rows of tiles in a band."""
+    in_chunk: int
+    out_chunk: int
+    v_row: int
+    v_step: int
+    m_row: int
+    m_step: int
+
+
+@njit(cache=True)
+def _fill_strip(plan, strip, x, image, first, top, x_steps):
+    """Copy the input rows from `top` on, channels from `first` on, with their padding."""
+    step_n, step_c, step_h, step_w = x_steps
+    chunk = plan.in_chunk
+    length = plan.strip_w * chunk
+    count = min(chunk, plan.groups * plan.group_in - first)
+    left = min(plan.pad_w, plan.strip_w)
+    right = max(left, min(plan.strip_w, plan.in_w + plan.pad_w))
+    for i in range(plan.n_h):
+        row = i * length
+        h = top + i
+        if h < 0 or h >= plan.in_h:
+            strip[row : row + length] = 0
+            continue
+        strip[row : row + left * chunk] = 0
+        strip[row + right * chunk : row + length] = 0
+        at = image * step_n + first * step_c + h * step_h + (left - plan.pad_w) * step_w
+        to = row + left * chunk
+        if step_c == 1:
+            copy_rows(strip, to, chunk, x, at, step_w, right - left, count, plan.lanes)
+        else:
+            copy_transposed(strip, to, chunk, x, at, step_c, count, right - left, plan.lanes)
+        if count < chunk:
+            for j in range(left, right):
+                strip[row + j * chunk + count : row + (j + 1) * chunk] = 0
+
+
+@njit(cache=True)
+def _write_strip(plan, strip, y, image, first, top, y_steps):
+    """Copy the output rows from `top` on, channels from `first` on, without what is padding."""
+    step_n, step_c, step_h, step_w = y_steps
+    chunk = plan.out_chunk
+    for i in range(min(plan.m_h, plan.out_h - top)):
+        done = 0
+        while done < chunk:  # once for each group that the chunk touches
+            group = (first + done) // plan.group_padded
+            within = (first + done) % plan.group_padded
+            count = min(chunk - done, plan.group_padded - within)
+            valid = min(count, plan.group_out - within)
+            channel = group * plan.group_out + within
+            to = image * step_n + channel * step_c + (top + i) * step_h
+            at = i * plan.strip_w * chunk + done
+            if valid > 0 and step_c == 1:
+                copy_rows(y, to, step_w, strip, at, chunk, plan.out_w, valid, plan.lanes)
+            elif valid > 0:
+                copy_transposed(y, to, step_c, strip, at, chunk, plan.out_w, valid, plan.lanes)
+            done += count
+
+
+@njit(parallel=True, cache=True)
+def _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips):
+    chunk = plan.in_chunk
+    chunks = plan.v_row // chunk
+    items = rows * chunks
+    for worker in prange(threads):
+        strip = strips[worker]
+        for item in range(items * worker // threads, items * (worker + 1) // threads):
+            row, first = item // chunks, item % chunks * chunk
+            image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
+            _fill_strip(plan, strip, x, image, first, tile_row * plan.m_h - plan.pad_h, x_steps)
+            for tile in range(plan.tiles_w):
+                to = (row * plan.tiles_w + tile) * plan.v_row + first
+                at = tile * plan.m_w * chunk
+                for c in range(0, chunk, plan.lanes):
+                    to_products(
+                        *(plan.shape, v, to + c, plan.n_w * plan.v_step, plan.v_step),
+                        *(strip, at + c, plan.strip_w * chunk, chunk, strip, 0),
+                    )
+
+
+@njit(parallel=True, cache=True)
+def _multiply(plan, threads, tiles, v, u, m):
+    panels = plan.group_padded // plan.panel
+    items = plan.n_h * plan.n_w * plan.groups * panels
+    for worker in prange(threads):
+        for item in range(items * worker // threads, items * (worker + 1) // threads):
+            position, group = item // (plan.groups * panels), item // panels % plan.groups
+            column = group * plan.group_padded + item % panels * plan.panel
+            for depth in range(0, plan.group_in, plan.depth):
+                multiply_rows(
+                    *(tiles, m, position * plan.m_step + column, plan.m_row),
+                    *(v, position * plan.v_step + group * plan.group_in + depth, plan.v_row, 1),
+                    *(u, (item * plan.group_in + depth) * plan.panel, plan.panel),
+                    *(min(plan.depth, plan.group_in - depth), depth),
+                )
+
+
+@njit(parallel=True, cache=True)
+def _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips):
+    chunk = plan.out_chunk
+    chunks = plan.m_row // chunk
+    items = rows * chunks
+    for worker in prange(threads):
+        strip = strips[worker]
+        for item in range(items * worker // threads, items * (worker + 1) // threads):
+            row, first = item // chunks, item % chunks * chunk
+            image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
+            for tile in range(plan.tiles_w):
+                to = tile * plan.m_w * chunk
+                at = (row * plan.tiles_w + tile) * plan.m_row + first
+                for k in range(0, chunk, plan.lanes):
+                    to_outputs(
+                        *(plan.shape, strip, to + k, plan.strip_w * chunk, chunk),
+                        *(m, at + k, plan.n_w * plan.m_step, plan.m_step, bias, first + k),
+                    )
+            _write_strip(plan, strip, y, image, first, tile_row * plan.m_h, y_steps)
+
+
+@njit(cache=True)
+def convolve(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
+    """Fill y with the convolution; all arrays but `strips` are flat, `sizes` is a Plan's values."""
+    plan = Plan(*sizes)
+    for start in range(0, plan.images * plan.tiles_h, plan.band):
+        rows = min(plan.band, plan.images * plan.tiles_h - start)
+        _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips)
+        _multiply(plan, threads, rows * plan.tiles_w, v, u, m)
+        _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips)
