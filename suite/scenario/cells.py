@@ -35,9 +35,10 @@ class Misfit(Exception):
         self.place = place
 
 
-def is_broken(candidate: Candidate) -> bool:
-    """Return whether one of its values was refused, so that a fault is known already."""
-    return any(setting.value is REFUSED for setting in candidate.settings.values())
+def has_identity(candidate: Candidate) -> bool:
+    """Return whether its id is one: given, or made from values of which none was refused."""
+    given = candidate.settings.get("id")
+    return (given is not None and given.value is not REFUSED) or not _refused(candidate.settings)
 
 
 def build_scenario(candidate: Candidate, source: str) -> Scenario | None:
@@ -47,13 +48,14 @@ def build_scenario(candidate: Candidate, source: str) -> Scenario | None:
         Misfit: a size is missing, or the sizes do not make a convolution.
     """
     identity, settings, place = candidate
-    if is_broken(candidate):
-        return None
     missing = [name for name in REQUIRED if name not in settings]
     if missing:
         raise Misfit(
             place, f"{' and '.join(missing)} missing; every scenario needs {', '.join(REQUIRED)}"
         )
+    refused = _refused(settings)
+    if not refused.issubset(_CONDITIONS):
+        return None
     values = {entry.name: entry.default for entry in FIELDS}
     values |= {name: setting.value for name, setting in settings.items()}
     try:
@@ -62,8 +64,14 @@ def build_scenario(candidate: Candidate, source: str) -> Scenario | None:
         message = str(error)
         blamed = next((key for words, key in _BLAMED.items() if message.startswith(words)), "")
         raise Misfit(settings[blamed].place if blamed in settings else place, message) from None
+    if refused:
+        return None
     conditions = {name: values[name] for name in _CONDITIONS}
     return Scenario(id=f"{source}/{identity}", problem=problem, source=source, **conditions)
+
+
+def _refused(settings: Chosen) -> set[str]:
+    return {name for name, setting in settings.items() if setting.value is REFUSED}
 
 
 def _problem(values: dict[str, Any]) -> Problem:
@@ -86,7 +94,7 @@ def _problem(values: dict[str, Any]) -> Problem:
         pad_right=right,
         dilation_h=values["dilation"][0],
         dilation_w=values["dilation"][1],
-        groups=max(values["in_channels"], 1) if groups == "depthwise" else groups,
+        groups=values["in_channels"] if groups == "depthwise" else groups,
         bias=values["bias"],
     )
 

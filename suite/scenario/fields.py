@@ -49,8 +49,8 @@ FIELDS = (
     ),
     Field(
         name="in_channels",
-        kind=whole(0),
-        meaning="Channels of the input. 0 is allowed: the result is the bias.",
+        kind=whole(1),
+        meaning="Channels of the input.",
         required=True,
         label="in",
     ),

@@ -16,7 +16,7 @@ from suite.scenario.cells import (
     build_scenario,
     expand_grid,
     grid_count,
-    is_broken,
+    has_identity,
     layer_identity,
 )
 from suite.scenario.document import Document, read_document
@@ -170,7 +170,7 @@ def _scenarios(document: Document, table: Table | None, faults: Faults) -> Itera
     misfits: dict[Place, list[str]] = {}
     for candidate in _candidates(document, table, faults):
         identity, _, place = candidate
-        if identity in places and not is_broken(candidate):
+        if identity in places and has_identity(candidate):
             faults.add(place, f'the id "{identity}" is taken {_by(places[identity])}')
         places.setdefault(identity, place)
         try:
