@@ -1,0 +1,236 @@
+"""report.html in a real browser: silent, offline, accessible, and it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic import large_run, small_run
+
+import reports
+from suite.runfile import Run
+
+pytestmark = pytest.mark.browser
+
+EVIL = "<img src=x onerror=alert(1)>"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+DRAWN = "html[data-drawn-ms]"
+
+
+class Visit:
+    """A page that is open, with everything it said and asked for."""
+
+    def __init__(self, browser: Any, path: Path, scheme: str = "light") -> None:
+        self.said: list[str] = []
+        self.requests: list[str] = []
+        self.dialogs: list[str] = []
+        self._context = browser.new_context(
+            color_scheme=scheme, viewport={"width": 1360, "height": 900}
+        )
+        self.page = self._context.new_page()
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("dialog", self._dismiss)
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector(DRAWN, state="attached", timeout=60_000)
+
+    def _dismiss(self, dialog: Any) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def close(self) -> None:
+        self._context.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return reports.write("html", small_run(), tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(params=["light", "dark"])
+def visit(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterator[Visit]:
+    visit = Visit(browser, report, request.param)
+    yield visit
+    visit.close()
+
+
+def axe_violations(page: Any) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    return [f"{entry['id']}: {entry['nodes'][0]['html']}" for entry in found]
+
+
+def control(page: Any, label: str) -> Any:
+    """Return a drop-down above the heat map."""
+    return page.locator("#heat-controls label", has_text=label).locator("select")
+
+
+def test_it_is_one_request_and_nothing_on_the_console(visit: Visit) -> None:
+    assert visit.said == []
+    assert len(visit.requests) == 1
+    assert visit.page.locator(".plot .main-svg").count() > 0
+
+
+def test_axe_finds_no_violation_with_everything_open(visit: Visit) -> None:
+    page = visit.page
+    assert axe_violations(page) == []
+    page.evaluate("document.querySelectorAll('.twin').forEach(twin => { twin.open = true })")
+    page.locator("#cells button.open").first.click()
+    page.wait_for_selector("#cells .details .main-svg")
+    assert axe_violations(page) == []
+    page.locator(".heat td[data-cell]").nth(8).click()
+    page.wait_for_selector("dialog .details .main-svg")
+    assert axe_violations(page) == []
+
+
+def test_the_heat_map_shows_every_cell_and_hatches_what_has_no_time(visit: Visit) -> None:
+    squares = visit.page.locator(".heat td[data-cell]")
+    assert squares.count() == 56
+    assert visit.page.locator(".heat td.none").count() == 22
+    assert visit.page.locator(".heat td.best").count() == 8
+    hatched = visit.page.locator(".heat td.none").first
+    assert "gradient" in hatched.evaluate("square => getComputedStyle(square).backgroundImage")
+
+
+def test_hovering_a_failed_cell_tells_why(visit: Visit) -> None:
+    visit.page.get_by_role("gridcell", name="out of memory").hover()
+    assert "needed 3.1 GiB, 2.0 GiB were free" in visit.page.locator("#tip").inner_text()
+
+
+def test_the_heat_map_sorts_by_an_implementation(visit: Visit) -> None:
+    page = visit.page
+    place = page.locator(".heat thead th").all_inner_texts()
+    column = next(at for at, text in enumerate(place) if text.startswith("fft"))
+    page.get_by_role("button", name="fft").first.click()
+    cells = page.locator(f".heat tbody td:nth-child({column + 1})").all_inner_texts()
+    speedups = [float(text.rstrip("×")) for text in cells if text.endswith("×")]
+    assert speedups == sorted(speedups, reverse=True)
+    assert len(speedups) >= 3
+    assert page.locator(".heat th[aria-sort=descending]").count() == 1
+
+
+def test_the_heat_map_filters_and_switches_its_measure(visit: Visit) -> None:
+    page = visit.page
+    control(page, "Layer").select_option("depthwise")
+    assert page.locator(".heat tbody tr").count() == 1
+    control(page, "Layer").select_option("")
+    control(page, "Has a cell that is").select_option("crashed")
+    assert page.locator(".heat tbody th").all_inner_texts()[0].startswith("depthwise_3x3")
+    control(page, "Has a cell that is").select_option("")
+    control(page, "Family").select_option("winograd")
+    assert page.locator(".heat thead th").count() == 3
+    control(page, "Show").select_option("time")
+    assert re.search(r"\d (ms|µs)", page.locator(".heat tbody").inner_text())
+
+
+def test_arrow_keys_move_in_the_heat_map_and_enter_opens_a_cell(visit: Visit) -> None:
+    page = visit.page
+    page.locator(".heat td[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator("dialog h2").inner_text() == "vgg_conv3_1 × loops"
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").is_visible()
+
+
+def test_the_table_sorts_searches_and_opens_a_row(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_label("Search").fill("winograd_4x4 vgg")
+    rows = page.locator("#cells tbody tr")
+    assert rows.count() == 2
+    page.locator("#cells thead th", has_text="Time").first.click()
+    assert page.locator("#cells th[aria-sort=ascending]").count() == 1
+    rows.filter(has_text="vgg_conv3_1").locator("button.open").click()
+    shown = page.locator("#cells .details")
+    page.wait_for_selector("#cells .details .main-svg")
+    text = shown.inner_text()
+    assert "run_bench.py run scenarios/quick.yaml --impl winograd_4x4 --impl torch" in text
+    assert "Relative L2 error" in text
+    assert "allowed ±" in text
+    assert "pays after" in text
+    assert shown.locator(".violinlayer .trace").count() == 8
+
+
+def test_a_failed_row_tells_its_reason_and_worst_element(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_label("Search").fill("incorrect")
+    page.locator("#cells button.open").first.click()
+    text = page.locator("#cells .details").inner_text()
+    assert "element (0, 17, 3, 9) is 4.125" in text
+    assert "(0, 17, 3, 9): got 4.125, expected 4.0156, allowed ±0.002" in text
+
+
+def test_every_chart_has_axis_titles_and_a_table_twin(visit: Visit) -> None:
+    page = visit.page
+    for name in ("error-chart", "roofline-chart", "network-chart", "memory-chart"):
+        chart = page.locator(f"#{name}")
+        assert chart.locator(".xtitle, .ytitle").count() >= 1
+        chart.locator("summary").click()
+        assert chart.locator(".twin tbody tr").count() > 0
+
+
+def test_a_name_of_markup_stays_text_everywhere(browser: Any, tmp_path: Path) -> None:
+    visit = Visit(browser, reports.write("html", hostile_run(), tmp_path))
+    page = visit.page
+    page.evaluate("document.querySelectorAll('.twin').forEach(twin => { twin.open = true })")
+    page.locator("#cells button.open").first.click()
+    page.locator(".heat td[data-cell]").first.hover()
+    page.locator(".heat td[data-cell]").nth(1).click()
+    page.wait_for_selector("dialog .details")
+    page.wait_for_timeout(300)
+    assert page.locator("img").count() == 0
+    assert visit.dialogs == []
+    assert visit.said == []
+    assert EVIL in page.locator("h1").inner_text()
+    assert EVIL in page.locator("dialog h2").inner_text()
+    assert EVIL in page.locator("#error-chart .plot").inner_text().replace("\n", "")
+    for part in ("#verdict", ".heat", "#cells", "#memory-chart .twin", "#method"):
+        assert EVIL in page.locator(part).inner_text(), part
+    visit.close()
+
+
+def hostile_run() -> Run:
+    run = small_run()
+    results = tuple(
+        dataclasses.replace(
+            result,
+            scenario=dataclasses.replace(
+                result.scenario, id=f"{EVIL}</script> {result.scenario.id}", source=EVIL
+            ),
+            implementation=EVIL if result.implementation == "unfold" else result.implementation,
+            family=EVIL if result.implementation == "unfold" else result.family,
+            reason=result.reason and f"{EVIL} {result.reason}",
+            notes=(EVIL,),
+        )
+        for result in run.results
+    )
+    machine = dict.fromkeys(run.manifest["machine"], EVIL) | {"memory_bytes": 1, "noise": 0.1}
+    manifest = {**run.manifest, "name": EVIL, "machine": machine, "implementations": []}
+    return Run(run.folder, {**manifest, "verdict": {"state": EVIL, "text": EVIL}}, results)
+
+
+def test_five_thousand_cells_are_drawn_and_answer(browser: Any, tmp_path: Path) -> None:
+    visit = Visit(browser, reports.write("html", large_run(5000), tmp_path))
+    assert visit.said == []
+    assert visit.page.locator(".heat td[data-cell]").count() == 5000
+    visit.page.get_by_label("Search").fill("batch3-size28-k5-c32 fft")
+    assert visit.page.locator("#cells tbody tr").count() == 1
+    visit.close()
+
+
+def test_print_shows_the_whole_page_in_light_colours(browser: Any, report: Path) -> None:
+    visit = Visit(browser, report, "dark")
+    visit.page.emulate_media(media="print")
+    visit.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert visit.page.evaluate(background) == "rgb(255, 255, 255)"
+    assert visit.page.locator("#heat-controls").is_hidden()
+    assert visit.page.locator(".plot .main-svg").first.is_visible()
+    visit.close()
