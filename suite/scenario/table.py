@@ -6,6 +6,7 @@ Columns are named as in results.csv: height and width, kernel_h and kernel_w, pa
 from __future__ import annotations
 
 import csv
+import heapq
 import math
 import re
 from collections.abc import Iterator
@@ -129,13 +130,12 @@ def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[Row]:
 
     generator = random.Random(seed)
     shares = [1.0 - generator.random() for _ in table.rows]
-    keys = [
+    keys = (
         (math.log(share) / weight, at)
         for at, (share, weight) in enumerate(zip(shares, _weights(table, faults), strict=True))
         if weight
-    ]
-    keys.sort(reverse=True)
-    return [table.rows[at] for at in sorted(at for _, at in keys[:sample])]
+    )
+    return [table.rows[at] for at in sorted(at for _, at in heapq.nlargest(sample, keys))]
 
 
 def _weights(table: Table, faults: Faults) -> list[float]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -214,3 +215,18 @@ def test_reading_scenarios_imports_nothing_heavy():
     ).stdout.split()
     heavy = {"torch", "numpy", "pandas", "pydantic", "ruamel.yaml", "rich", "importlib.metadata"}
     assert not heavy & set(loaded)
+
+
+def test_the_example_in_the_readme_loads(tmp_path):
+    readme = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    shutil.copytree(SHIPPED / "data", tmp_path / "data")
+    file = load_file(write(tmp_path, example))
+    ids = [scenario.id for scenario in file.scenarios]
+    assert "example/in16-56x56-k3" in ids
+    assert len(ids) == 2 * 2 * 3 - 2 + 2 + 5
+
+
+def test_the_readme_names_every_file():
+    readme = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    assert {path.name for path in FILES} == set(re.findall(r"`(\w+\.yaml)`", readme))

@@ -213,6 +213,7 @@ def test_all_that_is_not_data_is_told_at_once():
         ("a: {b: 1", "x.yaml:1:4: this bracket is never closed by }"),
         ("a: 'b", "x.yaml:1:4: no closing quote on this line"),
         ('a: "\\q"', "x.yaml:1:4: unknown escape \\q"),
+        ('a: "\\ud800"', "x.yaml:1:4: the character \\ud800 is not allowed"),
         ("a:\n\tb: 1", "x.yaml:2:1: a tab; indent with spaces"),
         ("a: \x01", "x.yaml:1:4: the character '\\x01' is not allowed"),
         ("a: @b", 'x.yaml:1:4: expected a value, found "@b"'),
