@@ -1,0 +1,98 @@
+"""Shared by all tests: the command line in this process, small scenario files, one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import run_bench
+from suite.ledger import Ledger
+from suite.problem import Problem, Scenario
+from suite.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+FAULTY = Path(__file__).parent / "faulty"
+
+TINY = """\
+name: tiny
+layers:
+  - {id: a, in_channels: 4, out_channels: 4, input_size: 8, kernel_size: 3, padding: 1}
+  - {id: b, in_channels: 4, out_channels: 4, input_size: 9, kernel_size: 3, bias: true}
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """Run a ConvGauge command in an empty folder; returns its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Said:
+        capfd.readouterr()
+        code = run_bench.main([str(word) for word in words])
+        captured = capfd.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A scenario file with two problems that take microseconds."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def problem() -> Problem:
+    return Problem(
+        batch_size=2,
+        in_channels=4,
+        height=9,
+        width=8,
+        out_channels=6,
+        kernel_h=3,
+        kernel_w=2,
+        pad_top=1,
+        pad_bottom=1,
+        groups=2,
+        bias=True,
+    )
+
+
+@pytest.fixture
+def scenario(problem: Problem) -> Scenario:
+    return Scenario(id="t/one", problem=problem)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a run as short as can be."""
+    return Settings(
+        threads=1,
+        log=tmp_path / "worker.log",
+        blocks=2,
+        least_blocks=2,
+        block_s=0.01,
+        rounds=2,
+        timeout_s=20,
+    )
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()

@@ -1,0 +1,139 @@
+"""The gates: honest rounding passes, planted errors do not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from suite import inputs, operation
+from suite.correctness import Judgement, Tolerance, judge_output
+from suite.operation import Operands
+from suite.problem import Problem, Scenario
+from suite.settings import CHECK_KINDS
+
+DEEP = Problem(
+    batch_size=1,
+    in_channels=64,
+    height=14,
+    width=14,
+    out_channels=32,
+    kernel_h=3,
+    kernel_w=3,
+    pad_top=1,
+    pad_bottom=1,
+    pad_left=1,
+    pad_right=1,
+)
+
+
+def drawn(kind: str, scenario: Scenario, seed: int = 0) -> Operands:
+    dtype = inputs.DTYPES[scenario.dtype]
+    problem = scenario.problem
+    operands = Operands(
+        torch.empty(problem.input_shape, dtype=dtype),
+        torch.empty(problem.weight_shape, dtype=dtype),
+    )
+    inputs.draw(kind, scenario, operands, torch.Generator().manual_seed(seed))
+    return operands
+
+
+def judged(
+    kind: str, output: torch.Tensor, operands: Operands, scenario: Scenario, **declared: object
+) -> Judgement:
+    tolerance = Tolerance(scenario, **{"family": "direct", "error_factor": 1.0, **declared})
+    expected = operation.result(scenario, operands)
+    size = operation.reach if tolerance.is_norm_wise and kind == "spiked" else operation.magnitude
+    return judge_output(kind, tolerance, output, expected, size(scenario, operands))
+
+
+@pytest.mark.parametrize("kind", CHECK_KINDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("seed", range(3))
+def test_torch_itself_passes_every_kind_of_input(kind, dtype, seed):
+    scenario = Scenario(id="s", problem=DEEP, dtype=dtype)
+    operands = drawn(kind, scenario, seed)
+    output = F.conv2d(operands.input, operands.weight, padding=1)
+
+    assert judged(kind, output, operands, scenario).fault is None
+
+
+@pytest.mark.parametrize("kind", ["integer", "normal", "uniform", "large"])
+def test_bfloat16_inside_a_float32_row_fails_unless_it_is_declared(kind):
+    scenario = Scenario(id="s", problem=DEEP)
+    operands = drawn(kind, scenario)
+    low = F.conv2d(operands.input.bfloat16(), operands.weight.bfloat16(), padding=1).float()
+
+    assert judged(kind, low, operands, scenario).fault is not None
+    assert judged("normal", low, operands, scenario, precision="bfloat16").fault is None
+
+
+def test_tf32_sized_errors_fail_the_norm_gate():
+    scenario = Scenario(id="s", problem=DEEP)
+    operands = drawn("normal", scenario)
+
+    def truncated(tensor: torch.Tensor) -> torch.Tensor:
+        return (tensor.view(torch.int32) & ~0x1FFF).view(torch.float32)
+
+    output = F.conv2d(truncated(operands.input), truncated(operands.weight), padding=1)
+
+    assert judged("normal", output, operands, scenario).fault is not None
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf"), 1.0])
+def test_one_wrong_element_is_found_and_named(value):
+    scenario = Scenario(id="s", problem=DEEP)
+    operands = drawn("normal", scenario)
+    output = F.conv2d(operands.input, operands.weight, padding=1)
+    output[0, 31, 13, 12] = value
+
+    found = judged("normal", output, operands, scenario)
+
+    assert found.fault is not None
+    assert "1 of 6272 elements" in found.fault
+    assert "[0, 31, 13, 12]" in found.fault
+    assert found.residuals.worst is not None
+    assert found.residuals.worst.index == (0, 31, 13, 12)
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0])
+def test_constants_never_pass(constant):
+    scenario = Scenario(id="s", problem=DEEP)
+    operands = drawn("normal", scenario)
+
+    output = torch.full(DEEP.output_shape, constant)
+
+    assert judged("normal", output, operands, scenario).fault is not None
+
+
+def test_direct_methods_must_be_exact_on_integers_and_transforms_nearly():
+    scenario = Scenario(id="s", problem=DEEP)
+    operands = drawn("integer", scenario)
+    output = F.conv2d(operands.input, operands.weight, padding=1)
+    output[0, 0, 0, 0] += 1e-4
+
+    assert judged("integer", output, operands, scenario).fault is not None
+    fft = {"family": "fft", "error_factor": 2.0}
+    assert judged("integer", output, operands, scenario, **fft).fault is None
+
+
+def test_a_plain_sum_of_many_products_is_not_called_wrong():
+    problem = Problem(
+        batch_size=1, in_channels=4608, height=4, width=4, out_channels=2, kernel_h=1, kernel_w=1
+    )
+    scenario = Scenario(id="s", problem=problem)
+    operands = drawn("normal", scenario)
+    output = torch.zeros(problem.output_shape)
+    for c in range(problem.in_channels):
+        output += operands.weight[None, :, c] * operands.input[:, c : c + 1]
+
+    assert judged("normal", output, operands, scenario).fault is None
+
+
+def test_an_empty_output_has_nothing_wrong():
+    scenario = Scenario(id="s", problem=dataclasses.replace(DEEP, batch_size=0))
+    operands = drawn("normal", scenario)
+
+    assert judged("normal", torch.empty(0, 32, 14, 14), operands, scenario).fault is None
