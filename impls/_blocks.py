@@ -80,3 +80,15 @@ def copy_transposed(y, y_at, y_row, x, x_at, x_row, rows, columns, lanes):
     for i in range(whole_rows, rows):
         for j in range(columns):
             y[y_at + j * y_row + i] = x[x_at + i * x_row + j]
+
+
+@njit(cache=True)
+def copy_row(y, y_at, x, x_at, count, lanes):
+    """Copy x[j] to y[j], the last vector overlapping the one before it."""
+    if count < lanes:
+        for j in range(count):
+            y[y_at + j] = x[x_at + j]
+        return
+    for j in range(0, count - lanes, lanes):
+        move(y, y_at + j, x, x_at + j)
+    move(y, y_at + count - lanes, x, x_at + count - lanes)

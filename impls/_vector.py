@@ -9,6 +9,7 @@ check nothing, as in C.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Sequence
 from fractions import Fraction
@@ -50,6 +51,12 @@ class _Emitter:
         name = f"llvm.fmuladd.v{self.lanes}f{array_type.dtype.bitwidth}"
         function = ir.FunctionType(self.vector, [self.vector] * 3)
         self._fma = cgutils.get_or_insert_function(builder.module, function, name)
+
+    def inside(self, function: ir.Function) -> _Emitter:
+        """Return an emitter that writes the body of `function`."""
+        other = copy.copy(self)
+        other.builder = ir.IRBuilder(function.append_basic_block())
+        return other
 
     def start(self, array_type, array, position):
         """Return a pointer to the element of `array` at `position`."""
@@ -154,6 +161,64 @@ def block_product(rows: int, vectors: int):
     return block
 
 
+@functools.cache
+def tap_product(rows: int, vectors: int):
+    """Return a Numba function that sums shifted copies of one array: a convolution's taps.
+
+    The function is called as
+
+        block(y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count)
+
+    and computes, for i < rows and j < vectors·lanes,
+
+        y[y_at + i·y_row + j] = b[b_at + i] + Σ_{t < count} w[w_at + i·w_row + t]
+                                                          · x[x_at + taps[t] + j]
+
+    A matrix product whose second matrix is never written down: its rows overlap in x.
+    """
+
+    @intrinsic
+    def block(typing, y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count):
+        at = types.intp
+        signature = types.void(y, at, at, w, at, at, b, at, x, at, taps, at)
+
+        def generate(context, builder, signature, arguments):
+            y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count = arguments
+            emit = _Emitter(context, builder, signature.args[0])
+            y_first = emit.start(signature.args[0], y, y_at)
+            w_first = emit.start(signature.args[3], w, w_at)
+            b_first = emit.start(signature.args[6], b, b_at)
+            x_first = emit.start(signature.args[8], x, x_at)
+            shifts = emit.start(signature.args[10], taps, 0)
+            sums = {
+                (i, v): cgutils.alloca_once(builder, emit.vector)
+                for i in range(rows)
+                for v in range(vectors)
+            }
+            for i in range(rows):
+                start = emit.spread(emit.moved(b_first, i))
+                for v in range(vectors):
+                    builder.store(start, sums[i, v])
+            with cgutils.for_range(builder, count) as loop:
+                shift = builder.load(emit.moved(shifts, loop.index), typ=_INDEX)
+                x_tap = emit.moved(x_first, shift)
+                values = [emit.load(emit.moved(x_tap, v * emit.lanes)) for v in range(vectors)]
+                w_tap = emit.moved(w_first, loop.index)
+                for i in range(rows):
+                    factor = emit.spread(emit.moved(w_tap, w_row, i))
+                    for v in range(vectors):
+                        old = builder.load(sums[i, v], typ=emit.vector)
+                        builder.store(emit.fma(factor, values[v], old), sums[i, v])
+            for (i, v), place in sums.items():
+                target = emit.moved(emit.moved(y_first, y_row, i), v * emit.lanes)
+                emit.store(builder.load(place, typ=emit.vector), target)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return block
+
+
 @intrinsic
 def move(typing, y, y_at, x, x_at):
     """Copy one vector: y[y_at + i] = x[x_at + i] for each lane."""
@@ -200,7 +265,7 @@ def transpose(typing, y, y_at, y_row, x, x_at, x_row):
     return signature, generate
 
 
-def transforms(pairs: Sequence[tuple[Matrix, Matrix]], *, adds: bool = False):
+def transforms(name: str, pairs: Sequence[tuple[Matrix, Matrix]], *, adds: bool = False):
     """Return a Numba function that computes Y = L X Rᵀ for one of several pairs (L, R).
 
     The function is called as
@@ -220,26 +285,19 @@ def transforms(pairs: Sequence[tuple[Matrix, Matrix]], *, adds: bool = False):
         def generate(context, builder, signature, arguments):
             which, y, y_at, y_row, y_column, x, x_at, x_row, x_column, b, b_at = arguments
             emit = _Emitter(context, builder, signature.args[1])
-            y_first = emit.start(signature.args[1], y, y_at)
-            x_first = emit.start(signature.args[5], x, x_at)
-            added = emit.load(emit.start(signature.args[9], b, b_at)) if adds else None
+            operands = [
+                *(emit.start(signature.args[1], y, y_at), y_row, y_column),
+                *(emit.start(signature.args[5], x, x_at), x_row, x_column),
+                emit.start(signature.args[9], b, b_at),
+            ]
             after = builder.append_basic_block("transformed")
             switch = builder.switch(which, after)
             for index, (left, right) in enumerate(pairs):
                 case = builder.append_basic_block(f"pair_{index}")
                 switch.add_case(ir.Constant(_INDEX, index), case)
                 builder.position_at_end(case)
-                columns = []
-                for j in range(len(right[0])):
-                    top = emit.moved(x_first, x_column, j)
-                    column = [emit.load(emit.moved(top, x_row, i)) for i in range(len(left[0]))]
-                    columns.append(_combine(emit, left, column))
-                for i in range(len(left)):
-                    start = emit.moved(y_first, y_row, i)
-                    values = _combine(emit, right, [column[i] for column in columns])
-                    for j, value in enumerate(values):
-                        total = builder.fadd(value, added) if adds else value
-                        emit.store(total, emit.moved(start, y_column, j))
+                function = _transform_function(emit, f"{name}_{index}", left, right, adds)
+                builder.call(function, operands)
                 builder.branch(after)
             builder.position_at_end(after)
             return context.get_dummy_value()
@@ -247,6 +305,36 @@ def transforms(pairs: Sequence[tuple[Matrix, Matrix]], *, adds: bool = False):
         return signature, generate
 
     return apply
+
+
+def _transform_function(emit: _Emitter, name: str, left: Matrix, right: Matrix, adds: bool):
+    """Return an LLVM function of its own for Y = L X Rᵀ.
+
+    Compiled into the loops that call it, LLVM would keep dozens of addresses in registers across
+    the loop, and take ten times as long to compile.
+    """
+    pointer = emit.element.as_pointer()
+    kind = ir.FunctionType(
+        ir.VoidType(), [pointer, _INDEX, _INDEX, pointer, _INDEX, _INDEX, pointer]
+    )
+    function = ir.Function(emit.builder.module, kind, f"{name}_{emit.itemsize}")
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    emit = emit.inside(function)
+    y, y_row, y_column, x, x_row, x_column, b = function.args
+    added = emit.load(b) if adds else None
+    columns = []
+    for j in range(len(right[0])):
+        top = emit.moved(x, x_column, j)
+        column = [emit.load(emit.moved(top, x_row, i)) for i in range(len(left[0]))]
+        columns.append(_combine(emit, left, column))
+    for i in range(len(left)):
+        start = emit.moved(y, y_row, i)
+        for j, value in enumerate(_combine(emit, right, [column[i] for column in columns])):
+            total = emit.builder.fadd(value, added) if adds else value
+            emit.store(total, emit.moved(start, y_column, j))
+    emit.builder.ret_void()
+    return function
 
 
 def _combine(emit: _Emitter, matrix: Matrix, values: Sequence) -> list:

@@ -24,7 +24,11 @@ SHAPES = tuple(
 )
 _FILTERS = [(filter_of(tile, r), filter_of(tile, s)) for tile, r, s in SHAPES]
 
-to_products = transforms([(rows.input_matrix, columns.input_matrix) for rows, columns in _FILTERS])
+to_products = transforms(
+    "to_products", [(rows.input_matrix, columns.input_matrix) for rows, columns in _FILTERS]
+)
 to_outputs = transforms(
-    [(rows.output_matrix, columns.output_matrix) for rows, columns in _FILTERS], adds=True
+    "to_outputs",
+    [(rows.output_matrix, columns.output_matrix) for rows, columns in _FILTERS],
+    adds=True,
 )
