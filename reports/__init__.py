@@ -10,19 +10,24 @@ import importlib
 from pathlib import Path
 
 from suite.errors import UsageError, did_you_mean
-from suite.runfile import Run
+from suite.runfile import Run, write_whole
 
 FORMATS = {
     "csv": "reports.csv_table",
     "plots": "reports.plots",
     "html": "reports.page",
+    "markdown": "reports.markdown",
+    "junit": "reports.junit",
+    "pytest-benchmark": "reports.pytest_benchmark",
+    "github-action-benchmark": "reports.github_action",
+    "bencher": "reports.bencher",
 }
 """Format name → the module whose `write` makes it."""
 
 STANDARD = ("csv", "plots", "html")
 """What every run gets."""
 
-__all__ = ["FORMATS", "STANDARD", "write", "write_all"]
+__all__ = ["FORMATS", "STANDARD", "write", "write_all", "write_comparison"]
 
 
 def write(format_name: str, run: Run, out: Path) -> Path:
@@ -42,6 +47,24 @@ def write(format_name: str, run: Run, out: Path) -> Path:
         raise UsageError(f"{out}: cannot be made: {error.strerror}") from error
     path: Path = importlib.import_module(FORMATS[format_name]).write(run, out)
     return path
+
+
+def write_comparison(base: Run, head: Run, out: Path) -> list[Path]:
+    """Write compare.html, compare.md and compare.json into the folder `out`.
+
+    What a terminal shows is `reports.compare_text.lines(reports.compare.compare_runs(...))`.
+    """
+    from reports import compare, compare_text, page  # noqa: PLC0415  loaded only when asked for
+
+    comparison = compare.compare_runs(base, head)
+    texts = {
+        "compare.html": page.render(head, comparison),
+        "compare.md": compare_text.markdown(comparison),
+        "compare.json": compare.as_json(comparison),
+    }
+    for name, text in texts.items():
+        write_whole(out / name, text)
+    return [out / name for name in texts]
 
 
 def write_all(run: Run, out: Path) -> list[Path]:

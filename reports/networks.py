@@ -24,7 +24,10 @@ class Total:
     high_s: float | None
     passed_layers: int
     filled_s: float | None
-    """The same with the reference in the layers where it did not pass; None: neither did."""
+    """The same with the reference in the layers where it did not pass.
+
+    None: it passed nowhere, or somewhere neither did.
+    """
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,14 @@ def _total(
     filled: list[Cell | None],
 ) -> Total:
     time_s, half_s = _weighted_sum(layers, cells)
+    passed_layers = sum(cell is not None and cell.summary is not None for cell in cells)
     return Total(
         name=name,
         time_s=time_s,
         low_s=None if time_s is None or half_s is None else time_s - half_s,
         high_s=None if time_s is None or half_s is None else time_s + half_s,
-        passed_layers=sum(cell is not None and cell.summary is not None for cell in cells),
-        filled_s=_weighted_sum(layers, filled)[0],
+        passed_layers=passed_layers,
+        filled_s=_weighted_sum(layers, filled)[0] if passed_layers else None,
     )
 
 

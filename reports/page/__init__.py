@@ -7,10 +7,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import units
+from reports.compare import Comparison
 from reports.grid import Grid
 from reports.headline import headline
 from reports.networks import networks
 from reports.page import assets
+from reports.page.change import comparison_facts
 from reports.page.data import embed, page_data
 from reports.page.method import method
 from suite.runfile import Run, write_whole
@@ -27,8 +29,8 @@ def write(run: Run, out: Path) -> Path:
     return out / FILE
 
 
-def render(run: Run) -> str:
-    """Return the whole page."""
+def render(run: Run, comparison: Comparison | None = None) -> str:
+    """Return the whole page; with a comparison, of which `run` is the head, as a difference."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -45,7 +47,8 @@ def render(run: Run) -> str:
         grid=grid,
         has_networks=bool(networks(grid)),
         method=method(run, grid),
-        data=embed(page_data(run, grid)),
+        compared=comparison and comparison_facts(comparison),
+        data=embed(page_data(run, grid, comparison)),
         scripts=scripts,
         policy=assets.content_security_policy(scripts),
         table_style=assets.table_style(),

@@ -6,6 +6,7 @@ many cells a block is thinned to evenly spaced ranks, its least and largest samp
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from reports.compare import Comparison
 from reports.grid import Cell, Grid
 from reports.layers import describe, layer_family
 from reports.networks import networks
@@ -47,7 +49,7 @@ _COLUMNS = {
 """Column → its number in the summary of a passed cell."""
 
 
-def page_data(run: Run, grid: Grid) -> dict[str, Any]:
+def page_data(run: Run, grid: Grid, comparison: Comparison | None = None) -> dict[str, Any]:
     """Return everything that the page's scripts draw from."""
     sources = dict.fromkeys(scenario.source for scenario in grid.scenarios)
     return {
@@ -55,7 +57,8 @@ def page_data(run: Run, grid: Grid) -> dict[str, Any]:
         "colours": {"light": SERIES, "dark": SERIES_ON_DARK},
         "implementations": _implementations(run, grid),
         "scenarios": [_scenario(scenario) for scenario in grid.scenarios],
-        "cells": _cells(grid),
+        "cells": _cells(grid, comparison),
+        "comparison": comparison is not None,
         "files": _files(run),
         "options": _options(run.manifest.get("command") or []),
         "networks": _rounded([asdict(network) for network in networks(grid)]),
@@ -90,7 +93,7 @@ def _files(run: Run) -> dict[str, str]:
 def _options(command: list[str]) -> list[str]:
     """Return the options of the run's command that a single cell needs too."""
     kept = []
-    for option, value in zip(command, [*command[1:], ""], strict=True):
+    for option, value in itertools.pairwise([*command, ""]):
         if option in _KEPT_OPTIONS:
             kept += [option, value]
         elif option.startswith(tuple(f"{name}=" for name in _KEPT_OPTIONS)):
@@ -131,7 +134,7 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _cells(grid: Grid) -> dict[str, Any]:
+def _cells(grid: Grid, comparison: Comparison | None) -> dict[str, Any]:
     """Return the cells in columns, in the order scenario by scenario."""
     cells = [cell for scenario in grid.scenarios for cell in grid.row(scenario)]
     scenario_at = {scenario.id: place for place, scenario in enumerate(grid.scenarios)}
@@ -169,8 +172,25 @@ def _cells(grid: Grid) -> dict[str, Any]:
     }
     for name, pick in _COLUMNS.items():
         columns[name] = [_picked(cell, pick) for cell in cells]
+    if comparison is not None:
+        columns |= _changes(cells, comparison, texts)
     columns["texts"] = ["", *texts]
     return columns
+
+
+def _changes(
+    cells: Sequence[Cell], comparison: Comparison, texts: dict[str, int]
+) -> dict[str, Any]:
+    """Return the columns that only a comparison has."""
+    changes = {(change.scenario, change.implementation): change for change in comparison.cells}
+    own = [changes[cell.result.scenario.id, cell.result.implementation] for cell in cells]
+    return {
+        "change": [number(change.ratio.value) if change.ratio else None for change in own],
+        "change_low": [number(change.ratio.low) if change.ratio else None for change in own],
+        "change_high": [number(change.ratio.high) if change.ratio else None for change in own],
+        "base_time": [number(change.base.time_s) if change.base else None for change in own],
+        "change_note": [_interned(texts, change.note) for change in own],
+    }
 
 
 def _picked(cell: Cell, pick: Any) -> float | str | None:

@@ -119,7 +119,7 @@ function drawNetwork(place = 0) {
   const network = data.networks[place];
   if (!network) return;
   const complete = network.totals.filter((total) => total.time_s !== null);
-  const partial = network.totals.filter((total) => total.time_s === null && total.filled_s !== null && total.passed_layers > 0);
+  const partial = network.totals.filter((total) => total.time_s === null && total.filled_s !== null);
   const bar = (members, key, more) => ({
     type: "bar", orientation: "h", y: members.map((total) => escaped(total.name)), x: members.map((total) => total[key]),
     text: members.map((total) => ` ${seconds(total[key])}`), textposition: "outside", cliponaxis: false,

@@ -1,0 +1,181 @@
+"""Two runs side by side: what changed from the base run to this one, cell by cell.
+
+Times of separate runs carry the drift between them, so a change here is a hint and no verdict;
+`gate` alternates both sides and decides. Where the machines differ no ratio is given at all.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from reports.grid import Cell, Grid
+from suite.result import Status
+from suite.runfile import Run
+from suite.stats import Interval
+
+_MACHINE_FACTS = ("cpu", "gpu", "cores", "threads", "governor", "torch", "os", "python")
+
+
+@dataclass(frozen=True)
+class CellChange:
+    """One cell in both runs."""
+
+    scenario: str
+    implementation: str
+    base: Cell | None
+    """None: the base run has no such cell."""
+    head: Cell | None
+    ratio: Interval | None
+    """Time over base time: above 1 is slower. None where it may not be formed."""
+    note: str
+    """Why there is no ratio, or what else changed; empty otherwise."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves 1 out."""
+        ratio = self.ratio
+        if ratio is None or ratio.low is None or ratio.high is None:
+            return False
+        return ratio.low > 1 or ratio.high < 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    base: Run
+    head: Run
+    machines_differ: str
+    """What differs between the machines; empty: times may be compared."""
+    cells: tuple[CellChange, ...]
+
+    @property
+    def slower(self) -> list[CellChange]:
+        """Return the cells that are clearly slower, the worst first."""
+        found = [c for c in self.cells if c.is_clear and c.ratio and c.ratio.value > 1]
+        return sorted(found, key=lambda change: -change.ratio.value if change.ratio else 0)
+
+    @property
+    def faster(self) -> list[CellChange]:
+        """Return the cells that are clearly faster, the best first."""
+        found = [c for c in self.cells if c.is_clear and c.ratio and c.ratio.value < 1]
+        return sorted(found, key=lambda change: change.ratio.value if change.ratio else 0)
+
+    @property
+    def compared(self) -> int:
+        return sum(change.ratio is not None for change in self.cells)
+
+    @property
+    def noted(self) -> list[CellChange]:
+        """Return the cells with something to say that is not about time on another machine."""
+        return [c for c in self.cells if c.note and c.note != self.machines_differ]
+
+
+def compare_runs(base: Run, head: Run) -> Comparison:
+    """Return every cell of either run with its change from `base` to `head`."""
+    base_grid, head_grid = Grid.of(base), Grid.of(head)
+    differ = why_not_comparable(base.manifest, head.manifest)
+    keys = dict.fromkeys([*head_grid.cells, *base_grid.cells])
+    return Comparison(
+        base=base,
+        head=head,
+        machines_differ=differ,
+        cells=tuple(
+            _change(key, base_grid.cells.get(key), head_grid.cells.get(key), differ) for key in keys
+        ),
+    )
+
+
+def why_not_comparable(base: dict[str, Any], head: dict[str, Any]) -> str:
+    """Return what keeps times of two manifests apart, or an empty text."""
+    machines = [manifest.get("machine") or {} for manifest in (base, head)]
+    fingerprints = [machine.get("fingerprint") for machine in machines]
+    if None in fingerprints:
+        return "a run without a machine fingerprint"
+    if fingerprints[0] == fingerprints[1]:
+        return ""
+    facts = [
+        f"{fact} {machines[0].get(fact)} and {machines[1].get(fact)}"
+        for fact in _MACHINE_FACTS
+        if machines[0].get(fact) != machines[1].get(fact)
+    ]
+    return f"other machine: {'; '.join(facts) or 'the fingerprints differ'}"
+
+
+def _change(key: tuple[str, str], base: Cell | None, head: Cell | None, differ: str) -> CellChange:
+    ratio, note = None, ""
+    if base is None or head is None:
+        note = "new: not in the base run" if base is None else "missing: only in the base run"
+    elif base.result.scenario != head.result.scenario:
+        note = "another problem under the same name"
+    elif base.result.status is not head.result.status:
+        note = f"{_word(base)} → {_word(head)}"
+    elif base.summary and head.summary:
+        note = differ or _other_conditions(base, head)
+        ratio = None if note else ratio_of(base.summary.time_s, head.summary.time_s)
+    return CellChange(key[0], key[1], base, head, ratio, note)
+
+
+def _word(cell: Cell) -> str:
+    status = cell.result.status
+    words = status.value.replace("_", " ")
+    return (
+        words
+        if status is Status.PASSED or not cell.result.reason
+        else (f"{words} ({cell.result.reason})")
+    )
+
+
+def _other_conditions(base: Cell, head: Cell) -> str:
+    if base.result.threads != head.result.threads:
+        return f"{base.result.threads} and {head.result.threads} threads"
+    return ""
+
+
+def ratio_of(base: Interval, head: Interval) -> Interval:
+    """Return head over base; half widths add as independent ones do, on the log scale."""
+    value = head.value / base.value
+    halves = (base.half_width, head.half_width)
+    if halves[0] is None or halves[1] is None:
+        return Interval(value, None, None)
+    half = math.hypot(halves[0], halves[1])
+    return Interval(value, value * math.exp(-half), value * math.exp(half))
+
+
+def name_of(run: Run) -> str:
+    """Return how a run is named in a comparison: its name, machine, time and revision."""
+    manifest = run.manifest
+    machine = manifest.get("machine") or {}
+    parts = [
+        manifest.get("name") or run.folder.name,
+        machine.get("hostname"),
+        machine.get("gpu") or machine.get("cpu"),
+        (manifest.get("started_at") or "")[:16].replace("T", " "),
+        (manifest.get("git_revision") or "")[:10],
+    ]
+    return ", ".join(str(part) for part in parts if part)
+
+
+def as_json(comparison: Comparison) -> str:
+    """Return the comparison as JSON text."""
+    cells = [
+        {
+            "scenario": change.scenario,
+            "implementation": change.implementation,
+            "base_s": change.base.time_s if change.base else None,
+            "head_s": change.head.time_s if change.head else None,
+            "ratio": change.ratio and change.ratio.value,
+            "ratio_low": change.ratio and change.ratio.low,
+            "ratio_high": change.ratio and change.ratio.high,
+            "note": change.note,
+        }
+        for change in comparison.cells
+    ]
+    document = {
+        "base": name_of(comparison.base),
+        "head": name_of(comparison.head),
+        "machines_differ": comparison.machines_differ or None,
+        "cells": cells,
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

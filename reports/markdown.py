@@ -1,0 +1,192 @@
+"""results.md: a run as a comment on a pull request, the most important first, under 60 kB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from reports import units
+from reports.grid import Cell, Grid
+from reports.headline import Headline, headline
+from reports.networks import Total, networks
+from suite.result import Status
+from suite.runfile import Run, write_whole
+
+FILE = "results.md"
+MOST_BYTES = 60_000
+"""GitHub cuts a comment at 65,536 characters; the rest is room for what is put around this."""
+
+
+def write(run: Run, out: Path) -> Path:
+    """Write results.md into the folder `out`."""
+    write_whole(out / FILE, render(run))
+    return out / FILE
+
+
+def render(run: Run) -> str:
+    """Return the whole comment; sections that no longer fit give way to one line."""
+    grid = Grid.of(run)
+    top = headline(grid, run.manifest)
+    sections = [
+        _top(run, top),
+        _doubts(top),
+        _table(
+            "Fastest, by kind of layer",
+            ("layer", "fastest", "wins", "speed-up there"),
+            [
+                (
+                    won.group,
+                    won.name or "nothing passed",
+                    f"{won.wins} of {won.scenarios}",
+                    units.times(won.speedup),
+                )
+                for won in top.by_layer
+            ],
+        ),
+        _failures(grid),
+        _networks(grid),
+        _heat_map(grid),
+        _times(grid),
+    ]
+    return joined(sections)
+
+
+def joined(sections: Iterable[str]) -> str:
+    """Return the sections within `MOST_BYTES`; a table that does not fit loses its last rows."""
+    text = ""
+    for section in filter(None, sections):
+        room = MOST_BYTES - len(text.encode()) - 200
+        text += fitted(section, room) + "\n\n"
+    return text.rstrip("\n") + "\n"
+
+
+def fitted(section: str, room: int) -> str:
+    """Return as many whole lines of a section as fit into `room` bytes, and how many do not."""
+    if len(section.encode()) <= room:
+        return section
+    lines = section.split("\n")
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    left_out = len(lines) - len(kept)
+    return "\n".join([*kept, "", f"… and {left_out:,} more lines; results.csv has them all."])
+
+
+def escaped(text: str) -> str:
+    """Return a text that is no markup in Markdown, HTML or a table."""
+    flat = " ".join(text.split())
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;")):
+        flat = flat.replace(character, entity)
+    for character in "\\`*_[]~#@":
+        flat = flat.replace(character, f"\\{character}" if character != "@" else "&#64;")
+    return flat
+
+
+def table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table of texts that are already safe; the first column stands left."""
+    headers = list(headers)
+    lines = [f"| {' | '.join(headers)} |", f"| --- |{' ---: |' * (len(headers) - 1)}"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _table(title: str, headers: Iterable[str], rows: Sequence[Sequence[str]]) -> str:
+    safe = [[escaped(cell) for cell in row] for row in rows]
+    return f"### {title}\n\n{table(headers, safe)}" if rows else ""
+
+
+def _top(run: Run, top: Headline) -> str:
+    manifest = run.manifest
+    machine = manifest.get("machine") or {}
+    verdict = manifest.get("verdict") or {}
+    state = ""
+    if verdict:
+        state = f"**{escaped(verdict.get('state', ''))}** {escaped(verdict.get('text', ''))}\n\n"
+    facts = [
+        machine.get("gpu") or machine.get("cpu"),
+        machine.get("torch") and f"torch {machine['torch']}",
+        machine.get("noise_grade") and f"noise grade {machine['noise_grade']}",
+        (manifest.get("started_at") or "")[:10],
+        manifest.get("git_revision") and f"revision {manifest['git_revision'][:10]}",
+    ]
+    return (
+        f"## ConvGauge: {escaped(manifest.get('name') or 'run')}\n\n"
+        f"{state}"
+        f"**{escaped(top.overall.sentence)}.** "
+        f"{top.passed} passed, {top.failed} failed, {top.unsupported} unsupported.\n\n"
+        f"{escaped(' · '.join(str(fact) for fact in facts if fact))}"
+    )
+
+
+def _doubts(top: Headline) -> str:
+    lines = "\n".join(f"- {escaped(doubt)}" for doubt in top.doubts)
+    return f"### Look at this first\n\n{lines}" if lines else ""
+
+
+def _failures(grid: Grid) -> str:
+    failed = [
+        cell.result
+        for cell in grid.cells.values()
+        if cell.result.status not in (Status.PASSED, Status.UNSUPPORTED)
+    ]
+    return _table(
+        "Failed",
+        ("scenario", "implementation", "status", "reason"),
+        [(r.scenario.id, r.implementation, r.status.value, r.reason) for r in failed],
+    )
+
+
+def _networks(grid: Grid) -> str:
+    rows = [
+        (network.name, total.name, _total(total), units.seconds(total.filled_s))
+        for network in networks(grid)
+        for total in network.totals
+        if total.filled_s is not None
+    ]
+    headers = ("network", "implementation", "time of one pass", "with the reference elsewhere")
+    return _table("Whole networks", headers, rows)
+
+
+def _total(total: Total) -> str:
+    if total.time_s is None or total.high_s is None:
+        return units.seconds(total.time_s)
+    return f"{units.seconds(total.time_s)} ±{units.percent(total.high_s / total.time_s - 1)}"
+
+
+def _heat_map(grid: Grid) -> str:
+    rows = []
+    for scenario in grid.scenarios:
+        fastest = grid.fastest(scenario)
+        cells = [grid.cells.get((scenario.id, name)) for name in grid.implementations]
+        shown = [_speedup(cell, is_fastest=cell is fastest) for cell in cells]
+        rows.append([escaped(scenario.id), *shown])
+    headers = ["scenario", *map(escaped, grid.implementations)]
+    return f"### Speed-up (bold: fastest)\n\n{table(headers, rows)}"
+
+
+def _speedup(cell: Cell | None, *, is_fastest: bool) -> str:
+    if cell is None:
+        return ""
+    if cell.summary is None:
+        return escaped(cell.result.status.value.replace("_", " "))
+    text = units.times(cell.speedup)
+    return f"**{text}**" if is_fastest else text
+
+
+def _times(grid: Grid) -> str:
+    rows = [
+        (
+            cell.result.scenario.id,
+            cell.result.implementation,
+            f"{units.seconds(cell.time_s)} {units.spread(cell.summary.time_s.half_width)}".rstrip(),
+            units.error(cell.rel_l2_error),
+            units.bytes_(cell.result.peak_bytes),
+        )
+        for cell in grid.passed
+        if cell.summary
+    ]
+    headers = ("scenario", "implementation", "time", "relative L2 error", "peak memory")
+    return _table("Times (95 % interval)", headers, rows)

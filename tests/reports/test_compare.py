@@ -1,0 +1,145 @@
+"""Two runs side by side: ratios only where they may be formed, every other change named."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+from synthetic import small_run
+
+import reports
+from reports.compare import CellChange, Comparison, as_json, compare_runs, ratio_of
+from reports.compare_text import lines, markdown
+from suite.result import CellResult, Status
+from suite.runfile import Run
+from suite.stats import Interval
+
+
+def scaled(result: CellResult, factor: float) -> CellResult:
+    blocks = tuple(
+        dataclasses.replace(block, samples_s=tuple(factor * s for s in block.samples_s))
+        for block in result.blocks
+    )
+    return dataclasses.replace(result, blocks=blocks)
+
+
+def with_slow_fft(run: Run, factor: float) -> Run:
+    results = tuple(
+        scaled(result, factor) if result.implementation == "fft" else result
+        for result in run.results
+    )
+    return dataclasses.replace(run, results=results)
+
+
+def on_machine(run: Run, **facts: object) -> Run:
+    machine = {**run.manifest["machine"], **facts}
+    return dataclasses.replace(run, manifest={**run.manifest, "machine": machine})
+
+
+def change(comparison: Comparison, scenario: str, implementation: str) -> CellChange:
+    return next(
+        found
+        for found in comparison.cells
+        if (found.scenario, found.implementation) == (scenario, implementation)
+    )
+
+
+def test_a_run_compared_with_itself_shows_no_change() -> None:
+    comparison = compare_runs(small_run(), small_run())
+    assert comparison.compared == 34
+    assert comparison.slower == comparison.faster == comparison.noted == []
+    assert all(c.ratio.value == 1 for c in comparison.cells if c.ratio)
+
+
+def test_a_planted_slowdown_is_found_with_its_size() -> None:
+    run = small_run()
+    comparison = compare_runs(run, with_slow_fft(run, 1.3))
+    assert {c.implementation for c in comparison.slower} == {"fft"}
+    assert len(comparison.slower) == 6
+    for found in comparison.slower:
+        assert found.ratio is not None
+        assert found.ratio.value == pytest.approx(1.3)
+    assert comparison.faster == []
+    assert "6 slower and 0 faster" in "\n".join(lines(comparison))
+
+
+def test_another_machine_has_no_ratios_and_is_named() -> None:
+    run = small_run()
+    other = on_machine(run, fingerprint="00", cpu="Graviton 4", hostname="bench-2")
+    comparison = compare_runs(run, other)
+    assert comparison.compared == 0
+    assert "Graviton 4" in comparison.machines_differ
+    text = "\n".join(lines(comparison))
+    assert "not comparable" in text
+    assert "bench-1" in text
+    assert "bench-2" in text
+
+
+def test_a_run_without_fingerprint_is_not_comparable() -> None:
+    run = small_run()
+    assert compare_runs(run, on_machine(run, fingerprint=None)).compared == 0
+
+
+def test_changed_status_missing_and_new_cells_are_named_on_any_machine() -> None:
+    run = small_run()
+    first = run.results[0]
+    crashed = dataclasses.replace(first, status=Status.CRASHED, reason="boom", blocks=())
+    head = dataclasses.replace(run, results=(crashed, *run.results[1:-1]))
+    for base in (run, on_machine(run, fingerprint="00")):
+        comparison = compare_runs(base, head)
+        notes = {c.implementation: c.note for c in comparison.noted}
+        assert notes["torch"] == "passed → crashed (boom)"
+        assert notes["cudnn"].startswith("missing")
+    assert compare_runs(head, run).noted[-1].note.startswith("new")
+
+
+def test_another_problem_under_the_same_name_is_not_compared() -> None:
+    run = small_run()
+    first = run.results[0]
+    wider = dataclasses.replace(first.scenario.problem, width=57)
+    other = dataclasses.replace(first, scenario=dataclasses.replace(first.scenario, problem=wider))
+    head = dataclasses.replace(run, results=(other, *run.results[1:]))
+    found = change(compare_runs(run, head), "pointwise_64", "torch")
+    assert found.ratio is None
+    assert found.note == "another problem under the same name"
+
+
+def test_other_threads_are_not_compared() -> None:
+    run = small_run()
+    head = dataclasses.replace(
+        run, results=(dataclasses.replace(run.results[0], threads=1), *run.results[1:])
+    )
+    assert change(compare_runs(run, head), "pointwise_64", "torch").note == "2 and 1 threads"
+
+
+def test_half_widths_add_as_independent_ones() -> None:
+    three, four = math.exp(0.03), math.exp(0.04)
+    ratio = ratio_of(Interval(1, 1 / three, three), Interval(2, 2 / four, 2 * four))
+    assert ratio.value == 2
+    assert ratio.half_width == pytest.approx(0.05)
+
+
+def test_a_run_of_one_block_has_a_ratio_without_interval() -> None:
+    ratio = ratio_of(Interval(1, None, None), Interval(2, 1.9, 2.1))
+    assert (ratio.value, ratio.low, ratio.high) == (2, None, None)
+
+
+def test_the_three_files_are_written_and_agree(tmp_path: Path) -> None:
+    run = small_run()
+    head = with_slow_fft(run, 1.3)
+    paths = reports.write_comparison(run, head, tmp_path)
+    assert [path.name for path in paths] == ["compare.html", "compare.md", "compare.json"]
+    cells = json.loads(paths[2].read_text(encoding="utf-8"))["cells"]
+    assert sum(c["ratio"] is not None for c in cells) == 34
+    assert "### Slower" in paths[1].read_text(encoding="utf-8")
+    assert '"comparison":true' in paths[0].read_text(encoding="utf-8")
+
+
+def test_markdown_and_json_hold_the_same_cells() -> None:
+    comparison = compare_runs(small_run(1), small_run(2))
+    ratios = [c for c in json.loads(as_json(comparison))["cells"] if c["ratio"] is not None]
+    table_rows = [line for line in markdown(comparison).splitlines() if line.endswith("× |")]
+    assert len(table_rows) == len(ratios)

@@ -1,0 +1,92 @@
+"""The first screen: who won, and what not to trust."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from synthetic import small_run
+
+from reports.grid import Grid
+from reports.headline import Headline, headline
+from reports.layers import describe, layer_family
+from suite.result import CellResult, Status
+from suite.runfile import Run
+
+
+def head_of(run: Run) -> Headline:
+    return headline(Grid.of(run), run.manifest)
+
+
+def test_it_counts_wins_by_scenario_and_by_kind_of_layer() -> None:
+    top = head_of(small_run())
+    assert (top.overall.name, top.overall.wins, top.overall.scenarios) == ("torch", 4, 8)
+    by_layer = {winner.group: winner.name for winner in top.by_layer}
+    assert by_layer["3×3"] == "winograd_4x4"
+    assert by_layer["large kernel"] == "fft"
+    assert (top.passed, top.failed, top.unsupported) == (34, 6, 16)
+
+
+def test_the_sentence_gives_the_speedup_only_of_another_than_the_reference() -> None:
+    top = head_of(small_run())
+    assert top.overall.sentence == "torch is fastest in 4 of 8 scenarios"
+    fft = next(winner for winner in top.by_layer if winner.name == "fft")
+    assert "as fast as torch" in fft.sentence
+
+
+def test_every_kind_of_failure_is_pointed_out_the_wrong_results_first() -> None:
+    doubts = head_of(small_run()).doubts
+    assert doubts[0] == "1 cell with wrong results: vgg_conv5_1 × winograd_4x4."
+    text = " ".join(doubts)
+    for words in ("implausible times", "a crash", "an error", "too little memory", "no answer"):
+        assert words in text
+
+
+def test_a_run_without_fault_has_no_doubts() -> None:
+    run = small_run()
+    passed = tuple(result for result in run.results if result.status is Status.PASSED)
+    manifest = {**run.manifest, "implementations": []}
+    assert head_of(Run(run.folder, manifest, passed)).doubts == ()
+
+
+def test_noise_dirt_wide_intervals_and_impossible_rates_are_pointed_out() -> None:
+    run = small_run()
+    passed = [result for result in run.results if result.status is Status.PASSED]
+    wild = dataclasses.replace(passed[1], blocks=(passed[1].blocks[0], slower(passed[1], 3)))
+    impossible = dataclasses.replace(passed[2], executed_flops=1e15)
+    machine = {**run.manifest["machine"], "noise_grade": "E", "noise": 0.3}
+    manifest = {**run.manifest, "machine": machine, "git_dirty": True}
+    doubts = " ".join(head_of(Run(run.folder, manifest, (passed[0], wild, impossible))).doubts)
+    assert "grade E" in doubts
+    assert "uncommitted" in doubts
+    assert "wider than ±10 %" in doubts
+    assert "above the machine's ceiling" in doubts
+
+
+def slower(result: CellResult, factor: float):
+    block = result.blocks[1]
+    return dataclasses.replace(block, samples_s=tuple(s * factor for s in block.samples_s))
+
+
+def test_a_run_in_which_nothing_passed_has_no_winner() -> None:
+    run = small_run()
+    failed = tuple(result for result in run.results if result.status is not Status.PASSED)
+    top = head_of(Run(run.folder, {}, failed))
+    assert top.overall.name is None
+    assert top.overall.sentence.startswith("nothing passed")
+
+
+def test_layers_are_named_by_what_decides_which_algorithm_fits() -> None:
+    families = {result.scenario.id: layer_family(result.scenario.problem) for result in RESULTS}
+    assert families["pointwise_64"] == "pointwise 1×1"
+    assert families["stem_7x7_stride2"] == "strided"
+    assert families["depthwise_3x3"] == "depthwise"
+    assert families["dilated_3x3"] == "dilated"
+
+
+def test_a_problem_is_described_by_what_differs_from_the_plain_one() -> None:
+    shapes = {result.scenario.id: describe(result.scenario.problem) for result in RESULTS}
+    assert shapes["stem_7x7_stride2"] == "1×3×224×224 → 64, 7×7, stride 2, pad 3"
+    assert shapes["depthwise_3x3"] == "1×144×56×56 → 144, 3×3, pad 1, groups 144"
+
+
+RESULTS = small_run().results
