@@ -23,10 +23,10 @@ OWN_SCRIPTS = (
 
 @dataclass(frozen=True)
 class Script:
-    """The text of one inline script; `is_module` where it has to run as an ES module."""
+    """The text of one inline script, and the attributes of its element."""
 
     text: Markup
-    is_module: bool
+    attributes: Markup
 
     @property
     def digest(self) -> str:
@@ -36,15 +36,17 @@ class Script:
 
 
 def scripts(folder: Path) -> list[Script]:
-    """Return our own script, the tables' and plotly.js, in the order in which they stand.
+    """Return plotly.js, our own script and the tables', in the order in which they stand.
 
-    Ours comes first: the heat map needs neither library, and plotly.js takes a second to start.
+    plotly.js takes a second to start, so it stands there as text until ours starts it. DataTables
+    comes as an ES module.
     """
+    plotly = _package_text("plotly", "package_data/plotly.min.js")
     own = "\n".join((folder / name).read_text(encoding="utf-8") for name in OWN_SCRIPTS)
     return [
-        Script(_inline(f'(() => {{\n"use strict";\n{own}}})();\n'), is_module=False),
-        Script(_inline(_tables()), is_module=True),
-        Script(_inline(_package_text("plotly", "package_data/plotly.min.js")), is_module=False),
+        Script(_inline(plotly), Markup(' type="text/plain" id="plotly"')),
+        Script(_inline(f'(() => {{\n"use strict";\n{own}}})();\n'), Markup("")),
+        Script(_inline(_tables()), Markup(' type="module"')),
     ]
 
 

@@ -1,18 +1,25 @@
-// Draw the page part by part: the heat map at once, the charts when plotly.js has started.
+// Draw the page part by part: heat map and table at once, charts when plotly.js has started.
 
-function applyTheme() {
-  document.documentElement.classList.toggle("dark", isDark()); // DataTables' own switch
+function applyTheme(isPrinting = false) {
+  chooseTheme(isPrinting);
   drawHeatMap();
   redrawCharts();
 }
 
+/** Start plotly.js, which stands in the page as text: it takes a second, and others come first. */
+function startPlotly() {
+  const text = document.getElementById("plotly").textContent;
+  document.head.append(element("script", {}, text)); // runs here and now
+}
+
 const parts = [
+  () => drawTable(),
+  startPlotly,
   () => drawErrorChart(),
   () => drawRoofline(),
   () => { drawCrossover(); drawScaling(); },
   () => drawNetwork(),
   () => drawMemory(),
-  () => drawTable(),
 ];
 
 function drawNext() {
@@ -25,14 +32,10 @@ function drawNext() {
   }
 }
 
-darkScreen.addEventListener("change", applyTheme);
-for (const [name, printing] of [["beforeprint", true], ["afterprint", false]]) {
-  addEventListener(name, () => {
-    isPrinting = printing;
-    applyTheme();
-  });
-}
+darkScreen.addEventListener("change", () => applyTheme());
+addEventListener("beforeprint", () => applyTheme(true));
+addEventListener("afterprint", () => applyTheme(false));
 heatControls();
 listenToHeatMap();
 applyTheme();
-addEventListener("DOMContentLoaded", drawNext); // the libraries have started by then
+addEventListener("DOMContentLoaded", drawNext); // DataTables is there by then

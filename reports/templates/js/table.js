@@ -3,7 +3,7 @@
 /** Return a column of text. */
 function textColumn(title, pick, more = {}) {
   return {
-    title, data: null, ...more,
+    title, data: null, type: "string", ...more,
     render: (row, type) => (type === "display" ? escaped(pick(row.cell)) : type === "export" ? safeForSheet(pick(row.cell)) : pick(row.cell)),
   };
 }

@@ -1,8 +1,12 @@
 // Colours: the page's own from the style sheet, the scales of the heat map here.
 
 const darkScreen = matchMedia("(prefers-color-scheme: dark)");
-let isPrinting = false;
-const isDark = () => darkScreen.matches && !isPrinting;
+let isDark = darkScreen.matches; // asked for in every square: the query itself is slow
+
+function chooseTheme(isPrinting) {
+  isDark = darkScreen.matches && !isPrinting;
+  document.documentElement.classList.toggle("dark", isDark); // DataTables' own switch
+}
 
 function themeColour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -22,7 +26,7 @@ const channels = (hex) => [1, 3, 5].map((start) => parseInt(hex.slice(start, sta
 
 /** Return the colour at `place`, 0 to 1, of a scale of evenly spaced stops. */
 function colourAt(scale, place) {
-  const stops = scale[isDark() ? "dark" : "light"];
+  const stops = scale[isDark ? "dark" : "light"];
   const at = Math.min(Math.max(place, 0), 1) * (stops.length - 1);
   const below = Math.min(Math.floor(at), stops.length - 2);
   const [from, to] = [channels(stops[below]), channels(stops[below + 1])];
@@ -44,14 +48,14 @@ function textOn(rgb) {
 }
 
 function ramp(scale) {
-  const stops = scale[isDark() ? "dark" : "light"];
+  const stops = scale[isDark ? "dark" : "light"];
   return `linear-gradient(90deg, ${stops.join(", ")})`;
 }
 
 const MARKS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "pentagon", "star", "hexagon", "hourglass", "bowtie"];
 
 function seriesColour(place) {
-  const colours = data.colours[isDark() ? "dark" : "light"];
+  const colours = data.colours[isDark ? "dark" : "light"];
   return colours[place % colours.length];
 }
 const seriesMark = (place) => MARKS[place % MARKS.length];
