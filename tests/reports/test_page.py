@@ -172,3 +172,11 @@ def test_the_writers_load_neither_torch_nor_each_others_libraries() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_plotly_keeps_its_licence_and_an_unknown_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = assets._plotly()
+    assert "MIT license" in script[:300]
+    assert "moduleName" not in script[:2000]
+    monkeypatch.setattr(assets, "_package_text", lambda *_: "/* MIT */ other loader")
+    assert assets._plotly() == "/* MIT */ other loader"
