@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -33,13 +34,28 @@ def problem_of(
     Raises:
         UsageError: the shapes do not fit together.
     """
+    pairs = pair(stride), pair(padding), pair(dilation)
+    return _problem(tuple(input.shape), tuple(weight.shape), bias is not None, *pairs, groups)
+
+
+# Checking the sizes takes longer than the smallest convolutions do.
+@functools.lru_cache(maxsize=1024)
+def _problem(
+    input_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    bias: bool,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Problem:
     return Problem.of_call(
-        tuple(input.shape),
-        tuple(weight.shape),
-        bias=bias is not None,
-        stride=pair(stride),
-        padding=pair(padding),
-        dilation=pair(dilation),
+        input_shape,
+        weight_shape,
+        bias=bias,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
         groups=groups,
     )
 

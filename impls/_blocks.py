@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from impls._vector import BLOCK_ROWS, BLOCK_VECTORS, block_product, move, transpose
+from impls._vector import BLOCK_ROWS, BLOCK_VECTORS, block_product, transpose
 
 _block_1 = block_product(1, BLOCK_VECTORS)
 _block_2 = block_product(2, BLOCK_VECTORS)
@@ -56,39 +56,19 @@ def multiply_rows(rows, c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step,
 
 
 @njit(cache=True)
-def copy_rows(y, y_at, y_row, x, x_at, x_row, rows, columns, lanes):
-    """Copy x[i][j] to y[i][j], in vectors as far as they go."""
-    whole = columns - columns % lanes
-    for i in range(rows):
-        for j in range(0, whole, lanes):
-            move(y, y_at + i * y_row + j, x, x_at + i * x_row + j)
-        for j in range(whole, columns):
-            y[y_at + i * y_row + j] = x[x_at + i * x_row + j]
-
-
-@njit(cache=True)
 def copy_transposed(y, y_at, y_row, x, x_at, x_row, rows, columns, lanes):
-    """Copy x[i][j] to y[j][i], in squares as far as they go."""
-    whole_rows = rows - rows % lanes
-    whole_columns = columns - columns % lanes
-    for i in range(0, whole_rows, lanes):
-        for j in range(0, whole_columns, lanes):
+    """Copy x[i][j] to y[j][i], in squares as far as they go; the last one overlaps."""
+    i = 0
+    # `while`, as a `range` with a step that is no constant costs a division.
+    while i + lanes <= rows and lanes <= columns:
+        j = 0
+        while j < columns - lanes:
             transpose(y, y_at + j * y_row + i, y_row, x, x_at + i * x_row + j, x_row)
-        for j in range(whole_columns, columns):
-            for lane in range(i, i + lanes):
-                y[y_at + j * y_row + lane] = x[x_at + lane * x_row + j]
-    for i in range(whole_rows, rows):
+            j += lanes
+        j = columns - lanes
+        transpose(y, y_at + j * y_row + i, y_row, x, x_at + i * x_row + j, x_row)
+        i += lanes
+    while i < rows:
         for j in range(columns):
             y[y_at + j * y_row + i] = x[x_at + i * x_row + j]
-
-
-@njit(cache=True)
-def copy_row(y, y_at, x, x_at, count, lanes):
-    """Copy x[j] to y[j], the last vector overlapping the one before it."""
-    if count < lanes:
-        for j in range(count):
-            y[y_at + j] = x[x_at + j]
-        return
-    for j in range(0, count - lanes, lanes):
-        move(y, y_at + j, x, x_at + j)
-    move(y, y_at + count - lanes, x, x_at + count - lanes)
+        i += 1

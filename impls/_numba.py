@@ -9,6 +9,7 @@ slower next to torch.
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,10 +37,15 @@ numba.config.THREADING_LAYER = "omp" if _has_openmp_layer() else "workqueue"
 numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"numba-{_helpers_digest()}")
 
 
+_state = threading.local()  # Numba, too, keeps the number of threads for each thread apart
+
+
 def use_torch_threads() -> int:
     """Make Numba's next parallel loop use as many threads as torch; returns their number."""
     threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
-    numba.set_num_threads(threads)
+    if getattr(_state, "threads", None) != threads:
+        numba.set_num_threads(threads)
+        _state.threads = threads
     return threads
 
 

@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy
 from numba import njit, prange
 
-from impls._blocks import copy_row
-from impls._vector import VECTOR_BYTES, tap_product
+from impls._vector import VECTOR_BYTES, copy_rows, split_rows, tap_product
 from suite import Problem
 
 _taps_1x8 = tap_product(1, 8)
+_taps_1x4 = tap_product(1, 4)
 _taps_2x4 = tap_product(2, 4)
 _taps_3x4 = tap_product(3, 4)
 _taps_4x3 = tap_product(4, 3)
@@ -40,8 +40,6 @@ class Plan(NamedTuple):
     in_w: int
     out_h: int
     out_w: int
-    pad_h: int
-    pad_w: int
     stride_h: int
     stride_w: int
     groups: int
@@ -60,13 +58,18 @@ class Plan(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, numpy.ndarray]:
-    """Return the plan, and the shift of each tap in the order of the weight."""
+def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray, ...]]:
+    """Return the plan and its tables.
+
+    They hold the shift of each tap in the order of the weight, and how the rows and the columns of
+    the input fall into phases.
+    """
     p = problem
     lanes = VECTOR_BYTES // itemsize
     rows = -(-p.padded_h // p.stride_h)
-    pitch = -(-p.padded_w // p.stride_w)
-    phase = rows * pitch
+    # The zeros to the right of a row are those to the left of the next one.
+    pitch = max(-(-(p.width + p.pad_left) // p.stride_w), p.out_w)
+    phase = rows * pitch + p.pad_left
     plane = p.stride_h * p.stride_w * phase
     length = (p.out_h - 1) * pitch + p.out_w
     group_in = p.in_channels // p.groups
@@ -86,8 +89,6 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, numpy.ndarray]:
         in_w=p.width,
         out_h=p.out_h,
         out_w=p.out_w,
-        pad_h=p.pad_top,
-        pad_w=p.pad_left,
         stride_h=p.stride_h,
         stride_w=p.stride_w,
         groups=p.groups,
@@ -100,7 +101,19 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, numpy.ndarray]:
         length=length,
         out_row=length + MOST_VECTORS * lanes,
     )
-    return plan, numpy.array(shifts, dtype=numpy.int64)
+    row_phases = _phases(p.height, p.pad_top, p.stride_h, p.stride_w * phase, pitch)
+    column_phases = _phases(p.width, p.pad_left, p.stride_w, phase, 1)
+    return plan, (numpy.array(shifts, dtype=numpy.int64), row_phases, column_phases)
+
+
+def _phases(size: int, pad: int, stride: int, phase_step: int, step: int) -> numpy.ndarray:
+    """Return (first index, how many, place of the first) of each phase along one axis."""
+    table = []
+    for phase in range(stride):
+        first = (phase - pad) % stride
+        count = len(range(first, size, stride))
+        table.append((first, count, phase * phase_step + (first + pad) // stride * step))
+    return numpy.array(table, dtype=numpy.int64)
 
 
 def scratch_elements(plan: Plan) -> tuple[int, int]:
@@ -114,8 +127,11 @@ def _sum_taps(rows, plan, out, w, w_at, bias, b_at, planes, shifts):
     """Compute the joined output rows of 1 to 6 channels."""
     row, taps, lanes = plan.out_row, plan.taps, plan.lanes
     if rows == 1:
-        for j in range(0, plan.length, 8 * lanes):
+        whole = (plan.length + 4 * lanes - 1) // (8 * lanes) * (8 * lanes)
+        for j in range(0, whole, 8 * lanes):
             _taps_1x8(out, j, row, w, w_at, taps, bias, b_at, planes, j, shifts, taps)
+        if whole < plan.length:
+            _taps_1x4(out, whole, row, w, w_at, taps, bias, b_at, planes, whole, shifts, taps)
     elif rows == 2:
         for j in range(0, plan.length, 4 * lanes):
             _taps_2x4(out, j, row, w, w_at, taps, bias, b_at, planes, j, shifts, taps)
@@ -134,35 +150,47 @@ def _sum_taps(rows, plan, out, w, w_at, bias, b_at, planes, shifts):
 
 
 @njit(cache=True)
-def _fill_planes(plan, planes, x, x_at):
-    """Copy a group's channels into their phases; the zeros around them stay."""
+def _fill_planes(plan, planes, x, x_at, row_phases, column_phases):
+    """Copy a group's channels into their phases; the zeros around them stay.
+
+    A row of `row_phases` is one phase: first input row, number of rows, place of the first; so
+    for the columns.
+    """
+    x_row = plan.stride_h * plan.in_w
     for c in range(plan.group_in):
-        for h in range(plan.in_h):
-            at = x_at + (c * plan.in_h + h) * plan.in_w
-            row = h + plan.pad_h
-            to = c * plan.plane + row % plan.stride_h * plan.stride_w * plan.phase
-            to += row // plan.stride_h * plan.pitch
+        for a in range(plan.stride_h):
+            first, rows, place = row_phases[a, 0], row_phases[a, 1], row_phases[a, 2]
+            at = x_at + (c * plan.in_h + first) * plan.in_w
+            to = c * plan.plane + place
             if plan.stride_w == 1:
-                copy_row(planes, to + plan.pad_w, x, at, plan.in_w, plan.lanes)
-                continue
-            for first in range(plan.stride_w):
-                column = first + plan.pad_w
-                start = to + column % plan.stride_w * plan.phase + column // plan.stride_w
-                for j in range((plan.in_w - first + plan.stride_w - 1) // plan.stride_w):
-                    planes[start + j] = x[at + first + j * plan.stride_w]
+                to += column_phases[0, 2]
+                copy_rows(planes, to, plan.pitch, x, at, x_row, rows, plan.in_w)
+            elif plan.stride_w == 2:
+                even = column_phases[0, 0]  # the phase that the first column falls into
+                ends = to + column_phases[even, 2], to + column_phases[1 - even, 2]
+                split_rows(planes, ends[0], ends[1], plan.pitch, x, at, x_row, rows, plan.in_w)
+            else:
+                for b in range(plan.stride_w):
+                    column, columns, shift = column_phases[b]
+                    for i in range(rows):
+                        for j in range(columns):
+                            source = at + i * x_row + column + j * plan.stride_w
+                            planes[to + shift + i * plan.pitch + j] = x[source]
 
 
 @njit(parallel=True, cache=True)
-def convolve(sizes, threads, x, w, bias, y, shifts, all_planes, all_outs):
+def convolve(sizes, threads, x, w, bias, y, tables, all_planes, all_outs):
     """Fill y; x, w and y are flat and contiguous in NCHW, `sizes` is a Plan's values."""
     plan = Plan(*sizes)
+    shifts, row_phases, column_phases = tables
     items = plan.images * plan.groups
     blocks = (plan.group_out + MOST_ROWS - 1) // MOST_ROWS
     for worker in prange(threads):
         planes, out = all_planes[worker], all_outs[worker]
         planes[:] = 0
         for item in range(items * worker // threads, items * (worker + 1) // threads):
-            _fill_planes(plan, planes, x, item * plan.group_in * plan.in_h * plan.in_w)
+            x_at = item * plan.group_in * plan.in_h * plan.in_w
+            _fill_planes(plan, planes, x, x_at, row_phases, column_phases)
             group = item % plan.groups
             for block in range(blocks):
                 first = plan.group_out * block // blocks
@@ -171,7 +199,7 @@ def convolve(sizes, threads, x, w, bias, y, shifts, all_planes, all_outs):
                 _sum_taps(rows, plan, out, w, k * plan.taps, bias, k, planes, shifts)
                 to = (item * plan.group_out + first) * plan.out_h * plan.out_w
                 for i in range(rows):
-                    for p in range(plan.out_h):
-                        at = i * plan.out_row + p * plan.pitch
-                        copy_row(y, to, out, at, plan.out_w, plan.lanes)
-                        to += plan.out_w
+                    copy_rows(
+                        y, to, plan.out_w, out, i * plan.out_row, plan.pitch, plan.out_h, plan.out_w
+                    )
+                    to += plan.out_h * plan.out_w

@@ -79,21 +79,37 @@ class _Emitter:
         typed = self.builder.bitcast(pointer, self.vector.as_pointer())
         self.builder.store(value, typed, align=self.itemsize)
 
+    def copy(self, target, source, distance) -> None:
+        self.store(self.load(self.moved(source, distance)), self.moved(target, distance))
+
+    def halved(self) -> _Emitter:
+        """Return an emitter for vectors of half the lanes."""
+        other = copy.copy(self)
+        other.lanes = self.lanes // 2
+        other.vector = ir.VectorType(self.element, other.lanes)
+        return other
+
+    def less(self, value, than: int):
+        return self.builder.icmp_signed("<", value, ir.Constant(_INDEX, than))
+
+    def times(self, value, factor: int):
+        return self.builder.mul(value, ir.Constant(_INDEX, factor))
+
     def spread(self, pointer):
         """Return a vector with the element at `pointer` in every lane."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         scalar = self.builder.load(pointer, typ=self.element)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(_LANE, 0))
-        lanes = ir.Constant(ir.VectorType(_LANE, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, undefined, lanes)
+        return self.builder.shuffle_vector(first, undefined, self.lane_indices([0] * self.lanes))
 
     def interleave(self, a, b, first: int):
         """Return a[first], b[first], a[first + 1], b[first + 1], … for half the lanes of each."""
-        order = [
-            i + side * self.lanes for i in range(first, first + self.lanes // 2) for side in (0, 1)
-        ]
-        mask = ir.Constant(ir.VectorType(_LANE, self.lanes), order)
-        return self.builder.shuffle_vector(a, b, mask)
+        chosen = range(first, first + self.lanes // 2)
+        order = [lane for i in chosen for lane in (i, i + self.lanes)]
+        return self.builder.shuffle_vector(a, b, self.lane_indices(order))
+
+    def lane_indices(self, indices: Sequence[int]):
+        return ir.Constant(ir.VectorType(_LANE, self.lanes), list(indices))
 
     def constant(self, value: float | Fraction):
         return ir.Constant(self.vector, [float(value)] * self.lanes)
@@ -220,16 +236,86 @@ def tap_product(rows: int, vectors: int):
 
 
 @intrinsic
-def move(typing, y, y_at, x, x_at):
-    """Copy one vector: y[y_at + i] = x[x_at + i] for each lane."""
+def copy_rows(typing, y, y_at, y_row, x, x_at, x_row, rows, count):
+    """Copy `rows` rows of `count` elements: y[y_at + i·y_row + j] = x[x_at + i·x_row + j].
+
+    The last vector of a row overlaps the one before it, so that no element is copied singly
+    unless a row is shorter than half a vector.
+    """
     at = types.intp
-    signature = types.void(y, at, x, at)
+    signature = types.void(y, at, at, x, at, at, at, at)
 
     def generate(context, builder, signature, arguments):
-        y, y_at, x, x_at = arguments
+        y, y_at, y_row, x, x_at, x_row, rows, count = arguments
         emit = _Emitter(context, builder, signature.args[0])
-        vector = emit.load(emit.start(signature.args[2], x, x_at))
-        emit.store(vector, emit.start(signature.args[0], y, y_at))
+        y_first = emit.start(signature.args[0], y, y_at)
+        x_first = emit.start(signature.args[3], x, x_at)
+        with cgutils.for_range(builder, rows) as loop:
+            target = emit.moved(y_first, builder.mul(loop.index, y_row))
+            source = emit.moved(x_first, builder.mul(loop.index, x_row))
+            with builder.if_else(emit.less(count, emit.lanes)) as (short, long):
+                with short:
+                    _copy_short(emit, target, source, count)
+                with long:
+                    last = builder.sub(count, ir.Constant(_INDEX, emit.lanes))
+                    before = builder.sub(count, ir.Constant(_INDEX, 1))
+                    vectors = builder.udiv(before, ir.Constant(_INDEX, emit.lanes))
+                    with cgutils.for_range(builder, vectors) as inner:
+                        emit.copy(target, source, emit.times(inner.index, emit.lanes))
+                    emit.copy(target, source, last)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _copy_short(emit: _Emitter, target, source, count) -> None:
+    """Copy fewer elements than a vector has lanes."""
+    builder, half = emit.builder, emit.halved()
+    with builder.if_else(emit.less(count, half.lanes)) as (single, halves):
+        with single, cgutils.for_range(builder, count) as loop:
+            value = builder.load(emit.moved(source, loop.index), typ=emit.element)
+            builder.store(value, emit.moved(target, loop.index))
+        with halves:
+            half.copy(target, source, ir.Constant(_INDEX, 0))
+            half.copy(target, source, builder.sub(count, ir.Constant(_INDEX, half.lanes)))
+
+
+@intrinsic
+def split_rows(typing, y, even_at, odd_at, y_row, x, x_at, x_row, rows, count):
+    """Copy the even and the odd columns of `rows` rows of `count` elements to separate places.
+
+    y[even_at + i·y_row + j] = x[x_at + i·x_row + 2j]
+    y[odd_at + i·y_row + j] = x[x_at + i·x_row + 2j + 1]
+    """
+    at = types.intp
+    signature = types.void(y, at, at, at, x, at, at, at, at)
+
+    def generate(context, builder, signature, arguments):
+        y, even_at, odd_at, y_row, x, x_at, x_row, rows, count = arguments
+        emit = _Emitter(context, builder, signature.args[0])
+        targets = [emit.start(signature.args[0], y, place) for place in (even_at, odd_at)]
+        x_first = emit.start(signature.args[4], x, x_at)
+        two = ir.Constant(_INDEX, 2)
+        vectors = builder.udiv(count, ir.Constant(_INDEX, 2 * emit.lanes))
+        done = emit.times(vectors, emit.lanes)
+        with cgutils.for_range(builder, rows) as loop:
+            source = emit.moved(x_first, builder.mul(loop.index, x_row))
+            row = builder.mul(loop.index, y_row)
+            with cgutils.for_range(builder, vectors) as inner:
+                pairs = emit.times(inner.index, emit.lanes)
+                start = emit.moved(source, builder.mul(pairs, two))
+                both = emit.load(start), emit.load(emit.moved(start, emit.lanes))
+                for parity, target in enumerate(targets):
+                    lanes = emit.lane_indices([2 * i + parity for i in range(emit.lanes)])
+                    chosen = builder.shuffle_vector(*both, lanes)
+                    emit.store(chosen, emit.moved(emit.moved(target, row), pairs))
+            for parity, target in enumerate(targets):
+                left = builder.sub(count, ir.Constant(_INDEX, parity))
+                pairs = builder.udiv(builder.add(left, ir.Constant(_INDEX, 1)), two)
+                with cgutils.for_range(builder, pairs, start=done) as inner:
+                    place = builder.add(builder.mul(inner.index, two), ir.Constant(_INDEX, parity))
+                    value = builder.load(emit.moved(source, place), typ=emit.element)
+                    builder.store(value, emit.moved(emit.moved(target, row), inner.index))
         return context.get_dummy_value()
 
     return signature, generate

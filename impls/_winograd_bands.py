@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from numba import njit, prange
 
-from impls._blocks import copy_rows, copy_transposed, multiply_rows
+from impls._blocks import copy_transposed, multiply_rows
+from impls._vector import copy_rows
 from impls._winograd_transforms import to_outputs, to_products
 
 
@@ -78,7 +79,7 @@ def _fill_strip(plan, strip, x, image, first, top, x_steps):
         at = image * step_n + first * step_c + h * step_h + (left - plan.pad_w) * step_w
         to = row + left * chunk
         if step_c == 1:
-            copy_rows(strip, to, chunk, x, at, step_w, right - left, count, plan.lanes)
+            copy_rows(strip, to, chunk, x, at, step_w, right - left, count)
         else:
             copy_transposed(strip, to, chunk, x, at, step_c, count, right - left, plan.lanes)
         if count < chunk:
@@ -102,7 +103,7 @@ def _write_strip(plan, strip, y, image, first, top, y_steps):
             to = image * step_n + channel * step_c + (top + i) * step_h
             at = i * plan.strip_w * chunk + done
             if valid > 0 and step_c == 1:
-                copy_rows(y, to, step_w, strip, at, chunk, plan.out_w, valid, plan.lanes)
+                copy_rows(y, to, step_w, strip, at, chunk, plan.out_w, valid)
             elif valid > 0:
                 copy_transposed(y, to, step_c, strip, at, chunk, plan.out_w, valid, plan.lanes)
             done += count
@@ -111,6 +112,7 @@ def _write_strip(plan, strip, y, image, first, top, y_steps):
 @njit(parallel=True, cache=True)
 def _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips):
     chunk = plan.in_chunk
+    in_vectors = chunk // plan.lanes
     chunks = plan.v_row // chunk
     items = rows * chunks
     for worker in prange(threads):
@@ -122,7 +124,8 @@ def _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips):
             for tile in range(plan.tiles_w):
                 to = (row * plan.tiles_w + tile) * plan.v_row + first
                 at = tile * plan.m_w * chunk
-                for c in range(0, chunk, plan.lanes):
+                for vector in range(in_vectors):
+                    c = vector * plan.lanes
                     to_products(
                         *(plan.shape, v, to + c, plan.n_w * plan.v_step, plan.v_step),
                         *(strip, at + c, plan.strip_w * chunk, chunk, strip, 0),
@@ -149,6 +152,7 @@ def _multiply(plan, threads, tiles, v, u, m):
 @njit(parallel=True, cache=True)
 def _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips):
     chunk = plan.out_chunk
+    out_vectors = chunk // plan.lanes
     chunks = plan.m_row // chunk
     items = rows * chunks
     for worker in prange(threads):
@@ -159,7 +163,8 @@ def _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips):
             for tile in range(plan.tiles_w):
                 to = tile * plan.m_w * chunk
                 at = (row * plan.tiles_w + tile) * plan.m_row + first
-                for k in range(0, chunk, plan.lanes):
+                for vector in range(out_vectors):
+                    k = vector * plan.lanes
                     to_outputs(
                         *(plan.shape, strip, to + k, plan.strip_w * chunk, chunk),
                         *(m, at + k, plan.n_w * plan.m_step, plan.m_step, bias, first + k),

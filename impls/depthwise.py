@@ -15,7 +15,7 @@ from suite import Problem, Unsupported, register
 
 
 def _run(input, weight, bias, problem: Problem) -> torch.Tensor:
-    plan, shifts = plan_for(problem, input.element_size())
+    plan, tables = plan_for(problem, input.element_size())
     threads = use_torch_threads()
     dtype = input.dtype
     planes, outs = scratch_elements(plan)
@@ -25,7 +25,7 @@ def _run(input, weight, bias, problem: Problem) -> torch.Tensor:
     convolve(
         *(tuple(plan), threads, input.contiguous().view(-1).numpy()),
         *(weight.contiguous().view(-1).numpy(), bias.contiguous().numpy(), y.view(-1).numpy()),
-        *(shifts, torch.empty(threads, planes, dtype=dtype).numpy()),
+        *(tables, torch.empty(threads, planes, dtype=dtype).numpy()),
         torch.empty(threads, outs, dtype=dtype).numpy(),
     )
     return y
@@ -63,7 +63,7 @@ def depthwise(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     """One input channel a group: shifted sums over whole planes, any kernel, stride, dilation.
 
     Shapes: input (N, C, H, W), weight (K, 1, R, S), result (N, K, P, Q) with K a multiple of C.
-    Cost: 2·N·K·P·R·S·(padded W / stride) operations, all in full vectors.
+    Cost: 2·N·K·P·R·S·(W + padding) / stride operations in full vectors.
     Extra memory: one padded plane for each thread.
     Source: in the spirit of J. Zhang, F. Franchetti, T. M. Low, "High performance zero-memory
     overhead direct convolutions" (ICML 2018); the joined rows are explained in impls/_planes.py.
@@ -101,7 +101,7 @@ def grouped(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
     """A few input channels a group: the shifted sums of up to six output channels at once.
 
     Shapes: input (N, C, H, W), weight (K, C/g, R, S), result (N, K, P, Q).
-    Cost: 2·N·K·P·C/g·R·S·(padded W / stride) operations; each load of the input serves six FMAs.
+    Cost: 2·N·K·P·C/g·R·S·(W + padding) / stride operations; each load of the input serves six FMAs.
     Extra memory: the padded planes of one group for each thread.
     Source: as for `depthwise`; the indirection over taps after M. Dukhan, "The indirect
     convolution algorithm" (2019), section 3.
