@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -234,3 +236,28 @@ def test_print_shows_the_whole_page_in_light_colours(browser: Any, report: Path)
     assert visit.page.locator("#heat-controls").is_hidden()
     assert visit.page.locator(".plot .main-svg").first.is_visible()
     visit.close()
+
+
+def test_the_table_leaves_as_csv_without_formulas(browser: Any, tmp_path: Path) -> None:
+    run = small_run()
+    first = dataclasses.replace(run.results[0].scenario, id="=1+1")
+    results = (dataclasses.replace(run.results[0], scenario=first), *run.results[1:])
+    path = reports.write("html", Run(run.folder, run.manifest, results), tmp_path)
+    visit = Visit(browser, path)
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="CSV").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    header, *rows = list(csv.reader(io.StringIO(text)))
+    assert "Time (s)" in header
+    assert len([row for row in rows if row]) == 56
+    assert "'=1+1" in [row[0] for row in rows if row]
+    visit.close()
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Any, report: Path) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.wait_for_selector(DRAWN, state="attached", timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()

@@ -81,7 +81,7 @@ function comparisonFacts(cell) {
   ];
 }
 
-/** Return a violin per block; with too few samples for a shape, the samples themselves. */
+/** Return a violin per block, with its samples as points. */
 function samplesByBlock(cell) {
   const traces = cell.blocks.map((block, place) => ({
     type: "violin",
@@ -104,12 +104,14 @@ function samplesByBlock(cell) {
       fillcolor: themeColour("muted"), opacity: 0.22, line: { width: 0 }, layer: "below",
     });
   }
+  const count = cell.blocks.reduce((sum, block) => sum + block.length, 0);
+  const thinned = count < cell.get("samples") ? `; ${count} of ${cell.get("samples")} samples drawn` : "";
   return {
     traces,
     layout: {
       height: 320,
       shapes: band,
-      xaxis: { title: { text: `blocks: fresh processes and data (grey: 95 % interval of the time)` }, type: "category" },
+      xaxis: axis(`blocks: fresh processes and data (grey: 95 % interval of the time)${thinned}`, { type: "category" }),
       yaxis: axis("time per call (seconds)", { ticksuffix: "s", exponentformat: "SI", minexponent: 0 }),
     },
   };

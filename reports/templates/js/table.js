@@ -8,10 +8,10 @@ function textColumn(title, pick, more = {}) {
   };
 }
 
-/** Return a column of numbers: shown with a unit, sorted and copied as they are. */
-function numberColumn(title, column, format) {
+/** Return a column of numbers: shown with a unit, sorted and copied as they are, in `unit`. */
+function numberColumn(title, column, format, unit) {
   return {
-    title, data: null, className: "dt-right", type: "num",
+    title, sheetTitle: unit ? `${title} (${unit})` : title, data: null, className: "dt-right", type: "num",
     render: (row, type) => {
       const value = row.cell.get(column);
       if (type === "display") return escaped(format(value));
@@ -23,10 +23,10 @@ function numberColumn(title, column, format) {
 }
 
 /** Return a column of 95 % intervals, sorted by how wide they are. */
-function intervalColumn(title, column, format) {
+function intervalColumn(title, column, format, unit) {
   const ends = (cell) => [cell.get(`${column}_low`), cell.get(`${column}_high`)];
   return {
-    title, data: null, type: "num",
+    title, sheetTitle: unit ? `${title} (${unit})` : title, data: null, type: "num",
     render: (row, type) => {
       const [low, high] = ends(row.cell);
       if (type === "sort" || type === "type") return low ? Math.log(high / low) : -1 / 0;
@@ -53,15 +53,15 @@ function tableColumns() {
     textColumn("Implementation", (cell) => cell.implementation.name),
     textColumn("Status", (cell) => words(cell.status)),
     ...change,
-    numberColumn("Time", "time", seconds),
-    intervalColumn("95 % of the time", "time", seconds),
+    numberColumn("Time", "time", seconds, "s"),
+    intervalColumn("95 % of the time", "time", seconds, "s"),
     numberColumn("Speed-up", "speedup", times),
     intervalColumn("95 % of the speed-up", "speedup", times),
     numberColumn("GFLOP/s", "gflops", plain),
-    numberColumn("Of the ceiling", "roof", percent),
+    numberColumn("Of the ceiling", "roof", percent, "fraction"),
     numberColumn("Error", "error", scientific),
     numberColumn("Error / bound", "worst_ratio", plain),
-    numberColumn("Peak memory", "peak", bytes),
+    numberColumn("Peak memory", "peak", bytes, "bytes"),
     textColumn("Reason", (cell) => cell.get("reason"), { className: "wrap" }),
     textColumn("Layer", (cell) => cell.scenario.layer),
     textColumn("Family", (cell) => cell.implementation.family),
@@ -95,7 +95,9 @@ function drawTable() {
 }
 
 function copyButton(extend, text) {
-  return { extend, text, title: null, exportOptions: { orthogonal: "export", columns: ":not(.opener)" } };
+  const columns = tableColumns();
+  const header = (title, place) => columns[place].sheetTitle ?? title;
+  return { extend, text, title: null, exportOptions: { orthogonal: "export", columns: ":not(.opener)", format: { header } } };
 }
 
 function toggleRow(table, button) {
