@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -81,6 +82,13 @@ class _Emitter:
 
     def copy(self, target, source, distance) -> None:
         self.store(self.load(self.moved(source, distance)), self.moved(target, distance))
+
+    def accumulate(self, place, *products) -> None:
+        """Add the products of pairs of vectors to the variable at `place`."""
+        total = self.builder.load(place, typ=self.vector)
+        for a, b in products:
+            total = self.fma(a, b, total)
+        self.builder.store(total, place)
 
     def halved(self) -> _Emitter:
         """Return an emitter for vectors of half the lanes."""
@@ -166,8 +174,7 @@ def block_product(rows: int, vectors: int):
                 for i in range(rows):
                     factor = emit.spread(emit.moved(a_column, a_row, i))
                     for v in range(vectors):
-                        old = builder.load(sums[i, v], typ=emit.vector)
-                        builder.store(emit.fma(factor, row[v], old), sums[i, v])
+                        emit.accumulate(sums[i, v], (factor, row[v]))
             for place in places:
                 emit.store(builder.load(sums[place], typ=emit.vector), targets[place])
             return context.get_dummy_value()
@@ -223,11 +230,73 @@ def tap_product(rows: int, vectors: int):
                 for i in range(rows):
                     factor = emit.spread(emit.moved(w_tap, w_row, i))
                     for v in range(vectors):
-                        old = builder.load(sums[i, v], typ=emit.vector)
-                        builder.store(emit.fma(factor, values[v], old), sums[i, v])
+                        emit.accumulate(sums[i, v], (factor, values[v]))
             for (i, v), place in sums.items():
                 target = emit.moved(emit.moved(y_first, y_row, i), v * emit.lanes)
                 emit.store(builder.load(place, typ=emit.vector), target)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return block
+
+
+@functools.cache
+def complex_product(rows: int):
+    """Return a Numba function that sums complex products, one lane for each frequency.
+
+    The function is called as
+
+        block(y, y_at, y_row, x, x_at, x_row, w, w_at, w_row, depth)
+
+    and computes, for i < rows and the frequencies f of one vector,
+
+        y[i][f] = Σ_{c < depth} x[c][f] · w[i][c][f]
+
+    x and y lie as torch keeps complex numbers, real and imaginary part in turn, row c of x at
+    x_at + c·x_row. w has a vector of real parts and then one of imaginary parts for each i and c.
+    Positions are counted in real numbers.
+    """
+
+    @intrinsic
+    def block(typing, y, y_at, y_row, x, x_at, x_row, w, w_at, w_row, depth):
+        at = types.intp
+        signature = types.void(y, at, at, x, at, at, w, at, at, at)
+
+        def generate(context, builder, signature, arguments):
+            y, y_at, y_row, x, x_at, x_row, w, w_at, w_row, depth = arguments
+            emit = _Emitter(context, builder, signature.args[0])
+            y_first = emit.start(signature.args[0], y, y_at)
+            x_first = emit.start(signature.args[3], x, x_at)
+            w_first = emit.start(signature.args[6], w, w_at)
+            sums = [
+                tuple(cgutils.alloca_once(builder, emit.vector) for _ in range(2))
+                for _ in range(rows)
+            ]
+            for place in itertools.chain(*sums):
+                builder.store(emit.zero, place)
+            with cgutils.for_range(builder, depth) as loop:
+                start = emit.moved(x_first, builder.mul(loop.index, x_row))
+                both = emit.load(start), emit.load(emit.moved(start, emit.lanes))
+                real, imaginary = (
+                    builder.shuffle_vector(*both, emit.lane_indices(range(part, 2 * emit.lanes, 2)))
+                    for part in (0, 1)
+                )
+                negative = builder.fsub(emit.zero, imaginary)
+                w_column = emit.moved(w_first, emit.times(loop.index, 2 * emit.lanes))
+                for i, (real_sum, imaginary_sum) in enumerate(sums):
+                    factor = emit.moved(w_column, w_row, i)
+                    w_real, w_imaginary = (
+                        emit.load(factor),
+                        emit.load(emit.moved(factor, emit.lanes)),
+                    )
+                    emit.accumulate(real_sum, (real, w_real), (negative, w_imaginary))
+                    emit.accumulate(imaginary_sum, (real, w_imaginary), (imaginary, w_real))
+            for i, places in enumerate(sums):
+                parts = [builder.load(place, typ=emit.vector) for place in places]
+                for half, first in enumerate((0, emit.lanes // 2)):
+                    target = emit.moved(emit.moved(y_first, y_row, i), half * emit.lanes)
+                    emit.store(emit.interleave(*parts, first), target)
             return context.get_dummy_value()
 
         return signature, generate
