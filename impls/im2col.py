@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair, problem_of
@@ -42,3 +43,96 @@ def unfold(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     else:
         output = weight.reshape(groups, k // groups, taps) @ columns.view(n, groups, taps, -1)
     return add_bias(output.view(n, k, problem.out_h, problem.out_w), bias)
+
+
+def _rows_bytes(problem: Problem, itemsize: int) -> int:
+    padded = problem.batch_size * problem.in_channels * problem.padded_h * problem.padded_w
+    windows = problem.batch_size * problem.out_h * problem.out_w
+    rows = windows * problem.in_channels * problem.kernel_h * problem.kernel_w
+    return itemsize * (2 * padded + rows + problem.weight_elements + problem.output_elements)
+
+
+def _padded_channels_last(input: torch.Tensor, problem: Problem) -> torch.Tensor:
+    """Return the padded input as (N, H, W, C), contiguous."""
+    pad_h, pad_w = problem.padding
+    return F.pad(input.permute(0, 2, 3, 1), (0, 0, pad_w, pad_w, pad_h, pad_h)).contiguous()
+
+
+@register(
+    "im2row",
+    family="im2col",
+    workspace_bytes=_rows_bytes,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def im2row(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Windows as rows, from a strided view over channels_last: runs of C elements are copied.
+
+    Shapes: windows (N, P, Q, R, S, g, C/g) as a view, rows (g, N·P·Q, R·S·C/g), weight
+    (g, R·S·C/g, K/g), result (N, K, P, Q) in channels_last order.
+    Cost: 2·N·K·P·Q·C/g·R·S operations in one matrix product for each group.
+    Extra memory: the rows, R·S times the input at stride 1, and the padded input.
+    Source: A. Vasudevan, A. Anderson, D. Gregg, "Parallel multi channel convolution using general
+    matrix multiplication" (2017), section II.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    n, k, p, q = problem.output_shape
+    group_in = problem.in_channels // groups
+    x = _padded_channels_last(input, problem)
+    step_n, step_h, step_w, _ = x.stride()
+    windows = x.as_strided(
+        (n, p, q, *problem.kernel, groups, group_in),
+        (
+            *(step_n, step_h * problem.stride_h, step_w * problem.stride_w),
+            *(step_h * problem.dilation_h, step_w * problem.dilation_w, group_in, 1),
+        ),
+    )
+    taps = problem.reduction_length
+    rows = windows.permute(5, 0, 1, 2, 3, 4, 6).reshape(groups, n * p * q, taps)
+    matrix = weight.unflatten(0, (groups, -1)).permute(0, 3, 4, 2, 1)
+    y = rows @ matrix.reshape(groups, taps, k // groups)
+    y = y.view(groups, n, p, q, k // groups).permute(1, 0, 4, 2, 3)
+    return add_bias(y.reshape(n, k, p, q) if groups > 1 else y[:, 0], bias)
+
+
+def _mec_bytes(problem: Problem, itemsize: int) -> int:
+    padded = problem.batch_size * problem.in_channels * problem.padded_h * problem.padded_w
+    strips = padded * problem.kernel_w // problem.stride_w + problem.in_channels
+    return itemsize * (
+        2 * padded + 2 * strips + problem.weight_elements + 2 * problem.output_elements
+    )
+
+
+@register(
+    "mec",
+    family="im2col",
+    workspace_bytes=_mec_bytes,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def mec(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Memory-efficient convolution: only the columns are lowered, rows are found by shifting.
+
+    A strip holds the S columns that one output column reads, over the whole height. The windows
+    of all output rows lie within it, each a contiguous run further on by the stride, so that one
+    matrix product for each output row needs no further copy.
+    Shapes: strips (g, N·Q, H·S·C/g), weight (g, R·S·C/g, K/g), result (N, K, P, Q).
+    Cost: 2·N·K·P·Q·C/g·R·S operations in P matrix products for each group.
+    Extra memory: the strips, S times the input at stride 1: R times less than im2col.
+    Source: M. Cho, D. Brand, "MEC: memory-efficient convolution for deep neural network" (2017),
+    section 3.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    n, k, p, q = problem.output_shape
+    x = _padded_channels_last(input, problem).unflatten(3, (groups, -1))
+    columns = torch.arange(q).view(-1, 1) * problem.stride_w
+    columns = columns + torch.arange(problem.kernel_w) * problem.dilation_w
+    strips = x[:, :, columns.to(x.device)].permute(4, 0, 2, 1, 3, 5)  # (g, N, Q, H, S, C/g)
+    taken = strips.shape[4] * strips.shape[5]
+    strips = strips.reshape(groups, n * q, problem.padded_h, taken)
+    matrix = weight.unflatten(0, (groups, -1)).permute(0, 3, 4, 2, 1)
+    matrix = matrix.reshape(groups, problem.kernel_h * taken, k // groups)
+    rows = []
+    for top in range(0, p * problem.stride_h, problem.stride_h):
+        window = strips[:, :, top : top + problem.effective_kernel_h : problem.dilation_h]
+        rows.append(window.flatten(2) @ matrix)
+    y = torch.stack(rows).view(p, groups, n, q, k // groups).permute(2, 1, 4, 0, 3)
+    return add_bias(y.reshape(n, k, p, q), bias)

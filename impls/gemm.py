@@ -1,0 +1,166 @@
+"""Matrix products on the tensors as they lie: no windows are copied, no columns are built."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from impls._arguments import add_bias, pair, problem_of
+from suite import Problem, Unsupported, register
+
+
+def _why_not_1x1(problem: Problem) -> str | None:
+    if problem.kernel != (1, 1):
+        return f"needs a 1×1 kernel, this one is {problem.kernel_h}×{problem.kernel_w}"
+    if problem.padding != (0, 0) or problem.is_asymmetric:
+        return "needs padding 0"
+    return None
+
+
+def _one_copy(problem: Problem, itemsize: int) -> int:
+    """Return the bytes of the input that the product reads, copied where strides ask for it."""
+    read = problem.batch_size * problem.in_channels * problem.out_h * problem.out_w
+    return itemsize * (read * problem.kernel_h * problem.kernel_w + problem.output_elements)
+
+
+@register(
+    "gemm_1x1",
+    family="gemm",
+    supports=_why_not_1x1,
+    workspace_bytes=_one_copy,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """A 1×1 convolution is a matrix product over channels, in either memory format.
+
+    Shapes: NCHW (K×C)·(C×P·Q) for each image, channels_last (N·P·Q×C)·(C×K) for all at once.
+    Cost: 2·N·P·Q·K·C/g operations. A stride leaves rows and columns out before the product, so
+    that nothing is computed in vain.
+    Extra memory: none; with a stride or groups the part of the input that is read.
+    Source: M. Lin, Q. Chen, S. Yan, "Network in network" (2014), section 3.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    if reason := _why_not_1x1(problem):
+        raise Unsupported(reason)
+    n, k, p, q = problem.output_shape
+    if problem.stride != (1, 1):
+        input = input[:, :, :: problem.stride_h, :: problem.stride_w]
+    if groups > 1:
+        x = input.reshape(n, groups, problem.in_channels // groups, p * q)
+        y = weight.view(groups, k // groups, -1) @ x
+        return add_bias(y.view(n, k, p, q), bias)
+    matrix = weight.reshape(k, problem.in_channels)
+    if input.is_contiguous():
+        y = torch.matmul(matrix, input.view(n, problem.in_channels, p * q))
+        return add_bias(y.view(n, k, p, q), bias)
+    pixels = input.permute(0, 2, 3, 1).reshape(n * p * q, problem.in_channels)
+    return F.linear(pixels, matrix, bias).view(n, p, q, k).permute(0, 3, 1, 2)
+
+
+def _why_not_patches(problem: Problem) -> str | None:
+    if problem.kernel != problem.stride:
+        return "needs a kernel as large as the stride"
+    if problem.padding != (0, 0) or problem.is_asymmetric:
+        return "needs padding 0"
+    if problem.dilation != (1, 1) and problem.kernel != (1, 1):
+        return "needs dilation 1"
+    return None
+
+
+@register(
+    "gemm_patches",
+    family="gemm",
+    supports=_why_not_patches,
+    workspace_bytes=_one_copy,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def gemm_patches(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Windows that do not overlap are a reshape of the input: one copy, one matrix product.
+
+    Shapes: patches (g, N·P·Q, C/g·R·S), weight (g, C/g·R·S, K/g), result (N, K, P, Q) in
+    channels_last order.
+    Cost: 2·N·P·Q·K·C/g·R·S operations.
+    Extra memory: the input once more, in the patches' order.
+    Source: A. Dosovitskiy et al., "An image is worth 16×16 words" (2021), section 3.1.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    if reason := _why_not_patches(problem):
+        raise Unsupported(reason)
+    n, k, p, q = problem.output_shape
+    r, s = problem.kernel
+    x = input[:, :, : p * r, : q * s]
+    x = x.reshape(n, groups, problem.in_channels // groups, p, r, q, s)
+    patches = x.permute(1, 0, 3, 5, 2, 4, 6).reshape(groups, n * p * q, problem.reduction_length)
+    if groups == 1:
+        y = F.linear(patches[0], weight.reshape(k, problem.reduction_length), bias)
+        return y.view(n, p, q, k).permute(0, 3, 1, 2)
+    y = patches @ weight.reshape(groups, k // groups, -1).transpose(1, 2)
+    y = y.view(groups, n, p, q, k // groups).permute(1, 0, 4, 2, 3)
+    return add_bias(y.reshape(n, k, p, q), bias)
+
+
+def _kn2row_sizes(problem: Problem) -> tuple[int, int, int]:
+    """Return rows and pitch of one phase plane, and the length of the joined output rows."""
+    rows = -(-problem.padded_h // problem.stride_h)
+    pitch = -(-problem.padded_w // problem.stride_w)
+    return rows, pitch, (problem.out_h - 1) * pitch + problem.out_w
+
+
+def _kn2row_bytes(problem: Problem, itemsize: int) -> int:
+    rows, pitch, length = _kn2row_sizes(problem)
+    phases = problem.stride_h * problem.stride_w
+    planes = problem.batch_size * problem.in_channels * phases * rows * pitch
+    joined = problem.batch_size * problem.out_channels * (length + pitch)
+    return itemsize * (2 * planes + joined + problem.output_elements)
+
+
+@register(
+    "kn2row",
+    family="gemm",
+    workspace_bytes=_kn2row_bytes,
+    executed_flops=lambda problem: (
+        2 * problem.batch_size * problem.out_channels * problem.reduction_length
+        * _kn2row_sizes(problem)[2]
+    ),
+)  # fmt: skip
+def kn2row(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """One accumulating matrix product for each tap, on a shifted view of the padded input.
+
+    With the rows of a padded plane joined, tap (r, s) needs for every output the element that is
+    r·pitch + s further on: a view of the same memory, which BLAS takes as it is. With a stride,
+    the plane is first split into stride_h·stride_w planes, so that no product is thrown away.
+    Shapes: for each tap (K/g×C/g)·(C/g×P·pitch), result (N, K, P, Q).
+    Cost: 2·N·K·C/g·R·S·P·pitch operations, pitch = padded W / stride.
+    Extra memory: the padded input and the joined output rows.
+    Source: A. Anderson, A. Vasudevan, C. Keane, D. Gregg, "Low-memory GEMM-based convolution
+    algorithms for deep neural networks" (2017), section 4, "kn2row-aa".
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    rows, pitch, length = _kn2row_sizes(problem)
+    (stride_h, stride_w), (pad_h, pad_w) = problem.stride, pair(padding)
+    below = rows * stride_h - problem.height - pad_h
+    right = pitch * stride_w - problem.width - pad_w
+    x = F.pad(input, (pad_w, right, pad_h, below))
+    x = x.unflatten(3, (pitch, stride_w)).unflatten(2, (rows, stride_h)).permute(3, 5, 0, 1, 2, 4)
+    x = x.reshape(
+        *(stride_h, stride_w, problem.batch_size, groups, problem.in_channels // groups),
+        rows * pitch,
+    )
+    kernels = weight.unflatten(0, (groups, -1))
+    images = []
+    for n in range(problem.batch_size):
+        for g in range(groups):
+            y = input.new_zeros(kernels.shape[1], problem.out_h * pitch)
+            joined = y[:, :length]
+            for r in range(problem.kernel_h):
+                for s in range(problem.kernel_w):
+                    down, phase_h = divmod(r * problem.dilation_h, stride_h)
+                    along, phase_w = divmod(s * problem.dilation_w, stride_w)
+                    shift = down * pitch + along
+                    plane = x[phase_h, phase_w, n, g, :, shift : shift + length]
+                    joined.addmm_(kernels[g, :, :, r, s], plane)
+            images.append(y)
+    if not images:
+        return input.new_zeros(problem.output_shape)
+    y = torch.stack(images).view(problem.batch_size, -1, problem.out_h, pitch)
+    return add_bias(y[..., : problem.out_w], bias)
