@@ -16,8 +16,11 @@ SERIES_ON_DARK = (
 )
 """The same hues, bright enough for a dark page."""
 
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h", "*")
-"""matplotlib's names; with 8 colours a pair repeats only after 24 implementations."""
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h")
+"""matplotlib's names; 11 marks and 8 colours make 88 different pairs."""
+
+MOST_LABELS = 12
+"""More names beside their marks would cover each other; a legend at the side then holds them."""
 
 SLOWER = ("#7f3b08", "#b35806", "#e08214", "#fdb863", "#fee0b6")
 FASTER = ("#d1e5f0", "#92c5de", "#4393c3", "#2166ac", "#053061")

@@ -12,15 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from reports.grid import Cell, Grid
-from reports.palette import series_colour, series_mark
+from reports.palette import MOST_LABELS, series_colour, series_mark
 from reports.plots.style import (
     FAINT,
     INK,
     heading,
+    legend,
     machine_line,
-    margins,
-    new_figure,
     plain_log_axis,
+    scatter_figure,
 )
 
 Point = tuple[float, float]
@@ -41,18 +41,18 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     points = {name: pairs for name, pairs in points.items() if pairs}
     if not points:
         return None
-    figure = new_figure(8.2, 5.6)
-    axes = figure.add_subplot()
-    margins(figure, left_in=0.8, bottom_in=0.6)
+    figure, axes = scatter_figure(len(points))
     middles = {name: _middle(pairs) for name, pairs in points.items()}
     for name, pairs in points.items():
         place = grid.implementations.index(name)
         look: dict[str, Any] = {"color": series_colour(place), "marker": series_mark(place)}
         speeds, errors = zip(*pairs, strict=True)
         axes.scatter(speeds, errors, s=13, alpha=0.35, lw=0, rasterized=len(pairs) > 200, **look)
-        axes.scatter(*middles[name], s=105, edgecolors="white", lw=1.2, zorder=4, **look)
-    _label(axes, middles)
+        look |= {"edgecolors": "white", "label": name if len(points) > MOST_LABELS else None}
+        axes.scatter(*middles[name], s=105, lw=1.2, zorder=4, **look)
     front = pareto_front(list(middles.values()))
+    is_crowded = len(middles) > MOST_LABELS
+    _label(axes, {k: v for k, v in middles.items() if v in front or not is_crowded})
     axes.plot(*zip(*front, strict=True), color=INK, lw=1, ls="--", zorder=3, label="Pareto front")
     axes.axvline(1, color=FAINT, lw=0.8)
     plain_log_axis(axes, "x", "×")
@@ -61,7 +61,7 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     axes.yaxis.set_minor_formatter("")
     axes.set_xlabel("speed-up over the reference (faster →, logarithmic)")
     axes.set_ylabel("relative L2 error against float64 (logarithmic)")
-    axes.legend(frameon=False, loc="best")
+    legend(axes, len(middles), "upper left")
     heading(
         figure,
         "Error against speed",

@@ -46,7 +46,8 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     is_slanted = max(map(len, part.implementations)) > 11
     left_in, top_in = text_width_in(labels) + 0.3, 1.5 if is_slanted else 1.0
     right_in = 0.75 if is_slanted else 0.2
-    width_in = max(6.4, left_in + 0.86 * columns + right_in)
+    column_in = 0.86 if columns <= 12 else 0.72
+    width_in = max(6.4, left_in + column_in * columns + right_in)
     figure = new_figure(width_in, top_in + 0.3 * rows + _LEGEND_IN)
     axes = figure.add_subplot()
     margins(figure, left_in=left_in, bottom_in=_LEGEND_IN, right_in=right_in, top_in=top_in)
@@ -57,7 +58,9 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
             _draw_cell(axes, x, y, cell, is_fastest=cell is not None and cell is fastest)
     axes.set_xlim(0, columns)
     axes.set_ylim(rows, 0)
-    axes.set_xticks([x + 0.5 for x in range(columns)], part.implementations)
+    axes.set_xticks(
+        [x + 0.5 for x in range(columns)], [short(name, 24) for name in part.implementations]
+    )
     axes.set_yticks([y + 0.5 for y in range(rows)], labels)
     axes.tick_params(length=0, labelcolor=INK, top=True, labeltop=True, bottom=False)
     axes.tick_params(labelbottom=False, pad=5)

@@ -20,10 +20,10 @@ from reports.plots.style import (
     INK,
     MOST_SCENARIOS,
     heading,
+    legend,
     machine_line,
-    margins,
-    new_figure,
     plain_log_axis,
+    scatter_figure,
     shown,
 )
 from suite.result import Ceiling
@@ -35,9 +35,7 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     cells = [cell for cell in part.passed if cell.result.ceiling and _intensity(cell) > 0]
     if not cells:
         return None
-    figure = new_figure(8.2, 5.6)
-    axes = figure.add_subplot()
-    margins(figure, left_in=0.8, bottom_in=0.6)
+    figure, axes = scatter_figure(len(part.implementations))
     _draw_cells(axes, part, cells)
     plain_log_axis(axes, "x")
     plain_log_axis(axes, "y")
@@ -50,7 +48,7 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     axes.set_xlim(left, right)
     axes.set_xlabel("operations of the direct sum per byte that must move (FLOP/byte, logarithmic)")
     axes.set_ylabel("GFLOP/s (logarithmic)")
-    axes.legend(loc="lower right", fontsize=8, ncols=2, framealpha=0.85, edgecolor="none")
+    legend(axes, len(part.implementations), "lower right")
     others = f" · roof of {count} of {len(cells)} cells" if len(ceilings) > 1 else ""
     heading(
         figure,

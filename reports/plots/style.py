@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -14,9 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from reports import units
+from reports.palette import MOST_LABELS
 from suite.errors import UsageError
 
 MOST_SCENARIOS = 60
+_SIDE_IN = 2.2
 INK, FAINT, RULE = "#1f2328", "#59636e", "#d8dee4"
 
 _STYLE: dict[Any, Any] = {
@@ -68,6 +70,24 @@ def margins(
         bottom=bottom_in / height_in,
         top=1 - top_in / height_in,
     )
+
+
+def scatter_figure(names: int) -> tuple[Figure, Axes]:
+    """Return a figure for one scatter plot, with room at the side for a long legend."""
+    side_in = _SIDE_IN if names > MOST_LABELS else 0.2
+    figure = new_figure(8.0 + side_in, 5.6)
+    axes = figure.add_subplot()
+    margins(figure, left_in=0.8, bottom_in=0.6, right_in=side_in)
+    return figure, axes
+
+
+def legend(axes: Axes, names: int, place: Literal["upper left", "lower right"]) -> None:
+    """Put a legend of `names` entries into a corner, or beside the axes where it is long."""
+    if names > MOST_LABELS:
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02), fontsize=7.5, frameon=False)
+    else:
+        columns = 2 if names > 4 else 1
+        axes.legend(loc=place, fontsize=8, ncols=columns, framealpha=0.85, edgecolor="none")
 
 
 def text_width_in(texts: Iterable[str], size: float = 9) -> float:

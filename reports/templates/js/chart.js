@@ -25,6 +25,14 @@ function baseLayout() {
   };
 }
 
+// More names beside their marks, or in a row above, would cover the chart.
+const isCrowded = data.implementations.length > 12;
+
+/** Return the layout of a legend at the side, for charts with a mark per implementation. */
+function sideLegend() {
+  return isCrowded ? { legend: { orientation: "v", x: 1.02, xanchor: "left", y: 1 } } : {};
+}
+
 /** Draw a chart, or draw it anew; `build` returns {traces, layout} in the colours of the moment. */
 function drawChart(target, build) {
   if (!target.isConnected) return;

@@ -16,13 +16,14 @@ function drawErrorChart(place = fullestScenario()) {
   const all = cellsOf(place).filter((cell) => cell.passed && typeof cell.get("error") === "number");
   const shown = all.filter((cell) => cell.get("error") > 0);
   const front = paretoFront(shown);
+  const label = (cell) => (isCrowded && !front.includes(cell) ? "" : escaped(cell.implementation.name));
   const build = () => ({
     traces: [
       ...shown.map((cell) => ({
         ...series(columns.implementation[cell.index], { size: front.includes(cell) ? 15 : 10, line: { width: front.includes(cell) ? 2 : 0, color: themeColour("ink") } }),
         type: "scatter", mode: "markers+text", x: [cell.get("time")], y: [cell.get("error")],
-        error_x: errorBars([cell], "time"), showlegend: false,
-        text: [escaped(cell.implementation.name)], textposition: "middle right", cliponaxis: false,
+        error_x: errorBars([cell], "time"), showlegend: isCrowded,
+        text: [label(cell)], textposition: "middle right", cliponaxis: false,
         hovertemplate: "%{customdata}<extra></extra>",
         customdata: [`${escaped(cell.implementation.name)}<br>${seconds(cell.get("time"))} ${spread(cell.get("time_low"), cell.get("time_high"))}<br>error ${scientific(cell.get("error"))}`],
       })),
@@ -34,6 +35,7 @@ function drawErrorChart(place = fullestScenario()) {
     ],
     layout: {
       margin: { l: 70, r: 110, t: 10, b: 60 },
+      ...sideLegend(),
       xaxis: secondsAxis("time per call (seconds, logarithmic; left is faster)"),
       yaxis: logAxis("relative L2 error (logarithmic; lower is better)", { exponentformat: "e" }),
     },
@@ -103,6 +105,7 @@ function drawRoofline(kind = 0) {
       traces: [...roofTraces(ceiling, shown), ...rooflinePoints(shown)],
       layout: {
         height: 500,
+        ...sideLegend(),
         xaxis: logAxis("operations of the direct sum per byte that must move (FLOP/byte, logarithmic)"),
         yaxis: logAxis("GFLOP/s (logarithmic)"),
       },
@@ -156,6 +159,13 @@ function drawNetwork(place = 0) {
   });
 }
 
+/** Return a sentence on every implementation that prepares its weight. */
+function preparationText(shown) {
+  const prepared = shown.filter((cell) => cell.get("prepare") !== null);
+  const one = (cell) => `${cell.implementation.name} in ${seconds(cell.get("prepare"))}, ${cell.get("break_even") === null ? "which never pays against the reference" : `paid for after ${calls(cell.get("break_even"))}`}`;
+  return prepared.length ? `Prepared once per weight: ${prepared.map(one).join("; ")}.` : "Nothing here prepares its weight.";
+}
+
 function drawMemory(place = fullestScenario()) {
   const scenario = data.scenarios[place];
   const shown = cellsOf(place).filter((cell) => cell.passed);
@@ -181,10 +191,10 @@ function drawMemory(place = fullestScenario()) {
           },
         })
       : null,
-    caption: `${scenario.shape}. Peak is what one call adds at its high-water mark, output included. Preparation runs once per weight; the table says after how many calls it has paid for itself against the reference.`,
+    caption: `${scenario.shape}. Peak is what one call adds at its high-water mark, output included. ${preparationText(shown)}`,
     table: () => [
       ["Implementation", "Tensors", "Workspace by formula", "Peak of a call", "Preparation", "Pays after"],
-      shown.map((cell) => [cell.implementation.name, sortNumber(bytes(scenario.bytes)), sortNumber(bytes(cell.get("workspace"))), sortNumber(bytes(cell.get("peak"))), sortNumber(seconds(cell.get("prepare"))), sortNumber(cell.get("prepare") === null ? "nothing to prepare" : cell.get("break_even") === null ? "never" : `${whole(cell.get("break_even"))} calls`)]),
+      shown.map((cell) => [cell.implementation.name, sortNumber(bytes(scenario.bytes)), sortNumber(bytes(cell.get("workspace"))), sortNumber(bytes(cell.get("peak"))), sortNumber(seconds(cell.get("prepare"))), sortNumber(cell.get("prepare") === null ? "nothing to prepare" : cell.get("break_even") === null ? "never" : calls(cell.get("break_even")))]),
     ],
   });
 }

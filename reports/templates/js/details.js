@@ -24,7 +24,7 @@ function timeFacts(cell) {
     ["Direct-equivalent", `${plain(cell.get("gflops"))} GFLOP/s`],
     ["Executed", cell.get("executed") === null ? null : `${plain(cell.get("executed"))} GFLOP/s`],
     ["Of the machine's ceiling", cell.get("roof") === null ? null : percent(cell.get("roof"))],
-    ["Preparation", prepare === null ? null : `${seconds(prepare)}, ${breakEven === null ? "never pays" : `pays after ${whole(breakEven)} calls`}`],
+    ["Preparation", prepare === null ? null : `${seconds(prepare)}, ${breakEven === null ? "never pays" : `pays after ${calls(breakEven)}`}`],
     ["Blocks, samples", `${cell.get("blocks")}, ${cell.get("samples")}`],
     ["Seed of the first block", cell.get("seed")],
   ];

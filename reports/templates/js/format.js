@@ -34,7 +34,7 @@ const plain = orAbsent(digits);
 const scientific = orAbsent((value) =>
   typeof value === "string" ? value : value === 0 ? "0" : value.toExponential(1),
 );
-const whole = orAbsent((value) => Math.ceil(value).toLocaleString("en"));
+const calls = (value) => `${Math.ceil(value).toLocaleString("en")} call${value > 1 ? "s" : ""}`;
 
 /** Return "1.20 to 1.30×" for the ends of an interval, or a note that there is none. */
 function between(low, high, format) {

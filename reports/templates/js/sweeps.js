@@ -77,6 +77,7 @@ function drawScaling() {
       traces: scalingTraces(scaling, scaling.series[sweepState.series]),
       layout: {
         height: 460,
+        ...sideLegend(),
         xaxis: logAxis(`${scaling.axis} (logarithmic)`, { tickvals: sizes, dtick: null }),
         yaxis: secondsAxis("time per call (seconds, logarithmic)"),
       },

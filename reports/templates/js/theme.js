@@ -52,7 +52,7 @@ function ramp(scale) {
   return `linear-gradient(90deg, ${stops.join(", ")})`;
 }
 
-const MARKS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "pentagon", "star", "hexagon", "hourglass", "bowtie"];
+const MARKS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "pentagon", "star", "hexagon", "hourglass"];
 
 function seriesColour(place) {
   const colours = data.colours[isDark ? "dark" : "light"];
