@@ -150,18 +150,18 @@ def _sum_taps(rows, plan, out, w, w_at, bias, b_at, planes, shifts):
 
 
 @njit(cache=True)
-def _fill_planes(plan, planes, x, x_at, row_phases, column_phases):
-    """Copy a group's channels into their phases; the zeros around them stay.
+def fill_planes(plan, channels, planes, start, x, x_at, row_phases, column_phases):
+    """Copy channels into their phases, from planes[start] on; the zeros around them stay.
 
     A row of `row_phases` is one phase: first input row, number of rows, place of the first; so
     for the columns.
     """
     x_row = plan.stride_h * plan.in_w
-    for c in range(plan.group_in):
+    for c in range(channels):
         for a in range(plan.stride_h):
             first, rows, place = row_phases[a, 0], row_phases[a, 1], row_phases[a, 2]
             at = x_at + (c * plan.in_h + first) * plan.in_w
-            to = c * plan.plane + place
+            to = start + c * plan.plane + place
             if plan.stride_w == 1:
                 to += column_phases[0, 2]
                 copy_rows(planes, to, plan.pitch, x, at, x_row, rows, plan.in_w)
@@ -190,7 +190,7 @@ def convolve(sizes, threads, x, w, bias, y, tables, all_planes, all_outs):
         planes[:] = 0
         for item in range(items * worker // threads, items * (worker + 1) // threads):
             x_at = item * plan.group_in * plan.in_h * plan.in_w
-            _fill_planes(plan, planes, x, x_at, row_phases, column_phases)
+            fill_planes(plan, plan.group_in, planes, 0, x, x_at, row_phases, column_phases)
             group = item % plan.groups
             for block in range(blocks):
                 first = plan.group_out * block // blocks

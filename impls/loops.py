@@ -84,6 +84,75 @@ def loops(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return output if bias is None else output + bias.view(1, -1, 1, 1)
 
 
+# A product in plain Python takes about 0.1 µs.
+MOST_PRODUCTS = 50_000_000
+
+
+def _too_many_products(problem: Problem) -> str | None:
+    products = problem.direct_flops // 2
+    if products <= MOST_PRODUCTS:
+        return None
+    return (
+        f"{products:,} products in Python numbers; the limit is {MOST_PRODUCTS:,}, "
+        "about 10 s a call"
+    )
+
+
+def _python_numbers_bytes(problem: Problem, itemsize: int) -> int:
+    padded = problem.batch_size * problem.in_channels * problem.padded_h * problem.padded_w
+    # A Python float takes 24 bytes and 8 more for its place in a list.
+    numbers = padded + problem.output_elements + problem.weight_elements
+    return 32 * numbers + itemsize * (padded + problem.output_elements)
+
+
+@register(
+    "loops_unrolled",
+    family="loops",
+    devices=("cpu",),
+    supports=_too_many_products,
+    workspace_bytes=_python_numbers_bytes,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def loops_unrolled(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """The loops over channel and window unrolled into one list of taps, on Python numbers.
+
+    One change from `loops`: no tensor operation per window. A tap is a factor and the distance
+    from the window's corner to the element that it multiplies; all outputs share the list.
+    Shapes: as `loops`. Not differentiable.
+    Cost: 2·N·K·P·Q·C/g·R·S operations, about 0.1 µs for each product.
+    Extra memory: all numbers as Python objects, 32 bytes each.
+
+    Raises:
+        Unsupported: beyond the size at which one call takes about 10 s.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    if reason := _too_many_products(problem):
+        raise Unsupported(reason)
+    pad_h, pad_w = pair(padding)
+    x = F.pad(input.detach(), (pad_w, pad_w, pad_h, pad_h)).flatten().tolist()
+    kernels = weight.detach().flatten(1).tolist()
+    row, plane = problem.padded_w, problem.padded_h * problem.padded_w
+    group_in, group_out = problem.in_channels // groups, problem.out_channels // groups
+    distances = [
+        c * plane + r * row + s
+        for c in range(group_in)
+        for r in range(0, problem.effective_kernel_h, problem.dilation_h)
+        for s in range(0, problem.effective_kernel_w, problem.dilation_w)
+    ]
+    down, along = problem.stride_h * row, problem.stride_w
+    sums = []
+    for n in range(problem.batch_size):
+        for k in range(problem.out_channels):
+            taps = list(zip(kernels[k], distances, strict=True))
+            first = (n * problem.in_channels + k // group_out * group_in) * plane
+            for p in range(problem.out_h):
+                for q in range(problem.out_w):
+                    corner = first + p * down + q * along
+                    sums.append(sum([factor * x[corner + step] for factor, step in taps]))
+    output = torch.tensor(sums, dtype=input.dtype).reshape(problem.output_shape)
+    return output if bias is None else output + bias.detach().view(1, -1, 1, 1)
+
+
 def custom_conv2d(
     input: torch.Tensor,
     kernel: torch.Tensor,
