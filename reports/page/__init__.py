@@ -13,7 +13,8 @@ from reports.headline import headline
 from reports.networks import networks
 from reports.page import assets
 from reports.page.change import comparison_facts
-from reports.page.data import embed, page_data
+from reports.page.data import page_data
+from reports.page.encoding import embed
 from reports.page.method import method
 from suite.runfile import Run, write_whole
 

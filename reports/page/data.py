@@ -7,18 +7,15 @@ many cells a block is thinned to evenly spaced ranks, its least and largest samp
 from __future__ import annotations
 
 import itertools
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
-
-from markupsafe import Markup
 
 from reports.compare import Comparison
 from reports.grid import Cell, Grid
 from reports.layers import describe, layer_family
 from reports.networks import networks
+from reports.page.encoding import number, rounded, samples
 from reports.palette import SERIES, SERIES_ON_DARK
 from reports.sweeps import crossover, scalings
 from suite.problem import Scenario
@@ -61,9 +58,9 @@ def page_data(run: Run, grid: Grid, comparison: Comparison | None = None) -> dic
         "comparison": comparison is not None,
         "files": _files(run),
         "options": _options(run.manifest.get("command") or []),
-        "networks": _rounded([asdict(network) for network in networks(grid)]),
+        "networks": rounded([asdict(network) for network in networks(grid)]),
         "sweeps": [
-            _rounded(
+            rounded(
                 {
                     "source": source,
                     "slots": [asdict(slot) for slot in crossover(grid, source)],
@@ -73,15 +70,6 @@ def page_data(run: Run, grid: Grid, comparison: Comparison | None = None) -> dic
             for source in sources
         ],
     }
-
-
-def embed(data: dict[str, Any]) -> Markup:
-    """Return JSON that stays inert inside a script element, whatever names it holds."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    # A lone surrogate in a name would not encode.
-    return Markup(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _files(run: Run) -> dict[str, str]:
@@ -167,7 +155,7 @@ def _cells(grid: Grid, comparison: Comparison | None) -> dict[str, Any]:
         "samples": [
             sum(len(block.samples_s) for block in result.blocks) or None for result in results
         ],
-        "drawn": [_samples(result, most) for result in results],
+        "drawn": [samples(result, most) for result in results],
         "seed": [result.blocks[0].seed if result.blocks else None for result in results],
     }
     for name, pick in _COLUMNS.items():
@@ -209,7 +197,7 @@ def _ceilings(results: Sequence[CellResult]) -> dict[str, Any]:
         None if result.ceiling is None else places.setdefault(result.ceiling, len(places))
         for result in results
     ]
-    return {"kinds": _rounded([asdict(ceiling) for ceiling in places]), "of": of_cell}
+    return {"kinds": rounded([asdict(ceiling) for ceiling in places]), "of": of_cell}
 
 
 def _worst(result: CellResult) -> list[Any] | None:
@@ -217,41 +205,3 @@ def _worst(result: CellResult) -> list[Any] | None:
         return None
     worst = result.residuals.worst
     return [list(worst.index), number(worst.got, 9), number(worst.expected, 9), number(worst.bound)]
-
-
-def _samples(result: CellResult, most: int) -> list[Any] | None:
-    """Return [power of ten, one list of whole multiples a block], four digits of the least."""
-    if not result.blocks:
-        return None
-    least = min(min(block.samples_s) for block in result.blocks)
-    power = math.floor(math.log10(least)) - 3
-    scale = 10.0**-power
-    blocks = [_thinned(block.samples_s, most) for block in result.blocks]
-    return [power, [[round(sample * scale) for sample in block] for block in blocks]]
-
-
-def _thinned(samples: Sequence[float], most: int) -> Sequence[float]:
-    """Return at most `most` samples: all, or evenly spaced ranks from least to largest."""
-    if len(samples) <= most:
-        return samples
-    ranked = sorted(samples)
-    step = (len(ranked) - 1) / (most - 1)
-    return [ranked[round(place * step)] for place in range(most)]
-
-
-def number(value: float | None, digits: int = 5) -> float | str | None:
-    """Return a number for JSON: rounded, and infinities and NaN by name."""
-    if value is None or isinstance(value, int):
-        return value
-    if not math.isfinite(value):
-        return str(value)
-    return float(f"{value:.{digits}g}")
-
-
-def _rounded(value: Any) -> Any:
-    """Return nested lists and dictionaries with every float as `number` gives it."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return number(value) if isinstance(value, float) else value

@@ -18,7 +18,7 @@ from synthetic import large_run, small_run
 import reports
 from reports import page
 from reports.grid import Grid
-from reports.page import assets, data
+from reports.page import assets, data, encoding
 from suite.errors import Defect
 from suite.result import Status
 from suite.runfile import Run
@@ -95,7 +95,7 @@ def test_cells_without_times_have_null_and_a_reason(text: str) -> None:
 
 def test_many_samples_are_thinned_to_ranks_with_both_ends_kept() -> None:
     samples = [float(value) for value in range(1000)]
-    thin = data._thinned(samples, 5)
+    thin = encoding.thinned(samples, 5)
     assert list(thin) == [0.0, 250.0, 500.0, 749.0, 999.0]
 
 
@@ -124,7 +124,7 @@ def test_a_name_that_no_encoding_holds_does_not_stop_the_report(tmp_path: Path) 
     odd = dataclasses.replace(
         first, scenario=dataclasses.replace(first.scenario, id="lone \ud800 surrogate")
     )
-    embedded_data = data.embed(
+    embedded_data = encoding.embed(
         data.page_data(Run(run.folder, {}, (odd,)), Grid.of(Run(run.folder, {}, (odd,))))
     )
     assert "lone ? surrogate" in embedded_data

@@ -2,15 +2,27 @@
 
 const drawn = new Map(); // element of a drawn chart → the function that builds it
 
-const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+const CONFIG = {
+  displaylogo: false,
+  responsive: true,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+};
 
 function axis(title, more = {}) {
   const rule = themeColour("rule");
-  return { title: { text: title, standoff: 10 }, gridcolor: rule, linecolor: rule, zerolinecolor: rule, automargin: true, ...more };
+  return {
+    title: { text: title, standoff: 10 },
+    gridcolor: rule,
+    linecolor: rule,
+    zerolinecolor: rule,
+    automargin: true,
+    ...more,
+  };
 }
 
 const logAxis = (title, more = {}) => axis(title, { type: "log", dtick: 1, ...more });
-const secondsAxis = (title) => logAxis(title, { ticksuffix: "s", exponentformat: "SI", minexponent: 0 });
+const secondsAxis = (title) =>
+  logAxis(title, { ticksuffix: "s", exponentformat: "SI", minexponent: 0 });
 
 function baseLayout() {
   return {
@@ -19,9 +31,18 @@ function baseLayout() {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: 13, color: themeColour("ink") },
-    hoverlabel: { align: "left", bgcolor: themeColour("raised"), bordercolor: themeColour("rule"), font: { color: themeColour("ink") } },
+    hoverlabel: {
+      align: "left",
+      bgcolor: themeColour("raised"),
+      bordercolor: themeColour("rule"),
+      font: { color: themeColour("ink") },
+    },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: themeColour("muted"), activecolor: themeColour("ink") },
+    modebar: {
+      bgcolor: "rgba(0,0,0,0)",
+      color: themeColour("muted"),
+      activecolor: themeColour("ink"),
+    },
   };
 }
 
@@ -65,7 +86,11 @@ function series(place, more = {}) {
 function errorBars(shown, column) {
   const value = (cell, end) => cell.get(`${column}_${end}`) ?? cell.get(column);
   return {
-    type: "data", symmetric: false, thickness: 1.3, width: 3, color: themeColour("muted"),
+    type: "data",
+    symmetric: false,
+    thickness: 1.3,
+    width: 3,
+    color: themeColour("muted"),
     array: shown.map((cell) => value(cell, "high") - cell.get(column)),
     arrayminus: shown.map((cell) => cell.get(column) - value(cell, "low")),
   };
@@ -77,15 +102,17 @@ function fillChart(id, { controls = [], build, caption, table }) {
   figure.querySelector(".controls").replaceChildren(...controls);
   figure.querySelector("figcaption").replaceChildren(caption);
   const plot = figure.querySelector(".plot");
+  plot.classList.toggle("empty", !build);
   if (build) drawChart(plot, build);
-  else {
-    if (drawn.delete(plot)) Plotly.purge(plot);
-    plot.classList.add("empty");
-  }
+  else if (drawn.delete(plot)) Plotly.purge(plot);
   const twin = figure.querySelector(".twin");
   twin.hidden = !table;
   const fill = () => {
-    if (twin.open && table) twin.replaceChildren(twin.querySelector("summary"), plainTable(figure.querySelector("h3").textContent, ...table()));
+    if (twin.open && table)
+      twin.replaceChildren(
+        twin.querySelector("summary"),
+        plainTable(figure.querySelector("h3").textContent, ...table()),
+      );
   };
   twin.ontoggle = fill;
   fill();

@@ -39,7 +39,10 @@ function facts(pairs) {
   );
 }
 
-/** Return a scrollable table; a cell that is {value, text} is a number with its text. */
+/** Mark the text of a number, for columns that stand to the right. */
+const numeric = (text) => ({ text });
+
+/** Return a scrollable table; its columns of `numeric` texts stand to the right. */
 function plainTable(caption, headers, rows) {
   const isNumber = headers.map((_, place) => rows.some((row) => typeof row[place] === "object"));
   const head = headers.map((header, place) =>

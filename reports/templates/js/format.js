@@ -18,8 +18,19 @@ function scaled(value, steps) {
   return `${digits(value / size)} ${unit}`;
 }
 
-const SECONDS = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
-const BYTES = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]];
+const SECONDS = [
+  [1, "s"],
+  [1e-3, "ms"],
+  [1e-6, "µs"],
+  [1e-9, "ns"],
+];
+const BYTES = [
+  [2 ** 40, "TiB"],
+  [2 ** 30, "GiB"],
+  [2 ** 20, "MiB"],
+  [2 ** 10, "KiB"],
+  [1, "B"],
+];
 
 const orAbsent = (format) => (value) =>
   value === null || value === undefined ? ABSENT : format(value);
@@ -42,7 +53,9 @@ function between(low, high, format) {
   const [from, to] = [format(low), format(high)];
   const unit = to.replace(/^[\d.,e+-]+/, "");
   // "618 to 637 µs": the unit once where both ends share it.
-  return unit && from.endsWith(unit) ? `${from.slice(0, -unit.length)} to ${to}` : `${from} to ${to}`;
+  return unit && from.endsWith(unit)
+    ? `${from.slice(0, -unit.length)} to ${to}`
+    : `${from} to ${to}`;
 }
 
 /** Return half an interval on the logarithmic scale as "±2.1 %", or an empty text. */

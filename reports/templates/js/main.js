@@ -17,7 +17,10 @@ const parts = [
   startPlotly,
   () => drawErrorChart(),
   () => drawRoofline(),
-  () => { drawCrossover(); drawScaling(); },
+  () => {
+    drawCrossover();
+    drawScaling();
+  },
   () => drawNetwork(),
   () => drawMemory(),
 ];

@@ -3,15 +3,27 @@
 /** Return a column of text. */
 function textColumn(title, pick, more = {}) {
   return {
-    title, data: null, type: "string", ...more,
-    render: (row, type) => (type === "display" ? escaped(pick(row.cell)) : type === "export" ? safeForSheet(pick(row.cell)) : pick(row.cell)),
+    title,
+    data: null,
+    type: "string",
+    ...more,
+    render: (row, type) =>
+      type === "display"
+        ? escaped(pick(row.cell))
+        : type === "export"
+          ? safeForSheet(pick(row.cell))
+          : pick(row.cell),
   };
 }
 
 /** Return a column of numbers: shown with a unit, sorted and copied as they are, in `unit`. */
 function numberColumn(title, column, format, unit) {
   return {
-    title, sheetTitle: unit ? `${title} (${unit})` : title, data: null, className: "dt-right", type: "num",
+    title,
+    sheetTitle: unit ? `${title} (${unit})` : title,
+    data: null,
+    className: "dt-right",
+    type: "num",
     render: (row, type) => {
       const value = row.cell.get(column);
       if (type === "display") return escaped(format(value));
@@ -26,7 +38,10 @@ function numberColumn(title, column, format, unit) {
 function intervalColumn(title, column, format, unit) {
   const ends = (cell) => [cell.get(`${column}_low`), cell.get(`${column}_high`)];
   return {
-    title, sheetTitle: unit ? `${title} (${unit})` : title, data: null, type: "num",
+    title,
+    sheetTitle: unit ? `${title} (${unit})` : title,
+    data: null,
+    type: "num",
     render: (row, type) => {
       const [low, high] = ends(row.cell);
       if (type === "sort" || type === "type") return low ? Math.log(high / low) : -1 / 0;
@@ -41,11 +56,23 @@ const safeForSheet = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
 
 function tableColumns() {
   const opener = {
-    title: '<span class="dt-hidden">Details</span>', data: null, orderable: false, searchable: false, className: "opener",
-    render: (row, type) => (type === "display" ? `<button type="button" class="open" aria-expanded="false" aria-label="Details of ${escaped(row.cell.name)}">+</button>` : ""),
+    title: '<span class="dt-hidden">Details</span>',
+    data: null,
+    orderable: false,
+    searchable: false,
+    className: "opener",
+    render: (row, type) =>
+      type === "display"
+        ? `<button type="button" class="open" aria-expanded="false" ` +
+          `aria-label="Details of ${escaped(row.cell.name)}">+</button>`
+        : "",
   };
   const change = isComparison
-    ? [numberColumn("Time / base", "change", times), intervalColumn("95 % of time / base", "change", times), textColumn("Comparison", (cell) => columns.texts[cell.get("change_note")])]
+    ? [
+        numberColumn("Time / base", "change", times),
+        intervalColumn("95 % of time / base", "change", times),
+        textColumn("Comparison", (cell) => columns.texts[cell.get("change_note")]),
+      ]
     : [];
   return [
     opener,
@@ -97,7 +124,12 @@ function drawTable() {
 function copyButton(extend, text) {
   const columns = tableColumns();
   const header = (title, place) => columns[place].sheetTitle ?? title;
-  return { extend, text, title: null, exportOptions: { orthogonal: "export", columns: ":not(.opener)", format: { header } } };
+  return {
+    extend,
+    text,
+    title: null,
+    exportOptions: { orthogonal: "export", columns: ":not(.opener)", format: { header } },
+  };
 }
 
 function toggleRow(table, button) {

@@ -14,8 +14,28 @@ function themeColour(name) {
 
 // Orange against blue around a neutral middle, darker or, on a dark page, brighter to the ends.
 const DIVERGING = {
-  light: ["#9c4a00", "#e08214", "#fdb863", "#fee0b6", "#f3f3f3", "#d1e5f0", "#92c5de", "#4393c3", "#1c5a9c"],
-  dark: ["#ffb35c", "#d9822b", "#9a5a1c", "#5b3c1e", "#262c34", "#1d3c55", "#22608f", "#3b8fd0", "#8ecbff"],
+  light: [
+    "#9c4a00",
+    "#e08214",
+    "#fdb863",
+    "#fee0b6",
+    "#f3f3f3",
+    "#d1e5f0",
+    "#92c5de",
+    "#4393c3",
+    "#1c5a9c",
+  ],
+  dark: [
+    "#ffb35c",
+    "#d9822b",
+    "#9a5a1c",
+    "#5b3c1e",
+    "#262c34",
+    "#1d3c55",
+    "#22608f",
+    "#3b8fd0",
+    "#8ecbff",
+  ],
 };
 const SEQUENTIAL = {
   light: ["#eef4fa", "#c6dbef", "#85b7de", "#4a90c8", "#1c5a9c"],
@@ -52,7 +72,19 @@ function ramp(scale) {
   return `linear-gradient(90deg, ${stops.join(", ")})`;
 }
 
-const MARKS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "pentagon", "star", "hexagon", "hourglass"];
+const MARKS = [
+  "circle",
+  "square",
+  "triangle-up",
+  "diamond",
+  "triangle-down",
+  "cross",
+  "x",
+  "pentagon",
+  "star",
+  "hexagon",
+  "hourglass",
+];
 
 function seriesColour(place) {
   const colours = data.colours[isDark ? "dark" : "light"];

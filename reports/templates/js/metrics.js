@@ -1,0 +1,102 @@
+// What the heat map can show, and how a value becomes a colour.
+
+const METRICS = {
+  speedup: {
+    label: "Speed-up",
+    column: "speedup",
+    format: times,
+    unit: "reference time / own time",
+    best: "high",
+    scale: "diverging",
+  },
+  time: {
+    label: "Time per call",
+    column: "time",
+    format: seconds,
+    unit: "seconds per call; colour against the fastest of the row",
+    best: "low",
+    scale: "row",
+  },
+  gflops: {
+    label: "GFLOP/s",
+    column: "gflops",
+    format: plain,
+    unit: "GFLOP/s by the direct sum's operations",
+    best: "high",
+    scale: "log",
+  },
+  roof: {
+    label: "Fraction of the ceiling",
+    column: "roof",
+    format: percent,
+    unit: "time at the measured ceilings / own time",
+    best: "high",
+    scale: "log",
+  },
+  peak: {
+    label: "Peak memory",
+    column: "peak",
+    format: bytes,
+    unit: "bytes of one call at its high-water mark",
+    best: "low",
+    scale: "log",
+  },
+  error: {
+    label: "Error",
+    column: "error",
+    format: scientific,
+    unit: "relative L2 error against float64",
+    best: "low",
+    scale: "log",
+  },
+};
+if (isComparison) {
+  METRICS.change = {
+    label: "Change",
+    column: "change",
+    format: times,
+    unit: "base time / time of this run",
+    best: "high",
+    scale: "diverging",
+    invert: true,
+  };
+}
+
+const LIMIT = 8; // beyond 8 times slower or faster the colour says no more
+
+function metricValue(cell, metric) {
+  if (!cell) return null;
+  const value = cell.get(metric.column);
+  if (typeof value !== "number") return null;
+  return metric.invert ? 1 / value : value;
+}
+
+/** Return a function from a row's values to a place on the colour scale, 0 to 1, or null. */
+function colouring(metric, scenarios, implementations) {
+  if (metric.scale === "diverging") {
+    return (value) => [DIVERGING, (Math.log(value) / Math.log(LIMIT) + 1) / 2];
+  }
+  if (metric.scale === "row") {
+    return (value, row) => {
+      const best = Math.min(...row.filter((other) => other !== null));
+      return [SEQUENTIAL, 1 - Math.log(value / best) / Math.log(LIMIT)];
+    };
+  }
+  let [low, high] = [Infinity, -Infinity];
+  for (const scenario of scenarios) {
+    for (const implementation of implementations) {
+      const value = metricValue(cellAt(scenario, implementation), metric);
+      if (value > 0) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    }
+  }
+  return (value) => [
+    SEQUENTIAL,
+    value > 0 ? Math.log(value / low) / (Math.log(high / low) || 1) : 0,
+  ];
+}
+
+function bestOf(row, metric) {
+  const values = row.filter((value) => value !== null);
+  if (!values.length) return null;
+  return metric.best === "high" ? Math.max(...values) : Math.min(...values);
+}
