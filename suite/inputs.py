@@ -16,6 +16,7 @@ import torch
 from suite.arena import STREAM_SLACK, Layout, Region
 from suite.operation import Operands
 from suite.problem import Scenario, Shape
+from suite.settings import SPECIAL_KINDS as SPECIAL
 
 DTYPES = {
     "float32": torch.float32,
@@ -116,6 +117,22 @@ class Stream:
         torch.bitwise_xor(self._a[a : a + count], self._b[b : b + count], out=flat)
 
 
+def _transposed(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the same values with rows and columns exchanged in memory."""
+    if tensor.dim() != 4:
+        return tensor
+    return tensor.transpose(2, 3).contiguous().transpose(2, 3)
+
+
+def _expanded(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the same values as a view that overlaps itself; they were drawn to allow it."""
+    return tensor[:1].expand_as(tensor) if tensor.dim() == 4 and len(tensor) else tensor
+
+
+VIEWS = {"transposed": _transposed, "expanded": _expanded}
+"""Kinds of gate input that are about memory, not values: how the operands are handed over."""
+
+
 def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generator) -> None:
     """Fill the arena's dense tensors with gate inputs of one kind.
 
@@ -124,8 +141,11 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
     normal, uniform: the usual.
     large: magnitudes near the square root of the range, where transforms overflow first.
     spiked: normal with a few values 10⁴ times as large, which norm-wise bounds cannot hide.
+    nan, inf: normal with one such value in the varying operand.
+    transposed, expanded: normal, handed over as views; for expanded all samples are alike.
     """
     scale = 2.0**5 if scenario.dtype == "float16" else 2.0**40
+    varying = into.input if into.grad is None else into.grad
     for tensor in (into.input, into.weight, into.bias, into.grad):
         if tensor is None or tensor.numel() == 0:
             continue
@@ -140,6 +160,11 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
             elif kind == "spiked" and scenario.dtype != "float16":
                 places = torch.randint(0, tensor.numel(), (3,), generator=generator)
                 tensor.view(-1)[places] *= 1e4
+            elif kind == "expanded" and tensor.dim() == 4:
+                tensor.copy_(tensor[:1].clone().expand_as(tensor))
+            elif kind in SPECIAL and tensor is varying:
+                place = torch.randint(0, tensor.numel(), (1,), generator=generator)
+                tensor.view(-1)[place] = float(kind)
 
 
 def _draw_integers(tensor: torch.Tensor, scenario: Scenario, generator: torch.Generator) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch.autograd.gradcheck import GradcheckError, gradcheck
 
 from suite.errors import Unsupported
 from suite.operation import Operands, pad_explicitly
@@ -168,3 +169,34 @@ def _weight_gradient(
 def _require_support(implementation: Implementation, problem: Problem) -> None:
     if reason := implementation.why_unsupported_problem(problem):
         raise Unsupported(f"the backward pass as a forward convolution: {reason}")
+
+
+def gradient_fault(
+    implementation: Implementation,
+    problem: Problem,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+) -> str | None:
+    """Return how autograd's gradients differ from finite differences, if they do.
+
+    None too where the implementation is not differentiable: then nothing is claimed.
+    """
+
+    def forward(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> Any:
+        return _convolver(implementation, problem, weight, bias)(x)
+
+    given = [tensor for tensor in (x, weight, bias) if tensor is not None]
+    with torch.enable_grad():
+        try:
+            if forward(*given).grad_fn is None:
+                return None
+        except RuntimeError as error:
+            if "grad" in str(error):
+                return None
+            raise
+        try:
+            gradcheck(forward, given, nondet_tol=1e-9)
+        except GradcheckError as error:
+            return str(error).strip().splitlines()[0]
+    return None

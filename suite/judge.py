@@ -8,6 +8,7 @@ arena and write outputs there, the runner hears verdicts. Requests:
     open           map a scenario's arena
     draw           gate inputs of one kind, and their float64 result
     judge          one gate output, element by element
+    judge_spread   where a NaN or infinity of the input went
     same_bits      did two calls agree bit for bit?
     untouched      are the operands what was drawn?
     draw_block     operands and streams of a block, and a secret projection
@@ -29,11 +30,12 @@ import torch
 from suite import ceilings, machine, operation
 from suite.arena import Layout, open_arena
 from suite.channel import Message, serve
-from suite.correctness import Tolerance, judge_output
+from suite.correctness import Tolerance, judge_output, spread_fault
 from suite.inputs import FORMATS, ArenaTensors, draw
 from suite.operation import Operands
 from suite.problem import Scenario
 from suite.processes import wait_until_threads_sleep
+from suite.settings import SPECIAL_KINDS
 
 ELEMENTS_A_CALL = 8
 CALLS_BY_ELEMENT = 2
@@ -61,6 +63,7 @@ class Judge:
         self._expected: torch.Tensor
         self._size: torch.Tensor
         self._reach: torch.Tensor
+        self._touched: tuple[torch.Tensor, torch.Tensor]
         self._projection: operation.Projection
         self._signs: torch.Tensor
         self._adjoint: torch.Tensor
@@ -85,6 +88,9 @@ class Judge:
     def draw(self, kind: str, seed: int) -> Message:
         self._kind = kind
         self._draw_operands(kind, torch.Generator().manual_seed(seed))
+        if kind in SPECIAL_KINDS:
+            self._touched = operation.touched(self._scenario, self._drawn)
+            return {}
         with _threads(self._threads):
             self._expected = operation.result(self._scenario, self._drawn)
             self._size = operation.magnitude(self._scenario, self._drawn)
@@ -103,6 +109,10 @@ class Judge:
         size = self._reach if limits.is_norm_wise else self._size
         judgement = judge_output(self._kind, limits, output, self._expected, size)
         return {"judgement": dataclasses.asdict(judgement)}
+
+    def judge_spread(self, slot: int, policy: str) -> Message:
+        output = self._arena.slot(slot).view(self._scenario.result_shape)
+        return {"fault": spread_fault(self._kind, policy, output, *self._touched)}
 
     def same_bits(self, first: int, second: int) -> Message:
         return {"same": _same_bits(self._arena.slot(first), self._arena.slot(second))}
@@ -214,8 +224,8 @@ class Judge:
 
     def handlers(self) -> dict[str, Callable[..., Message]]:
         names = (
-            *("facts", "ceilings", "open", "draw", "judge", "same_bits", "untouched"),
-            *("draw_block", "judge_timed"),
+            *("facts", "ceilings", "open", "draw", "judge", "judge_spread", "same_bits"),
+            *("untouched", "draw_block", "judge_timed"),
         )
         return {name: _quietly(getattr(self, name)) for name in names}
 

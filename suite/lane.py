@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import time
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from suite.processes import Peer, ProcessFailed
 from suite.referee import Referee, TimedCall
 from suite.registry import Source
 from suite.result import Block, Ceiling, CellResult, Residuals, Status, worst_of
-from suite.settings import Settings
+from suite.settings import SPECIAL_KINDS, Settings
 
 SLOW_CALL_S = 1.0
 """A slower implementation is gated and warmed up with as few calls as can be."""
@@ -66,8 +67,11 @@ class Lane:
         self._peaks_bytes: list[int] = []
         self._prepare_s: float | None = None
         self._deterministic: bool | None = None
+        self._operators: int | None = None
         self._samples_s: list[float] = []
         self._unjudged: list[TimedCall] = []
+        self._starts_seed = 0
+        self._starts = random.Random()
         self._call_s = 0.0
         self._batch = 1
 
@@ -168,12 +172,16 @@ class Lane:
     def gate(self, kind: str) -> None:
         """Make one call on the drawn gate inputs and have its output judged."""
         began = time.monotonic()
-        reply = self._ask("gate", slot=0)
+        reply = self._ask("gate", slot=0, kind=kind)
         if reply is None:
             return
         took_s = time.monotonic() - began
         if reply["note"] and reply["note"] not in self._notes:
             self._notes.append(reply["note"])
+        if kind in SPECIAL_KINDS:
+            if fault := self._referee.judge_spread(0, self._declared["nan_policy"]):
+                self.fail(Status.INCORRECT, fault)
+            return
         found = self._referee.judge(0, self.tolerance)
         self._residuals[kind] = Residuals.from_dict(found["residuals"])
         if found["fault"]:
@@ -184,8 +192,19 @@ class Lane:
             self._call_again()
 
     def _call_again(self) -> None:
-        if self._ask("gate", slot=1) is not None:
-            self._deterministic = self._referee.same_bits(0, 1)
+        reply = self._ask("gate", slot=1, kind="normal", log_operators=True)
+        if reply is None:
+            return
+        self._deterministic = self._referee.same_bits(0, 1)
+        self._operators = len(reply["operators"])
+        if reply["vendor"] and self.arm.family not in ("vendor", "engine", "reference"):
+            self._note(f"computes through torch's own {reply['vendor']}: its time is torch's")
+
+    def gradcheck(self) -> None:
+        """Hold autograd's gradients against finite differences."""
+        reply = self._ask("gradcheck")
+        if reply and reply["fault"]:
+            self.fail(Status.INCORRECT, f"gradients: {reply['fault']}")
 
     def _require_untouched(self, who: str) -> None:
         if self._ask("hand_back") is None:
@@ -198,6 +217,8 @@ class Lane:
     def begin_block(self) -> None:
         """Pack this block's weight and warm up."""
         self._samples_s, self._unjudged = [], []
+        self._starts_seed = secrets.randbits(63)
+        self._starts = random.Random(self._starts_seed)
         bound = self._ask("bind")
         warmed = self._ask("warm") if bound else None
         if not bound or not warmed:
@@ -223,7 +244,7 @@ class Lane:
 
     def turn(self, first_slot: int) -> None:
         """Take the token for one turn; outputs go to slots from `first_slot`."""
-        draw = secrets.randbelow
+        draw = self._starts.randrange
         calls: list[TimedCall] = [
             (first_slot + number, (draw(STREAM_SLACK), draw(STREAM_SLACK)))
             for number in range(self.turn_calls)
@@ -263,7 +284,7 @@ class Lane:
             Block(
                 samples_s=tuple(self._samples_s),
                 calls_per_sample=self._batch,
-                seed=seed,
+                seed=f"{seed}-{self._starts_seed:016x}",
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
             )

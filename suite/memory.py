@@ -22,6 +22,11 @@ def _status_bytes(field: str) -> int:
     raise KeyError(field)
 
 
+def resident_bytes() -> int | None:
+    """Return what this process holds in memory now; None where the system does not tell."""
+    return _status_bytes("VmRSS") if sys.platform == "linux" else None
+
+
 def peak_bytes_of(call: Callable[[], object], device: str) -> int | None:
     """Run `call` and return the extra bytes at its peak; None where the system cannot tell.
 

@@ -94,6 +94,25 @@ def magnitude(scenario: Scenario, operands: Operands) -> torch.Tensor:
     return result(scenario, operands.abs())
 
 
+def touched(scenario: Scenario, operands: Operands) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return which results must, and which may, be spoilt by non-finite values of the operands.
+
+    They must where the sum contains one. In the weight's gradient the whole output channel may:
+    every tap meets every gradient, some of them with padding only, and a product with padding is
+    NaN where padding is materialised and nothing where it is skipped.
+    """
+    marked = operands.each(lambda tensor: (~torch.isfinite(tensor)).double())
+    ones = operands.each(torch.ones_like)
+    if scenario.direction == "forward":
+        field = dataclasses.replace(ones, input=marked.input, bias=marked.bias)
+    else:
+        field = dataclasses.replace(ones, grad=marked.grad)
+    must = result(scenario, field) > 0
+    if scenario.direction == "backward_weight" and must.numel():
+        return must, must.any(dim=(1, 2, 3), keepdim=True).expand_as(must)
+    return must, must
+
+
 def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:
     """Return S as a transform method meets it: each plane's maximum with all taps.
 

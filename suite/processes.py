@@ -203,11 +203,27 @@ def _child(target: str, connection: Connection, log: str, *args: object) -> None
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    _cut_off_all_but(0, 1, 2, connection.fileno())
     faulthandler.enable(all_threads=False)
     module, _, function = target.partition(":")
     getattr(importlib.import_module(module), function)(connection, *args)
     # A plug-in's exit handlers and threads do not hold up the run.
     os._exit(0)
+
+
+def _cut_off_all_but(*kept: int) -> None:
+    """Point inherited descriptors at nothing.
+
+    One byte written to the fork server's would end every process of the run. They are replaced
+    rather than closed, because objects that own them still do.
+    """
+    with contextlib.suppress(OSError):
+        inherited = {int(name) for name in os.listdir("/proc/self/fd")}  # noqa: PTH208
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in inherited - {*kept, nothing}:
+            with contextlib.suppress(OSError):
+                os.fstat(descriptor)
+                os.dup2(nothing, descriptor)
 
 
 def running_threads() -> int:

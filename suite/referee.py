@@ -40,13 +40,19 @@ class Referee:
                 self._peer = self._start()
                 raise Defect(f"the judge failed at {do}: {failed.reason}") from failed
 
-    def ceiling(self, scenario: Scenario, threads: int) -> Ceiling:
-        """Return the machine's ceilings for the scenario's conditions, measured once a run."""
+    def ceiling(self, scenario: Scenario, threads: int, *, anew: bool = False) -> Ceiling:
+        """Return the machine's ceilings for the scenario's conditions, measured once a run.
+
+        Args:
+            anew: measure again and keep what is higher.
+        """
         key = (scenario.device, scenario.dtype, threads)
-        if key not in self._ceilings:
+        known = self._ceilings.get(key)
+        if known is None or anew:
             device, dtype, threads = key
             reply = self._ask("ceilings", device=device, dtype=dtype, threads=threads)
-            self._ceilings[key] = Ceiling(**reply["ceiling"])
+            measured = Ceiling(**reply["ceiling"])
+            self._ceilings[key] = measured.raised_to(known) if known else measured
         return self._ceilings[key]
 
     def open(self, scenario: Scenario, arena: Arena) -> None:
@@ -60,6 +66,11 @@ class Referee:
         """Return the judgement of the gate output in `slot`."""
         judgement: dict[str, Any] = self._ask("judge", slot=slot, tolerance=tolerance)["judgement"]
         return judgement
+
+    def judge_spread(self, slot: int, policy: str) -> str | None:
+        """Return how a NaN or infinity spread otherwise than `policy` allows, if it did."""
+        fault: str | None = self._ask("judge_spread", slot=slot, policy=policy)["fault"]
+        return fault
 
     def same_bits(self, first: int, second: int) -> bool:
         return bool(self._ask("same_bits", first=first, second=second)["same"])

@@ -35,7 +35,7 @@ class Block:
     """Seconds per call, one entry a sample."""
     calls_per_sample: int
     seed: str
-    """Hexadecimal seed of the block's data."""
+    """Hexadecimal seeds of the block's operands and streams, and of its timed calls' starts."""
     reference_s: float | None = None
     """Median seconds per call of the reference implementation in the same block."""
     prepare_s: float | None = None
@@ -95,6 +95,14 @@ class Ceiling:
     """Large copy, bytes read and written."""
     cache_bytes_per_s: float
     """The same for a copy that fits into the caches."""
+
+    def raised_to(self, other: Ceiling) -> Ceiling:
+        """Return the higher of two measurements of each ceiling."""
+        return Ceiling(
+            peak_flops_per_s=max(self.peak_flops_per_s, other.peak_flops_per_s),
+            memory_bytes_per_s=max(self.memory_bytes_per_s, other.memory_bytes_per_s),
+            cache_bytes_per_s=max(self.cache_bytes_per_s, other.cache_bytes_per_s),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,13 @@ from pathlib import Path
 
 RUN_KINDS = ("integer", "normal")
 """Gate inputs before timing; see `suite.inputs.draw`."""
-CHECK_KINDS = (*RUN_KINDS, "uniform", "large", "spiked")
+SPECIAL_KINDS = ("nan", "inf")
+"""Gate inputs with one value that is no number: judged by where it spreads."""
+CHECK_KINDS = (
+    *RUN_KINDS,
+    *("uniform", "large", "spiked", "transposed", "expanded"),
+    *SPECIAL_KINDS,
+)
 """Gate inputs of `check`."""
 
 

@@ -5,6 +5,7 @@ Requests of the runner, in the order of a block:
     load        import the implementation; why it is unavailable, if it is
     open        map the scenario's arena; supported?
     gate        one call on the dense tensors, output into a slot
+    gradcheck   autograd against finite differences
     bind        take this block's weight, pack it
     warm        calls until the time per call is known
     turn        timed samples; outputs of timed calls into slots
@@ -17,6 +18,7 @@ phrases; whether numbers are right is for the judge.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -29,10 +31,12 @@ from suite import registry
 from suite.arena import Layout, open_arena
 from suite.channel import Message, serve
 from suite.errors import Unsupported, UsageError
-from suite.inputs import DTYPES, ArenaTensors, in_format
-from suite.invocation import Invocation, bind
-from suite.memory import peak_bytes_of
+from suite.guard import Company, Guard
+from suite.inputs import DTYPES, VIEWS, ArenaTensors, in_format
+from suite.invocation import Invocation, bind, gradient_fault
+from suite.memory import peak_bytes_of, resident_bytes
 from suite.operation import Operands
+from suite.operators import OperatorLog, vendor_convolution
 from suite.problem import Scenario
 from suite.processes import wait_until_threads_sleep
 from suite.state import GlobalState
@@ -41,6 +45,8 @@ from suite.timing import Timer, batch_size, timer_for
 WARM_S = 0.03
 """Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
 SLOW_S = 0.5
+LEAK_BYTES = 32 * 2**20
+LEAK_BYTES_A_CALL = 16 * 2**10
 _OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
 
 
@@ -65,12 +71,18 @@ class Worker:
         self._invocation: Invocation
         self._timer: Timer
         self._state: GlobalState
+        self._guard: Guard
+        self._company: Company
+        self._held_bytes: int | None = None
+        self._calls_since = 0
 
     def load(self) -> Message:
         torch.set_num_threads(self._threads)
         torch.set_grad_enabled(False)
+        self._guard = Guard()
         registry.load(self._source)
         self._implementation = registry.get(self._name)
+        self._check_guard()
         return {"unavailable": self._implementation.why_unavailable()}
 
     def open(self, scenario: dict[str, Any], path: str) -> Message:
@@ -93,7 +105,7 @@ class Worker:
             "executed_flops": declared.executed_flops and float(declared.executed_flops(problem)),
         }
 
-    def _bind(self) -> None:
+    def _bind(self, kind: str = "") -> None:
         """Take private copies of the arena's operands, in the scenario's format and place."""
         device, memory_format = self._scenario.device, self._scenario.memory_format
         self._operands = self._arena.operands.each(
@@ -101,6 +113,8 @@ class Worker:
                 in_format(tensor, memory_format) if tensor.dim() == 4 else tensor.clone()
             ).to(device)
         )
+        if kind in VIEWS:
+            self._operands = self._operands.each(VIEWS[kind])
         self._invocation = bind(self._implementation, self._scenario, self._operands)
 
     @property
@@ -108,21 +122,41 @@ class Worker:
         grad = self._operands.grad
         return self._operands.input if grad is None else grad
 
-    def gate(self, slot: int) -> Message:
+    def gate(self, slot: int, kind: str, log_operators: bool = False) -> Message:
+        """Make one call on the dense tensors; `kind` says which views they are given as."""
         start = self._now()
         self._state = GlobalState()
-        self._bind()
-        output = self._invocation.call(self._varying)
+        self._bind(kind)
+        with OperatorLog() if log_operators else contextlib.nullcontext() as log:
+            output = self._invocation.call(self._varying)
         self._inside_s += self._now() - start
         self._check_output(output, [])
         self._check_state()
         self._arena.slot(slot).copy_(self._row_major(output))
-        return {"note": self._invocation.note}
+        return {
+            "note": self._invocation.note,
+            "operators": log and log.names,
+            "vendor": log and vendor_convolution(log.names),
+        }
+
+    def gradcheck(self) -> Message:
+        """Compare autograd's gradients with finite differences, in float64."""
+        problem = self._scenario.problem
+        generator = torch.Generator().manual_seed(0)
+
+        def normal(shape: Sequence[int]) -> torch.Tensor:
+            drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
+            return drawn.requires_grad_()
+
+        x, weight = normal(problem.input_shape), normal(problem.weight_shape)
+        bias = normal((problem.out_channels,)) if problem.bias else None
+        return {"fault": gradient_fault(self._implementation, problem, x, weight, bias)}
 
     def bind(self) -> Message:
         self._state = GlobalState()
         self._bind()
         self._check_state()
+        self._held_bytes, self._calls_since = None, 0
         return {"prepare_s": self._invocation.prepare_s}
 
     def warm(self) -> Message:
@@ -145,6 +179,7 @@ class Worker:
             while self._now() - started < WARM_S:
                 once()
         self._check_state()
+        self._company = Company()
         return {
             "call_s": min(call_s),
             "peak_bytes": peak_bytes,
@@ -159,7 +194,7 @@ class Worker:
         """
         self._state = GlobalState()
         operands = [torch.empty_like(self._varying) for _ in starts[0]]
-        samples_s, glue_s = [], []
+        samples_s: list[float] = []
         if lead:
             self._fill(operands[0], (self._scenario.problem.height, 1))
             self._inside_s += self._timer(self._invocation.call, operands[:1])[1]
@@ -167,18 +202,20 @@ class Worker:
             for operand, start in zip(operands, batch, strict=True):
                 self._fill(operand, start)
             outputs, seconds = self._timer(self._invocation.call, operands)
-            began = self._now()
             self._inside_s += seconds
             samples_s.append(seconds / len(batch))
+            if fault := self._company.left_behind():
+                raise OutputFault(f"{fault} after the call had returned")
             for output in outputs:
                 self._check_output(output, self._previous)
                 self._arena.slot(slot).copy_(self._row_major(output))
                 slot += 1
             self._previous = [output for output in outputs if isinstance(output, torch.Tensor)]
-            glue_s.append(self._now() - began)
         self._check_untouched(operands[-1], starts[-1][-1])
         self._check_state()
-        return {"samples_s": samples_s, "glue_s": sum(glue_s)}
+        self._check_company(slot - len(self._previous))
+        self._check_growth(sum(len(batch) for batch in starts))
+        return {"samples_s": samples_s}
 
     def hand_back(self) -> Message:
         """Write the operands back into the arena for the judge to compare."""
@@ -231,12 +268,41 @@ class Worker:
         if any(tensor.untyped_storage().data_ptr() == place for tensor in earlier):
             raise OutputFault("the output shares memory with an earlier output")
 
+    def _check_company(self, first_slot: int) -> None:
+        """Wait for what may still be running: an output must not change any more."""
+        wait_until_threads_sleep()
+        for slot, output in enumerate(self._previous, start=first_slot):
+            ours, kept = self._row_major(output), self._arena.slot(slot)
+            if not torch.equal(ours.nan_to_num(), kept.nan_to_num().to(ours.device)):
+                raise OutputFault("an output changed after the call had returned")
+
+    def _check_growth(self, calls: int) -> None:
+        """Compare memory at the ends of turns: caches fill once, leaks go on."""
+        held_bytes = resident_bytes()
+        if held_bytes is None:
+            return
+        if self._held_bytes is None:
+            self._held_bytes = held_bytes
+            return
+        self._calls_since += calls
+        grown_bytes = held_bytes - self._held_bytes
+        if grown_bytes > max(LEAK_BYTES, LEAK_BYTES_A_CALL * self._calls_since):
+            raise OutputFault(
+                f"memory grew by {grown_bytes / 2**20:.0f} MiB over {self._calls_since} calls "
+                "and was not given back"
+            )
+
+    def _check_guard(self) -> None:
+        if patched := self._guard.patched():
+            raise OutputFault(f"replaced {', '.join(patched)}, which measure and judge others")
+
     def _check_state(self) -> None:
+        self._check_guard()
         if changed := self._state.restore():
             raise OutputFault(f"changed global state ({'; '.join(changed)}); restored")
 
     def handlers(self) -> dict[str, Callable[..., Message]]:
-        names = ("load", "open", "gate", "bind", "warm", "turn", "hand_back")
+        names = ("load", "open", "gate", "gradcheck", "bind", "warm", "turn", "hand_back")
         return {name: self._guarded(getattr(self, name)) for name in names}
 
     def _guarded(self, handler: Callable[..., Message]) -> Callable[..., Message]:

@@ -1,8 +1,8 @@
 """Scenario files: YAML text to checked, expanded scenarios.
 
-    text ─► yamltree ─► document ─► cells, table ─► Scenario
-            values      checked     combined, drawn
-            with places sections
+    text ─► yamlreader ─► yamltree ─► document ─► cells, table ─► Scenario
+            PyYAML's      values      checked     combined, drawn
+            events        with places sections
 
 `fields` is the one table of what a file may say. Nothing here imports pydantic, pandas or numpy:
 `validate` and `list` have to answer at once.

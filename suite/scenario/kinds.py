@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from suite.errors import did_you_mean
 from suite.scenario.yamltree import REFUSED, Faults, Node
@@ -17,8 +16,7 @@ MOST_SIZE = 2**31 - 1
 """Largest size accepted: what 32-bit indices, as most libraries use them, can count."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kind:
+class Kind(NamedTuple):
     """A set of accepted values.
 
     `convert` takes a node's value and returns what the program works with, or REFUSED.

@@ -5,8 +5,6 @@ Columns are named as in results.csv: height and width, kernel_h and kernel_w, pa
 
 from __future__ import annotations
 
-import csv
-import heapq
 import math
 import re
 from collections.abc import Iterator
@@ -79,6 +77,8 @@ def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> Table
 
 def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults) -> Table | None:
     """Return the table, or None and faults: no such file, no rows, columns that do not fit."""
+    import csv  # noqa: PLC0415 - 1 ms that only tables need
+
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
@@ -126,7 +126,8 @@ def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[Row]:
     Source: Efraimidis and Spirakis, Weighted random sampling with a reservoir, Information
     Processing Letters 97, 2006; here in logarithms, as u^(1/weight) runs out of digits.
     """
-    import random  # noqa: PLC0415 - 2 ms that only samples need
+    import heapq  # noqa: PLC0415 - with random 2 ms that only samples need
+    import random  # noqa: PLC0415
 
     generator = random.Random(seed)
     shares = [1.0 - generator.random() for _ in table.rows]

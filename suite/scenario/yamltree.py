@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from suite.errors import UsageError
 
@@ -69,7 +69,7 @@ def _shown(node: Node) -> str:
         case bool(flag):
             return str(flag).lower()
         case str(text):
-            return f'"{text}"'
+            return f'"{text}"'.replace("\n", "\\n")
         case list(items):
             return f"[{', '.join(_shown(item) for item in items)}]"
         case dict(fields):
@@ -87,6 +87,11 @@ class Faults:
 
     def add(self, place: Place, message: str) -> None:
         self._found.append((place, message))
+
+    def stop(self, place: Place, message: str) -> NoReturn:
+        """Give up here: what follows cannot be understood."""
+        self.add(place, message)
+        raise self.error()
 
     def raise_any(self) -> None:
         """Raise `error` if anything is wrong."""

@@ -1,0 +1,45 @@
+"""Impossible speed: no method is faster than the operations that its family cannot avoid."""
+
+from __future__ import annotations
+
+from suite import stats
+from suite.result import CellResult
+
+MARGIN = 2.0
+"""How far beyond a ceiling a cell has to be: a product of another shape may beat the measured one
+by some ten percent, never by a factor."""
+
+# The share of the direct operations that a family cannot do without. Winograd's F(6×6, 3×3) saves
+# a factor of 5.06 and larger tiles are too inaccurate to pass; nested or rectangular tiles add
+# little. An FFT's share depends on the sizes and is bound by memory traffic alone here.
+_LEAST_SHARE = {"winograd": 1 / 6.25, "fft": 0.0, "vendor": 1 / 6.25, "engine": 1 / 6.25}
+
+
+def floor_s(result: CellResult) -> tuple[float, str]:
+    """Return the least seconds a call can take, and what bounds it."""
+    ceiling = result.ceiling
+    if ceiling is None:
+        return 0.0, "nothing"
+    flops = result.scenario.problem.direct_flops * _LEAST_SHARE.get(result.family, 1.0)
+    compute_s = flops / ceiling.peak_flops_per_s
+    memory_s = result.scenario.least_bytes / ceiling.cache_bytes_per_s
+    if compute_s >= memory_s:
+        told = f"{ceiling.peak_flops_per_s / 1e9:.0f} GFLOP/s, this machine's measured peak"
+        return compute_s, f"{flops / 1e9:.3g} GFLOP at {told}"
+    told = f"{ceiling.cache_bytes_per_s / 1e9:.0f} GB/s, its measured rate in cache"
+    return memory_s, f"{result.scenario.least_bytes / 1e6:.3g} MB at {told}"
+
+
+def why_implausible(result: CellResult) -> str | None:
+    """Return why a passed cell's time cannot be true, or None."""
+    summary = stats.summarise(result)
+    if summary is None:
+        return None
+    least_s, bound = floor_s(result)
+    slowest_s = summary.time_s.high or summary.time_s.value
+    if slowest_s * MARGIN >= least_s:
+        return None
+    return (
+        f"{summary.time_s.value * 1e6:.3g} µs a call, but the family {result.family} needs at "
+        f"least {least_s * 1e6:.3g} µs ({bound}); register it under the family of its algorithm"
+    )

@@ -1,0 +1,118 @@
+"""The gallery: every trick that fooled a benchmark must be caught, every honest twin must pass."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from suite.check import check
+from suite.lane import Arm
+from suite.ledger import Ledger
+from suite.problem import Problem, Scenario
+from suite.race import Race
+from suite.referee import Referee
+from suite.registry import Source, builtin_sources
+from suite.settings import Settings
+from tests.conftest import ROOT
+
+GALLERY = Path(__file__).parent / "cheaters"
+FILES = sorted(GALLERY.rglob("*.py"))
+GENERAL = Scenario(
+    id="gallery/general",
+    problem=Problem(
+        batch_size=2,
+        in_channels=6,
+        height=10,
+        width=12,
+        out_channels=4,
+        kernel_h=3,
+        kernel_w=3,
+        pad_top=1,
+        pad_bottom=1,
+        pad_left=1,
+        pad_right=1,
+        dilation_h=2,
+        dilation_w=2,
+        groups=2,
+        bias=True,
+    ),
+)
+"""Even and oblong, batched, grouped, dilated, padded, biased: nothing a short cut could rely on."""
+
+
+def told(path: Path, key: str) -> str:
+    found = re.search(rf"^{key}: (.+)$", path.read_text(), re.MULTILINE)
+    assert found, f"{path} has no line '{key}: ...'"
+    return found[1]
+
+
+def arm_of(path: Path) -> Arm:
+    family = re.search(r'family="(\w+)"', path.read_text())
+    assert family
+    return Arm(path.stem, family[1], Source(str(path)))
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(
+        threads=1,
+        log=tmp_path_factory.mktemp("gallery") / "worker.log",
+        blocks=2,
+        least_blocks=2,
+        block_s=0.02,
+        rounds=2,
+        timeout_s=30,
+    )
+
+
+@pytest.fixture(scope="module")
+def raced(settings):
+    """Every file of the gallery in one race beside torch."""
+    ledger = Ledger()
+    referee = Referee(settings, ledger)
+    vendor = next(s for s in builtin_sources(ROOT) if s.location == "impls.vendor")
+    arms = [Arm("torch", "vendor", vendor), *map(arm_of, FILES)]
+    try:
+        race = Race(GENERAL, arms, referee, settings, ledger)
+        return {result.implementation: result for result in race.results()}
+    finally:
+        referee.close()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_gets_the_status_that_it_must(path, raced, settings):
+    status, _, where = told(path, "Must be").partition(" ")
+    if where:
+        found = next(iter(check([GENERAL], [arm_of(path)], settings)))
+        assert found.status == status, found.reason
+        return
+    result = raced[path.stem]
+    assert result.status == status, result.reason
+    assert bool(result.blocks) == (status == "passed")
+    assert status == "passed" or result.reason
+
+
+def test_the_reference_beside_them_is_untouched(raced):
+    assert raced["torch"].status == "passed"
+    assert len(raced["torch"].blocks) == 2
+
+
+def test_a_function_that_falls_back_to_torch_says_so(raced):
+    assert any("torch's own convolution" in note for note in raced["falls_back"].notes)
+
+
+def test_slow_warm_up_does_not_buy_fewer_samples(raced):
+    samples = sum(len(block.samples_s) for block in raced["slow_warm_up"].blocks)
+    assert samples >= 8
+
+
+def test_a_declared_low_precision_is_carried_into_the_result(raced):
+    assert raced["declared_bfloat16"].precision == "bfloat16"
+
+
+def test_every_cheater_says_where_it_was_seen():
+    for path in FILES:
+        assert told(path, "Seen")
+    assert sum(path.parent == GALLERY for path in FILES) >= 30
