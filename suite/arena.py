@@ -1,4 +1,8 @@
-"""Memory that the judge, the workers and the runner share: one anonymous mapping a scenario.
+"""Memory that the judge and the workers share, in anonymous mappings.
+
+The operands of a scenario lie in one that workers map for reading only; each arm has one of its
+own for what it returns. So no worker can spoil another's data, by accident or by writing to
+whatever descriptors it finds.
 
 On Linux it is a memfd, reached by the other processes through /proc: it vanishes with the last
 process that holds it, whatever kills them, and is not limited by the size of /dev/shm (64 MB in
@@ -18,8 +22,8 @@ from suite.problem import Scenario, Shape
 ALIGNMENT = 64
 STREAM_SLACK = 4096
 """Elements that a stream is longer than the operand: as many offsets to start from."""
-OUTPUT_BYTES = 256 * 2**20
-"""Room for outputs that wait to be judged; at least one fits whatever its size."""
+OUTPUT_BYTES = 64 * 2**20
+"""Room for an arm's outputs that wait to be judged; at least one fits whatever its size."""
 MOST_SLOTS = 512
 
 
@@ -33,46 +37,58 @@ def _elements(shape: Shape) -> int:
     return shape[0] * shape[1] * shape[2] * shape[3]
 
 
-class Layout:
-    """Where everything lies in a scenario's arena. Computed alike in every process.
+class _Layout:
+    """Regions one after the other, each aligned for vector loads."""
+
+    def __init__(self) -> None:
+        self._end = 0
+
+    def _take(self, size_bytes: int) -> Region:
+        region = Region(self._end, size_bytes)
+        self._end += -(-size_bytes // ALIGNMENT) * ALIGNMENT
+        return region
+
+    @property
+    def size_bytes(self) -> int:
+        return max(self._end, ALIGNMENT)
+
+
+class OperandLayout(_Layout):
+    """What the judge writes and workers only read. Computed alike in every process.
 
     `input`, `weight`, `bias` and `grad` hold dense tensors; `stream_a` and `stream_b` the random
-    bits that the varying operand of timed calls is made from; `slot(i)` one output.
+    bits that the varying operand of timed calls is made from.
     """
 
     def __init__(self, scenario: Scenario) -> None:
+        super().__init__()
         itemsize = scenario.itemsize
         problem = scenario.problem
         backward = scenario.direction != "forward"
         varying = problem.output_elements if backward else problem.input_elements
-        self._end = 0
         self.input = self._take(problem.input_elements * itemsize)
         self.weight = self._take(problem.weight_elements * itemsize)
         self.bias = self._take((problem.out_channels if problem.bias else 0) * itemsize)
         self.grad = self._take((problem.output_elements if backward else 0) * itemsize)
         self.stream_a = self._take((varying + STREAM_SLACK) * itemsize)
         self.stream_b = self._take((varying + STREAM_SLACK) * itemsize)
-        self._slot_bytes = _elements(scenario.result_shape) * itemsize
-        stride = max(self._aligned(self._slot_bytes), ALIGNMENT)
-        self.slots = max(1, min(MOST_SLOTS, OUTPUT_BYTES // stride))
-        self._slot_stride = stride
-        self._slots = self._take(self.slots * stride)
 
-    @staticmethod
-    def _aligned(size_bytes: int) -> int:
-        return -(-size_bytes // ALIGNMENT) * ALIGNMENT
 
-    def _take(self, size_bytes: int) -> Region:
-        region = Region(self._end, size_bytes)
-        self._end += self._aligned(size_bytes)
-        return region
+class ResultLayout(_Layout):
+    """What one worker writes: operands handed back, and outputs in slots."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__()
+        itemsize, problem = scenario.itemsize, scenario.problem
+        self.input = self._take(problem.input_elements * itemsize)
+        self.weight = self._take(problem.weight_elements * itemsize)
+        self.bias = self._take((problem.out_channels if problem.bias else 0) * itemsize)
+        slot_bytes = _elements(scenario.result_shape) * itemsize
+        self.slots = max(1, min(MOST_SLOTS, OUTPUT_BYTES // max(slot_bytes, ALIGNMENT)))
+        self._regions = [self._take(slot_bytes) for _ in range(self.slots)]
 
     def slot(self, index: int) -> Region:
-        return Region(self._slots.start + index * self._slot_stride, self._slot_bytes)
-
-    @property
-    def size_bytes(self) -> int:
-        return max(self._end, ALIGNMENT)
+        return self._regions[index]
 
 
 class Arena:
@@ -100,7 +116,8 @@ class Arena:
         self.close()
 
 
-def open_arena(path: str, size_bytes: int) -> mmap.mmap:
+def open_arena(path: str, size_bytes: int, *, writable: bool) -> mmap.mmap:
     """Map another process's arena."""
-    with Path(path).open("r+b") as file:
-        return mmap.mmap(file.fileno(), size_bytes)
+    access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+    with Path(path).open("r+b" if writable else "rb") as file:
+        return mmap.mmap(file.fileno(), size_bytes, access=access)

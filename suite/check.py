@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from suite.arena import Arena, Layout
+from suite.arena import Arena, OperandLayout
 from suite.lane import Arm, Lane
 from suite.ledger import Ledger
 from suite.problem import Scenario
@@ -41,12 +41,13 @@ def check(
     peers: dict[str, Peer | None] = {}
     try:
         for scenario in scenarios:
-            with Arena(Layout(scenario).size_bytes) as arena:
+            with Arena(OperandLayout(scenario).size_bytes) as arena:
                 referee.open(scenario, arena)
                 lanes = [Lane(arm, scenario, referee, settings, ledger) for arm in arms]
                 _gate(lanes, peers, arena, referee)
                 for lane in lanes:
                     peers[lane.arm.key] = lane.release()
+                    lane.close()
                     yield Checked(
                         scenario=scenario,
                         implementation=lane.arm.name,

@@ -9,13 +9,14 @@ whole work again.
 from __future__ import annotations
 
 import mmap
+import warnings
 from dataclasses import dataclass
 
 import torch
 
-from suite.arena import STREAM_SLACK, Layout, Region
+from suite.arena import STREAM_SLACK, OperandLayout, Region, ResultLayout, open_arena
 from suite.operation import Operands
-from suite.problem import Scenario, Shape
+from suite.problem import Scenario
 from suite.settings import SPECIAL_KINDS as SPECIAL
 
 DTYPES = {
@@ -50,44 +51,52 @@ def view(memory: mmap.mmap, region: Region, dtype: torch.dtype) -> torch.Tensor:
     if region.size_bytes == 0:
         return torch.empty(0, dtype=dtype)
     count = region.size_bytes // dtype.itemsize
-    return torch.frombuffer(memory, dtype=dtype, count=count, offset=region.start)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch has no read-only tensors, and says so
+        return torch.frombuffer(memory, dtype=dtype, count=count, offset=region.start)
 
 
-class ArenaTensors:
-    """The arena of one scenario as tensors. Dense ones are row-major whatever the format."""
+class OperandArena:
+    """A scenario's operands as tensors. Dense ones are row-major whatever the format."""
 
-    def __init__(self, scenario: Scenario, memory: mmap.mmap) -> None:
-        self._memory = memory
-        self._layout = Layout(scenario)
-        self._dtype = DTYPES[scenario.dtype]
+    def __init__(self, scenario: Scenario, path: str, *, writable: bool) -> None:
+        layout, dtype = OperandLayout(scenario), DTYPES[scenario.dtype]
+        memory = open_arena(path, layout.size_bytes, writable=writable)
         problem, backward = scenario.problem, scenario.direction != "forward"
-        self.input = self._dense(self._layout.input, problem.input_shape)
-        self.weight = self._dense(self._layout.weight, problem.weight_shape)
-        self.bias = view(memory, self._layout.bias, self._dtype) if problem.bias else None
-        self.grad = self._dense(self._layout.grad, problem.output_shape) if backward else None
-        self.result_shape = scenario.result_shape
-        self.stream = Stream(scenario, memory, self._layout)
+        self.operands = Operands(
+            view(memory, layout.input, dtype).view(problem.input_shape),
+            view(memory, layout.weight, dtype).view(problem.weight_shape),
+            view(memory, layout.bias, dtype) if problem.bias else None,
+            view(memory, layout.grad, dtype).view(problem.output_shape) if backward else None,
+        )
+        self.stream = Stream(scenario, memory, layout)
 
-    def _dense(self, region: Region, shape: Shape) -> torch.Tensor:
-        return view(self._memory, region, self._dtype).view(shape)
 
-    @property
-    def operands(self) -> Operands:
-        return Operands(self.input, self.weight, self.bias, self.grad)
+class ResultArena:
+    """What one arm returns: flat output slots, and its operands as they were after a call."""
+
+    def __init__(self, scenario: Scenario, path: str) -> None:
+        self._layout, self._dtype = ResultLayout(scenario), DTYPES[scenario.dtype]
+        self._memory = open_arena(path, self._layout.size_bytes, writable=True)
+        problem = scenario.problem
+        self.handed_back = Operands(
+            self._view(self._layout.input).view(problem.input_shape),
+            self._view(self._layout.weight).view(problem.weight_shape),
+            self._view(self._layout.bias) if problem.bias else None,
+        )
+
+    def _view(self, region: Region) -> torch.Tensor:
+        return view(self._memory, region, self._dtype)
 
     def slot(self, index: int) -> torch.Tensor:
         """Return output slot `index`, flat."""
-        return view(self._memory, self._layout.slot(index), self._dtype)
-
-    @property
-    def slots(self) -> int:
-        return self._layout.slots
+        return self._view(self._layout.slot(index))
 
 
 class Stream:
     """Fresh operands for timed calls: `fill` writes the one that starts at (a, b)."""
 
-    def __init__(self, scenario: Scenario, memory: mmap.mmap, layout: Layout) -> None:
+    def __init__(self, scenario: Scenario, memory: mmap.mmap, layout: OperandLayout) -> None:
         self._bits = _BITS[scenario.dtype]
         self._a = view(memory, layout.stream_a, self._bits.integer)
         self._b = view(memory, layout.stream_b, self._bits.integer)

@@ -28,10 +28,9 @@ from typing import Any
 import torch
 
 from suite import ceilings, machine, operation
-from suite.arena import Layout, open_arena
 from suite.channel import Message, serve
 from suite.correctness import Tolerance, judge_output, spread_fault
-from suite.inputs import FORMATS, ArenaTensors, draw
+from suite.inputs import FORMATS, OperandArena, ResultArena, draw
 from suite.operation import Operands
 from suite.problem import Scenario
 from suite.processes import wait_until_threads_sleep
@@ -57,7 +56,8 @@ class Judge:
         torch.set_grad_enabled(False)
         self._threads = threads
         self._scenario: Scenario
-        self._arena: ArenaTensors
+        self._arena: OperandArena
+        self._results: dict[str, ResultArena] = {}
         self._drawn: Operands
         self._kind: str
         self._expected: torch.Tensor
@@ -81,9 +81,14 @@ class Judge:
 
     def open(self, scenario: dict[str, Any], path: str) -> Message:
         self._scenario = Scenario.from_dict(scenario)
-        memory = open_arena(path, Layout(self._scenario).size_bytes)
-        self._arena = ArenaTensors(self._scenario, memory)
+        self._arena = OperandArena(self._scenario, path, writable=True)
+        self._results = {}
         return {}
+
+    def _result(self, path: str) -> ResultArena:
+        if path not in self._results:
+            self._results[path] = ResultArena(self._scenario, path)
+        return self._results[path]
 
     def draw(self, kind: str, seed: int) -> Message:
         self._kind = kind
@@ -103,28 +108,30 @@ class Judge:
         draw(kind, self._scenario, self._arena.operands, generator)
         self._drawn = self._arena.operands.each(torch.Tensor.clone)
 
-    def judge(self, slot: int, tolerance: dict[str, Any]) -> Message:
-        output = self._arena.slot(slot).view(self._scenario.result_shape)
+    def judge(self, results: str, slot: int, tolerance: dict[str, Any]) -> Message:
+        output = self._result(results).slot(slot).view(self._scenario.result_shape)
         limits = Tolerance(self._scenario, **tolerance)
         size = self._reach if limits.is_norm_wise else self._size
         judgement = judge_output(self._kind, limits, output, self._expected, size)
         return {"judgement": dataclasses.asdict(judgement)}
 
-    def judge_spread(self, slot: int, policy: str) -> Message:
-        output = self._arena.slot(slot).view(self._scenario.result_shape)
+    def judge_spread(self, results: str, slot: int, policy: str) -> Message:
+        output = self._result(results).slot(slot).view(self._scenario.result_shape)
         return {"fault": spread_fault(self._kind, policy, output, *self._touched)}
 
-    def same_bits(self, first: int, second: int) -> Message:
-        return {"same": _same_bits(self._arena.slot(first), self._arena.slot(second))}
+    def same_bits(self, results: str, first: int, second: int) -> Message:
+        arena = self._result(results)
+        return {"same": _same_bits(arena.slot(first), arena.slot(second))}
 
-    def untouched(self) -> Message:
-        """Name the operands that differ from what was drawn, and draw them again."""
-        changed = []
-        for name in ("input", "weight", "bias"):
-            drawn, shared = getattr(self._drawn, name), getattr(self._arena, name)
-            if drawn is not None and not _same_bits(drawn, shared):
-                changed.append(name)
-                shared.copy_(drawn)
+    def untouched(self, results: str) -> Message:
+        """Name the operands that a worker handed back otherwise than they were drawn."""
+        handed_back = self._result(results).handed_back
+        changed = [
+            name
+            for name in ("input", "weight", "bias")
+            if (drawn := getattr(self._drawn, name)) is not None
+            and not _same_bits(drawn, getattr(handed_back, name))
+        ]
         return {"changed": changed}
 
     def draw_block(self, seed: int) -> Message:
@@ -145,9 +152,13 @@ class Judge:
         return {}
 
     def judge_timed(
-        self, calls: Sequence[tuple[int, tuple[int, int]]], tolerance: dict[str, Any]
+        self,
+        results: str,
+        calls: Sequence[tuple[int, tuple[int, int]]],
+        tolerance: dict[str, Any],
     ) -> Message:
         """Judge the outputs in (slot, stream start) `calls`; the first fault found, if any."""
+        arena = self._result(results)
         if self._signs.numel() == 0:
             return {"fault": None}
         limits = Tolerance(self._scenario, **tolerance)
@@ -156,26 +167,26 @@ class Judge:
         for chosen in few:
             slot, start = calls[chosen]
             self._arena.stream.fill(self._operand, start)
-            fault, largest = self._judge_elements(self._arena.slot(slot), limits)
+            fault, largest = self._judge_elements(arena.slot(slot), limits)
             if fault:
                 return {"fault": fault}
             bound = max(bound, largest)
         rows = self._operand_rows.shape[0]
         for first in range(0, len(calls), rows):
-            fault = self._judge_projections(calls[first : first + rows], bound)
+            fault = self._judge_projections(arena, calls[first : first + rows], bound)
             if fault:
                 return {"fault": fault}
         return {"fault": None}
 
     def _judge_projections(
-        self, calls: Sequence[tuple[int, tuple[int, int]]], bound: float
+        self, arena: ResultArena, calls: Sequence[tuple[int, tuple[int, int]]], bound: float
     ) -> str | None:
         operands, outputs = self._operand_rows[: len(calls)], self._output_rows[: len(calls)]
         flat = _in_memory_order(self._operand)
         for row, (slot, start) in enumerate(calls):
             self._arena.stream.fill(self._operand, start)
             operands[row].copy_(flat)
-            outputs[row].copy_(self._arena.slot(slot))
+            outputs[row].copy_(arena.slot(slot))
         projected = outputs @ self._signs
         wanted = operands @ self._adjoint + self._projection.offset
         allowed = PROJECTION_SIGMAS * bound * math.sqrt(self._signs.numel())

@@ -22,9 +22,17 @@ def _status_bytes(field: str) -> int:
     raise KeyError(field)
 
 
-def resident_bytes() -> int | None:
-    """Return what this process holds in memory now; None where the system does not tell."""
-    return _status_bytes("VmRSS") if sys.platform == "linux" else None
+def own_bytes() -> int | None:
+    """Return the private memory this process holds now; None where the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    _give_back_freed()
+    return _status_bytes("RssAnon")
+
+
+def _give_back_freed() -> None:
+    with contextlib.suppress(AttributeError):  # musl has no malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_bytes_of(call: Callable[[], object], device: str) -> int | None:
@@ -43,8 +51,7 @@ def peak_bytes_of(call: Callable[[], object], device: str) -> int | None:
     if sys.platform != "linux":
         call()
         return None
-    with contextlib.suppress(AttributeError):  # musl has no malloc_trim
-        ctypes.CDLL(None).malloc_trim(0)
+    _give_back_freed()
     try:
         _CLEAR_REFS.write_text(_RESET_PEAK)
         before = _status_bytes("VmRSS")

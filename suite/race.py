@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Sequence
 
 from suite import stats
-from suite.arena import Arena, Layout
+from suite.arena import Arena, OperandLayout
 from suite.lane import Arm, Lane
 from suite.ledger import Ledger
 from suite.plausibility import why_implausible
@@ -37,14 +37,13 @@ class Race:
         self._referee = referee
         self._settings = settings
         self._ledger = ledger
-        self._layout = Layout(scenario)
         self._lanes = [Lane(arm, scenario, referee, settings, ledger) for arm in arms]
         self._reported: set[str] = set()
         self._order = random.Random()
 
     def results(self) -> Iterator[CellResult]:
         """Yield every arm's result: failures at once, passed cells when they are known well."""
-        with Arena(self._layout.size_bytes) as arena:
+        with Arena(OperandLayout(self._scenario).size_bytes) as arena:
             self._referee.open(self._scenario, arena)
             try:
                 self._start_processes(arena)
@@ -64,7 +63,7 @@ class Race:
                 yield from self._decided()
             finally:
                 for lane in self._lanes:
-                    lane.stop()
+                    lane.close()
 
     def _running(self) -> list[Lane]:
         return [lane for lane in self._lanes if lane.alive]
@@ -113,32 +112,21 @@ class Race:
         seed = self._referee.draw_block()
         for lane in self._shuffled():
             lane.begin_block()
-        for turn in range(max((lane.rounds for lane in self._running()), default=0)):
+        turn = 0
+        while any(turn < lane.rounds for lane in self._running()):
             self._run_round(turn)
+            turn += 1
         reference_s = self._reference_s()
         for lane in self._running():
             lane.end_block(seed, reference_s)
 
     def _run_round(self, turn: int) -> None:
-        """Let each arm take one turn; judge outputs whenever their slots run out."""
-        used = 0
-        waiting: list[Lane] = []
-        for lane in self._shuffled():
-            if turn >= lane.rounds:
-                continue
-            if used + lane.turn_calls > self._layout.slots:
-                used = self._judge(waiting)
-            lane.turn(used)
-            used += lane.turn_calls
-            waiting.append(lane)
-        self._judge(waiting)
-
-    @staticmethod
-    def _judge(waiting: list[Lane]) -> int:
-        for lane in waiting:
-            lane.judge_turns()
-        waiting.clear()
-        return 0
+        """Let each arm take one turn, then judge what they returned."""
+        lanes = [lane for lane in self._shuffled() if turn < lane.rounds]
+        for lane in lanes:
+            lane.turn()
+        for lane in lanes:
+            lane.judge_turn()
 
     def _shuffled(self) -> list[Lane]:
         running = self._running()

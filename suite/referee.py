@@ -62,22 +62,28 @@ class Referee:
         """Draw gate inputs and compute their float64 result."""
         self._ask("draw", kind=kind, seed=secrets.randbits(63))
 
-    def judge(self, slot: int, tolerance: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, results: Arena, slot: int, tolerance: dict[str, Any]) -> dict[str, Any]:
         """Return the judgement of the gate output in `slot`."""
-        judgement: dict[str, Any] = self._ask("judge", slot=slot, tolerance=tolerance)["judgement"]
+        judgement: dict[str, Any] = self._ask(
+            "judge", results=results.path, slot=slot, tolerance=tolerance
+        )["judgement"]
         return judgement
 
-    def judge_spread(self, slot: int, policy: str) -> str | None:
+    def judge_spread(self, results: Arena, slot: int, policy: str) -> str | None:
         """Return how a NaN or infinity spread otherwise than `policy` allows, if it did."""
-        fault: str | None = self._ask("judge_spread", slot=slot, policy=policy)["fault"]
+        fault: str | None = self._ask(
+            "judge_spread", results=results.path, slot=slot, policy=policy
+        )["fault"]
         return fault
 
-    def same_bits(self, first: int, second: int) -> bool:
-        return bool(self._ask("same_bits", first=first, second=second)["same"])
+    def same_bits(self, results: Arena, first: int, second: int) -> bool:
+        return bool(
+            self._ask("same_bits", results=results.path, first=first, second=second)["same"]
+        )
 
-    def changed_operands(self) -> list[str]:
+    def changed_operands(self, results: Arena) -> list[str]:
         """Return which operands a worker handed back changed."""
-        changed: list[str] = self._ask("untouched")["changed"]
+        changed: list[str] = self._ask("untouched", results=results.path)["changed"]
         return changed
 
     def draw_block(self) -> str:
@@ -86,11 +92,13 @@ class Referee:
         self._ask("draw_block", seed=seed)
         return f"{seed:016x}"
 
-    def judge_timed(self, calls: Iterable[TimedCall], tolerance: dict[str, Any]) -> str | None:
+    def judge_timed(
+        self, results: Arena, calls: Iterable[TimedCall], tolerance: dict[str, Any]
+    ) -> str | None:
         """Return the first fault among the outputs of timed calls."""
-        fault: str | None = self._ask("judge_timed", calls=list(calls), tolerance=tolerance)[
-            "fault"
-        ]
+        fault: str | None = self._ask(
+            "judge_timed", results=results.path, calls=list(calls), tolerance=tolerance
+        )["fault"]
         return fault
 
     def close(self) -> None:

@@ -28,13 +28,12 @@ from typing import Any
 import torch
 
 from suite import registry
-from suite.arena import Layout, open_arena
 from suite.channel import Message, serve
 from suite.errors import Unsupported, UsageError
 from suite.guard import Company, Guard
-from suite.inputs import DTYPES, VIEWS, ArenaTensors, in_format
+from suite.inputs import DTYPES, VIEWS, OperandArena, ResultArena, in_format
 from suite.invocation import Invocation, bind, gradient_fault
-from suite.memory import peak_bytes_of, resident_bytes
+from suite.memory import own_bytes, peak_bytes_of
 from suite.operation import Operands
 from suite.operators import OperatorLog, vendor_convolution
 from suite.problem import Scenario
@@ -45,7 +44,8 @@ from suite.timing import Timer, batch_size, timer_for
 WARM_S = 0.03
 """Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
 SLOW_S = 0.5
-LEAK_BYTES = 32 * 2**20
+LEAK_BYTES = 8 * 2**20
+LEAK_CALLS = 4
 LEAK_BYTES_A_CALL = 16 * 2**10
 _OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
 
@@ -66,7 +66,8 @@ class Worker:
         self._previous: list[torch.Tensor] = []
         self._implementation: registry.Implementation
         self._scenario: Scenario
-        self._arena: ArenaTensors
+        self._given: OperandArena
+        self._arena: ResultArena
         self._operands: Operands
         self._invocation: Invocation
         self._timer: Timer
@@ -85,12 +86,12 @@ class Worker:
         self._check_guard()
         return {"unavailable": self._implementation.why_unavailable()}
 
-    def open(self, scenario: dict[str, Any], path: str) -> Message:
+    def open(self, scenario: dict[str, Any], operands: str, results: str) -> Message:
         self._scenario = Scenario.from_dict(scenario)
         if reason := self._implementation.why_unsupported(self._scenario):
             raise Unsupported(reason)
-        memory = open_arena(path, Layout(self._scenario).size_bytes)
-        self._arena = ArenaTensors(self._scenario, memory)
+        self._given = OperandArena(self._scenario, operands, writable=False)
+        self._arena = ResultArena(self._scenario, results)
         self._timer = timer_for(self._scenario.device)
         problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
         declared = self._implementation
@@ -108,7 +109,7 @@ class Worker:
     def _bind(self, kind: str = "") -> None:
         """Take private copies of the arena's operands, in the scenario's format and place."""
         device, memory_format = self._scenario.device, self._scenario.memory_format
-        self._operands = self._arena.operands.each(
+        self._operands = self._given.operands.each(
             lambda tensor: (
                 in_format(tensor, memory_format) if tensor.dim() == 4 else tensor.clone()
             ).to(device)
@@ -186,8 +187,8 @@ class Worker:
             "batch": batch_size(min(call_s), operand.numel() * operand.element_size()),
         }
 
-    def turn(self, starts: Sequence[Sequence[tuple[int, int]]], slot: int, lead: bool) -> Message:
-        """Take one timed sample for each list of stream starts; outputs go to slots from `slot`.
+    def turn(self, starts: Sequence[Sequence[tuple[int, int]]], lead: bool) -> Message:
+        """Take one timed sample for each list of stream starts; outputs go to slots from 0.
 
         `lead` makes one call first that is not timed: the arms before this one left the caches
         and the thread pool to themselves.
@@ -195,6 +196,7 @@ class Worker:
         self._state = GlobalState()
         operands = [torch.empty_like(self._varying) for _ in starts[0]]
         samples_s: list[float] = []
+        slot = 0
         if lead:
             self._fill(operands[0], (self._scenario.problem.height, 1))
             self._inside_s += self._timer(self._invocation.call, operands[:1])[1]
@@ -220,9 +222,9 @@ class Worker:
     def hand_back(self) -> Message:
         """Write the operands back into the arena for the judge to compare."""
         for ours, shared in (
-            (self._operands.weight, self._arena.weight),
-            (self._operands.bias, self._arena.bias),
-            (self._operands.input, self._arena.input),
+            (self._operands.weight, self._arena.handed_back.weight),
+            (self._operands.bias, self._arena.handed_back.bias),
+            (self._operands.input, self._arena.handed_back.input),
         ):
             if ours is not None and shared is not None:
                 shared.copy_(ours)
@@ -230,10 +232,10 @@ class Worker:
 
     def _fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         if self._scenario.device == "cpu":
-            self._arena.stream.fill(operand, start)
+            self._given.stream.fill(operand, start)
             return
         host = torch.empty_like(operand, device="cpu")
-        self._arena.stream.fill(host, start)
+        self._given.stream.fill(host, start)
         operand.copy_(host)
 
     def _check_untouched(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
@@ -278,7 +280,7 @@ class Worker:
 
     def _check_growth(self, calls: int) -> None:
         """Compare memory at the ends of turns: caches fill once, leaks go on."""
-        held_bytes = resident_bytes()
+        held_bytes = own_bytes()
         if held_bytes is None:
             return
         if self._held_bytes is None:
@@ -286,7 +288,8 @@ class Worker:
             return
         self._calls_since += calls
         grown_bytes = held_bytes - self._held_bytes
-        if grown_bytes > max(LEAK_BYTES, LEAK_BYTES_A_CALL * self._calls_since):
+        allowed_bytes = max(LEAK_BYTES, LEAK_CALLS * self._scenario.least_bytes)
+        if grown_bytes > max(allowed_bytes, LEAK_BYTES_A_CALL * self._calls_since):
             raise OutputFault(
                 f"memory grew by {grown_bytes / 2**20:.0f} MiB over {self._calls_since} calls "
                 "and was not given back"

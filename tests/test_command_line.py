@@ -98,8 +98,7 @@ PLUGINS = {
         ['"mine" has the signature (x)', "(input, weight, bias=None"],
     ),
     "family": (
-        "from suite import register\n"
-        '@register("mine", family="winogard")\ndef mine(*a): ...\n',
+        'from suite import register\n@register("mine", family="winogard")\ndef mine(*a): ...\n',
         ['"winogard" is unknown', 'Did you mean "winograd"?'],
     ),
     "fails": ("x = 1\ny = x / 0\n", ["p.py:2", "ZeroDivisionError"]),
@@ -148,12 +147,15 @@ def test_help_exists_for_every_command_and_documents_the_exit_codes(capsys):
         with pytest.raises(SystemExit) as stopped:
             run_bench.main([*words, "--help"])
         assert stopped.value.code == 0
-    assert "70 a defect" in subprocess.run(
-        [sys.executable, ROOT / "run_bench.py", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    assert (
+        "70 a defect"
+        in subprocess.run(
+            [sys.executable, ROOT / "run_bench.py", "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
 
 
 HEAVY = {"torch", "pandas", "matplotlib", "scipy", "sympy", "numba", "plotly", "numpy", "rich"}

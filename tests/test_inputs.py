@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
 
 from suite import inputs
-from suite.arena import Arena, Layout, open_arena
-from suite.inputs import ArenaTensors
+from suite.arena import Arena, OperandLayout, ResultLayout, open_arena
+from suite.inputs import OperandArena
 from suite.problem import Scenario
 
 
@@ -17,10 +18,9 @@ from suite.problem import Scenario
 def arena_of():
     arenas = []
 
-    def make(scenario: Scenario) -> ArenaTensors:
-        size = Layout(scenario).size_bytes
-        arenas.append(Arena(size))
-        return ArenaTensors(scenario, open_arena(arenas[-1].path, size))
+    def make(scenario: Scenario) -> OperandArena:
+        arenas.append(Arena(OperandLayout(scenario).size_bytes))
+        return OperandArena(scenario, arenas[-1].path, writable=True)
 
     yield make
     for arena in arenas:
@@ -31,13 +31,13 @@ def arena_of():
 def test_streams_give_finite_signed_values_between_a_quarter_and_two(arena_of, scenario, dtype):
     tensors = arena_of(dataclasses.replace(scenario, dtype=dtype))
     tensors.stream.draw(torch.Generator().manual_seed(1))
-    operand = torch.empty_like(tensors.input)
+    operand = torch.empty_like(tensors.operands.input)
 
     tensors.stream.fill(operand, (17, 4000))
 
     size = operand.abs().double()
     assert bool(torch.isfinite(size).all())
-    assert 0.25 <= float(size.min())
+    assert float(size.min()) >= 0.25
     assert float(size.max()) < 2
     assert bool((operand > 0).any())
     assert bool((operand < 0).any())
@@ -46,7 +46,7 @@ def test_streams_give_finite_signed_values_between_a_quarter_and_two(arena_of, s
 def test_different_starts_give_operands_that_share_no_value_pattern(arena_of, scenario):
     tensors = arena_of(scenario)
     tensors.stream.draw(torch.Generator().manual_seed(1))
-    first, second, shifted = (torch.empty_like(tensors.input) for _ in range(3))
+    first, second, shifted = (torch.empty_like(tensors.operands.input) for _ in range(3))
 
     tensors.stream.fill(first, (5, 9))
     tensors.stream.fill(second, (5, 10))
@@ -59,7 +59,7 @@ def test_different_starts_give_operands_that_share_no_value_pattern(arena_of, sc
 def test_the_same_start_gives_the_same_operand_in_either_memory_format(arena_of, scenario):
     tensors = arena_of(scenario)
     tensors.stream.draw(torch.Generator().manual_seed(1))
-    wide = torch.empty_like(tensors.input, memory_format=torch.channels_last)
+    wide = torch.empty_like(tensors.operands.input, memory_format=torch.channels_last)
     again = torch.empty_like(wide)
 
     tensors.stream.fill(wide, (1, 2))
@@ -77,31 +77,38 @@ def test_integer_inputs_sum_exactly_in_float16_however_long_the_sum(problem):
     )
     inputs.draw("integer", scenario, operands, torch.Generator().manual_seed(0))
 
-    sums = torch.nn.functional.conv2d(
-        operands.input.double().abs(), operands.weight.double().abs()
-    )
+    sums = torch.nn.functional.conv2d(operands.input.double().abs(), operands.weight.double().abs())
     assert float(sums.max()) < 2**11
 
 
-def test_arenas_vanish_with_their_owner(scenario):
-    layout = Layout(scenario)
-    with Arena(layout.size_bytes) as arena:
-        memory = open_arena(arena.path, layout.size_bytes)
+def test_arenas_vanish_with_their_owner():
+    with Arena(4096) as arena:
+        memory = open_arena(arena.path, 4096, writable=True)
         memory[0] = 7
         path = arena.path
     with pytest.raises(OSError, match=r".*"):
-        open_arena(path, layout.size_bytes)
+        open_arena(path, 4096, writable=True)
     memory.close()
 
 
-def test_no_two_regions_of_a_layout_overlap(scenario):
-    for direction in ("forward", "backward_data", "backward_weight"):
-        layout = Layout(dataclasses.replace(scenario, direction=direction))
-        regions = [
-            *(layout.input, layout.weight, layout.bias, layout.grad),
-            *(layout.stream_a, layout.stream_b),
-            *(layout.slot(index) for index in range(layout.slots)),
-        ]
+def test_what_is_mapped_for_reading_refuses_to_be_written():
+    with Arena(4096) as arena:
+        memory = open_arena(arena.path, 4096, writable=False)
+        with pytest.raises(TypeError, match=r"readonly|read-only"):
+            memory[0] = 7
+        memory.close()
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward_data", "backward_weight"])
+def test_no_two_regions_of_a_layout_overlap(scenario, direction):
+    scenario = dataclasses.replace(scenario, direction=direction)
+    given, returned = OperandLayout(scenario), ResultLayout(scenario)
+    for layout, regions in (
+        (given, [given.input, given.weight, given.bias, given.grad]),
+        (given, [given.stream_a, given.stream_b]),
+        (returned, [returned.slot(index) for index in range(returned.slots)]),
+        (returned, [returned.input, returned.weight, returned.bias, returned.slot(0)]),
+    ):
         spans = sorted((r.start, r.start + r.size_bytes) for r in regions if r.size_bytes)
-        assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
         assert spans[-1][1] <= layout.size_bytes

@@ -115,9 +115,7 @@ def test_single_elements_from_the_definition_agree_with_the_whole(direction, pro
     value, size = operation.elements(scenario, operands, index)
 
     torch.testing.assert_close(value, whole[tuple(index.T)])
-    torch.testing.assert_close(
-        size, operation.magnitude(scenario, operands)[tuple(index.T)]
-    )
+    torch.testing.assert_close(size, operation.magnitude(scenario, operands)[tuple(index.T)])
 
 
 def test_a_large_batch_is_lowered_in_pieces_with_the_same_result(problem, monkeypatch):

@@ -65,7 +65,7 @@ def test_reasons_come_in_order_machine_device_dtype_problem(problem):
 
 def test_supports_sees_asymmetric_padding_already_applied():
     seen = []
-    register("s", family="direct", supports=lambda p: seen.append(p))(conv)
+    register("s", family="direct", supports=seen.append)(conv)
     uneven = Problem(
         batch_size=1,
         in_channels=1,

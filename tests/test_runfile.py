@@ -119,8 +119,6 @@ except UsageError as error:
 assert len(read_results(Path({str(tmp_path)!r}))) == 2
 assert Path({str(tmp_path / RESULTS)!r}).read_bytes().endswith(b"\\n")
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "everything before it is kept" in done.stdout

@@ -22,9 +22,7 @@ def test_student_quantiles_agree_with_scipy(degrees):
 def test_the_interval_is_students_on_logarithms():
     values = [1.0, 1.1, 0.9, 1.05]
     logs = [math.log(value) for value in values]
-    low, high = scipy.stats.t.interval(
-        0.95, 3, loc=sum(logs) / 4, scale=scipy.stats.sem(logs)
-    )
+    low, high = scipy.stats.t.interval(0.95, 3, loc=sum(logs) / 4, scale=scipy.stats.sem(logs))
 
     found = stats.log_interval(values)
 

@@ -1,4 +1,4 @@
-"""Keeps a quarter of a megabyte with every call.
+"""Keeps a megabyte with every call.
 
 Seen: caches without a bound
 Must be: incorrect
@@ -14,5 +14,5 @@ kept = []
 
 @register("leaks_memory", family="direct")
 def leaks_memory(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    kept.append(torch.ones(64 * 1024))
+    kept.append(torch.ones(256 * 1024))
     return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
