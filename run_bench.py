@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -28,6 +27,8 @@ from suite.errors import (
 )
 
 if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
+
     from suite.settings import Settings
 
 ISSUES = "please report it with this text"
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     console = terminal.console()
     files = load_files(options.files, **_most(options))
     name = "-".join(file.name for file in files)
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
+    with _scratch_folder() as scratch:
         log = Path(scratch) / "start.log"
         catalogue = read_catalogue(plan.TREE, options.plugin, log)
         for failure in catalogue.failures:
@@ -116,7 +117,7 @@ def check(options: argparse.Namespace) -> int:
 
     console = terminal.console()
     files = load_files(options.files, **_most(options))
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
+    with _scratch_folder() as scratch:
         settings = _settings(options, Path(scratch) / "worker.log")
         catalogue = read_catalogue(plan.TREE, options.plugin, settings.log)
         for failure in catalogue.failures:
@@ -177,7 +178,7 @@ def _list_implementations(options: argparse.Namespace) -> None:
     from suite.catalogue import read_catalogue  # noqa: PLC0415
 
     console = terminal.console()
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
+    with _scratch_folder() as scratch:
         catalogue = read_catalogue(plan.TREE, options.plugin, Path(scratch) / "log")
     console.print(terminal.catalogue_table(catalogue))
 
@@ -209,7 +210,7 @@ def doctor(options: argparse.Namespace) -> int:  # noqa: ARG001
     from reports import terminal  # noqa: PLC0415
     from suite import machine, plan  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
+    with _scratch_folder() as scratch:
         facts = plan.torch_facts(Path(scratch) / "log")
     now = machine.load()
     found = {**machine.facts(), **facts, "threads": machine.usable_cores()}
@@ -226,7 +227,7 @@ def demo(options: argparse.Namespace) -> int:
 
     console = terminal.console()
     grey = load_grey(options.image)
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
+    with _scratch_folder() as scratch:
         log = Path(scratch) / "worker.log"
         catalogue = read_catalogue(plan.TREE, options.plugin, log)
         arms = plan.chosen_arms(catalogue, options.impl)
@@ -253,6 +254,12 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def _most(options: argparse.Namespace) -> dict[str, None]:
     """Return the scenario limit's keyword: lifted with --yes, the loader's own otherwise."""
     return {"most": None} if options.yes else {}
+
+
+def _scratch_folder() -> TemporaryDirectory[str]:
+    from tempfile import TemporaryDirectory  # noqa: PLC0415
+
+    return TemporaryDirectory(prefix="convgauge-")
 
 
 def _settings(options: argparse.Namespace, log: Path) -> Settings:

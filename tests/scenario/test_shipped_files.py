@@ -9,7 +9,6 @@ import sys
 import tracemalloc
 
 import pytest
-from ruamel.yaml import YAML
 from writing import write
 
 from suite.problem import Problem
@@ -55,17 +54,6 @@ def test_a_description_counts_the_scenarios(path):
 def test_the_headline_is_what_a_full_reading_gives(path):
     file = load_file(path)
     assert headline(path) == (file.name, file.description)
-
-
-def test_a_full_yaml_library_reads_the_same_name_and_layers(path):
-    text = path.read_text(encoding="utf-8")
-    data = YAML(typ="safe", pure=True).load(text)
-    file = load_file(path)
-    assert data["name"] == file.name
-    ids = [scenario.id for scenario in file.scenarios]
-    assert [f"{file.name}/{layer['id']}" for layer in data.get("layers", [])] == [
-        identity for identity in ids if f"id: {identity.partition('/')[2]}," in text
-    ]
 
 
 def test_the_committed_schema_is_current():
@@ -213,7 +201,7 @@ def test_reading_scenarios_imports_nothing_heavy():
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=SHIPPED.parent, capture_output=True, text=True, check=True
     ).stdout.split()
-    heavy = {"torch", "numpy", "pandas", "pydantic", "ruamel.yaml", "rich", "importlib.metadata"}
+    heavy = {"torch", "numpy", "pandas", "pydantic", "rich", "importlib.metadata"}
     assert not heavy & set(loaded)
 
 
