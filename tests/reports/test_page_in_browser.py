@@ -95,7 +95,7 @@ def test_the_heat_map_shows_every_cell_and_hatches_what_has_no_time(visit: Visit
     squares = visit.page.locator(".heat td[data-cell]")
     assert squares.count() == 56
     assert visit.page.locator(".heat td.none").count() == 22
-    assert visit.page.locator(".heat td.best").count() == 8
+    assert visit.page.locator(".heat td.framed").count() == 8
     hatched = visit.page.locator(".heat td.none").first
     assert "gradient" in hatched.evaluate("square => getComputedStyle(square).backgroundImage")
 
@@ -261,3 +261,32 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Any, report: Path)
     page.wait_for_selector(DRAWN, state="attached", timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_a_comparison_frames_clear_changes_and_says_what_is_not_comparable(
+    browser: Any, tmp_path: Path
+) -> None:
+    base = small_run()
+    slow = tuple(
+        dataclasses.replace(
+            result,
+            blocks=tuple(
+                dataclasses.replace(block, samples_s=tuple(1.3 * s for s in block.samples_s))
+                for block in result.blocks
+            ),
+        )
+        if result.implementation == "fft"
+        else result
+        for result in base.results
+    )
+    machine = {**base.manifest["machine"], "fingerprint": "00", "cpu": "another"}
+    head = Run(base.folder, base.manifest, slow)
+    elsewhere = Run(base.folder, {**base.manifest, "machine": machine}, slow)
+    for other, framed, apart in ((head, 6, 0), (elsewhere, 0, 34)):
+        reports.write_comparison(base, other, tmp_path)
+        visit = Visit(browser, tmp_path / "compare.html")
+        assert visit.said == []
+        assert visit.page.locator(".heat td.framed").count() == framed
+        assert visit.page.locator(".heat td", has_text="not comparable").count() == apart
+        assert axe_violations(visit.page) == []
+        visit.close()

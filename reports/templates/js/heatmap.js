@@ -70,45 +70,37 @@ function heatHeader(places) {
   );
 }
 
-function heatCell(cell, value, isBest, colour) {
+/** Return one square; `row` holds the values of its scenario, `colour` gives it its place on a scale. */
+function heatCell(cell, value, row, metric, colour) {
   if (!cell) return element("td", { class: "missing", role: "gridcell" }, ABSENT);
   const attributes = { role: "gridcell", tabindex: "-1", "data-cell": cell.index };
   if (value === null) {
-    const text = cell.passed ? "not known" : words(cell.status);
+    const text = cell.passed ? (metric.absent ?? "not known") : words(cell.status);
     return element("td", { ...attributes, class: "none" }, element("span", {}, text));
   }
-  const rgb = colourAt(...colour);
+  const rgb = colourAt(...colour(value, row));
   const style = { background: `rgb(${rgb.join(" ")})`, color: textOn(rgb) };
+  const framed = isFramed(cell, value, row, metric) ? "framed" : null;
+  return element("td", { ...attributes, class: framed, style }, metric.format(value));
+}
+
+function heatRow(scenario, implementations, metric, colour) {
+  const shown = implementations.map((implementation) => cellAt(scenario, implementation));
+  const row = shown.map((cell) => metricValue(cell, metric));
+  const { id, shape } = data.scenarios[scenario];
   return element(
-    "td",
-    { ...attributes, class: isBest ? "best" : null, style },
-    METRICS[heat.metric].format(value),
+    "tr",
+    {},
+    element("th", { scope: "row" }, id, element("small", {}, shape)),
+    shown.map((cell, at) => heatCell(cell, row[at], row, metric, colour)),
   );
 }
 
 function drawHeatMap() {
   const metric = METRICS[heat.metric];
   const [scenarios, implementations] = [shownScenarios(), shownImplementations()];
-  const place = colouring(metric, scenarios, implementations);
-  const rows = scenarios.map((scenario) => {
-    const values = implementations.map((other) => metricValue(cellAt(scenario, other), metric));
-    const best = bestOf(values, metric);
-    const squares = implementations.map((implementation, at) =>
-      heatCell(
-        cellAt(scenario, implementation),
-        values[at],
-        values[at] === best,
-        values[at] === null ? null : place(values[at], values),
-      ),
-    );
-    const { id, shape } = data.scenarios[scenario];
-    return element(
-      "tr",
-      {},
-      element("th", { scope: "row" }, id, element("small", {}, shape)),
-      squares,
-    );
-  });
+  const colour = colouring(metric, scenarios, implementations);
+  const rows = scenarios.map((scenario) => heatRow(scenario, implementations, metric, colour));
   const table = element(
     "table",
     { class: "heat", role: "grid", "aria-label": `${metric.label} by scenario and implementation` },
@@ -123,8 +115,8 @@ function drawHeatMap() {
 function drawHeatLegend(metric, count) {
   const scale = metric.scale === "diverging" ? DIVERGING : SEQUENTIAL;
   const [low, high] = {
-    diverging: ["⅛× or less", "8× or more; 1× is the middle"],
-    row: ["≥ 8× slower", "fastest of the row"],
+    diverging: [`1/${metric.limit}× or less`, `${metric.limit}× or more; 1× is the middle`],
+    row: [`${metric.limit}× slower or more`, "fastest of the row"],
     log: ["least", "most"],
   }[metric.scale];
   document
@@ -138,7 +130,12 @@ function drawHeatLegend(metric, count) {
         high,
       ),
       element("span", {}, `${metric.unit}, logarithmic`),
-      element("span", {}, element("span", { class: "swatch framed" }), "best of the row"),
+      element(
+        "span",
+        {},
+        element("span", { class: "swatch framed" }),
+        metric.frame ?? "best of the row",
+      ),
       element("span", {}, element("span", { class: "swatch hatched" }), "no valid value"),
       element(
         "span",

@@ -8,6 +8,7 @@ const METRICS = {
     unit: "reference time / own time",
     best: "high",
     scale: "diverging",
+    limit: 8,
   },
   time: {
     label: "Time per call",
@@ -16,6 +17,7 @@ const METRICS = {
     unit: "seconds per call; colour against the fastest of the row",
     best: "low",
     scale: "row",
+    limit: 8,
   },
   gflops: {
     label: "GFLOP/s",
@@ -56,13 +58,15 @@ if (isComparison) {
     column: "change",
     format: times,
     unit: "base time / time of this run",
-    best: "high",
+    frame: "the interval leaves 1× out",
+    absent: "not comparable",
     scale: "diverging",
+    limit: 2,
     invert: true,
   };
 }
 
-const LIMIT = 8; // beyond 8 times slower or faster the colour says no more
+// `limit`: beyond so many times slower or faster the colour says no more, only the number does.
 
 function metricValue(cell, metric) {
   if (!cell) return null;
@@ -74,12 +78,12 @@ function metricValue(cell, metric) {
 /** Return a function from a row's values to a place on the colour scale, 0 to 1, or null. */
 function colouring(metric, scenarios, implementations) {
   if (metric.scale === "diverging") {
-    return (value) => [DIVERGING, (Math.log(value) / Math.log(LIMIT) + 1) / 2];
+    return (value) => [DIVERGING, (Math.log(value) / Math.log(metric.limit) + 1) / 2];
   }
   if (metric.scale === "row") {
     return (value, row) => {
       const best = Math.min(...row.filter((other) => other !== null));
-      return [SEQUENTIAL, 1 - Math.log(value / best) / Math.log(LIMIT)];
+      return [SEQUENTIAL, 1 - Math.log(value / best) / Math.log(metric.limit)];
     };
   }
   let [low, high] = [Infinity, -Infinity];
@@ -95,8 +99,9 @@ function colouring(metric, scenarios, implementations) {
   ];
 }
 
-function bestOf(row, metric) {
-  const values = row.filter((value) => value !== null);
-  if (!values.length) return null;
-  return metric.best === "high" ? Math.max(...values) : Math.min(...values);
+/** Return whether a square gets a frame: the best of its row, or a change that is clear. */
+function isFramed(cell, value, row, metric) {
+  if (!metric.best) return cell.get("change_low") > 1 || (cell.get("change_high") ?? 1) < 1;
+  const values = row.filter((other) => other !== null);
+  return value === (metric.best === "high" ? Math.max(...values) : Math.min(...values));
 }
