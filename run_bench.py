@@ -29,6 +29,7 @@ from suite.errors import (
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
+    from suite.scenario import ScenarioFile
     from suite.settings import Settings
 
 ISSUES = "please report it with this text"
@@ -85,7 +86,8 @@ def run(options: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     with terminal.RunDisplay(console) as display:
-        runner = Runner(folder, scenarios, arms, settings, options.budget, display.watch)
+        budget_s = options.budget or _own_budget_s(files)
+        runner = Runner(folder, scenarios, arms, settings, budget_s, display.watch)
         outcome = runner.run()
     finish_manifest(folder, {**outcome.ledger.summary(), "interrupted": outcome.interrupted})
     if not (folder / "results.jsonl").stat().st_size:
@@ -284,6 +286,12 @@ def _names_of_plugins(options: argparse.Namespace, catalogue: object) -> list[st
     """Return what the plug-in files registered: `check --plugin` is about them alone."""
     files = {str(plugin.resolve()) for plugin in options.plugin}
     return [e.name for e in catalogue.entries if e.file in files]  # type: ignore[attr-defined]
+
+
+def _own_budget_s(files: Sequence[ScenarioFile]) -> float | None:
+    """Return what the scenario files say a run is to take; None unless all of them do."""
+    budgets_s = [file.budget_s for file in files if file.budget_s is not None]
+    return sum(budgets_s) if len(budgets_s) == len(files) else None
 
 
 def _plain(value: object) -> object:

@@ -164,6 +164,7 @@ class Lane:
             self._lose(failed.status, f"{do}: {failed.reason}")
             return None
         self._ledger.inside_s += reply["inside_s"]
+        self.spent_s += reply["held_s"]
         if "status" in reply:
             self.fail(reply["status"], reply["reason"])
             return None
@@ -235,7 +236,6 @@ class Lane:
             return
         self._prepare_s = bound["prepare_s"]
         self._call_s, self._batch = warmed["call_s"], warmed["batch"]
-        self.spent_s += warmed["inside_s"]
         if warmed["peak_bytes"] is not None:
             self._peaks_bytes.append(warmed["peak_bytes"])
 
@@ -265,7 +265,6 @@ class Lane:
         if reply is None:
             return
         held_s = time.monotonic() - began
-        self.spent_s += reply["inside_s"]
         self._turns_s.append((reply["held_s"], held_s))
         if not reply["quiet"]:
             self._note("threads were still busy 50 ms after a turn")

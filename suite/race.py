@@ -155,7 +155,7 @@ class Race:
 
     def _least_blocks(self, lane: Lane) -> int:
         least = min(self._settings.least_blocks, self._settings.blocks)
-        return min(least, 3) if lane.spent_s > self._settings.cell_budget_s else least
+        return min(least, 2) if lane.spent_s > self._settings.cell_budget_s else least
 
     def _is_known(self, lane: Lane) -> bool:
         if lane.spent_s > self._settings.cell_budget_s:

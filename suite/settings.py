@@ -34,7 +34,7 @@ class Settings:
     rounds: int = 3
     """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
     cell_budget_s: float = 4.0
-    """A cell whose turns took this long gets no further block once it has `least_blocks`."""
+    """A cell whose worker took this long, gates and packing included, ends after two blocks."""
     timeout_s: float = 60.0
     """One request to a worker, a call of up to about 10 s included."""
     memory_limit_bytes: int | None = None

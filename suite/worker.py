@@ -43,7 +43,7 @@ from suite.timing import Timer, batch_size, timer_for
 
 WARM_S = 0.03
 """Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
-SLOW_S = 0.5
+SLOW_S = 0.25
 LEAK_BYTES = 8 * 2**20
 LEAK_CALLS = 4
 LEAK_BYTES_A_CALL = 16 * 2**10

@@ -31,6 +31,8 @@ NAME = text(
     "letters, digits and _ . : + -, at most 100, beginning with a letter or digit",
 )
 
+BUDGET = whole(1)
+
 FIELDS = (
     Field(
         name="id",
@@ -187,6 +189,7 @@ TABLE_FIELDS = (
 SECTIONS = {
     "name": "Stands before each scenario's id. Without it the file's own name.",
     "description": "What the file shows, in a sentence.",
+    "budget_s": "Seconds that a run of this file is to take, unless --budget says otherwise.",
     "defaults": "What holds wherever nothing else is said.",
     "grid": "Every combination of these values. A list is a list of alternatives, so a "
     "[height, width] stands in a list itself: [[1, 9], [9, 1]].",

@@ -35,6 +35,7 @@ class ScenarioFile(NamedTuple):
     description: str
     text: str
     """The YAML as it stands in the file, for a run's manifest."""
+    budget_s: int | None
     scenarios: tuple[Scenario, ...]
 
 
@@ -138,6 +139,7 @@ def load_file(path: Path, *, most: int | None = MOST_SCENARIOS) -> ScenarioFile:
         name=document.name,
         description=document.description,
         text=text,
+        budget_s=document.budget_s,
         scenarios=scenarios,
     )
 

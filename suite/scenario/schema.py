@@ -10,7 +10,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from suite.scenario.fields import LAYER_FIELDS, NAME, SECTIONS, SHARED_FIELDS, TABLE_FIELDS, Field
+from suite.scenario.fields import (
+    BUDGET,
+    LAYER_FIELDS,
+    NAME,
+    SECTIONS,
+    SHARED_FIELDS,
+    TABLE_FIELDS,
+    Field,
+)
 
 
 def json_schema() -> dict[str, Any]:
@@ -19,6 +27,7 @@ def json_schema() -> dict[str, Any]:
     sections: dict[str, dict[str, Any]] = {
         "name": NAME.json,
         "description": {"type": "string"},
+        "budget_s": BUDGET.json,
         "defaults": _mapping(SHARED_FIELDS),
         "grid": _mapping(SHARED_FIELDS, suffix=_MANY),
         "layers": _list(_mapping(LAYER_FIELDS)),
