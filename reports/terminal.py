@@ -226,7 +226,7 @@ def catalogue_table(catalogue: Catalogue) -> Table:
         if entry.unavailable:
             about = Text(f"unavailable: {entry.unavailable}", style="bright_black")
         else:
-            about = Text(entry.summary)
+            about = Text(entry.summary + (" Runs on request: --impl." if entry.on_request else ""))
         shown.add_row(Text(entry.name), entry.family, about)
     for failure in catalogue.failures:
         shown.add_row("", "", Text(failure, style=FAILED))

@@ -31,6 +31,7 @@ class Entry:
     dtypes: tuple[str, ...]
     precision: str | None
     packs: bool
+    on_request: bool
     unavailable: str | None
 
 
@@ -41,7 +42,9 @@ class Catalogue:
     """One line for each source that does not import."""
 
     def select(self, patterns: Sequence[str]) -> list[Entry]:
-        """Return the entries whose names match any of the globs; all without patterns.
+        """Return the entries whose names match any of the globs.
+
+        Without patterns all, but for those that run on request only.
 
         Raises:
             UsageError: a pattern that matches nothing.
@@ -56,7 +59,8 @@ class Catalogue:
         return [
             entry
             for entry in self.entries
-            if not patterns or any(fnmatchcase(entry.name, pattern) for pattern in patterns)
+            if (not patterns and not entry.on_request)
+            or any(fnmatchcase(entry.name, pattern) for pattern in patterns)
         ]
 
 
@@ -104,6 +108,7 @@ def describe(sources: Sequence[Source], log: Path) -> Catalogue:
                     dtypes=tuple(entry["dtypes"]),
                     precision=entry["precision"],
                     packs=entry["packs"],
+                    on_request=entry["on_request"],
                     unavailable=entry["unavailable"],
                 )
             )

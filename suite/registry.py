@@ -61,6 +61,8 @@ class Implementation:
     """Lower precision than the dtype's that it computes in, on purpose."""
     error_factor: float = 1.0
     nan_policy: str = "receptive_field"
+    on_request: bool = False
+    """Runs only when it is asked for by name: preparing it takes longer than measuring it."""
     workspace_bytes: Callable[[Problem, int], float] | None = None
     executed_flops: Callable[[Problem], float] | None = None
     accuracy_note: Callable[[Any, Problem], str] | None = field(default=None)
@@ -109,6 +111,7 @@ def register(
     precision: str | None = None,
     error_factor: float | None = None,
     nan_policy: str = "receptive_field",
+    on_request: bool = False,
     workspace_bytes: Callable[[Problem, int], float] | None = None,
     executed_flops: Callable[[Problem], float] | None = None,
     accuracy_note: Callable[[Any, Problem], str] | None = None,
@@ -127,6 +130,7 @@ def register(
         precision: the lower precision that it computes in on purpose; shown in every table.
         error_factor: element error in units of √K·u·S, where the family allows to declare it.
         nan_policy: how far a NaN in the input spreads: "receptive_field", "tile" or "plane".
+        on_request: run it only when --impl asks for it.
         workspace_bytes: takes the problem and bytes per element, returns the extra memory.
         executed_flops: takes the problem, returns the operations that are really executed.
         accuracy_note: takes the weight and the problem, returns a sentence on its accuracy.
@@ -166,6 +170,7 @@ def register(
             precision=precision,
             error_factor=usual if error_factor is None else error_factor,
             nan_policy=nan_policy,
+            on_request=on_request,
             workspace_bytes=workspace_bytes,
             executed_flops=executed_flops,
             accuracy_note=accuracy_note,

@@ -371,5 +371,6 @@ def _describe_entry(entry: registry.Implementation) -> Message:
         "dtypes": entry.dtypes,
         "precision": entry.precision,
         "packs": entry.prepare is not None,
+        "on_request": entry.on_request,
         "unavailable": entry.why_unavailable(),
     }

@@ -1,0 +1,60 @@
+"""torch.compile with frozen weights: Inductor may reorder the weight and choose the layout."""
+
+from __future__ import annotations
+
+import shutil
+
+import torch
+import torch.nn.functional as F
+
+from suite import Problem, Unsupported, register
+
+
+def _why_no_compiler() -> str | None:
+    if shutil.which("g++") or shutil.which("clang++"):
+        return None
+    return "torch.compile needs a C++ compiler on this machine: install g++"
+
+
+class _Convolution(torch.nn.Module):
+    def __init__(self, weight: torch.Tensor, problem: Problem) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(weight.detach().clone(), requires_grad=False)
+        self.arguments = problem.stride, problem.padding, problem.dilation, problem.groups
+        self.input_shape = problem.input_shape
+
+    def forward(self, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        return F.conv2d(input, self.weight, bias, *self.arguments)
+
+
+def _compile(weight: torch.Tensor, problem: Problem) -> torch.nn.Module:
+    """Return the convolution compiled for contiguous inputs; another layout compiles anew."""
+    compiled = torch.compile(
+        _Convolution(weight, problem).eval(), options={"freezing": True}, dynamic=False
+    )
+    bias = weight.new_zeros(problem.out_channels) if problem.bias else None
+    with torch.no_grad():
+        compiled(weight.new_zeros(problem.input_shape), bias)
+    return compiled
+
+
+@register(
+    "compile",
+    family="vendor",
+    available=_why_no_compiler,
+    prepare=_compile,
+    nan_policy="tile",
+    on_request=True,
+)
+def compile_frozen(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """torch.compile of F.conv2d with the weight frozen into the code; compiled while preparing.
+
+    What Inductor may then do: reorder the weight once for oneDNN, choose channels_last, turn 1×1
+    into a matrix product.
+    """
+    if isinstance(weight, torch.Tensor):
+        raise Unsupported("needs its weight prepared: compiling takes seconds")
+    if tuple(input.shape) != weight.input_shape:
+        raise Unsupported(f"compiled for inputs of {weight.input_shape}, got {tuple(input.shape)}")
+    with torch.no_grad():
+        return weight(input.detach(), bias)
