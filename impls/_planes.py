@@ -123,7 +123,9 @@ def scratch_elements(plan: Plan) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _sum_taps(rows, plan, out, w, w_at, bias, b_at, planes, shifts):
+def _sum_taps(  # noqa: PLR0912 - one branch for each compiled block
+    rows, plan, out, w, w_at, bias, b_at, planes, shifts
+):
     """Compute the joined output rows of 1 to 6 channels."""
     row, taps, lanes = plan.out_row, plan.taps, plan.lanes
     if rows == 1:

@@ -17,7 +17,7 @@ from suite import Problem, Unsupported, register
 
 # A step of the innermost loop is four torch calls of about 2 to 5 µs each; this many stay within
 # about 10 s on a slow core.
-MOST_STEPS = 500_000
+MOST_STEPS = 300_000
 
 
 def _steps(problem: Problem) -> int:

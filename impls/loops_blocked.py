@@ -45,7 +45,6 @@ def _convolve(sizes, threads, x, w, bias, y, tables, planes, joined):
     plan = Plan(*sizes)
     shifts, row_phases, column_phases = tables
     group_planes = plan.group_in * plan.plane
-    group_x = plan.group_in * plan.in_h * plan.in_w
     channels = plan.groups * plan.group_out
     width = BLOCK_VECTORS * plan.lanes
     columns = (plan.length + width - 1) // width

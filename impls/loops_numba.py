@@ -28,14 +28,14 @@ def _one_channel(n, k, x, w, bias, y, stride, dilation, group_out):
             for s in range(kernel_w):
                 factor = w[k, c, r, s]
                 for p in range(out_h):
-                    row = x[n, first + c, p * stride[0] + r * dilation[0]]
-                    left = s * dilation[1]
+                    sums = y[n, k, p]
+                    row = x[n, first + c, p * stride[0] + r * dilation[0], s * dilation[1] :]
                     if stride[1] == 1:  # said apart, so that this loop becomes vector code
                         for q in range(out_w):
-                            y[n, k, p, q] += factor * row[left + q]
+                            sums[q] += factor * row[q]
                     else:
                         for q in range(out_w):
-                            y[n, k, p, q] += factor * row[left + q * stride[1]]
+                            sums[q] += factor * row[q * stride[1]]
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""What a user gets without this suite: torch's own dispatch, and cuDNN by name."""
+"""torch's own convolutions: as it dispatches them, and its engines by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair
-from suite import register
+from suite import Problem, Unsupported, register
 
 
 @register("torch", family="vendor", nan_policy="tile")
@@ -46,3 +46,141 @@ def cudnn(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         False,  # allow_tf32
     )
     return add_bias(output, bias)
+
+
+@register("torch_channels_last", family="vendor", nan_policy="tile")
+def torch_channels_last(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """F.conv2d on channels_last copies of input and weight, the copies included in the time."""
+    input = input.contiguous(memory_format=torch.channels_last)
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def _why_not_slow2d(problem: Problem) -> str | None:
+    if problem.groups != 1:
+        return "needs groups 1"
+    if problem.dilation != (1, 1):
+        return "needs dilation 1"
+    if problem.batch_size == 0:
+        return "needs an image"
+    return None
+
+
+@register("aten_slow2d", family="vendor", devices=("cpu",), supports=_why_not_slow2d)
+def aten_slow2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """ATen's own im2col and matrix product: what float64 gets, and float32 without oneDNN."""
+    return torch.ops.aten._slow_conv2d_forward(
+        input, weight, weight.shape[2:], bias, pair(stride), pair(padding)
+    )
+
+
+def _why_no_onednn() -> str | None:
+    return None if torch.backends.mkldnn.is_available() else "this torch was built without oneDNN"
+
+
+def _pack_onednn(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
+    return torch._C._nn.mkldnn_reorder_conv2d_weight(
+        weight.detach().contiguous().to_mkldnn(),
+        problem.padding,
+        problem.stride,
+        problem.dilation,
+        problem.groups,
+        problem.input_shape,
+    )
+
+
+@register(
+    "onednn_prepacked",
+    family="vendor",
+    devices=("cpu",),
+    dtypes=("float32",),
+    available=_why_no_onednn,
+    supports=lambda problem: None if problem.batch_size else "needs an image",
+    prepare=_pack_onednn,
+)
+def onednn_prepacked(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """oneDNN with the weight reordered once, as frozen graphs call it.
+
+    Eager torch reorders the weight in every call, about a fifth of its time by a comment in
+    `aten/src/ATen/native/mkldnn/MKLDNNConversions.cpp`.
+    """
+    return torch.ops.mkldnn._convolution_pointwise(
+        *(input, weight, bias, pair(padding), pair(stride), pair(dilation), groups),
+        *("none", [], ""),
+    )
+
+
+def _why_no_nnpack() -> str | None:
+    if torch._nnpack_available():
+        return None
+    return (
+        "NNPACK does not start on this machine: it needs AVX2 and a visible L3 cache, which some "
+        "virtual machines hide (Maratyszcza/NNPACK#207)"
+    )
+
+
+def _why_not_nnpack(problem: Problem) -> str | None:
+    if problem.groups != 1 or problem.dilation != (1, 1):
+        return "needs groups 1 and dilation 1"
+    if problem.in_channels < 16:
+        return "needs 16 input channels: with fewer, the rounding of its F(6×6, 3×3) shows"
+    if max(problem.kernel) > 16:
+        return "needs a kernel of at most 16×16"
+    if problem.padding[0] >= problem.kernel_h or problem.padding[1] >= problem.kernel_w:
+        return "needs padding below the kernel's size"
+    if problem.batch_size == 0:
+        return "needs an image"
+    return None
+
+
+@register(
+    "nnpack",
+    family="vendor",
+    error_factor=8,
+    devices=("cpu",),
+    dtypes=("float32",),
+    available=_why_no_nnpack,
+    supports=_why_not_nnpack,
+    nan_policy="plane",
+)
+def nnpack(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """NNPACK, its own choice among Winograd F(6×6, 3×3), tiled FFT and implicit im2col.
+
+    It keeps a workspace and a thread pool of its own, the latter as large as at its first call.
+    """
+    try:
+        return torch.ops.aten._nnpack_spatial_convolution(
+            input.contiguous(), weight.contiguous(), bias, pair(padding), pair(stride)
+        )
+    except RuntimeError as error:
+        raise Unsupported(f"NNPACK refuses: {error}") from error
+
+
+def _why_no_xnnpack() -> str | None:
+    if hasattr(torch.ops.prepacked, "conv2d_clamp_prepack"):
+        return None
+    return (
+        "this torch was built without the XNNPACK operators (prepacked::conv2d_clamp_run); "
+        "use a release that has them, 2.6 among others"
+    )
+
+
+def _pack_xnnpack(weight: torch.Tensor, problem: Problem):
+    return torch.ops.prepacked.conv2d_clamp_prepack(
+        *(weight.detach(), None, problem.stride, problem.padding, problem.dilation),
+        *(problem.groups, None, None),
+    )
+
+
+@register(
+    "xnnpack",
+    family="vendor",
+    devices=("cpu",),
+    dtypes=("float32",),
+    available=_why_no_xnnpack,
+    supports=lambda problem: None if problem.batch_size else "needs an image",
+    prepare=_pack_xnnpack,
+)
+def xnnpack(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """XNNPACK's channels_last kernels with the weight packed once, through torch's operators."""
+    return add_bias(torch.ops.prepacked.conv2d_clamp_run(input, weight), bias)

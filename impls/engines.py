@@ -1,0 +1,184 @@
+"""Inference engines, each with one convolution as its whole model: `pip install -e '.[engines]'`.
+
+Every engine gets torch's number of threads. Building, optimising and loading its model counts as
+preparation; what it reorders in each call (most prefer a blocked layout) counts as its time. No
+engine keeps its threads spinning after its turn where it can be told not to.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from typing import Any, NamedTuple
+
+import torch
+
+from impls._arguments import add_bias
+from impls._onnx import convolution_model
+from suite import Problem, Unsupported, register
+
+
+class Engine(NamedTuple):
+    """A loaded model and the problem it was built for."""
+
+    problem: Problem
+    model: Any
+
+
+def _why_absent(*packages: str) -> str | None:
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if not missing:
+        return None
+    return f"{' and '.join(missing)} not installed: pip install -e '.[engines]'"
+
+
+def _why_not(problem: Problem) -> str | None:
+    return None if problem.batch_size else "needs an image"
+
+
+def _register(name: str, prepare, *packages: str, **options):
+    return register(
+        name,
+        family="engine",
+        devices=("cpu",),
+        dtypes=("float32",),
+        nan_policy="tile",
+        available=functools.partial(_why_absent, *packages),
+        supports=_why_not,
+        prepare=prepare,
+        **options,
+    )
+
+
+def _check(engine: Any, input: torch.Tensor) -> None:
+    if not isinstance(engine, Engine):
+        raise Unsupported("needs its weight prepared: the model is built from it")
+    if tuple(input.shape) != engine.problem.input_shape:
+        raise Unsupported(f"built for inputs of {engine.problem.input_shape}")
+
+
+def _load_onnxruntime(weight: torch.Tensor, problem: Problem) -> Engine:
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Its threads would spin into the next implementation's time.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(
+        convolution_model(weight, problem), options, providers=["CPUExecutionProvider"]
+    )
+    return Engine(problem, session)
+
+
+@_register("onnxruntime", _load_onnxruntime, "onnxruntime", "onnx")
+def onnxruntime_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """ONNX Runtime's MLAS kernels, at its highest optimisation level, without copies.
+
+    Channels in blocks (NCHWc) inside; a model of one layer pays for the reordering in each call.
+    """
+    _check(weight, input)
+    x = input.detach().contiguous()
+    y = torch.empty(weight.problem.output_shape)
+    binding = weight.model.io_binding()
+    tensors = [("x", x)] if bias is None else [("x", x), ("b", bias.detach().contiguous())]
+    for name, tensor in tensors:
+        binding.bind_input(name, "cpu", 0, "float32", tuple(tensor.shape), tensor.data_ptr())
+    binding.bind_output("y", "cpu", 0, "float32", tuple(y.shape), y.data_ptr())
+    weight.model.run_with_iobinding(binding)
+    return y
+
+
+def _load_openvino(weight: torch.Tensor, problem: Problem) -> Engine:
+    import openvino  # noqa: PLC0415
+    from openvino import opset13 as ops  # noqa: PLC0415
+
+    x = ops.parameter(problem.input_shape, openvino.Type.f32)
+    arguments = (problem.stride, problem.padding, problem.padding, problem.dilation)
+    matrix = weight.detach().contiguous()
+    if problem.groups == 1:
+        y = ops.convolution(x, ops.constant(matrix.numpy()), *arguments)
+    else:
+        grouped = matrix.unflatten(0, (problem.groups, -1))
+        y = ops.group_convolution(x, ops.constant(grouped.numpy()), *arguments)
+    settings = {
+        # On machines with bfloat16 instructions it would otherwise compute in bfloat16.
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "NUM_STREAMS": 1,
+    }
+    compiled = openvino.Core().compile_model(openvino.Model([y], [x]), "CPU", settings)
+    return Engine(problem, compiled.create_infer_request())
+
+
+@_register("openvino", _load_openvino, "openvino")
+def openvino_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """OpenVINO's CPU plug-in (a fork of oneDNN), pinned to float32; the bias is added after it."""
+    import openvino  # noqa: PLC0415
+
+    _check(weight, input)
+    x = input.detach().contiguous()
+    y = torch.empty(weight.problem.output_shape)
+    weight.model.set_input_tensor(openvino.Tensor(x.numpy(), shared_memory=True))
+    weight.model.set_output_tensor(openvino.Tensor(y.numpy(), shared_memory=True))
+    weight.model.infer()
+    return add_bias(y, bias)
+
+
+def _load_jax(weight: torch.Tensor, problem: Problem) -> Engine:
+    import jax  # noqa: PLC0415
+
+    # Where the process sees a GPU as well, this row is still the CPU's.
+    cpu = jax.devices("cpu")[0]
+    kernel = jax.device_put(weight.detach().contiguous().numpy(), cpu)
+
+    @jax.jit
+    def convolve(x):
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            problem.stride,
+            [(pad, pad) for pad in problem.padding],
+            rhs_dilation=problem.dilation,
+            dimension_numbers=("NCHW", "OIHW", "NCHW"),
+            feature_group_count=problem.groups,
+        )
+
+    shape = jax.ShapeDtypeStruct(problem.input_shape, "float32")
+    return Engine(problem, convolve.lower(shape).compile())
+
+
+@_register("jax", _load_jax, "jax", "jaxlib")
+def jax_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """XLA for CPU: one convolution, compiled ahead. Its pool has as many threads as the machine.
+
+    XLA offers no setting for the number of its threads after it has started.
+    """
+    import jax  # noqa: PLC0415
+
+    _check(weight, input)
+    x = jax.dlpack.from_dlpack(input.detach().contiguous())
+    y = weight.model(x).block_until_ready()
+    return add_bias(
+        torch.from_dlpack(y).clone() if bias is not None else torch.from_dlpack(y), bias
+    )
+
+
+def _load_opencv(weight: torch.Tensor, problem: Problem) -> Engine:
+    import cv2  # noqa: PLC0415
+    import numpy  # noqa: PLC0415
+
+    cv2.setNumThreads(torch.get_num_threads())
+    model = convolution_model(weight, problem)
+    return Engine(problem, cv2.dnn.readNetFromONNX(numpy.frombuffer(model, numpy.uint8)))
+
+
+@_register("opencv", _load_opencv, "cv2", "onnx", error_factor=8)
+def opencv_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """OpenCV's dnn module: Winograd F(6×6, 3×3) where it fits, blocked loops elsewhere."""
+    _check(weight, input)
+    weight.model.setInput(input.detach().contiguous().numpy(), "x")
+    if bias is not None:
+        weight.model.setInput(bias.detach().numpy(), "b")
+    return torch.from_numpy(weight.model.forward().copy())
