@@ -36,7 +36,7 @@ def _why_not(problem: Problem) -> str | None:
     return None if problem.batch_size else "needs an image"
 
 
-def _register(name: str, prepare, *packages: str, **options):
+def _register(name: str, prepare, *packages: str, supports=_why_not, error_factor: float = 1):
     return register(
         name,
         family="engine",
@@ -44,9 +44,9 @@ def _register(name: str, prepare, *packages: str, **options):
         dtypes=("float32",),
         nan_policy="tile",
         available=functools.partial(_why_absent, *packages),
-        supports=_why_not,
+        supports=supports,
         prepare=prepare,
-        **options,
+        error_factor=error_factor,
     )
 
 
@@ -174,7 +174,13 @@ def _load_opencv(weight: torch.Tensor, problem: Problem) -> Engine:
     return Engine(problem, cv2.dnn.readNetFromONNX(numpy.frombuffer(model, numpy.uint8)))
 
 
-@_register("opencv", _load_opencv, "cv2", "onnx", error_factor=8)
+def _why_not_opencv(problem: Problem) -> str | None:
+    if problem.kernel == (1, 1) and problem.padding != (0, 0):
+        return "its 1×1 kernels read beyond a padded input (seen in 5.0)"
+    return _why_not(problem)
+
+
+@_register("opencv", _load_opencv, "cv2", "onnx", supports=_why_not_opencv, error_factor=8)
 def opencv_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """OpenCV's dnn module: Winograd F(6×6, 3×3) where it fits, blocked loops elsewhere."""
     _check(weight, input)
