@@ -1,0 +1,23 @@
+"""Rank and error of separable kernels."""
+
+from __future__ import annotations
+
+import torch
+
+from impls.separable import describe, factorise
+from suite.problem import Problem
+
+
+def test_a_gaussian_has_rank_one():
+    line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0])
+    weight = torch.outer(line, line).view(1, 1, 5, 5) / 256
+    problem = Problem.of_call((1, 1, 9, 9), (1, 1, 5, 5))
+    factors = factorise(weight, problem)
+    assert factors.rank == 1
+    assert factors.relative_error < 1e-7
+    assert describe(weight, problem).startswith("rank 1 of at most 5")
+
+
+def test_random_kernels_keep_their_full_rank():
+    weight = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    assert factorise(weight, Problem.of_call((1, 2, 9, 9), (4, 2, 3, 3))).rank == 6
