@@ -18,6 +18,7 @@ import sys
 import time
 import types
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -28,7 +29,8 @@ import psutil
 
 from suite.channel import ChannelClosed, ForeignFrame, Message, NoReplyInTime, Requester
 
-PRELOAD = ["torch", "numba", "suite.worker", "suite.judge"]
+PRELOAD = ["suite.preload"]
+_ROOT = str(Path(__file__).resolve().parents[1])
 START_TIMEOUT_S = 120.0
 PR_SET_PDEATHSIG = 1
 
@@ -43,15 +45,36 @@ class ProcessFailed(Exception):
 
 
 def _context() -> ForkServerContext | SpawnContext:
-    # libgomp's threads spin for 9 ms after their work unless told otherwise, and every turn waits
-    # until they sleep. A millisecond still bridges the gaps within and between calls.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "30000")
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOAD)
-        return context
-    return multiprocessing.get_context("spawn")
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    with _server_environment():
+        forkserver.ensure_running()
+    return context
+
+
+@contextlib.contextmanager
+def _server_environment() -> Iterator[None]:
+    """Set what the fork server, and so every process, has to find in its environment.
+
+    It looks for what it preloads on a path of its own, and skips silently what it does not find.
+    libgomp's threads spin for 9 ms after their work unless told otherwise, and every turn waits
+    until they sleep; a millisecond still bridges the gaps within and between calls.
+    """
+    ours = {"PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))}
+    if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+        ours["GOMP_SPINCOUNT"] = "30000"
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager
