@@ -29,6 +29,7 @@ from suite.errors import (
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
+    from suite.catalogue import Catalogue
     from suite.scenario import ScenarioFile
     from suite.settings import Settings
 
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         catalogue = read_catalogue(plan.TREE, options.plugin, log)
         for failure in catalogue.failures:
             console.print(failure, style="dim", highlight=False, soft_wrap=True)
-        arms = plan.chosen_arms(catalogue, options.impl, options.reference)
+        arms = plan.chosen_arms(catalogue, _patterns(options, files, catalogue), options.reference)
         facts = plan.torch_facts(log)
     scenarios = plan.on_device(
         [scenario for file in files for scenario in file.scenarios], options.device, facts
@@ -86,8 +87,7 @@ def run(options: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     with terminal.RunDisplay(console) as display:
-        budget_s = options.budget or _own_budget_s(files)
-        runner = Runner(folder, scenarios, arms, settings, budget_s, display.watch)
+        runner = Runner(folder, scenarios, arms, settings, options.budget, display.watch)
         outcome = runner.run()
     finish_manifest(folder, {**outcome.ledger.summary(), "interrupted": outcome.interrupted})
     if not (folder / "results.jsonl").stat().st_size:
@@ -282,16 +282,20 @@ def _settings(options: argparse.Namespace, log: Path) -> Settings:
     )
 
 
-def _names_of_plugins(options: argparse.Namespace, catalogue: object) -> list[str]:
+def _names_of_plugins(options: argparse.Namespace, catalogue: Catalogue) -> list[str]:
     """Return what the plug-in files registered: `check --plugin` is about them alone."""
     files = {str(plugin.resolve()) for plugin in options.plugin}
-    return [e.name for e in catalogue.entries if e.file in files]  # type: ignore[attr-defined]
+    return [e.name for e in catalogue.entries if e.file in files]
 
 
-def _own_budget_s(files: Sequence[ScenarioFile]) -> float | None:
-    """Return what the scenario files say a run is to take; None unless all of them do."""
-    budgets_s = [file.budget_s for file in files if file.budget_s is not None]
-    return sum(budgets_s) if len(budgets_s) == len(files) else None
+def _patterns(
+    options: argparse.Namespace, files: Sequence[ScenarioFile], catalogue: Catalogue
+) -> list[str]:
+    """Return which implementations to run: as asked, or as the files say, plug-ins added."""
+    if options.impl or not all(file.implementations for file in files):
+        return list(options.impl)
+    named = [name for file in files for name in file.implementations]
+    return [*named, *_names_of_plugins(options, catalogue)]
 
 
 def _plain(value: object) -> object:

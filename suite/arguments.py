@@ -159,9 +159,9 @@ def _add_run(parser: Parser) -> None:
     parser.add_argument(
         "--blocks",
         type=_at_least(1, int),
-        default=8,
+        default=6,
         metavar="N",
-        help="most fresh processes a cell gets (default 8)",
+        help="most fresh processes a cell gets (default 6)",
     )
     parser.add_argument(
         "--reference",

@@ -19,7 +19,7 @@ from suite.registry import Source
 from suite.result import Block, Ceiling, CellResult, Residuals, Status, worst_of
 from suite.settings import SPECIAL_KINDS, Settings
 
-LOGGED_CALL_S = 0.3
+LOGGED_CALL_S = 0.05
 """Slower gate calls are not repeated to see whether they agree and which operators they run."""
 LEAD_CALL_S = 0.05
 """Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""

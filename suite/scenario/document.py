@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from suite.scenario.fields import BUDGET, LAYER_FIELDS, NAME, SECTIONS, SHARED_FIELDS, TABLE_FIELDS
+from suite.scenario.fields import (
+    IMPLEMENTATIONS,
+    LAYER_FIELDS,
+    NAME,
+    SECTIONS,
+    SHARED_FIELDS,
+    TABLE_FIELDS,
+)
 from suite.scenario.sections import Choices, Chosen, read_choices, read_chosen, refuse_key
 from suite.scenario.yamltree import REFUSED, Faults, Node, Place
 
@@ -29,7 +36,7 @@ class Document(NamedTuple):
 
     name: str
     description: str
-    budget_s: int | None
+    implementations: tuple[str, ...]
     defaults: Chosen
     grid: Grid | None
     layers: tuple[Layer, ...]
@@ -47,7 +54,7 @@ def read_document(root: Node, stem: str, faults: Faults) -> Document:
     return Document(
         name=_name(sections.get("name"), stem, faults),
         description=_description(sections.get("description"), faults),
-        budget_s=_budget_s(sections.get("budget_s"), faults),
+        implementations=_implementations(sections.get("implementations"), faults),
         defaults=_defaults(sections.get("defaults"), faults),
         grid=_grid(sections.get("grid"), faults),
         layers=tuple(
@@ -88,9 +95,9 @@ def _description(node: Node | None, faults: Faults) -> str:
     return " ".join(node.value.split())
 
 
-def _budget_s(node: Node | None, faults: Faults) -> int | None:
-    found = None if node is None else BUDGET.read("budget_s", node, faults)
-    return found if isinstance(found, int) else None
+def _implementations(node: Node | None, faults: Faults) -> tuple[str, ...]:
+    found = () if node is None else IMPLEMENTATIONS.read("implementations", node, faults)
+    return found if isinstance(found, tuple) else ()
 
 
 def _defaults(node: Node | None, faults: Faults) -> Chosen:

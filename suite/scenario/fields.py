@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from suite.problem import CACHE_STATES, DIRECTIONS, DTYPE_BYTES, MEMORY_FORMATS
-from suite.scenario.kinds import Kind, either, flag, padding, pair, text, whole, word
+from suite.scenario.kinds import Kind, either, flag, many, padding, pair, text, whole, word
 
 
 class Field(NamedTuple):
@@ -31,7 +31,7 @@ NAME = text(
     "letters, digits and _ . : + -, at most 100, beginning with a letter or digit",
 )
 
-BUDGET = whole(1)
+IMPLEMENTATIONS = many(text(r"\S+", "a name or glob of implementations"))
 
 FIELDS = (
     Field(
@@ -189,7 +189,8 @@ TABLE_FIELDS = (
 SECTIONS = {
     "name": "Stands before each scenario's id. Without it the file's own name.",
     "description": "What the file shows, in a sentence.",
-    "budget_s": "Seconds that a run of this file is to take, unless --budget says otherwise.",
+    "implementations": "What a run of this file measures unless --impl says otherwise: names or "
+    "globs. Without it every implementation. Plug-ins always take part.",
     "defaults": "What holds wherever nothing else is said.",
     "grid": "Every combination of these values. A list is a list of alternatives, so a "
     "[height, width] stands in a list itself: [[1, 9], [9, 1]].",

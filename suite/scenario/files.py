@@ -35,7 +35,8 @@ class ScenarioFile(NamedTuple):
     description: str
     text: str
     """The YAML as it stands in the file, for a run's manifest."""
-    budget_s: int | None
+    implementations: tuple[str, ...]
+    """What a run of it measures unless it is told otherwise; empty: everything."""
     scenarios: tuple[Scenario, ...]
 
 
@@ -139,7 +140,7 @@ def load_file(path: Path, *, most: int | None = MOST_SCENARIOS) -> ScenarioFile:
         name=document.name,
         description=document.description,
         text=text,
-        budget_s=document.budget_s,
+        implementations=document.implementations,
         scenarios=scenarios,
     )
 

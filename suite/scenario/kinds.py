@@ -91,6 +91,22 @@ def listed(kind: Kind, *letters: str) -> Kind:
     )
 
 
+def many(kind: Kind) -> Kind:
+    """Return the kind of a list with at least one entry."""
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, list) or not value:
+            return REFUSED
+        found = tuple(kind.convert(item.value) for item in value)
+        return REFUSED if REFUSED in found else found
+
+    return Kind(
+        accepts=f"a list, each entry {kind.accepts}",
+        convert=convert,
+        json={"type": "array", "items": kind.json, "minItems": 1},
+    )
+
+
 def either(*kinds: Kind) -> Kind:
     def convert(value: Any) -> Any:
         found = (kind.convert(value) for kind in kinds)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from suite.scenario.fields import (
-    BUDGET,
+    IMPLEMENTATIONS,
     LAYER_FIELDS,
     NAME,
     SECTIONS,
@@ -27,7 +27,7 @@ def json_schema() -> dict[str, Any]:
     sections: dict[str, dict[str, Any]] = {
         "name": NAME.json,
         "description": {"type": "string"},
-        "budget_s": BUDGET.json,
+        "implementations": IMPLEMENTATIONS.json,
         "defaults": _mapping(SHARED_FIELDS),
         "grid": _mapping(SHARED_FIELDS, suffix=_MANY),
         "layers": _list(_mapping(LAYER_FIELDS)),
