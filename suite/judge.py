@@ -29,7 +29,7 @@ import torch
 
 from suite import ceilings, machine, operation
 from suite.channel import Message, serve
-from suite.correctness import Tolerance, judge_output, spread_fault
+from suite.correctness import Tolerance, judge_output, largest_of, spread_fault
 from suite.inputs import FORMATS, OperandArena, ResultArena, draw
 from suite.operation import Operands
 from suite.problem import Scenario
@@ -207,6 +207,7 @@ class Judge:
         expected, size = operation.elements(self._scenario, operands, index)
         got = output.view(self._scenario.result_shape)[tuple(index.T)].double()
         bounds = limits.element_bounds(expected, size).expand_as(expected)
+        bounds = bounds * largest_of(output.numel())
         ratio = (got - expected).abs() / bounds
         if not bool((ratio <= 1).all()):
             worst = int(ratio.nan_to_num(math.inf).argmax())

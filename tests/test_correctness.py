@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 
 from suite import inputs, operation
-from suite.correctness import Judgement, Tolerance, judge_output
+from suite.correctness import Judgement, Tolerance, judge_output, spread_fault
 from suite.operation import Operands
 from suite.problem import Problem, Scenario
-from suite.settings import CHECK_KINDS
+from suite.settings import CHECK_KINDS, SPECIAL_KINDS
 
 DEEP = Problem(
     batch_size=1,
@@ -49,7 +49,7 @@ def judged(
     return judge_output(kind, tolerance, output, expected, size(scenario, operands))
 
 
-@pytest.mark.parametrize("kind", CHECK_KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in CHECK_KINDS if kind not in SPECIAL_KINDS])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("seed", range(3))
 def test_torch_itself_passes_every_kind_of_input(kind, dtype, seed):
@@ -119,6 +119,28 @@ def test_direct_methods_must_be_exact_on_integers_and_transforms_nearly():
     assert judged("integer", output, operands, scenario, **fft).fault is None
 
 
+def test_the_largest_of_a_million_honest_errors_is_not_called_wrong():
+    problem = Problem(
+        batch_size=1,
+        in_channels=32,
+        height=200,
+        width=200,
+        out_channels=32,
+        kernel_h=3,
+        kernel_w=3,
+        groups=32,
+    )
+    scenario = Scenario(id="s", problem=problem)
+    for seed in range(3):
+        operands = drawn("normal", scenario, seed)
+        columns = F.unfold(operands.input, 3).view(32, 9, -1)
+        output = torch.zeros(32, columns.shape[-1])
+        for tap in range(9):
+            output += columns[:, tap] * operands.weight.view(32, 9)[:, tap, None]
+
+        assert judged("normal", output.view(1, 32, 198, 198), operands, scenario).fault is None
+
+
 def test_a_plain_sum_of_many_products_is_not_called_wrong():
     problem = Problem(
         batch_size=1, in_channels=4608, height=4, width=4, out_channels=2, kernel_h=1, kernel_w=1
@@ -137,3 +159,18 @@ def test_an_empty_output_has_nothing_wrong():
     operands = drawn("normal", scenario)
 
     assert judged("normal", torch.empty(0, 32, 14, 14), operands, scenario).fault is None
+
+
+@pytest.mark.parametrize("kind", SPECIAL_KINDS)
+def test_a_special_value_must_reach_its_receptive_field_and_no_more_than_declared(kind):
+    scenario = Scenario(id="s", problem=DEEP)
+    operands = drawn(kind, scenario)
+    must, may = operation.touched(scenario, operands)
+    output = F.conv2d(operands.input, operands.weight, padding=1)
+
+    assert spread_fault(kind, "receptive_field", output, must, may) is None
+    swallowed = output.nan_to_num(0, 0, 0)
+    assert "came out finite" in str(spread_fault(kind, "receptive_field", swallowed, must, may))
+    everywhere = torch.full_like(output, float("nan"))
+    assert "beyond" in str(spread_fault(kind, "receptive_field", everywhere, must, may))
+    assert spread_fault(kind, "plane", everywhere, must, may) is None
