@@ -21,6 +21,7 @@ from suite.errors import (
     EXIT_DEFECT,
     EXIT_GOOD,
     EXIT_INTERRUPTED,
+    EXIT_NOT_COMPARABLE,
     EXIT_USAGE,
     EXIT_WRONG,
     ConvGaugeError,
@@ -161,6 +162,20 @@ def report(options: argparse.Namespace) -> int:
     return EXIT_GOOD
 
 
+def compare(options: argparse.Namespace) -> int:
+    import reports  # noqa: PLC0415
+    from reports import compare_text  # noqa: PLC0415
+    from reports.compare import compare_runs  # noqa: PLC0415
+    from suite.runfile import read_run  # noqa: PLC0415
+
+    base, head = read_run([options.base]), read_run([options.head])
+    comparison = compare_runs(base, head)
+    print("\n".join(compare_text.lines(comparison)))
+    for path in reports.write_comparison(base, head, options.out or options.head):
+        print(path)
+    return EXIT_GOOD if comparison.compared else EXIT_NOT_COMPARABLE
+
+
 def list_(options: argparse.Namespace) -> int:
     from suite.scenario import headline, shipped_files  # noqa: PLC0415
 
@@ -246,6 +261,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
     "check": check,
     "report": report,
+    "compare": compare,
     "list": list_,
     "validate": validate,
     "doctor": doctor,

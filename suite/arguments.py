@@ -65,6 +65,7 @@ def build_parser() -> Parser:
         ("run", "race implementations over scenario files", _add_run),
         ("check", "hold implementations against float64, no timing", _add_check),
         ("report", "rebuild CSV, plots and report from a run", _add_report),
+        ("compare", "show two runs as a difference; a hint, no verdict", _add_compare),
         ("list", "show implementations and scenario files", _add_list),
         ("validate", "check scenario files without running them", _add_validate),
         ("doctor", "show the machine, and what would steady its measurements", None),
@@ -205,6 +206,12 @@ def _add_report(parser: Parser) -> None:
     parser.add_argument(
         "--format", action="append", default=[], metavar="NAME", help="only these formats"
     )
+
+
+def _add_compare(parser: Parser) -> None:
+    parser.add_argument("base", type=Path, metavar="A", help="the earlier run's folder")
+    parser.add_argument("head", type=Path, metavar="B", help="the later run's folder")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (default: B)")
 
 
 def _add_list(parser: Parser) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import FAULTY, ROOT
 
-ALL = ("run", "check", "report", "list", "validate", "doctor", "demo")
+ALL = ("run", "check", "report", "compare", "list", "validate", "doctor", "demo")
 LAYER = "{id: a, in_channels: 4, out_channels: 4, input_size: 8, kernel_size: 3}"
 
 

@@ -216,3 +216,13 @@ def test_the_parent_process_imports_neither_torch_nor_an_implementation(tiny, tm
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_two_runs_are_compared_cell_by_cell(command, tiny):
+    for name in ("a", "b"):
+        assert command("run", tiny, "--impl", "torch", "--out", name, *QUICK).code == 0
+
+    said = command("compare", "a", "b", "--out", "difference")
+
+    assert said.code == 0
+    assert "compare.html" in said.out
