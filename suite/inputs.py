@@ -185,6 +185,12 @@ def _draw_integers(tensor: torch.Tensor, scenario: Scenario, generator: torch.Ge
         tensor.mul_(keep.to(tensor.dtype))
 
 
+def same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Return whether two tensors are equal bit for bit, NaNs included."""
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[first.element_size()]
+    return torch.equal(first.view(integer), second.view(integer))
+
+
 def in_format(tensor: torch.Tensor, memory_format: str) -> torch.Tensor:
     """Return a private copy in the scenario's memory format."""
     return tensor.clone(memory_format=FORMATS[memory_format])

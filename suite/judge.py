@@ -30,7 +30,7 @@ import torch
 from suite import ceilings, machine, operation
 from suite.channel import Message, serve
 from suite.correctness import Tolerance, judge_output, largest_of, spread_fault
-from suite.inputs import FORMATS, OperandArena, ResultArena, draw
+from suite.inputs import FORMATS, OperandArena, ResultArena, draw, same_bits
 from suite.operation import Operands
 from suite.problem import Scenario
 from suite.processes import wait_until_threads_sleep
@@ -98,7 +98,10 @@ class Judge:
             return {}
         with _threads(self._threads):
             self._expected = operation.result(self._scenario, self._drawn)
-            self._size = operation.magnitude(self._scenario, self._drawn)
+            # On integers no bound scales with S: direct methods are exact, transforms round.
+            self._size = self._expected.abs()
+            if kind != "integer":
+                self._size = operation.magnitude(self._scenario, self._drawn)
             self._reach = self._size
             if kind == "spiked":
                 self._reach = operation.reach(self._scenario, self._drawn)
@@ -121,7 +124,7 @@ class Judge:
 
     def same_bits(self, results: str, first: int, second: int) -> Message:
         arena = self._result(results)
-        return {"same": _same_bits(arena.slot(first), arena.slot(second))}
+        return {"same": same_bits(arena.slot(first), arena.slot(second))}
 
     def untouched(self, results: str) -> Message:
         """Name the operands that a worker handed back otherwise than they were drawn."""
@@ -130,7 +133,7 @@ class Judge:
             name
             for name in ("input", "weight", "bias")
             if (drawn := getattr(self._drawn, name)) is not None
-            and not _same_bits(drawn, getattr(handed_back, name))
+            and not same_bits(drawn, getattr(handed_back, name))
         ]
         return {"changed": changed}
 
@@ -265,11 +268,6 @@ def _quietly(handler: Callable[..., Message]) -> Callable[..., Message]:
 
 def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.as_strided((tensor.numel(),), (1,))
-
-
-def _same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
-    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[first.element_size()]
-    return torch.equal(first.view(integer), second.view(integer))
 
 
 def main(connection: Connection, threads: int) -> None:

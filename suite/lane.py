@@ -252,8 +252,8 @@ class Lane:
         fits = self._layout.slots // self._batch
         return self._batch * max(1, min(round(samples), MOST_SAMPLES, fits))
 
-    def turn(self) -> None:
-        """Take the token for one turn."""
+    def turn(self, number: int) -> None:
+        """Take the token for the block's turn of this number, counted from 0."""
         draw = self._starts.randrange
         calls: list[TimedCall] = [
             (number, (draw(STREAM_SLACK), draw(STREAM_SLACK))) for number in range(self.turn_calls)
@@ -261,7 +261,9 @@ class Lane:
         starts = [start for _, start in calls]
         batches = [starts[i : i + self._batch] for i in range(0, len(starts), self._batch)]
         began = time.monotonic()
-        reply = self._ask("turn", starts=batches, lead=self._call_s < LEAD_CALL_S)
+        reply = self._ask(
+            "turn", starts=batches, lead=self._call_s < LEAD_CALL_S, last=number + 1 >= self.rounds
+        )
         if reply is None:
             return
         held_s = time.monotonic() - began

@@ -124,7 +124,7 @@ class Race:
         """Let each arm take one turn, then judge what they returned."""
         lanes = [lane for lane in self._shuffled() if turn < lane.rounds]
         for lane in lanes:
-            lane.turn()
+            lane.turn(turn)
         for lane in lanes:
             lane.judge_turn()
 

@@ -31,7 +31,7 @@ from suite import registry
 from suite.channel import Message, serve
 from suite.errors import Unsupported, UsageError
 from suite.guard import Company, Guard
-from suite.inputs import DTYPES, VIEWS, OperandArena, ResultArena, in_format
+from suite.inputs import DTYPES, VIEWS, OperandArena, ResultArena, in_format, same_bits
 from suite.invocation import Invocation, bind, gradient_fault
 from suite.memory import own_bytes, peak_bytes_of
 from suite.operation import Operands
@@ -157,7 +157,6 @@ class Worker:
         self._state = GlobalState()
         self._bind()
         self._check_state()
-        self._held_bytes, self._calls_since = None, 0
         return {"prepare_s": self._invocation.prepare_s}
 
     def warm(self) -> Message:
@@ -181,17 +180,19 @@ class Worker:
                 once()
         self._check_state()
         self._company = Company()
+        self._held_bytes, self._calls_since = own_bytes(), 0
         return {
             "call_s": min(call_s),
             "peak_bytes": peak_bytes,
             "batch": batch_size(min(call_s), operand.numel() * operand.element_size()),
         }
 
-    def turn(self, starts: Sequence[Sequence[tuple[int, int]]], lead: bool) -> Message:
+    def turn(self, starts: Sequence[Sequence[tuple[int, int]]], lead: bool, last: bool) -> Message:
         """Take one timed sample for each list of stream starts; outputs go to slots from 0.
 
         `lead` makes one call first that is not timed: the arms before this one left the caches
-        and the thread pool to themselves.
+        and the thread pool to themselves. What takes time to check is checked in the `last` turn
+        of a block.
         """
         self._state = GlobalState()
         operands = [torch.empty_like(self._varying) for _ in starts[0]]
@@ -215,8 +216,10 @@ class Worker:
             self._previous = [output for output in outputs if isinstance(output, torch.Tensor)]
         self._check_untouched(operands[-1], starts[-1][-1])
         self._check_state()
-        self._check_company(slot - len(self._previous))
-        self._check_growth(sum(len(batch) for batch in starts))
+        self._calls_since += sum(len(batch) for batch in starts)
+        if last:
+            self._check_company(slot - len(self._previous))
+            self._check_growth()
         return {"samples_s": samples_s}
 
     def hand_back(self) -> Message:
@@ -274,19 +277,14 @@ class Worker:
         """Wait for what may still be running: an output must not change any more."""
         wait_until_threads_sleep()
         for slot, output in enumerate(self._previous, start=first_slot):
-            ours, kept = self._row_major(output), self._arena.slot(slot)
-            if not torch.equal(ours.nan_to_num(), kept.nan_to_num().to(ours.device)):
+            if not same_bits(self._row_major(output).cpu(), self._arena.slot(slot)):
                 raise OutputFault("an output changed after the call had returned")
 
-    def _check_growth(self, calls: int) -> None:
-        """Compare memory at the ends of turns: caches fill once, leaks go on."""
+    def _check_growth(self) -> None:
+        """Compare memory with that after the warm-up: caches fill once, leaks go on."""
         held_bytes = own_bytes()
-        if held_bytes is None:
+        if held_bytes is None or self._held_bytes is None:
             return
-        if self._held_bytes is None:
-            self._held_bytes = held_bytes
-            return
-        self._calls_since += calls
         grown_bytes = held_bytes - self._held_bytes
         allowed_bytes = max(LEAK_BYTES, LEAK_CALLS * self._scenario.least_bytes)
         if grown_bytes > max(allowed_bytes, LEAK_BYTES_A_CALL * self._calls_since):
