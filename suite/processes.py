@@ -119,7 +119,6 @@ class Peer:
         theirs.close()
         self._requester = Requester(ours)
         self._watched: psutil.Process | None = None
-        self._peak_rss_bytes = 0
 
     @property
     def pid(self) -> int:
@@ -163,7 +162,6 @@ class Peer:
         except psutil.Error:
             return
         used_bytes = memory.rss - getattr(memory, "shared", 0)
-        self._peak_rss_bytes = max(self._peak_rss_bytes, used_bytes)
         if used_bytes > self._memory_limit_bytes:
             self.kill()
             raise ProcessFailed(
