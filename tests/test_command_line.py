@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from commands import COMMANDS
 from tests.conftest import FAULTY, ROOT
 
-ALL = ("run", "check", "report", "compare", "list", "validate", "doctor", "demo")
 LAYER = "{id: a, in_channels: 4, out_channels: 4, input_size: 8, kernel_size: 3}"
 
 
@@ -143,7 +143,7 @@ def test_resuming_with_other_scenarios_is_refused(command, tiny, tmp_path):
 def test_help_exists_for_every_command_and_documents_the_exit_codes(capsys):
     import run_bench
 
-    for words in ([], *([name] for name in ALL)):
+    for words in ([], *([name] for name in COMMANDS)):
         with pytest.raises(SystemExit) as stopped:
             run_bench.main([*words, "--help"])
         assert stopped.value.code == 0
@@ -264,7 +264,7 @@ def readme_commands() -> list[str]:
 
 @pytest.mark.parametrize("line", readme_commands())
 def test_every_command_in_the_readme_is_understood(line):
-    from suite.arguments import build_parser
+    from commands.arguments import build_parser
 
     words = line.partition("#")[0].split()[2:]
     options = build_parser().parse_args(words)

@@ -35,7 +35,7 @@ def packages(names: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "suite").rglob("*.py")), ids=lambda p: p.stem)
 def test_suite_imports_neither_implementations_nor_reports(path):
-    assert not packages(imported(path)) & {"impls", "reports", "run_bench", "tests"}
+    assert not packages(imported(path)) & {"impls", "reports", "commands", "run_bench", "tests"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "suite").rglob("*.py")), ids=lambda p: p.stem)
@@ -49,7 +49,7 @@ def test_only_what_runs_in_workers_and_the_judge_imports_torch_at_the_top(path):
 def test_implementations_import_only_the_contract_and_private_helpers(path):
     for name in imported(path):
         package, _, rest = name.partition(".")
-        assert package not in {"reports", "run_bench", "tests"}
+        assert package not in {"reports", "commands", "run_bench", "tests"}
         if package == "suite":
             allowed = ("Problem", "Unsupported", "register", "registry", "problem", "errors", "")
             assert rest.partition(".")[0] in allowed, name
@@ -59,4 +59,4 @@ def test_implementations_import_only_the_contract_and_private_helpers(path):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "reports").rglob("*.py")), ids=lambda p: p.stem)
 def test_reports_can_be_rebuilt_without_torch(path):
-    assert not packages(imported(path)) & {"torch", "impls", "run_bench"}
+    assert not packages(imported(path)) & {"torch", "impls", "commands", "run_bench"}

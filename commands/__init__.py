@@ -1,0 +1,19 @@
+"""The commands: one module each, with `add_arguments(parser)` and `main(options) -> exit code`.
+
+A module loads when its command is asked for, so what it needs is imported at its top. The only
+place that may import everything; nothing but `run_bench.py` imports it.
+"""
+
+__all__ = ["COMMANDS"]
+
+COMMANDS = {
+    "run": "race implementations over scenario files",
+    "check": "hold implementations against float64, no timing",
+    "report": "rebuild CSV, plots and report from a run",
+    "compare": "show two runs as a difference; a hint, no verdict",
+    "list": "show implementations and scenario files",
+    "validate": "check scenario files without running them",
+    "doctor": "show the machine, and what would steady its measurements",
+    "demo": "filter a photograph through every implementation",
+}
+"""Name (of the module, too) → what it does; in the order of `--help`."""

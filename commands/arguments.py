@@ -1,0 +1,144 @@
+"""The command line's grammar, and the arguments that several commands share.
+
+Imports nothing that takes time: `--help` must be instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+from argparse import RawDescriptionHelpFormatter as Formatter
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from commands import COMMANDS
+from suite.errors import EXIT_USAGE, UsageError
+
+EXIT_CODES = """\
+exit codes: 0 good, 1 slower, 2 bad usage or input, 3 wrong results, 4 inconclusive,
+5 not comparable, 70 a defect in ConvGauge itself, 130 interrupted (all measured cells are kept)
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises instead of printing the usage: the caller decides how errors look.
+
+    `fill` adds the arguments once they are asked for: all commands' together take 3 ms.
+    """
+
+    def __init__(self, *, fill: Callable[[Parser], None] | None = None, **options: Any) -> None:
+        # argparse formats every argument to check it. Told a width, it need not ask the terminal
+        # for its own, which imports shutil (4 ms).
+        super().__init__(formatter_class=partial(Formatter, width=80), **options)
+        self._fill = fill
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._fill:
+            self._fill(self)
+            self._fill = None
+        return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        self.formatter_class = Formatter
+        return super().format_help()
+
+    def error(self, message: str) -> Any:
+        raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> Any:
+        if message:
+            self._print_message(message)
+        raise SystemExit(EXIT_USAGE if status else 0)
+
+
+def build_parser() -> Parser:
+    """Return the parser of all commands; each adds its own arguments once it is asked for."""
+    parser = Parser(
+        prog="run_bench.py",
+        description="Is a convolution right, how fast is it against every other way of doing it "
+        "on this machine, did it get slower?",
+        epilog=EXIT_CODES,
+    )
+    for name in ("suggest_on_error", "color"):  # from Python 3.14 on
+        if hasattr(parser, name):
+            setattr(parser, name, True)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=Parser
+    )
+    for name, meaning in COMMANDS.items():
+        commands.add_parser(name, help=meaning, fill=partial(_fill, name))
+    return parser
+
+
+def _fill(name: str, parser: Parser) -> None:
+    import_module(f"commands.{name}").add_arguments(parser)
+
+
+def at_least(least: float, kind: type[float]) -> Callable[[str], float]:
+    """Return a converter that takes numbers of `least` or more."""
+
+    def number(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = least - 1
+        if not value >= least:
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f'"{text}" is not {what} of {least:g} or more')
+        return value
+
+    return number
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Convert "1/3" to (1, 3)."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f'"{text}" is no shard; give I/N such as 1/3')
+    return int(index), int(count)
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add --impl and --plugin."""
+    parser.add_argument(
+        "--impl",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only these implementations; repeatable, globs such as 'winograd*'",
+    )
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a Python file that registers implementations; repeatable",
+    )
+
+
+def add_measuring(parser: argparse.ArgumentParser) -> None:
+    """Add what says where and under which limits workers run."""
+    parser.add_argument("--device", metavar="cpu|cuda|auto", help="instead of the scenarios' own")
+    parser.add_argument(
+        "--threads",
+        type=at_least(1, int),
+        metavar="N",
+        help="threads of every implementation (default: the cores this process may use)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=at_least(0.1, float),
+        default=60.0,
+        metavar="SECONDS",
+        help="give up on a worker that does not answer for so long (default 60)",
+    )
+    parser.add_argument(
+        "--memory-limit",
+        type=at_least(0.1, float),
+        metavar="GIB",
+        help="end a worker that takes more (default: 80 %% of what is free at the start)",
+    )
+    parser.add_argument("--yes", action="store_true", help="accept very many cells")

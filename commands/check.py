@@ -1,0 +1,61 @@
+"""`check`: hold implementations against float64 over many shapes, without timing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands._setup import (
+    catalogue_for,
+    names_of_plugins,
+    scenario_files,
+    scratch_folder,
+    settings_for,
+)
+from commands.arguments import Parser, add_measuring, add_selection
+from reports import terminal
+from suite import plan
+from suite.check import check
+from suite.errors import EXIT_GOOD, EXIT_WRONG
+from suite.result import Status
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*",
+        default=["edge_shapes"],
+        metavar="FILE",
+        help="scenario files (default: edge_shapes)",
+    )
+    add_selection(parser)
+    add_measuring(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    console = terminal.console()
+    files = scenario_files(options)
+    with scratch_folder() as scratch:
+        settings = settings_for(options, Path(scratch) / "worker.log")
+        catalogue = catalogue_for(options, settings.log, console)
+        # With --plugin it is about what the plug-in registers, and nothing else.
+        arms = plan.chosen_arms(catalogue, options.impl or names_of_plugins(options, catalogue))
+        facts = plan.torch_facts(settings.log)
+        scenarios = plan.on_device(
+            [scenario for file in files for scenario in file.scenarios], options.device, facts
+        )
+        found = []
+        for checked in check(scenarios, arms, settings):
+            found.append(checked)
+            if checked.status not in (Status.PASSED, Status.UNSUPPORTED):
+                console.print(
+                    f"{checked.scenario.id} × {checked.implementation}: "
+                    f"{checked.status.value}: {checked.reason}",
+                    style="red",
+                    highlight=False,
+                    soft_wrap=True,
+                    markup=False,
+                )
+    console.print(terminal.checked_table(found, {arm.name: arm.family for arm in arms}))
+    failed = any(c.status not in (Status.PASSED, Status.UNSUPPORTED) for c in found)
+    return EXIT_WRONG if failed else EXIT_GOOD

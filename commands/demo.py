@@ -1,0 +1,38 @@
+"""`demo`: filter a photograph through every implementation."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands._setup import scratch_folder
+from commands.arguments import Parser, add_selection
+from reports import demo_picture, terminal
+from suite import plan
+from suite.catalogue import read_catalogue
+from suite.demo import FILTERS, filter_with, load_grey
+from suite.errors import EXIT_GOOD, EXIT_WRONG
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("image", nargs="?", type=Path, metavar="IMAGE")
+    parser.add_argument(
+        "--out", type=Path, default=Path("results/demo.png"), metavar="FILE", help="the picture"
+    )
+    add_selection(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    console = terminal.console()
+    grey = load_grey(options.image)
+    with scratch_folder() as scratch:
+        log = Path(scratch) / "worker.log"
+        catalogue = read_catalogue(plan.TREE, options.plugin, log)
+        arms = plan.chosen_arms(catalogue, options.impl)
+        filtered = list(filter_with(arms, grey, log))
+    console.print(terminal.filtered_table(filtered))
+    passed = [result for result in filtered if len(result.planes) == len(FILTERS)]
+    if passed:
+        picture = demo_picture.write(grey, passed[0].planes, FILTERS, options.out)
+        console.print(f"picture: {picture}", highlight=False, soft_wrap=True)
+    return EXIT_GOOD if passed else EXIT_WRONG

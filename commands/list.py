@@ -1,0 +1,40 @@
+"""`list`: which implementations and scenario files there are."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands.arguments import Parser
+from suite.errors import EXIT_GOOD
+from suite.scenario import headline, shipped_files
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("--scenarios", action="store_true", help="only the scenario files")
+    parser.add_argument("--impls", action="store_true", help="only the implementations")
+    parser.add_argument("--plugin", action="append", default=[], type=Path, metavar="FILE")
+
+
+def main(options: argparse.Namespace) -> int:
+    everything = options.scenarios == options.impls
+    if options.impls or everything:
+        _list_implementations(options)
+    if options.scenarios or everything:
+        for path in shipped_files():
+            head = headline(path)
+            print(f"{head.name:20} {head.description}")
+    return EXIT_GOOD
+
+
+def _list_implementations(options: argparse.Namespace) -> None:
+    # Only here: `list --scenarios` answers at once.
+    from commands._setup import scratch_folder  # noqa: PLC0415
+    from reports import terminal  # noqa: PLC0415
+    from suite import plan  # noqa: PLC0415
+    from suite.catalogue import read_catalogue  # noqa: PLC0415
+
+    console = terminal.console()
+    with scratch_folder() as scratch:
+        catalogue = read_catalogue(plan.TREE, options.plugin, Path(scratch) / "log")
+    console.print(terminal.catalogue_table(catalogue))

@@ -1,0 +1,134 @@
+"""`run`: race implementations over scenario files.
+
+scenario files ─► suite.plan ─► suite.runner ─► results.jsonl ─► reports
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import reports
+from commands._setup import catalogue_for, patterns, scenario_files, scratch_folder, settings_for
+from commands.arguments import Parser, add_measuring, add_selection, at_least, shard
+from reports import terminal
+from suite import __version__, plan
+from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG
+from suite.result import Status
+from suite.runfile import finish_manifest, read_run
+from suite.runner import Runner
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*",
+        default=["quick"],
+        metavar="FILE",
+        help="scenario files, or names of shipped ones (default: quick)",
+    )
+    add_selection(parser)
+    add_measuring(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="results folder (default: results/<time>-<name>)"
+    )
+    parser.add_argument(
+        "--budget",
+        type=at_least(1, float),
+        metavar="SECONDS",
+        help="for the whole run, spread over its cells",
+    )
+    parser.add_argument(
+        "--blocks",
+        type=at_least(1, int),
+        default=6,
+        metavar="N",
+        help="most fresh processes a cell gets (default 6)",
+    )
+    parser.add_argument(
+        "--reference",
+        default="torch",
+        metavar="NAME",
+        help="implementation that speed-ups are measured against (default torch)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="finish the missing cells of --out, or of the newest run of the same files",
+    )
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="measure only the I-th of N parts; `report A B C --out D` puts them together",
+    )
+    parser.add_argument(
+        "--no-verify",
+        action="store_true",
+        help="do not judge the outputs of timed calls; only to measure what judging costs",
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    console = terminal.console()
+    files = scenario_files(options)
+    name = "-".join(file.name for file in files)
+    with scratch_folder() as scratch:
+        log = Path(scratch) / "start.log"
+        catalogue = catalogue_for(options, log, console)
+        arms = plan.chosen_arms(catalogue, patterns(options, files, catalogue), options.reference)
+        facts = plan.torch_facts(log)
+    scenarios = plan.on_device(
+        [scenario for file in files for scenario in file.scenarios], options.device, facts
+    )
+    scenarios = plan.shard_of(scenarios, options.shard)
+    plan.refuse_too_many(len(scenarios) * len(arms), options.yes)
+    folder = plan.open_folder(options.out, name, options.resume, [s.id for s in scenarios])
+    settings = settings_for(options, folder / "worker.log")
+    if not options.resume:
+        plan.write_run_manifest(
+            folder,
+            name=name,
+            files=files,
+            scenarios=scenarios,
+            catalogue=catalogue,
+            facts=facts,
+            settings={
+                "budget_s": options.budget,
+                "shard": options.shard,
+                "plugins": [str(plugin) for plugin in options.plugin],
+                **{key: _plain(value) for key, value in dataclasses.asdict(settings).items()},
+            },
+            version=__version__,
+        )
+    console.print(
+        f"{len(scenarios)} scenarios × {len(arms)} implementations into {folder}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    with terminal.RunDisplay(console) as display:
+        runner = Runner(folder, scenarios, arms, settings, options.budget, display.watch)
+        outcome = runner.run()
+    finish_manifest(folder, {**outcome.ledger.summary(), "interrupted": outcome.interrupted})
+    if not (folder / "results.jsonl").stat().st_size:
+        console.print("interrupted before the first cell was finished", style="yellow")
+        return EXIT_INTERRUPTED
+    finished = read_run([folder])
+    written = reports.write_all(finished, folder)
+    report = next((path for path in written if path.suffix == ".html"), folder)
+    terminal.print_summary(console, finished.results, outcome, report)
+    if outcome.interrupted:
+        console.print(
+            f"interrupted; finish it with: run {' '.join(options.files)} --out {folder} --resume",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return EXIT_INTERRUPTED
+    wrong = any(result.status is Status.INCORRECT for result in finished.results)
+    return EXIT_WRONG if wrong else EXIT_GOOD
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
