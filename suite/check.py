@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from suite.arena import Arena, OperandLayout
-from suite.lane import Arm, Lane
+from suite.arm import Arm
+from suite.lane import Lane
 from suite.ledger import Ledger
 from suite.problem import Scenario
 from suite.processes import Peer
@@ -46,7 +47,7 @@ def check(
                 lanes = [Lane(arm, scenario, referee, settings, ledger) for arm in arms]
                 _gate(lanes, peers, arena, referee)
                 for lane in lanes:
-                    peers[lane.arm.key] = lane.release()
+                    peers[lane.arm.key] = lane.worker.release()
                     lane.close()
                     yield Checked(
                         scenario=scenario,
@@ -67,7 +68,7 @@ def _gate(
     lanes: Sequence[Lane], peers: dict[str, Peer | None], arena: Arena, referee: Referee
 ) -> None:
     for lane in lanes:
-        if not lane.adopt(peers.get(lane.arm.key)):
+        if not lane.worker.adopt(peers.get(lane.arm.key)):
             lane.start()
             lane.loaded()
         lane.open(arena)

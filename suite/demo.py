@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite import registry
+from suite.arm import Arm
 from suite.channel import Message, serve
 from suite.errors import Unsupported, UsageError
-from suite.lane import Arm
 from suite.problem import Problem, Scenario
 from suite.processes import Peer, ProcessFailed
 from suite.registry import Source

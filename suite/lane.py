@@ -5,17 +5,16 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from suite import stats
 from suite.arena import STREAM_SLACK, Arena, ResultLayout
+from suite.arm import Arm, ArmWorker
 from suite.ledger import Ledger
 from suite.problem import Scenario
-from suite.processes import Peer, ProcessFailed
+from suite.processes import ProcessFailed
 from suite.referee import Referee, TimedCall
-from suite.registry import Source
 from suite.result import Block, Ceiling, CellResult, Residuals, Status, worst_of
 from suite.settings import SPECIAL_KINDS, Settings
 
@@ -29,20 +28,7 @@ CLOCK_TOLERANCE_S = 0.01
 CLOCK_TOLERANCE = 0.1
 LEAST_TURNS = 3
 
-
-@dataclass(frozen=True)
-class Arm:
-    """One implementation in one source tree."""
-
-    name: str
-    family: str
-    source: Source
-    label: str = ""
-    """What tells arms of the same implementation apart; the name where nothing has to."""
-
-    @property
-    def key(self) -> str:
-        return self.label or self.name
+Reply = TypeVar("Reply")
 
 
 class Lane:
@@ -56,14 +42,12 @@ class Lane:
         self.status = Status.PASSED
         self.reason = ""
         self.blocks: list[Block] = []
-        self.spent_s = 0.0
         self.finished = False
         self._referee = referee
         self._settings = settings
-        self._ledger = ledger
+        self.worker = ArmWorker(arm, self.threads, settings, ledger)
         self._layout = ResultLayout(scenario)
         self._results = Arena(self._layout.size_bytes)
-        self._peer: Peer | None = None
         self._declared: dict[str, Any] = {}
         self._residuals: dict[str, Residuals] = {}
         self._notes: list[str] = []
@@ -87,6 +71,10 @@ class Lane:
     def threads(self) -> int:
         return self.scenario.threads or self._settings.threads
 
+    @property
+    def spent_s(self) -> float:
+        return self.worker.spent_s
+
     def fail(self, status: str, reason: str) -> None:
         if self.status is Status.PASSED:
             self.status, self.reason = Status(status), reason
@@ -95,22 +83,11 @@ class Lane:
     # -- the process ---------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start a fresh process and ask it to load; `loaded` takes the answer."""
-        arm, settings = self.arm, self._settings
-        self._peer = Peer(
-            "suite.worker:main",
-            *(arm.source, arm.name, self.threads),
-            name=arm.key,
-            log=settings.log,
-            memory_limit_bytes=settings.memory_limit_bytes,
-        )
-        try:
-            self._peer.send("load")
-        except ProcessFailed as failed:
-            self._lose(failed.status, failed.reason)
+        """Start a fresh process, which begins to load; `loaded` waits for it."""
+        self._do(self.worker.start)
 
     def loaded(self) -> None:
-        reply = self._receive("load")
+        reply = self._do(lambda: self.worker.answer("load"))
         if reply and reply["unavailable"]:
             self.fail(Status.UNSUPPORTED, reply["unavailable"])
 
@@ -120,55 +97,24 @@ class Lane:
         if reply:
             self._declared = reply
 
-    def stop(self) -> None:
-        if self._peer is not None:
-            self._peer.close()
-            self._peer = None
-
     def close(self) -> None:
         """End its process and give back its memory."""
-        self.stop()
+        self.worker.dismiss()
+        self.worker.await_exits()
         self._results.close()
 
-    def adopt(self, peer: Peer | None) -> bool:
-        """Take over a loaded process of the same arm; return whether there is one."""
-        self._peer = peer
-        return peer is not None
-
-    def release(self) -> Peer | None:
-        """Hand on the process, if it is still good for something."""
-        peer, self._peer = self._peer, None
-        return peer
-
     def _ask(self, do: str, **fields: Any) -> dict[str, Any] | None:
-        """Return the reply, or None after a failure, which is then the lane's."""
-        if self._peer is None or self.status is not Status.PASSED:
+        return self._do(lambda: self.worker.ask(do, **fields))
+
+    def _do(self, step: Callable[[], Reply]) -> Reply | None:
+        """Return what `step` does, or None after a failure, which is then the lane's."""
+        if self.status is not Status.PASSED:
             return None
         try:
-            self._peer.send(do, **fields)
+            return step()
         except ProcessFailed as failed:
-            self._lose(failed.status, failed.reason)
+            self.fail(failed.status, failed.reason)
             return None
-        return self._receive(do)
-
-    def _lose(self, status: str, reason: str) -> None:
-        self._peer = None
-        self.fail(status, reason)
-
-    def _receive(self, do: str) -> dict[str, Any] | None:
-        if self._peer is None:
-            return None
-        try:
-            reply = self._peer.receive(self._settings.timeout_s)
-        except ProcessFailed as failed:
-            self._lose(failed.status, f"{do}: {failed.reason}")
-            return None
-        self._ledger.inside_s += reply["inside_s"]
-        self.spent_s += reply["held_s"]
-        if "status" in reply:
-            self.fail(reply["status"], reply["reason"])
-            return None
-        return reply
 
     # -- the gate ------------------------------------------------------------------------------
 
@@ -289,7 +235,7 @@ class Lane:
             self._require_untouched("a timed call")
         if fault := clock_fault(self._turns_s):
             self.fail(Status.IMPLAUSIBLE, fault)
-        self.stop()
+        self.worker.dismiss()
         if not self.alive or not self._samples_s:
             return
         self.blocks.append(

@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 
 from suite import machine
+from suite.arm import Arm
 from suite.catalogue import Catalogue, Entry
 from suite.errors import UsageError
-from suite.lane import Arm
 from suite.problem import Scenario
 from suite.processes import Peer
 from suite.runfile import MANIFEST, RESULTS, read_manifest, write_manifest

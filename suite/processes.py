@@ -196,9 +196,13 @@ class Peer:
         places = [line.strip() for line in lines if line.lstrip().startswith("File ")]
         return f"; in {places[0]}" if places else ""
 
+    def dismiss(self) -> None:
+        """Close its channel, upon which it ends by itself; `close` waits for that."""
+        self._requester.close()
+
     def close(self) -> None:
         """End it by closing its channel; kill it if it does not go."""
-        self._requester.close()
+        self.dismiss()
         self._process.join(0.5)
         self.kill()
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 
 from suite import stats
 from suite.arena import Arena, OperandLayout
-from suite.lane import Arm, Lane
+from suite.arm import Arm
+from suite.lane import Lane
 from suite.ledger import Ledger
 from suite.plausibility import why_implausible
 from suite.problem import Scenario
@@ -72,7 +73,7 @@ class Race:
         for lane in self._lanes:
             if not lane.alive and lane.arm.key not in self._reported:
                 self._reported.add(lane.arm.key)
-                lane.stop()
+                lane.worker.dismiss()
                 yield self._result(lane)
 
     def _result(self, lane: Lane) -> CellResult:
@@ -110,6 +111,8 @@ class Race:
         if not self._running():
             return
         seed = self._referee.draw_block()
+        for lane in self._lanes:
+            lane.worker.await_exits()
         for lane in self._shuffled():
             lane.begin_block()
         turn = 0

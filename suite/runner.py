@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite import estimate
-from suite.lane import Arm
+from suite.arm import Arm
 from suite.ledger import Ledger
 from suite.problem import Scenario
 from suite.race import Race

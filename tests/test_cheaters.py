@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from suite.arm import Arm
 from suite.check import check
-from suite.lane import Arm
 from suite.ledger import Ledger
 from suite.problem import Problem, Scenario
 from suite.race import Race

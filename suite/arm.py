@@ -1,0 +1,108 @@
+"""The runner's side of a worker: an arm, and the process that runs it for the moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from suite.ledger import Ledger
+from suite.processes import Peer, ProcessFailed
+from suite.registry import Source
+from suite.settings import Settings
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One implementation in one source tree."""
+
+    name: str
+    family: str
+    source: Source
+    label: str = ""
+    """What tells arms of the same implementation apart; the name where nothing has to."""
+
+    @property
+    def key(self) -> str:
+        return self.label or self.name
+
+
+class ArmWorker:
+    """An arm's process, replaced by a fresh one in every block."""
+
+    def __init__(self, arm: Arm, threads: int, settings: Settings, ledger: Ledger) -> None:
+        self._arm = arm
+        self._threads = threads
+        self._settings = settings
+        self._ledger = ledger
+        self._peer: Peer | None = None
+        self._leaving: list[Peer] = []
+        self.spent_s = 0.0
+        """Seconds that its processes held the token."""
+
+    def start(self) -> None:
+        """Start a fresh process and ask it to load; `answer("load")` waits for it.
+
+        Raises:
+            ProcessFailed: it is gone already.
+        """
+        self._peer = Peer(
+            "suite.worker:main",
+            *(self._arm.source, self._arm.name, self._threads),
+            name=self._arm.key,
+            log=self._settings.log,
+            memory_limit_bytes=self._settings.memory_limit_bytes,
+        )
+        self._send("load")
+
+    def ask(self, do: str, **fields: Any) -> dict[str, Any]:
+        """Send a request and return the reply.
+
+        Raises:
+            ProcessFailed: the process is gone, or it answered with a status instead.
+        """
+        self._send(do, **fields)
+        return self.answer(do)
+
+    def _send(self, do: str, **fields: Any) -> None:
+        assert self._peer is not None
+        try:
+            self._peer.send(do, **fields)
+        except ProcessFailed:
+            self._peer = None
+            raise
+
+    def answer(self, do: str) -> dict[str, Any]:
+        """Return the reply to the request under way; raises as `ask` does."""
+        assert self._peer is not None
+        try:
+            reply = self._peer.receive(self._settings.timeout_s)
+        except ProcessFailed as failed:
+            self._peer = None
+            raise ProcessFailed(failed.status, f"{do}: {failed.reason}") from None
+        self._ledger.inside_s += reply["inside_s"]
+        self.spent_s += reply["held_s"]
+        if "status" in reply:
+            raise ProcessFailed(reply["status"], reply["reason"])
+        return reply
+
+    def dismiss(self) -> None:
+        """Tell the process to go; it takes milliseconds, and `await_exits` waits for it."""
+        if self._peer is not None:
+            self._peer.dismiss()
+            self._leaving.append(self._peer)
+            self._peer = None
+
+    def await_exits(self) -> None:
+        """Wait until no dismissed process is left: their end must not disturb a measurement."""
+        while self._leaving:
+            self._leaving.pop().close()
+
+    def adopt(self, peer: Peer | None) -> bool:
+        """Take over a loaded process of the same arm; return whether there is one."""
+        self._peer = peer
+        return peer is not None
+
+    def release(self) -> Peer | None:
+        """Hand on the process, if it is still good for something."""
+        peer, self._peer = self._peer, None
+        return peer
