@@ -11,6 +11,7 @@ from rich.console import Console
 
 from suite import plan
 from suite.catalogue import Catalogue, read_catalogue
+from suite.problem import Scenario
 from suite.scenario import ScenarioFile, load_files
 from suite.settings import Settings
 
@@ -24,9 +25,11 @@ def scenario_files(options: argparse.Namespace) -> tuple[ScenarioFile, ...]:
     return load_files(options.files, **({"most": None} if options.yes else {}))
 
 
-def catalogue_for(options: argparse.Namespace, log: Path, console: Console) -> Catalogue:
+def catalogue_for(
+    options: argparse.Namespace, scenarios: Sequence[Scenario], log: Path, console: Console
+) -> Catalogue:
     """Describe all implementations; what does not import is one dim line each."""
-    catalogue = read_catalogue(plan.TREE, options.plugin, log)
+    catalogue = read_catalogue(plan.TREE, options.plugin, log, scenarios)
     for failure in catalogue.failures:
         console.print(failure, style="dim", highlight=False, soft_wrap=True)
     return catalogue

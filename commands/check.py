@@ -37,13 +37,13 @@ def main(options: argparse.Namespace) -> int:
     files = scenario_files(options)
     with scratch_folder() as scratch:
         settings = settings_for(options, Path(scratch) / "worker.log")
-        catalogue = catalogue_for(options, settings.log, console)
-        # With --plugin it is about what the plug-in registers, and nothing else.
-        arms = plan.chosen_arms(catalogue, options.impl or names_of_plugins(options, catalogue))
         facts = plan.torch_facts(settings.log)
         scenarios = plan.on_device(
             [scenario for file in files for scenario in file.scenarios], options.device, facts
         )
+        catalogue = catalogue_for(options, scenarios, settings.log, console)
+        # With --plugin it is about what the plug-in registers, and nothing else.
+        arms = plan.chosen_arms(catalogue, options.impl or names_of_plugins(options, catalogue))
         found = []
         for checked in check(scenarios, arms, settings):
             found.append(checked)

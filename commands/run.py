@@ -76,13 +76,15 @@ def main(options: argparse.Namespace) -> int:
     name = "-".join(file.name for file in files)
     with scratch_folder() as scratch:
         log = Path(scratch) / "start.log"
-        catalogue = catalogue_for(options, log, console)
-        arms = plan.chosen_arms(catalogue, patterns(options, files, catalogue), options.reference)
         facts = plan.torch_facts(log)
-    scenarios = plan.on_device(
-        [scenario for file in files for scenario in file.scenarios], options.device, facts
-    )
-    scenarios = plan.shard_of(scenarios, options.shard)
+        scenarios = plan.shard_of(
+            plan.on_device(
+                [scenario for file in files for scenario in file.scenarios], options.device, facts
+            ),
+            options.shard,
+        )
+        catalogue = catalogue_for(options, scenarios, log, console)
+        arms = plan.chosen_arms(catalogue, patterns(options, files, catalogue), options.reference)
     plan.refuse_too_many(len(scenarios) * len(arms), options.yes)
     folder = plan.open_folder(options.out, name, options.resume, [s.id for s in scenarios])
     settings = settings_for(options, folder / "worker.log")

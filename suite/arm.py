@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from suite.ledger import Ledger
@@ -20,6 +21,8 @@ class Arm:
     source: Source
     label: str = ""
     """What tells arms of the same implementation apart; the name where nothing has to."""
+    unsupported: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Scenario → why it is not covered, as far as that is known before a process is started."""
 
     @property
     def key(self) -> str:

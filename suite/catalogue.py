@@ -6,12 +6,13 @@ it is imported costs one line and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from suite.errors import UsageError, did_you_mean
+from suite.problem import Scenario
 from suite.processes import Peer, ProcessFailed
 from suite.registry import Source, builtin_sources, installed_sources
 
@@ -33,6 +34,8 @@ class Entry:
     packs: bool
     on_request: bool
     unavailable: str | None
+    unsupported: Mapping[str, str]
+    """Scenario → why it does not cover it, of those that were asked about."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +67,22 @@ class Catalogue:
         ]
 
 
-def read_catalogue(tree: Path, plugins: Iterable[Path], log: Path) -> Catalogue:
+def read_catalogue(
+    tree: Path, plugins: Iterable[Path], log: Path, scenarios: Sequence[Scenario] = ()
+) -> Catalogue:
     """Describe everything in `tree`, in installed packages and in plug-in files.
+
+    Args:
+        scenarios: what to ask each implementation about, so that no process has to be started
+            for a cell that it does not cover.
 
     Raises:
         UsageError: a plug-in file that was asked for cannot be used; two sources that register
             the same name, both files named.
     """
     named = [Source(str(plugin.resolve())) for plugin in plugins]
-    found = describe([*builtin_sources(tree), *installed_sources()], log)
-    asked = describe(named, log)
+    found = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
+    asked = describe(named, log, scenarios)
     if asked.failures:
         raise UsageError("\n".join(asked.failures))
     catalogue = Catalogue((*found.entries, *asked.entries), found.failures)
@@ -81,14 +90,15 @@ def read_catalogue(tree: Path, plugins: Iterable[Path], log: Path) -> Catalogue:
     return catalogue
 
 
-def describe(sources: Sequence[Source], log: Path) -> Catalogue:
+def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario] = ()) -> Catalogue:
     """Import each source in its own process and collect what it registered."""
+    questions = [scenario.to_dict() for scenario in scenarios]
     entries: list[Entry] = []
     failures: list[str] = []
     for source in sources:
         peer = Peer("suite.worker:describe", source, name=source.location, log=log)
         try:
-            reply = peer.ask("describe", timeout_s=IMPORT_TIMEOUT_S)
+            reply = peer.ask("describe", timeout_s=IMPORT_TIMEOUT_S, scenarios=questions)
         except ProcessFailed as failed:
             reply = {"failure": f"{source.location}: does not import: {failed.reason}"}
         finally:
@@ -110,6 +120,7 @@ def describe(sources: Sequence[Source], log: Path) -> Catalogue:
                     packs=entry["packs"],
                     on_request=entry["on_request"],
                     unavailable=entry["unavailable"],
+                    unsupported=entry["unsupported"],
                 )
             )
     return Catalogue(tuple(entries), tuple(failures))

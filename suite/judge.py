@@ -30,6 +30,7 @@ import torch
 from suite import ceilings, machine, operation
 from suite.channel import Message, serve
 from suite.correctness import Tolerance, judge_output, largest_of, spread_fault
+from suite.inner import inner
 from suite.inputs import FORMATS, OperandArena, ResultArena, draw, same_bits
 from suite.operation import Operands
 from suite.problem import Scenario
@@ -39,8 +40,6 @@ from suite.settings import SPECIAL_KINDS
 ELEMENTS_A_CALL = 8
 CALLS_BY_ELEMENT = 2
 """Calls of a turn that are also judged at single elements."""
-PROJECTED_BYTES = 2**20
-"""Small outputs are projected several at once, as float64, in chunks of this size."""
 PROJECTION_SIGMAS = 8.0
 """A projection sums errors with random signs: its deviation is the root of their squares' sum,
 taken from bounds that honest errors stay well below. Chance never exceeds it, a wrong row does."""
@@ -68,8 +67,6 @@ class Judge:
         self._signs: torch.Tensor
         self._adjoint: torch.Tensor
         self._operand: torch.Tensor
-        self._operand_rows: torch.Tensor
-        self._output_rows: torch.Tensor
         self._secret = torch.Generator().manual_seed(secrets.randbits(63))
 
     def ceilings(self, device: str, dtype: str, threads: int) -> Message:
@@ -149,9 +146,6 @@ class Judge:
         self._adjoint = _in_memory_order(adjoint)
         varying = self._drawn.input if self._drawn.grad is None else self._drawn.grad
         self._operand = torch.empty_like(varying, memory_format=memory_format)
-        rows = max(1, PROJECTED_BYTES // (8 * max(self._signs.numel(), varying.numel(), 1)))
-        self._operand_rows = self._adjoint.new_empty(rows, varying.numel())
-        self._output_rows = self._adjoint.new_empty(rows, self._signs.numel())
         return {}
 
     def judge_timed(
@@ -174,33 +168,22 @@ class Judge:
             if fault:
                 return {"fault": fault}
             bound = max(bound, largest)
-        rows = self._operand_rows.shape[0]
-        for first in range(0, len(calls), rows):
-            fault = self._judge_projections(arena, calls[first : first + rows], bound)
-            if fault:
+        for slot, start in calls:
+            self._arena.stream.fill(self._operand, start)
+            if fault := self._projection_fault(arena.slot(slot), bound):
                 return {"fault": fault}
         return {"fault": None}
 
-    def _judge_projections(
-        self, arena: ResultArena, calls: Sequence[tuple[int, tuple[int, int]]], bound: float
-    ) -> str | None:
-        operands, outputs = self._operand_rows[: len(calls)], self._output_rows[: len(calls)]
-        flat = _in_memory_order(self._operand)
-        for row, (slot, start) in enumerate(calls):
-            self._arena.stream.fill(self._operand, start)
-            operands[row].copy_(flat)
-            outputs[row].copy_(arena.slot(slot))
-        projected = outputs @ self._signs
-        wanted = operands @ self._adjoint + self._projection.offset
+    def _projection_fault(self, output: torch.Tensor, bound: float) -> str | None:
+        """Return how the checksum over a whole output misses what its operand demands."""
+        projected = inner(output, self._signs)
+        wanted = inner(_in_memory_order(self._operand), self._adjoint) + self._projection.offset
         allowed = PROJECTION_SIGMAS * bound * math.sqrt(self._signs.numel())
-        wrong = ~((projected - wanted).abs() <= allowed)
-        if not bool(wrong.any()):
+        if abs(projected - wanted) <= allowed:
             return None
-        first = int(wrong.nonzero()[0])
         return (
             f"a timed call: the checksum over all {self._signs.numel()} elements is "
-            f"{float(projected[first]):.9g}, expected {float(wanted[first]):.9g}, "
-            f"allowed error {allowed:.2g}"
+            f"{projected:.9g}, expected {wanted:.9g}, allowed error {allowed:.2g}"
         )
 
     def _judge_elements(self, output: torch.Tensor, limits: Tolerance) -> tuple[str | None, float]:

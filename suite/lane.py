@@ -84,6 +84,8 @@ class Lane:
 
     def start(self) -> None:
         """Start a fresh process, which begins to load; `loaded` waits for it."""
+        if reason := self.arm.unsupported.get(self.scenario.id):
+            self.fail(Status.UNSUPPORTED, reason)
         self._do(self.worker.start)
 
     def loaded(self) -> None:

@@ -81,7 +81,10 @@ def chosen_arms(
     chosen = catalogue.select(patterns)
     if reference is not None and all(entry.name != reference for entry in chosen):
         chosen = [*_reference(catalogue, reference), *chosen]
-    return [Arm(entry.name, entry.family, entry.source) for entry in chosen]
+    return [
+        Arm(entry.name, entry.family, entry.source, unsupported=entry.unsupported)
+        for entry in chosen
+    ]
 
 
 def _reference(catalogue: Catalogue, name: str) -> list[Entry]:

@@ -349,17 +349,24 @@ def main(connection: Connection, source: registry.Source, name: str, threads: in
 def describe(connection: Connection, source: registry.Source) -> None:
     """Import one source and tell what it registered; in a process of its own, as it may crash."""
 
-    def describe_source() -> Message:
+    def describe_source(scenarios: Sequence[dict[str, Any]]) -> Message:
         try:
             entries = registry.load(source)
         except UsageError as error:
             return {"failure": str(error)}
-        return {"entries": [_describe_entry(entry) for entry in entries]}
+        questions = [Scenario.from_dict(scenario) for scenario in scenarios]
+        return {"entries": [_describe_entry(entry, questions) for entry in entries]}
 
     serve(connection, {"describe": describe_source})
 
 
-def _describe_entry(entry: registry.Implementation) -> Message:
+def _describe_entry(entry: registry.Implementation, scenarios: Sequence[Scenario]) -> Message:
+    unsupported = {}
+    for scenario in scenarios:
+        # What fails here fails in the cell's own worker too, which reports it.
+        with contextlib.suppress(Exception):
+            if reason := entry.why_unsupported(scenario):
+                unsupported[scenario.id] = reason
     return {
         "name": entry.name,
         "family": entry.family,
@@ -371,4 +378,5 @@ def _describe_entry(entry: registry.Implementation) -> Message:
         "packs": entry.prepare is not None,
         "on_request": entry.on_request,
         "unavailable": entry.why_unavailable(),
+        "unsupported": unsupported,
     }

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 ENGINE = {"worker", "judge", "operation", "inputs", "correctness", "timing", "invocation"} | {
-    *("guard", "operators", "preload"),
+    *("guard", "inner", "operators", "preload"),
     *("state", "memory", "ceilings"),
 }
 """Modules of suite that run in processes with torch; nothing else in suite may import it."""
