@@ -19,6 +19,7 @@ from reports.plots.style import (
     heading,
     legend,
     machine_line,
+    padded,
     plain_log_axis,
     scatter_figure,
 )
@@ -57,6 +58,9 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     axes.axvline(1, color=FAINT, lw=0.8)
     plain_log_axis(axes, "x", "×")
     axes.set_yscale("log")
+    everything = [point for pairs in points.values() for point in pairs]
+    axes.set_xlim(padded(speed for speed, _ in everything))
+    axes.set_ylim(padded(error for _, error in everything))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}")
     axes.yaxis.set_minor_formatter("")
     axes.set_xlabel("speed-up over the reference (faster →, logarithmic)")

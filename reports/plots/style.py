@@ -144,6 +144,14 @@ def _power_of_ten_s(value: float) -> str:
     return units.seconds(value).replace(".00", "").replace(".0", "")
 
 
+def padded(values: Iterable[float]) -> tuple[float, float]:
+    """Return the ends of a logarithmic axis with room around `values`, be they all the same."""
+    values = list(values)
+    low, high = min(values), max(values)
+    room = max(1.5, (high / low) ** 0.06)
+    return low / room, high * room
+
+
 def plain_log_axis(axes: Axes, which: str, suffix: str = "") -> None:
     """Make an axis logarithmic with plain numbers (0.1, 1, 10) and no minor labels."""
     axis = axes.xaxis if which == "x" else axes.yaxis

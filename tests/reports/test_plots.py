@@ -38,6 +38,16 @@ def test_a_run_in_which_nothing_passed_leaves_no_picture_and_removes_old_ones(
     assert list(folder.iterdir()) == []
 
 
+def test_a_run_of_one_cell_has_every_picture(tmp_path: Path) -> None:
+    run = small_run()
+    one = run.results[0]
+    assert one.residuals is not None
+    residuals = dataclasses.replace(one.residuals, rel_l2_error=1.4523056491647815e-07)
+    one = dataclasses.replace(one, residuals=residuals)
+    folder = reports.write("plots", dataclasses.replace(run, results=(one,)), tmp_path)
+    assert len(list(folder.iterdir())) == 2 * len(PICTURES)
+
+
 def test_names_with_dollars_markup_and_missing_letters_are_drawn_as_they_are(
     tmp_path: Path,
 ) -> None:
