@@ -11,6 +11,7 @@ COMMANDS = {
     "check": "hold implementations against float64, no timing",
     "report": "rebuild CSV, plots and report from a run",
     "compare": "show two runs as a difference; a hint, no verdict",
+    "capture": "write a model's own convolutions to a scenario file",
     "list": "show implementations and scenario files",
     "validate": "check scenario files without running them",
     "doctor": "show the machine, and what would steady its measurements",

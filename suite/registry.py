@@ -8,7 +8,6 @@ searched: the modules of `impls/`, plug-in files named by the user, and the entr
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from suite.errors import UsageError, did_you_mean
+from suite.modules import import_file
 from suite.problem import Problem, Scenario
 
 ENTRY_POINT_GROUP = "convgauge.implementations"
@@ -259,14 +259,7 @@ def load(source: Source) -> list[Implementation]:
 def _import_file(path: Path) -> None:
     if not path.is_file():
         raise UsageError(f"{path}: no such plug-in file")
-    name = f"convgauge_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.append(str(path.parent))
-    spec.loader.exec_module(module)
+    import_file(path, "convgauge_plugin")
 
 
 def _line_in(source: Source, error: BaseException) -> str:

@@ -12,6 +12,8 @@ from tests.conftest import ROOT
 ENGINE = {"worker", "judge", "operation", "inputs", "correctness", "timing", "invocation"} | {
     *("guard", "inner", "operators", "preload"),
     *("state", "memory", "ceilings"),
+    # of suite.capture
+    *("recorder", "process"),
 }
 """Modules of suite that run in processes with torch; nothing else in suite may import it."""
 
@@ -60,3 +62,10 @@ def test_implementations_import_only_the_contract_and_private_helpers(path):
 @pytest.mark.parametrize("path", sorted((ROOT / "reports").rglob("*.py")), ids=lambda p: p.stem)
 def test_reports_can_be_rebuilt_without_torch(path):
     assert not packages(imported(path)) & {"torch", "impls", "commands", "run_bench"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").rglob("*.py")), ids=lambda p: p.stem)
+def test_reports_know_results_and_nothing_of_how_they_were_measured(path):
+    known = {"problem", "result", "runfile", "stats", "errors"}
+    modules = {name.split(".")[1] for name in imported(path) if name.startswith("suite.")}
+    assert modules <= known

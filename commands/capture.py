@@ -1,0 +1,101 @@
+"""`capture`: a model's own convolutions as a scenario file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands._setup import scratch_folder
+from commands.arguments import Parser, at_least
+from suite import plan
+from suite.capture import Captured, Input, Target, capture
+from suite.errors import EXIT_GOOD, UsageError
+from suite.problem import DTYPE_BYTES
+from suite.runfile import write_whole
+from suite.scenario import load_file, scenario_text
+
+DEFAULT_DTYPE = "float32"
+MOST_NAMED = 4
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "model",
+        metavar="MODULE:CALLABLE",
+        help="model.py:build or package.module:Class; a module, or what builds one without "
+        "arguments, or a function that takes the inputs",
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        required=True,
+        metavar="SHAPE",
+        help="such as 1x3x224x224, or 1x77:int64; repeatable, in the order of the arguments",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPE_BYTES,
+        help=f"of the model and the inputs (default: as it is built, inputs {DEFAULT_DTYPE})",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the scenario file (default: <module>-<callable>.yaml here)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace the file if there is one")
+    parser.add_argument(
+        "--timeout",
+        type=at_least(0.1, float),
+        default=120.0,
+        metavar="SECONDS",
+        help="give up on a model that takes longer (default 120)",
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    target = Target.parse(options.model)
+    inputs = [Input.parse(text, options.dtype or DEFAULT_DTYPE) for text in options.input]
+    out = options.out or Path(f"{target.title}.yaml")
+    if out.exists() and not options.force:
+        raise UsageError(f"{out}: exists already; choose another --out, or replace it with --force")
+    with scratch_folder() as scratch:
+        captured = capture(
+            target,
+            inputs,
+            source=target.title,
+            dtype=options.dtype,
+            timeout_s=options.timeout,
+            memory_limit_bytes=plan.chosen_memory_limit_bytes(None),
+            log=Path(scratch) / "model.log",
+        )
+    given = " and ".join(options.input)
+    text = scenario_text(
+        target.title,
+        f"The convolutions of {options.model} with input {given}",
+        captured.scenarios,
+        {identity: _named(paths) for identity, paths in captured.modules.items()},
+    )
+    write_whole(out, text)
+    load_file(out)
+    _tell(captured, out)
+    return EXIT_GOOD
+
+
+def _named(paths: tuple[str, ...]) -> str:
+    """Return which modules run a layer, where it is more than the one in its id."""
+    if len(paths) < 2:
+        return ""
+    more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+    return ", ".join(paths[:MOST_NAMED]) + more
+
+
+def _tell(captured: Captured, out: Path) -> None:
+    flops = sum(s.occurrences * s.problem.direct_flops for s in captured.scenarios)
+    print(
+        f"{out}: {len(captured.scenarios)} different convolutions, executed "
+        f"{captured.convolutions} times a pass, {flops / 1e9:.3g} GFLOP"
+    )
+    if captured.others:
+        print(f"not recorded, as only 2-D convolutions are measured: {captured.others_text}")
+    print(f"measure them with: python run_bench.py run {out}")

@@ -1,0 +1,9 @@
+"""A user's own network as a scenario file: run it once, keep each convolution that it executes.
+
+MODULE:CALLABLE ─► capturing ⇄ process (loads the model, runs it) ─► scenarios
+                                 └─ recorder (notes the convolutions)
+"""
+
+from suite.capture.capturing import Captured, Input, Target, capture
+
+__all__ = ["Captured", "Input", "Target", "capture"]

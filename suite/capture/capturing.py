@@ -1,0 +1,200 @@
+"""From a model's name to scenarios: parsing what was asked, counting what was executed."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from suite.errors import UsageError, did_you_mean
+from suite.problem import DTYPE_BYTES, Problem, Scenario
+from suite.processes import Peer, ProcessFailed
+
+INPUT_DTYPES = (*DTYPE_BYTES, "int64", "int32", "uint8", "bool")
+MOST_ID_LENGTH = 100
+_NO_ID = re.compile(r"[^A-Za-z0-9_.:+-]")
+
+
+class Target(NamedTuple):
+    """Where the model is."""
+
+    module: str
+    """The path of a .py file, or a dotted name."""
+    name: str
+    """What it is called there."""
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Return what "model.py:build" or "package.module:Class" names.
+
+        Raises:
+            UsageError: neither of these; no such file.
+        """
+        module, _, name = text.rpartition(":")
+        is_dotted = all(part.isidentifier() for part in module.split("."))
+        if not all(part.isidentifier() for part in name.split(".")) or not (
+            is_dotted or module.endswith(".py")
+        ):
+            raise UsageError(
+                f'"{text}" names no model; give FILE.py:CALLABLE or package.module:CALLABLE, '
+                "where CALLABLE is a module, or a class or function that builds one"
+            )
+        if module.endswith(".py"):
+            if not Path(module).is_file():
+                beside = (str(path) for path in Path(module).parent.glob("*.py"))
+                raise UsageError(f"{module}: no such file.{did_you_mean(module, beside)}")
+            module = str(Path(module).resolve())
+        return cls(module, name)
+
+    @property
+    def title(self) -> str:
+        """A name for the scenario file: "models-resnet18"."""
+        stem = Path(self.module).stem if self.module.endswith(".py") else self.module
+        return _NO_ID.sub("_", f"{stem.rpartition('.')[2]}-{self.name}").lstrip("_.:+-")
+
+
+class Input(NamedTuple):
+    """One tensor that the model is called with."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @classmethod
+    def parse(cls, text: str, usual_dtype: str) -> Input:
+        """Return what "1x3x224x224" or "1x77:int64" describes.
+
+        Raises:
+            UsageError: no shape, or an unknown dtype.
+        """
+        shape, _, dtype = text.partition(":")
+        if not re.fullmatch(r"\d+(x\d+)*", shape):
+            raise UsageError(
+                f'--input "{text}" is no shape; give its sizes such as 1x3x224x224, with a dtype '
+                "behind it where it is another than the model's: 1x77:int64"
+            )
+        if dtype and dtype not in INPUT_DTYPES:
+            raise UsageError(
+                f'--input "{text}": dtype "{dtype}" is unknown; accepted: '
+                f"{', '.join(INPUT_DTYPES)}.{did_you_mean(dtype, INPUT_DTYPES)}"
+            )
+        return cls(tuple(map(int, shape.split("x"))), dtype or usual_dtype)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Captured:
+    """What a model executed in one pass."""
+
+    scenarios: tuple[Scenario, ...]
+    """One for each different convolution, in the order of first execution, with occurrences."""
+    modules: dict[str, tuple[str, ...]]
+    """Scenario id → the paths of the modules that executed it, as far as they are known."""
+    others: dict[str, int]
+    """Kinds of convolution that no scenario can describe → how often each was executed."""
+
+    @property
+    def convolutions(self) -> int:
+        return sum(scenario.occurrences for scenario in self.scenarios)
+
+    @property
+    def others_text(self) -> str:
+        """Return what was left out: "2 × conv_transpose2d, 1 × conv1d"."""
+        return ", ".join(f"{count} × {kind}" for kind, count in self.others.items())
+
+
+def capture(
+    target: Target,
+    inputs: Sequence[Input],
+    *,
+    source: str,
+    dtype: str | None,
+    timeout_s: float,
+    memory_limit_bytes: int,
+    log: Path,
+) -> Captured:
+    """Run a model once in a process of its own and return what it executed.
+
+    Args:
+        source: name of the scenario file to be: the first part of every id.
+        dtype: what the model is converted to; None: as it is built.
+
+    Raises:
+        UsageError: it cannot be imported, built or run, hangs, crashes, or runs no 2-D convolution.
+    """
+    peer = Peer(
+        "suite.capture.process:main",
+        name=target.name,
+        log=log,
+        memory_limit_bytes=memory_limit_bytes,
+    )
+    try:
+        reply = peer.ask(
+            "capture",
+            timeout_s=timeout_s,
+            module=target.module,
+            name=target.name,
+            folder=str(Path.cwd()),
+            inputs=[given._asdict() for given in inputs],
+            dtype=dtype,
+        )
+    except ProcessFailed as failed:
+        more = "; allow it more with --timeout" if failed.status == "timeout" else ""
+        reply = {"failure": f"{target.module}:{target.name}: {failed.reason}{more}"}
+    finally:
+        peer.close()
+    if "failure" in reply:
+        raise UsageError(reply["failure"])
+    captured = count(reply["convolutions"], reply["others"], source)
+    if not captured.scenarios:
+        found = f"; found {captured.others_text}" if captured.others else ""
+        raise UsageError(
+            f"{target.module}:{target.name}: it ran and executed no 2-D convolution, so there is "
+            f"nothing to benchmark{found}"
+        )
+    return captured
+
+
+def count(
+    convolutions: Iterable[Mapping[str, Any]], others: dict[str, int], source: str
+) -> Captured:
+    """Return equal convolutions as one scenario each, named after the first module that ran it."""
+    executed: dict[Scenario, list[str]] = {}
+    for call in convolutions:
+        scenario = Scenario(
+            id="",
+            problem=Problem(**call["problem"]),
+            dtype=call["dtype"],
+            memory_format=call["memory_format"],
+            source=source,
+        )
+        executed.setdefault(scenario, []).append(call["module"])
+    taken: set[str] = set()
+    scenarios, modules = [], {}
+    for scenario, paths in executed.items():
+        identity = _unused(_identity(paths[0], scenario.problem), taken)
+        taken.add(identity)
+        named = dataclasses.replace(scenario, id=f"{source}/{identity}", occurrences=len(paths))
+        scenarios.append(named)
+        modules[named.id] = tuple(dict.fromkeys(path for path in paths if path))
+    return Captured(scenarios=tuple(scenarios), modules=modules, others=others)
+
+
+def _identity(path: str, problem: Problem) -> str:
+    """Return a module's path as an id; its sizes where no module is known."""
+    if not path:
+        path = (
+            f"in{problem.in_channels}-out{problem.out_channels}"
+            f"-{problem.height}x{problem.width}-k{problem.kernel_h}x{problem.kernel_w}"
+        )
+    # The end of a long path tells more than its beginning; room for a number is left.
+    return _NO_ID.sub("_", path)[-MOST_ID_LENGTH + 5 :].lstrip("_.:+-") or "layer"
+
+
+def _unused(identity: str, taken: set[str]) -> str:
+    number = 2
+    found = identity
+    while found in taken:
+        found = f"{identity}:{number}"
+        number += 1
+    return found

@@ -1,0 +1,24 @@
+"""Importing a Python file that is not on the path: a user's plug-in, a user's model."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+
+def import_file(path: Path, prefix: str) -> ModuleType:
+    """Execute a file as a module of the name `prefix`_stem; its folder joins the path.
+
+    It may import its neighbours, and whatever it raises comes through.
+    """
+    name = f"{prefix}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.append(str(path.parent))
+    spec.loader.exec_module(module)
+    return module

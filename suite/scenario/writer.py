@@ -1,0 +1,100 @@
+"""Scenarios to the text of a scenario file: the way back of reading one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from suite.problem import Scenario
+from suite.scenario.fields import FIELDS
+
+_SHARED = ("batch_size", "bias", "dtype", "memory_format")
+"""What a network's layers usually have in common: said once, in `defaults`."""
+_NO_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
+
+
+def scenario_text(
+    name: str,
+    description: str,
+    scenarios: Sequence[Scenario],
+    remarks: Mapping[str, str] | None = None,
+) -> str:
+    """Return the YAML of a file that expands to `scenarios`, one line each.
+
+    Args:
+        name: the file's name; ids that begin with it and a slash lose both.
+        remarks: scenario id → a comment behind its line.
+    """
+    layers = [_settings(scenario, name) for scenario in scenarios]
+    shared = {
+        key: layers[0][key]
+        for key in _SHARED
+        if layers and all(key in layer and layer[key] == layers[0][key] for layer in layers)
+    }
+    lines = [f"name: {_scalar(name)}", f"description: {_scalar(description)}"]
+    if shared:
+        lines.append(f"defaults: {_mapping(shared)}")
+    lines.append("layers:")
+    for scenario, layer in zip(scenarios, layers, strict=True):
+        own = {key: value for key, value in layer.items() if key not in shared}
+        remark = (remarks or {}).get(scenario.id)
+        lines.append(f"  - {_mapping(own)}{f'  # {remark}' if remark else ''}")
+    return "\n".join(lines) + "\n"
+
+
+def _settings(scenario: Scenario, name: str) -> dict[str, Any]:
+    """Return what a layer has to say: everything that is not as by default."""
+    problem = scenario.problem
+    values = {
+        "id": scenario.id.removeprefix(f"{name}/"),
+        "batch_size": problem.batch_size,
+        "in_channels": problem.in_channels,
+        "out_channels": problem.out_channels,
+        "input_size": (problem.height, problem.width),
+        "kernel_size": problem.kernel,
+        "stride": problem.stride,
+        "padding": (problem.pad_top, problem.pad_bottom, problem.pad_left, problem.pad_right),
+        "dilation": problem.dilation,
+        "groups": problem.groups,
+        "bias": problem.bias,
+        "device": scenario.device,
+        "dtype": scenario.dtype,
+        "memory_format": scenario.memory_format,
+        "direction": scenario.direction,
+        "threads": scenario.threads,
+        "cache": scenario.cache,
+        "occurrences": scenario.occurrences,
+    }
+    return {
+        field.name: values[field.name]
+        for field in FIELDS
+        if field.required or values[field.name] != field.default
+    }
+
+
+def _mapping(values: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{key}: {_scalar(value)}" for key, value in values.items()) + "}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return _sizes(value)
+    if not isinstance(value, str):
+        return str(value)
+    is_word = re.fullmatch(r"[A-Za-z](?:[\w ./=-]|:(?=\w))*", value, re.ASCII)
+    if is_word and value == value.strip() and value.lower() not in _NO_WORDS:
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _sizes(values: tuple[int, ...]) -> str:
+    """Return one number where all are equal; [height, width] for padding that is symmetric."""
+    if len(set(values)) == 1:
+        return str(values[0])
+    if len(values) == 4 and values[0] == values[1] and values[2] == values[3]:
+        values = values[::2]
+    return str(list(values))
