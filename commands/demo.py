@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
 
 from commands._setup import scratch_folder
 from commands.arguments import Parser, add_selection
-from reports import demo_picture, terminal
+from reports import demo_picture, terminal, units
 from suite import plan
 from suite.catalogue import read_catalogue
-from suite.demo import FILTERS, filter_with, load_grey
+from suite.demo import FILTERS, Filtered, filter_with, load_grey
 from suite.errors import EXIT_GOOD, EXIT_WRONG
 
 
@@ -30,9 +34,22 @@ def main(options: argparse.Namespace) -> int:
         catalogue = read_catalogue(plan.TREE, options.plugin, log)
         arms = plan.chosen_arms(catalogue, options.impl)
         filtered = list(filter_with(arms, grey, log))
-    console.print(terminal.filtered_table(filtered))
+    console.print(_table(filtered))
     passed = [result for result in filtered if len(result.planes) == len(FILTERS)]
     if passed:
         picture = demo_picture.write(grey, passed[0].planes, FILTERS, options.out)
         console.print(f"picture: {picture}", highlight=False, soft_wrap=True)
     return EXIT_GOOD if passed else EXIT_WRONG
+
+
+def _table(filtered: Iterable[Filtered]) -> Table:
+    """Return what each implementation made of the photograph."""
+    shown = terminal.table("implementation", "status", "shapes", "largest error against nn.Conv2d>")
+    for result in filtered:
+        shown.add_row(
+            Text(result.implementation),
+            result.status,
+            Text(result.shapes or result.reason),
+            units.error(result.largest_error) if result.shapes else "",
+        )
+    return shown

@@ -29,6 +29,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _list_implementations(options: argparse.Namespace) -> None:
     # Only here: `list --scenarios` answers at once.
+    from rich.text import Text  # noqa: PLC0415
+
     from commands._setup import scratch_folder  # noqa: PLC0415
     from reports import terminal  # noqa: PLC0415
     from suite import plan  # noqa: PLC0415
@@ -37,4 +39,13 @@ def _list_implementations(options: argparse.Namespace) -> None:
     console = terminal.console()
     with scratch_folder() as scratch:
         catalogue = read_catalogue(plan.TREE, options.plugin, Path(scratch) / "log")
-    console.print(terminal.catalogue_table(catalogue))
+    shown = terminal.table("implementation", "family", "what it is")
+    for entry in catalogue.entries:
+        if entry.unavailable:
+            about = Text(f"unavailable: {entry.unavailable}", style="bright_black")
+        else:
+            about = Text(entry.summary + (" Runs on request: --impl." if entry.on_request else ""))
+        shown.add_row(Text(entry.name), entry.family, about)
+    for failure in catalogue.failures:
+        shown.add_row("", "", Text(failure, style=terminal.FAILED))
+    console.print(shown)

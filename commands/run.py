@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 from pathlib import Path
 
 import reports
@@ -19,6 +20,8 @@ from suite.result import Status
 from suite.runfile import finish_manifest, read_run
 from suite.runner import Runner
 
+DEFAULT_REFERENCE = "torch"
+
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
@@ -27,6 +30,13 @@ def add_arguments(parser: Parser) -> None:
         default=["quick"],
         metavar="FILE",
         help="scenario files, or names of shipped ones (default: quick)",
+    )
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only these scenarios of the files; repeatable, globs such as '3x3*'",
     )
     add_selection(parser)
     add_measuring(parser)
@@ -48,9 +58,9 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--reference",
-        default="torch",
+        default=DEFAULT_REFERENCE,
         metavar="NAME",
-        help="implementation that speed-ups are measured against (default torch)",
+        help=f"implementation that speed-ups are measured against (default {DEFAULT_REFERENCE})",
     )
     parser.add_argument(
         "--resume",
@@ -77,12 +87,11 @@ def main(options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
         log = Path(scratch) / "start.log"
         facts = plan.torch_facts(log)
-        scenarios = plan.shard_of(
-            plan.on_device(
-                [scenario for file in files for scenario in file.scenarios], options.device, facts
-            ),
-            options.shard,
+        scenarios = plan.chosen_scenarios(
+            [scenario for file in files for scenario in file.scenarios], options.scenario
         )
+        scenarios = plan.on_device(scenarios, options.device, facts)
+        scenarios = plan.shard_of(scenarios, options.shard)
         catalogue = catalogue_for(options, scenarios, log, console)
         arms = plan.chosen_arms(catalogue, patterns(options, files, catalogue), options.reference)
     plan.refuse_too_many(len(scenarios) * len(arms), options.yes)
@@ -110,7 +119,14 @@ def main(options: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     with terminal.RunDisplay(console) as display:
-        runner = Runner(folder, scenarios, arms, settings, options.budget, display.watch)
+        runner = Runner(
+            folder,
+            scenarios,
+            arms,
+            settings,
+            options.budget,
+            lambda result, at: display.watch(result, at.done, at.total, at.left_s),
+        )
         outcome = runner.run()
     finish_manifest(folder, {**outcome.ledger.summary(), "interrupted": outcome.interrupted})
     if not (folder / "results.jsonl").stat().st_size:
@@ -119,10 +135,16 @@ def main(options: argparse.Namespace) -> int:
     finished = read_run([folder])
     written = reports.write_all(finished, folder)
     report = next((path for path in written if path.suffix == ".html"), folder)
-    terminal.print_summary(console, finished.results, outcome, report)
+    terminal.print_summary(
+        console,
+        finished.results,
+        spent=outcome.ledger.summary(),
+        not_measured=outcome.not_measured,
+        report=report,
+    )
     if outcome.interrupted:
         console.print(
-            f"interrupted; finish it with: run {' '.join(options.files)} --out {folder} --resume",
+            f"interrupted; finish it with: {_resuming(options, folder)}",
             style="yellow",
             highlight=False,
             soft_wrap=True,
@@ -130,6 +152,19 @@ def main(options: argparse.Namespace) -> int:
         return EXIT_INTERRUPTED
     wrong = any(result.status is Status.INCORRECT for result in finished.results)
     return EXIT_WRONG if wrong else EXIT_GOOD
+
+
+def _resuming(options: argparse.Namespace, folder: Path) -> str:
+    """Return the command that measures what is missing, and nothing that was not asked for."""
+    words = ["run", *options.files]
+    for name in ("scenario", "impl", "plugin"):
+        for value in getattr(options, name):
+            words += [f"--{name}", str(value)]
+    if options.shard:
+        words += ["--shard", "{}/{}".format(*options.shard)]
+    if options.reference != DEFAULT_REFERENCE:
+        words += ["--reference", options.reference]
+    return shlex.join([*words, "--out", str(folder), "--resume"])
 
 
 def _plain(value: object) -> object:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import psutil
 from suite import machine
 from suite.arm import Arm
 from suite.catalogue import Catalogue, Entry
-from suite.errors import UsageError
+from suite.errors import UsageError, did_you_mean
 from suite.problem import Scenario
 from suite.processes import Peer
 from suite.runfile import MANIFEST, RESULTS, read_manifest, write_manifest
 from suite.scenario import ScenarioFile
 
 MOST_CELLS = 50_000
+MOST_IDS_NAMED = 12
 MEMORY_SHARE = 0.8
 TREE = Path(__file__).resolve().parents[1]
 """The checkout that this code belongs to: its `impls/` are what is measured."""
@@ -46,6 +48,31 @@ def torch_facts(log: Path) -> dict[str, Any]:
         return peer.ask("facts")
     finally:
         peer.close()
+
+
+def chosen_scenarios(scenarios: Sequence[Scenario], patterns: Sequence[str]) -> list[Scenario]:
+    """Return the scenarios whose ids match any of the globs; all without patterns.
+
+    A pattern without a file's name in front of it stands for the scenarios of all files.
+
+    Raises:
+        UsageError: a pattern that matches nothing.
+    """
+
+    def matches(scenario: Scenario, pattern: str) -> bool:
+        own = scenario.id.removeprefix(f"{scenario.source}/")
+        return fnmatchcase(scenario.id, pattern) or fnmatchcase(own, pattern)
+
+    for pattern in patterns:
+        if not any(matches(scenario, pattern) for scenario in scenarios):
+            ids = [scenario.id for scenario in scenarios]
+            named = ", ".join(ids[:MOST_IDS_NAMED])
+            more = f" and {len(ids) - MOST_IDS_NAMED} more" if len(ids) > MOST_IDS_NAMED else ""
+            near = did_you_mean(pattern, [*ids, *(i.partition("/")[2] for i in ids)])
+            raise UsageError(
+                f"--scenario {pattern}: no scenario of that id.{near} There are: {named}{more}"
+            )
+    return [s for s in scenarios if not patterns or any(matches(s, p) for p in patterns)]
 
 
 def on_device(

@@ -30,6 +30,7 @@ def expect_usage_error(said, *hints: str) -> None:
         (["run", "no/such/file.yaml"], ["no such scenario file"]),
         (["run", "--impl", "unfld"], ['Did you mean "unfold"?', "--impl unfld"]),
         (["run", "--reference", "nothing"], ["--reference nothing"]),
+        (["run", "--scenario", "3x3-mdi"], ["--scenario 3x3-mdi", 'Did you mean "3x3-mid"?']),
         (["run", "--device", "tpu"], ['"tpu" is unknown', "cpu, cuda"]),
         (["run", "--device", "cuda"], ["sees no CUDA GPU", "--device cpu"]),
         (["run", "--threads", "0"], ['"0" is not a whole number of 1 or more']),

@@ -48,6 +48,17 @@ def test_the_reference_takes_part_unasked_and_has_speedup_one(command, tiny, tmp
     assert all(float(row["speedup"]) > 0 for row in rows)
 
 
+def test_only_the_scenarios_asked_for_are_run_against_the_reference_asked_for(
+    command, tiny, tmp_path
+):
+    words = ("--scenario", "tiny/[b-z]", "--impl", "torch", "--reference", "unfold")
+    said = command("run", tiny, *words, "--out", "r", *QUICK)
+
+    assert said.code == 0
+    assert statuses(tmp_path / "r").keys() == {"tiny/b × torch", "tiny/b × unfold"}
+    assert json.loads((tmp_path / "r" / "manifest.json").read_text())["scenarios"] == ["tiny/b"]
+
+
 @pytest.mark.parametrize(
     ("plugin", "status", "hint", "code"),
     [
@@ -159,7 +170,9 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tiny, tmp_path):
     out, err = process.communicate(timeout=30)
 
     assert process.returncode == 130
-    assert "--resume" in out
+    hint = next(line for line in out.splitlines() if line.startswith("interrupted; finish"))
+    for word in ("--resume", "--impl slow", "--plugin"):
+        assert word in hint
     assert "Traceback" not in out + err
     assert statuses(folder)
     assert (folder / "report.html").exists()

@@ -27,7 +27,9 @@ SAMPLES_IN_ALL = 30_000
 LEAST_A_BLOCK = 5
 STATUSES = tuple(status.value for status in Status)
 
-_KEPT_OPTIONS = ("--plugin", "--device", "--threads", "--blocks")
+USUAL_REFERENCE = "torch"
+"""What `run` measures speed-ups against unless it is told otherwise."""
+_KEPT_OPTIONS = (*("--plugin", "--device", "--threads", "--blocks", "--timeout", "--memory-limit"),)
 
 _COLUMNS = {
     "time": lambda s: s.time_s.value,
@@ -57,6 +59,7 @@ def page_data(run: Run, grid: Grid, comparison: Comparison | None = None) -> dic
         "cells": _cells(grid, comparison),
         "comparison": comparison is not None,
         "files": _files(run),
+        "usual_reference": USUAL_REFERENCE,
         "options": _options(run.manifest.get("command") or []),
         "networks": rounded([asdict(network) for network in networks(grid)]),
         "sweeps": [

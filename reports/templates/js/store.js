@@ -91,10 +91,12 @@ function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Return the command line that measures this cell again, the reference beside it. */
+/** Return the command line that measures this cell again, its reference beside it. */
 function reproduce(cell) {
-  const file = data.files[cell.scenario.source] ?? `${cell.scenario.source || "FILE"}.yaml`;
-  const names = new Set([cell.implementation.name, cell.get("reference")]);
-  const chosen = [...names].flatMap((name) => ["--impl", name]);
+  const { scenario, implementation } = cell;
+  const file = data.files[scenario.source] ?? `${scenario.source || "FILE"}.yaml`;
+  const chosen = ["--scenario", scenario.id, "--impl", implementation.name];
+  const reference = cell.get("reference");
+  if (reference !== data.usual_reference) chosen.push("--reference", reference);
   return ["python", "run_bench.py", "run", file, ...chosen, ...data.options].map(quoted).join(" ");
 }
