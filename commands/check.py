@@ -23,6 +23,12 @@ from suite.check import Checked, check
 from suite.errors import EXIT_GOOD, EXIT_WRONG
 from suite.result import Status
 
+LEGEND = """\
+A shape passes when integers come out exactly and, on six more kinds of data, every element lies
+within its allowed error of the float64 result: K products summed, u = 2^-24 in float32, S the sum
+of their magnitudes. The factor before √K follows from the family. NaN and infinity must spread as
+declared; inputs, clocks and global state must be left alone; gradients must match."""
+
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
@@ -61,6 +67,7 @@ def main(options: argparse.Namespace) -> int:
                     markup=False,
                 )
     console.print(_table(found, {arm.name: arm.family for arm in arms}))
+    console.print(LEGEND, style="dim", highlight=False)
     failed = any(c.status not in (Status.PASSED, Status.UNSUPPORTED) for c in found)
     return EXIT_WRONG if failed else EXIT_GOOD
 
@@ -68,8 +75,8 @@ def main(options: argparse.Namespace) -> int:
 def _table(found: Sequence[Checked], families: dict[str, str]) -> Table:
     """Return one row an implementation: how many shapes passed, and how far from the bounds."""
     shown = terminal.table(
-        *("implementation", "family", "shapes passed>", "failed>", "unsupported>"),
-        *("largest error / allowed>", "largest relative L2 error>", "bit-repeatable"),
+        *("implementation", "family", "allowed error", "shapes passed>", "failed>"),
+        *("unsupported>", "largest error / allowed>", "relative L2 error>", "same bits twice"),
     )
     for name, family in families.items():
         mine = [checked for checked in found if checked.implementation == name]
@@ -81,6 +88,7 @@ def _table(found: Sequence[Checked], families: dict[str, str]) -> Table:
         shown.add_row(
             Text(name),
             family,
+            _allowed(mine),
             str(len(passed)),
             Text(str(failed), style=terminal.FAILED if failed else ""),
             str(skipped),
@@ -89,3 +97,12 @@ def _table(found: Sequence[Checked], families: dict[str, str]) -> Table:
             "" if not repeats else "no" if False in repeats else "yes",
         )
     return shown
+
+
+def _allowed(mine: Sequence[Checked]) -> str:
+    factors = {checked.error_factor for checked in mine} - {None}
+    precisions = {checked.precision for checked in mine} - {None}
+    bounds = [f"{factor:g} √K·u·S" for factor in factors] + [
+        f"{name} on purpose" for name in precisions
+    ]
+    return ", ".join(bounds)

@@ -28,6 +28,9 @@ class Checked:
     reason: str
     residuals: Residuals | None
     deterministic: bool | None
+    error_factor: float | None
+    """In units of √K·u·S; None where it did not come to judging."""
+    precision: str | None
 
 
 def check(
@@ -56,6 +59,8 @@ def check(
                         reason=lane.reason,
                         residuals=lane.residuals,
                         deterministic=lane.deterministic,
+                        error_factor=lane.declared.get("error_factor"),
+                        precision=lane.declared.get("precision"),
                     )
     finally:
         for peer in peers.values():

@@ -91,13 +91,27 @@ def _autograd(
             return None
         raise
     target = x if wants_input else weight
-    if getattr(y, "grad_fn", None) is None:
+    if not _leads_to(getattr(y, "grad_fn", None), target):
         return None
 
     def call(grad: torch.Tensor) -> Any:
         return torch.autograd.grad(y, target, grad, retain_graph=True)[0]
 
     return call
+
+
+def _leads_to(node: Any, target: torch.Tensor) -> bool:
+    """Return whether gradients reach `target`: operators without any leave nodes that only warn."""
+    nodes, seen = [node], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen or "NotImplemented" in node.name():
+            continue
+        if getattr(node, "variable", None) is target:
+            return True
+        seen.add(node)
+        nodes += [following for following, _ in node.next_functions]
+    return False
 
 
 def _input_gradient(
