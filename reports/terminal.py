@@ -140,7 +140,7 @@ def print_summary(
     if spent["inside_share"] is not None:
         console.print(
             f"{spent['inside_share']:.0%} of {spent['wall_s']:.0f} s was spent inside the "
-            f"implementations' calls; judging took {spent['judging_s']:.0f} s, starting "
+            f"implementations' calls; verifying them took {_verified_share(spent):.0%}, starting "
             f"processes {spent['starting_s']:.0f} s",
             highlight=False,
         )
@@ -178,6 +178,12 @@ def _winners(results: Sequence[CellResult]) -> Table:
 def _failures(results: Iterable[CellResult]) -> list[CellResult]:
     fine = (Status.PASSED, Status.UNSUPPORTED)
     return [result for result in results if result.status not in fine]
+
+
+def _verified_share(spent: Mapping[str, Any]) -> float:
+    """Return the share of wall time that drawing, judging and checking took."""
+    share: float = (spent["judging_s"] + spent["checking_s"]) / spent["wall_s"]
+    return share
 
 
 def _noisiest(results: Iterable[CellResult]) -> str | None:

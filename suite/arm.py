@@ -11,6 +11,9 @@ from suite.processes import Peer, ProcessFailed
 from suite.registry import Source
 from suite.settings import Settings
 
+CHECKING = ("turn", "hand_back")
+"""Requests in which what is not inside the implementation's calls is there to verify them."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -83,6 +86,8 @@ class ArmWorker:
             self._peer = None
             raise ProcessFailed(failed.status, f"{do}: {failed.reason}") from None
         self._ledger.inside_s += reply["inside_s"]
+        if do in CHECKING:
+            self._ledger.checking_s += reply["held_s"] - reply["inside_s"]
         self.spent_s += reply["held_s"]
         if "status" in reply:
             raise ProcessFailed(reply["status"], reply["reason"])

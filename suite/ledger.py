@@ -16,6 +16,8 @@ class Ledger:
     """In the implementations' own calls: gates, warm-up and timed calls."""
     judging_s: float = 0.0
     """Drawing data, float64 results, judging outputs."""
+    checking_s: float = 0.0
+    """In workers around timed calls: fresh operands, looking at outputs, copying them out."""
     starting_s: float = 0.0
     """Starting processes and loading implementations."""
     started_at: float | None = field(default=None, repr=False)
@@ -50,6 +52,7 @@ class Ledger:
             "wall_s": wall_s,
             "inside_s": self.inside_s,
             "judging_s": self.judging_s,
+            "checking_s": self.checking_s,
             "starting_s": self.starting_s,
             "inside_share": self.inside_s / wall_s if wall_s else None,
         }
