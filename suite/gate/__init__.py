@@ -1,0 +1,1 @@
+"""The regression gate: did a convolution get slower, wrong, bigger or less accurate?"""
