@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from suite.ledger import Ledger
 from suite.processes import Peer, ProcessFailed
@@ -32,6 +32,18 @@ class Arm:
         return self.label or self.name
 
 
+class Channel(Protocol):
+    """What a `Peer` offers to those who talk with it."""
+
+    def send(self, do: str, **fields: Any) -> None: ...
+
+    def receive(self, timeout_s: float) -> dict[str, Any]: ...
+
+    def dismiss(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class ArmWorker:
     """An arm's process, replaced by a fresh one in every block."""
 
@@ -40,8 +52,8 @@ class ArmWorker:
         self._threads = threads
         self._settings = settings
         self._ledger = ledger
-        self._peer: Peer | None = None
-        self._leaving: list[Peer] = []
+        self._peer: Channel | None = None
+        self._leaving: list[Channel] = []
         self.spent_s = 0.0
         """Seconds that its processes held the token."""
 
@@ -105,12 +117,12 @@ class ArmWorker:
         while self._leaving:
             self._leaving.pop().close()
 
-    def adopt(self, peer: Peer | None) -> bool:
+    def adopt(self, peer: Channel | None) -> bool:
         """Take over a loaded process of the same arm; return whether there is one."""
         self._peer = peer
         return peer is not None
 
-    def release(self) -> Peer | None:
+    def release(self) -> Channel | None:
         """Hand on the process, if it is still good for something."""
         peer, self._peer = self._peer, None
         return peer

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from suite.arena import Arena, OperandLayout
-from suite.arm import Arm
+from suite.arm import Arm, Channel
 from suite.lane import Lane
 from suite.ledger import Ledger
 from suite.problem import Scenario
-from suite.processes import Peer
 from suite.referee import Referee
 from suite.result import Residuals, Status
 from suite.settings import CHECK_KINDS, Settings
@@ -42,7 +41,7 @@ def check(
     """
     ledger = Ledger()
     referee = Referee(settings, ledger)
-    peers: dict[str, Peer | None] = {}
+    peers: dict[str, Channel | None] = {}
     try:
         for scenario in scenarios:
             with Arena(OperandLayout(scenario).size_bytes) as arena:
@@ -70,7 +69,7 @@ def check(
 
 
 def _gate(
-    lanes: Sequence[Lane], peers: dict[str, Peer | None], arena: Arena, referee: Referee
+    lanes: Sequence[Lane], peers: dict[str, Channel | None], arena: Arena, referee: Referee
 ) -> None:
     for lane in lanes:
         if not lane.worker.adopt(peers.get(lane.arm.key)):

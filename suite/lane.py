@@ -54,7 +54,9 @@ class Lane:
         self._peaks_bytes: list[int] = []
         self._prepare_s: float | None = None
         self._deterministic: bool | None = None
-        self._operators: int | None = None
+        self.operators: tuple[str, ...] | None = None
+        self.vendor: str | None = None
+        """The convolution of torch's own that did the work, if one did."""
         self._samples_s: list[float] = []
         self._unjudged: list[TimedCall] = []
         self._turns_s: list[tuple[float, float]] = []
@@ -155,9 +157,19 @@ class Lane:
         if reply is None:
             return
         self._deterministic = self._referee.same_bits(self._results, 0, 1)
-        self._operators = len(reply["operators"])
-        if reply["vendor"] and self.arm.family not in ("vendor", "engine", "reference"):
-            self._note(f"computes through torch's own {reply['vendor']}")
+        self._note_operators(reply)
+
+    def log_operators(self) -> None:
+        """Make one more call to see which operators it runs, unless that is known."""
+        if self.operators is None:
+            reply = self._ask("gate", slot=0, kind="normal", log_operators=True)
+            if reply is not None:
+                self._note_operators(reply)
+
+    def _note_operators(self, reply: dict[str, Any]) -> None:
+        self.operators, self.vendor = tuple(reply["operators"]), reply["vendor"]
+        if self.vendor and self.arm.family not in ("vendor", "engine", "reference"):
+            self._note(f"computes through torch's own {self.vendor}")
 
     def gradcheck(self) -> None:
         """Hold autograd's gradients against finite differences.
@@ -258,6 +270,11 @@ class Lane:
     @property
     def residuals(self) -> Residuals | None:
         return worst_of(self._residuals)
+
+    @property
+    def least_peak_bytes(self) -> int | None:
+        """The least of the blocks' high-water marks: what a call needs, without what came late."""
+        return min(self._peaks_bytes, default=None)
 
     @property
     def deterministic(self) -> bool | None:

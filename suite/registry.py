@@ -97,6 +97,7 @@ class Implementation:
 
 
 _registered: dict[str, Implementation] = {}
+_loaded: dict[Source, list[Implementation]] = {}
 
 
 def register(
@@ -232,11 +233,13 @@ def installed_sources() -> list[Source]:
 
 
 def load(source: Source) -> list[Implementation]:
-    """Import `source` and return what it registered, in the order of registration.
+    """Import `source`, once, and return what it registered, in the order of registration.
 
     Raises:
         UsageError: the source does not import; one line with the file, the line and the error.
     """
+    if source in _loaded:
+        return _loaded[source]
     known = set(_registered)
     try:
         if source.is_plugin:
@@ -253,7 +256,8 @@ def load(source: Source) -> list[Implementation]:
     except BaseException as error:  # a plug-in may even call sys.exit while it is imported
         place = f"{source.location}{_line_in(source, error)}"
         raise UsageError(f"{place}: does not import: {type(error).__name__}: {error}") from error
-    return [entry for name, entry in _registered.items() if name not in known]
+    _loaded[source] = [entry for name, entry in _registered.items() if name not in known]
+    return _loaded[source]
 
 
 def _import_file(path: Path) -> None:
