@@ -6,6 +6,7 @@ arena and write outputs there, the runner hears verdicts. Requests:
     facts          torch's version, build and devices
     ceilings       what the machine reaches on simple work
     open           map a scenario's arena
+    forget_results let go of the workers' arenas
     draw           gate inputs of one kind, and their float64 result
     judge          one gate output, element by element
     judge_spread   where a NaN or infinity of the input went
@@ -79,6 +80,11 @@ class Judge:
     def open(self, scenario: dict[str, Any], path: str) -> Message:
         self._scenario = Scenario.from_dict(scenario)
         self._arena = OperandArena(self._scenario, path, writable=True)
+        self._results = {}
+        return {}
+
+    def forget_results(self) -> Message:
+        """Let go of the workers' arenas: their paths may come to mean others."""
         self._results = {}
         return {}
 
@@ -223,7 +229,7 @@ class Judge:
     def handlers(self) -> dict[str, Callable[..., Message]]:
         names = (
             *("facts", "ceilings", "open", "draw", "judge", "judge_spread", "same_bits"),
-            *("untouched", "draw_block", "judge_timed"),
+            *("untouched", "draw_block", "judge_timed", "forget_results"),
         )
         return {name: _quietly(getattr(self, name)) for name in names}
 

@@ -272,9 +272,9 @@ class Lane:
         return worst_of(self._residuals)
 
     @property
-    def least_peak_bytes(self) -> int | None:
-        """The least of the blocks' high-water marks: what a call needs, without what came late."""
-        return min(self._peaks_bytes, default=None)
+    def peaks_bytes(self) -> tuple[int, ...]:
+        """The high-water mark of a call in every block."""
+        return tuple(self._peaks_bytes)
 
     @property
     def deterministic(self) -> bool | None:
@@ -307,6 +307,8 @@ class Lane:
             workspace_bytes=declared.get("workspace_bytes"),
             executed_flops=declared.get("executed_flops"),
             deterministic=self._deterministic,
+            operators=self.operators,
+            vendor=self.vendor,
             ceiling=ceiling,
             notes=tuple(self._notes),
         )

@@ -101,5 +101,9 @@ class Referee:
         )["fault"]
         return fault
 
+    def forget_results(self) -> None:
+        """Have the judge let go of all workers' arenas before any of them is closed."""
+        self._ask("forget_results")
+
     def close(self) -> None:
         self._peer.close()

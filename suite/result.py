@@ -132,6 +132,10 @@ class CellResult:
     """The implementation's own formula."""
     executed_flops: float | None = None
     deterministic: bool | None = None
+    operators: tuple[str, ...] | None = None
+    """torch's operators that one call runs, in order; None where not looked at."""
+    vendor: str | None = None
+    """The convolution of torch's own that did the work, if one did."""
     ceiling: Ceiling | None = None
     notes: tuple[str, ...] = ()
     """Things to know that are no failure: restored global state, a disturbed block."""
@@ -162,6 +166,8 @@ class CellResult:
             fields["residuals"] = Residuals.from_dict(fields["residuals"])
         if ceiling := fields["ceiling"]:
             fields["ceiling"] = Ceiling(**ceiling)
+        if fields.get("operators") is not None:
+            fields["operators"] = tuple(fields["operators"])
         fields["notes"] = tuple(fields["notes"])
         return cls(**fields)
 

@@ -31,19 +31,19 @@ class NullCell:
     """Variance of that mean, from the spread between blocks."""
 
 
-def bias_variance(nulls: Iterable[NullCell], base_s: float) -> Component:
+def bias_variance(nulls: Iterable[NullCell], base_s: float, prior: Component = PRIOR) -> Component:
     """Return the variance of the bias for cells of about `base_s` seconds.
 
     Method of moments, null cells weighted by how similar their duration is, and shrunk towards
-    `PRIOR`.
+    `prior`.
     """
-    total, weights, squares = PRIOR.degrees * PRIOR.variance, 0.0, 0.0
+    total, weights, squares = prior.degrees * prior.variance, 0.0, 0.0
     for null in nulls:
         distance = math.log(null.base_s / base_s) / SIMILAR
         weight = math.exp(-(distance**2) / 2)
         total += weight * (null.mean**2 - null.variance)
         weights += weight
         squares += weight**2
-    variance = max(0.0, total / (PRIOR.degrees + weights))
+    variance = max(0.0, total / (prior.degrees + weights))
     seen = weights**2 / squares if squares else 0.0
-    return Component(variance=variance, degrees=PRIOR.degrees + seen)
+    return Component(variance=variance, degrees=prior.degrees + seen)

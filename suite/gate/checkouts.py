@@ -1,0 +1,96 @@
+"""Worktrees of the revisions under comparison, gone when the gate is done or interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import shutil
+import string
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from suite.errors import UsageError
+from suite.gate.revision import GitFailed, Repository, Revision, git
+
+LONGEST_NAME = 120
+
+
+class Checkouts:
+    """Context manager; `add` checks a revision out, `alias` gives it a new path.
+
+    Where a file lies decides how long its path is, and that shifts what lies behind it in memory.
+    Every process therefore sees its revision under a path of its own: a link with a name of
+    random length.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._folder = Path(tempfile.mkdtemp(prefix="convgauge-"))
+        self._trees: list[Path] = []
+        self._random = random.Random()
+
+    @property
+    def root(self) -> Path:
+        """The repository's own working tree."""
+        return self._repository.root.resolve()
+
+    def __enter__(self) -> Checkouts:
+        # What a killed run left behind: its folders are gone or will go, git still lists them.
+        with contextlib.suppress(GitFailed):
+            git(self._repository.root, "worktree", "prune")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for tree in self._trees:
+            with contextlib.suppress(GitFailed):
+                git(self._repository.root, "worktree", "remove", "--force", str(tree))
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(GitFailed):
+            git(self._repository.root, "worktree", "prune")
+
+    def add(self, revision: Revision) -> Path:
+        """Check a revision out and return its folder.
+
+        Raises:
+            UsageError: git cannot.
+        """
+        tree = self._folder / self._name() / self._repository.root.name
+        self._trees.append(tree)
+        words = ("worktree", "add", "--detach", "--force", "--quiet", str(tree), revision.commit)
+        try:
+            git(self._repository.root, *words)
+        except GitFailed as failed:
+            raise UsageError(
+                f"{revision.name}: cannot be checked out into {tree}: {failed}"
+            ) from None
+        return tree
+
+    def alias(self, tree: Path) -> Path:
+        """Return another path of the same folder; the folder itself where links are forbidden."""
+        link = self._folder / self._name()
+        try:
+            link.symlink_to(tree, target_is_directory=True)
+        except OSError:
+            return tree
+        return link
+
+    def shorten(self, text: str) -> str:
+        """Return a message without the checkouts' own paths: files as the repository names them."""
+        folder, name = re.escape(str(self._folder)), re.escape(self._repository.root.name)
+        return re.sub(rf"{folder}/[a-z]+/(?:{name}/)?", "", text)
+
+    def drop(self, alias: Path) -> None:
+        """Remove an alias that no process uses any more."""
+        if alias.is_symlink():
+            alias.unlink()
+
+    def _name(self) -> str:
+        length = self._random.randint(8, LONGEST_NAME)
+        return "".join(self._random.choices(string.ascii_lowercase, k=length))

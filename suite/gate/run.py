@@ -1,0 +1,142 @@
+"""A gate run between two revisions: from what was asked to the outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.gate.bench import BASE, HEAD, NULL, Bench, Sides
+from suite.gate.cells import Candidate, Inventory
+from suite.gate.checkouts import Checkouts
+from suite.gate.facts import findings
+from suite.gate.outcome import GateCell, Outcome
+from suite.gate.revision import Revision
+from suite.gate.rule import Rule
+from suite.gate.session import Progress, Session
+from suite.gate.side import Side
+from suite.ledger import Ledger
+from suite.problem import Scenario
+from suite.result import CellResult
+from suite.runfile import ResultWriter
+from suite.settings import Settings
+
+BASE_FOLDER = "base"
+"""Within the run's folder: the base's samples, as a run of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trees:
+    """The checkouts: base, head, and the base once more."""
+
+    base: Path
+    head: Path
+    null: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a gate run is to do."""
+
+    base: Revision
+    head: Revision
+    rule: Rule
+    budget_s: float | None
+    began: float
+    accept: Collection[str] = ()
+    """Checks whose findings do not fail."""
+    notes: tuple[str, ...] = ()
+
+
+def measure(
+    asked: Asked,
+    inventory: Inventory,
+    scenarios: Sequence[Scenario],
+    *,
+    checkouts: Checkouts,
+    trees: Trees,
+    settings: Settings,
+    folder: Path,
+    reproduce: Callable[[Candidate], str],
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> Outcome:
+    """Measure every cell that both revisions have; raw samples go into `folder`."""
+    candidates = [
+        Candidate(scenario=scenario, base=base, head=head)
+        for scenario in scenarios
+        for base, head in inventory.both
+    ]
+    sides = Sides(
+        base=Side(BASE, trees.base, checkouts, settings),
+        head=Side(HEAD, trees.head, checkouts, settings),
+        null=Side(NULL, trees.null, checkouts, settings, origin=trees.base),
+    )
+    bench = Bench(candidates, sides, settings, Ledger())
+    session = Session(bench, asked.rule, folder, asked.budget_s, asked.began, watch)
+    try:
+        session.run()
+    finally:
+        bench.close()
+        _store(bench, folder)
+    return _outcome(asked, inventory, candidates, session, reproduce)
+
+
+def _outcome(
+    asked: Asked,
+    inventory: Inventory,
+    candidates: Sequence[Candidate],
+    session: Session,
+    reproduce: Callable[[Candidate], str],
+) -> Outcome:
+    decision = session.decision
+    verdicts = decision.verdicts() if decision else {}
+    cells = []
+    for candidate in candidates:
+        sides = session.bench.tallies[candidate.key]
+        base, head = sides[BASE], sides[HEAD]
+        found = findings(base.facts(), head.facts(), candidate.scenario.dtype)
+        cells.append(
+            GateCell(
+                scenario=candidate.scenario.id,
+                implementation=candidate.head.name,
+                base=base.facts(),
+                head=head.facts(),
+                findings=tuple(f for f in found if f.check not in asked.accept),
+                accepted=tuple(f for f in found if f.check in asked.accept),
+                time=verdicts.get(candidate.key) if base.alive and head.alive else None,
+                reproduce=reproduce(candidate),
+            )
+        )
+    nulls = decision.null_cells() if decision else {}
+    return Outcome(
+        base=asked.base.name,
+        head=asked.head.name,
+        cells=tuple(cells),
+        margin=asked.rule.margin,
+        missing=inventory.only_base,
+        new=inventory.only_head,
+        renamed=inventory.renamed,
+        notes=(*asked.notes, *session.notes),
+        interrupted=session.interrupted,
+        blocks=dict(session.blocks),
+        wall_s=time.monotonic() - asked.began,
+        null_shifts={f"{cell} ({stage})": null.mean for (stage, cell), null in nulls.items()},
+        missing_accepted="missing" in asked.accept,
+    )
+
+
+def _store(bench: Bench, folder: Path) -> None:
+    """Write the raw samples: head's as this run's results, base's as a run beside it."""
+    for label, place in ((HEAD, folder), (BASE, folder / BASE_FOLDER)):
+        place.mkdir(exist_ok=True)
+        writer = ResultWriter(place)
+        try:
+            for result in _results(bench, label):
+                writer.add(result)
+        finally:
+            writer.close()
+
+
+def _results(bench: Bench, label: str) -> list[CellResult]:
+    return [sides[label].result() for sides in bench.tallies.values()]

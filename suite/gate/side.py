@@ -1,0 +1,184 @@
+"""The runner's side of a revision: where its files are, and its process of the moment."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from pathlib import Path
+from typing import Any
+
+from suite.arm import Arm
+from suite.errors import Defect
+from suite.gate.checkouts import Checkouts
+from suite.processes import Peer, ProcessFailed, passive_waits
+from suite.registry import Source
+from suite.settings import Settings
+
+MOST_PADDING_BYTES = 4096
+"""Of the environment: it lies above the stack and shifts it."""
+MOST_OFFSET_BYTES = 2**16
+FORGET_TIMEOUT_S = 10.0
+
+
+class Side:
+    """Base, head or null arm: a checkout, and one fresh interpreter in each block.
+
+    Every interpreter differs in path, environment, hash seed and heap, so that one lucky layout
+    is an observation like any other and no property of the revision.
+
+    Args:
+        label: "base", "head" or "null".
+        tree: the checkout.
+        origin: the checkout that the arms' sources name, where it is another of equal content.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        tree: Path,
+        checkouts: Checkouts,
+        settings: Settings,
+        origin: Path | None = None,
+    ) -> None:
+        self.label = label
+        self.tree = tree
+        self._origin = origin or tree
+        self._checkouts = checkouts
+        self._settings = settings
+        self._random = random.Random()
+        self._alias = tree
+        self._peer: Peer | None = None
+        self.losses = 0
+        """Processes that died before they were told to go."""
+
+    def start(self) -> None:
+        """Start a fresh interpreter; it imports torch while others start too."""
+        self.stop()
+        self._alias = self._checkouts.alias(self.tree)
+        draw = self._random.randrange
+        settings = self._settings
+        self._peer = Peer(
+            "suite.gate.worker:main",
+            *(str(self._alias), str(self._checkouts.root)),
+            draw(MOST_OFFSET_BYTES),
+            name=self.label,
+            log=settings.log,
+            memory_limit_bytes=settings.memory_limit_bytes,
+            environment={
+                "CONVGAUGE_PADDING": "x" * draw(MOST_PADDING_BYTES),
+                "PYTHONHASHSEED": str(draw(2**32)),
+                **passive_waits(),
+            },
+        )
+
+    def ready(self) -> None:
+        """Wait until the process has imported what it needs: its work must not disturb a turn.
+
+        Raises:
+            Defect: it does not start.
+        """
+        try:
+            self.peer().ask("ready")
+        except ProcessFailed as failed:
+            self.lost()
+            raise Defect(f"the process of {self.label} does not start: {failed.reason}") from None
+
+    def stop(self) -> None:
+        if self._peer is not None:
+            self._peer.close()
+            self._peer = None
+        if self._alias != self.tree:
+            self._checkouts.drop(self._alias)
+            self._alias = self.tree
+
+    def peer(self) -> Peer:
+        """Return the process; a new one if the last cell killed it."""
+        if self._peer is None:
+            self.start()
+        assert self._peer is not None
+        return self._peer
+
+    def shorten(self, text: str) -> str:
+        """Return a message without the paths of checkouts."""
+        return self._checkouts.shorten(text)
+
+    @property
+    def threads(self) -> int:
+        return self._settings.threads
+
+    @property
+    def current(self) -> Peer | None:
+        return self._peer
+
+    def lost(self) -> None:
+        self._peer = None
+        self.losses += 1
+
+    def source(self, arm: Arm) -> Source:
+        """Return where this process finds the arm's file: under its own path of the checkout."""
+        source = arm.source
+        if source.tree is not None:
+            return Source(source.location, str(self._alias))
+        with contextlib.suppress(ValueError):
+            inside = Path(source.location).relative_to(self._origin)
+            return Source(str(self._alias / inside))
+        return source
+
+
+class CellPeer:
+    """One cell's part of a side's process; what a lane takes for a process of its own."""
+
+    def __init__(self, side: Side, cell: str, arm: Arm) -> None:
+        self._side = side
+        self._cell = cell
+        self._arm = arm
+        self._peer: Peer | None = None
+
+    def load(self, threads: int | None = None) -> None:
+        """Ask the process to load the cell's implementation; `receive` takes the answer."""
+        self._peer = self._side.peer()
+        source = self._side.source(self._arm)
+        self.send(
+            "load",
+            location=source.location,
+            tree=source.tree,
+            name=self._arm.name,
+            threads=threads or self._side.threads,
+        )
+
+    def send(self, do: str, **fields: Any) -> None:
+        peer = self._own()
+        try:
+            peer.send(do, cell=self._cell, **fields)
+        except ProcessFailed:
+            self._side.lost()
+            raise
+
+    def receive(self, timeout_s: float) -> dict[str, Any]:
+        peer = self._own()
+        try:
+            return peer.receive(timeout_s)
+        except ProcessFailed:
+            self._side.lost()
+            raise
+
+    def _own(self) -> Peer:
+        """Return the process that loaded the cell.
+
+        Raises:
+            ProcessFailed: it is gone.
+        """
+        if self._peer is None or self._peer is not self._side.current:
+            raise ProcessFailed("crashed", "its process died in another cell")
+        return self._peer
+
+    def dismiss(self) -> None:
+        """Let the process forget the cell; it stays for the next one."""
+        try:
+            self.send("forget")
+            self.receive(FORGET_TIMEOUT_S)
+        except ProcessFailed:
+            return
+
+    def close(self) -> None:
+        """Nothing to wait for: the process goes on."""
