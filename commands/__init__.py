@@ -11,6 +11,7 @@ COMMANDS = {
     "check": "hold implementations against float64, no timing",
     "report": "rebuild CSV, plots and report from a run",
     "compare": "show two runs as a difference; a hint, no verdict",
+    "gate": "decide whether a revision is slower, wrong, bigger or less accurate",
     "capture": "write a model's own convolutions to a scenario file",
     "list": "show implementations and scenario files",
     "validate": "check scenario files without running them",

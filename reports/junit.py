@@ -38,14 +38,14 @@ def write(run: Run, out: Path) -> Path:
 def render(run: Run) -> str:
     """Return a test suite per scenario, a test case per implementation."""
     grid = Grid.of(run)
-    root = ET.Element("testsuites", name=_text(run.manifest.get("name") or "convgauge"))
+    root = ET.Element("testsuites", name=xml_text(run.manifest.get("name") or "convgauge"))
     for scenario in grid.scenarios:
         cells = grid.row(scenario)
         outcomes = [_OUTCOME.get(cell.result.status) for cell in cells]
         suite = ET.SubElement(
             root,
             "testsuite",
-            name=_text(scenario.id),
+            name=xml_text(scenario.id),
             tests=str(len(cells)),
             failures=str(outcomes.count("failure")),
             errors=str(outcomes.count("error")),
@@ -53,6 +53,11 @@ def render(run: Run) -> str:
         )
         for cell in cells:
             _add_case(suite, cell)
+    return document(root)
+
+
+def document(root: ET.Element) -> str:
+    """Return the whole file, indented."""
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -62,18 +67,21 @@ def _add_case(suite: ET.Element, cell: Cell) -> None:
     case = ET.SubElement(
         suite,
         "testcase",
-        classname=_text(result.scenario.id),
-        name=_text(result.implementation),
+        classname=xml_text(result.scenario.id),
+        name=xml_text(result.implementation),
         time=f"{cell.time_s or 0:.9f}",  # the schema wants a number; without one nothing ran
     )
     if outcome := _OUTCOME.get(result.status):
-        reason = _text(result.reason or result.status.value)
+        reason = xml_text(result.reason or result.status.value)
         ET.SubElement(case, outcome, type=result.status.value, message=reason)
     elif cell.summary:
         spread = units.spread(cell.summary.time_s.half_width)
         output = ET.SubElement(case, "system-out")
-        output.text = _text(f"{units.seconds(cell.time_s)} {spread}, {units.times(cell.speedup)}")
+        output.text = xml_text(
+            f"{units.seconds(cell.time_s)} {spread}, {units.times(cell.speedup)}"
+        )
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
+    """Return the text without characters that XML cannot hold."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,113 @@
+"""`gate`: did a convolution get slower, wrong, bigger or less accurate from base to head?"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from commands._gate_baseline import against_run
+from commands._gate_revisions import between_revisions
+from commands.arguments import Parser, add_measuring, add_selection, at_least
+from reports import gate as gate_report
+from reports import terminal
+from reports.gate import text
+from suite.errors import EXIT_INTERRUPTED, UsageError, did_you_mean
+from suite.gate.facts import ACCEPTABLE
+from suite.gate.rule import MARGIN_CPU, MARGIN_GPU, Rule
+
+ACCEPT = (*map(str, ACCEPTABLE), "missing")
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="scenario files, or names of shipped ones (default: ci; with --baseline: its own)",
+    )
+    against = parser.add_argument_group("what head is compared with; one of these")
+    against.add_argument("--base", metavar="REV", help="a revision: both are measured, interleaved")
+    against.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="RUN",
+        help="a stored run: its folder, a zip of it, or a file in it",
+    )
+    parser.add_argument("--head", metavar="REV", help="a revision (default: the working tree)")
+    parser.add_argument(
+        "--repo",
+        type=Path,
+        metavar="DIR",
+        help="a git repository (default: that of the first --plugin, or of this folder)",
+    )
+    add_selection(parser)
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only these scenarios; repeatable, globs such as '*/3x3-*'",
+    )
+    add_measuring(parser)
+    parser.add_argument(
+        "--margin",
+        type=at_least(0.001, float),
+        metavar="SHARE",
+        help=f"what counts as slower: 0.05 is 5 %% (default {MARGIN_CPU:g} on CPU, "
+        f"{MARGIN_GPU:g} on GPU)",
+    )
+    parser.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help=f"a change that is meant, so that it does not fail; repeatable: {', '.join(ACCEPT)}",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="results folder (default: results/<time>-gate-...)"
+    )
+    parser.add_argument(
+        "--budget",
+        type=at_least(1, float),
+        metavar="SECONDS",
+        help="for the whole run; what could not be decided in that time is named",
+    )
+    parser.add_argument(
+        "--blocks",
+        type=at_least(4, int),
+        metavar="N",
+        help="most fresh process pairs that confirm a suspect (default "
+        f"{Rule.most_blocks}; with --baseline: most fresh processes of a cell, default 6)",
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    _check(options)
+    console = terminal.console()
+    measure = against_run if options.base is None else between_revisions
+    outcome, folder = measure(options, console, began)
+    written = gate_report.write(outcome, folder)
+    for line in text.lines(outcome):
+        print(line)
+    for path in written:
+        console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+    return EXIT_INTERRUPTED if outcome.interrupted else outcome.exit_code
+
+
+def _check(options: argparse.Namespace) -> None:
+    if (options.base is None) == (options.baseline is None):
+        raise UsageError(
+            "gate: compare with what? Give either --base REV (a revision of this repository) or "
+            "--baseline DIR (a stored run)"
+        )
+    if options.baseline is not None and (options.head or options.repo):
+        raise UsageError("gate: --baseline measures the working tree; it takes no --head or --repo")
+    for word in options.accept:
+        if word not in ACCEPT:
+            raise UsageError(
+                f'--accept "{word}" is unknown; accepted: {", ".join(ACCEPT)}.'
+                f"{did_you_mean(word, ACCEPT)}"
+            )
