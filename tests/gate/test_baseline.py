@@ -1,0 +1,183 @@
+"""A stored run as the base: what counts on this machine, on another, and what is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suite.errors import NotComparable, UsageError
+from suite.gate.baseline import compare, open_baseline, why_advisory
+from suite.gate.outcome import Outcome
+from suite.gate.rule import Rule
+from suite.gate.verdict import Verdict
+from suite.problem import Problem, Scenario
+from suite.result import Block, CellResult, Residuals, Status
+from suite.runfile import ResultWriter, Run, write_manifest
+
+MACHINE = {"cpu": "one", "flags": "avx2", "cores": 2, "torch": "2.13", "threads": 2}
+PROBLEM = Problem(
+    batch_size=1, in_channels=4, height=8, width=8, out_channels=4, kernel_h=3, kernel_w=3
+)
+
+
+def cell(scenario: str, name: str, time_s: float, **changes: Any) -> CellResult:
+    draw = random.Random(f"{scenario}{name}{time_s}")
+    blocks = tuple(
+        Block(samples_s=(time_s * math.exp(draw.gauss(0, 0.01)),), calls_per_sample=1, seed="0")
+        for _ in range(6)
+    )
+    number = int(scenario.removeprefix("s") or 0)
+    made = CellResult(
+        scenario=Scenario(
+            id=f"t/{scenario}", problem=dataclasses.replace(PROBLEM, height=8 + number)
+        ),
+        implementation=name,
+        family="direct",
+        status=Status.PASSED,
+        blocks=blocks,
+        residuals=Residuals(rel_l2_error=1e-7, worst_error_ratio=0.1),
+        threads=2,
+        peak_bytes=2**20,
+        operators=("conv2d",),
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def run_of(cells: list[CellResult], **machine: Any) -> Run:
+    return Run(Path("nowhere"), {"name": "t", "machine": {**MACHINE, **machine}}, tuple(cells))
+
+
+def cells(factor: float = 1.0, drift: float = 1.0, **changes: Any) -> list[CellResult]:
+    """Return eight scenarios of the reference, and of `mine`, slower by `factor`."""
+    names = [f"s{number}" for number in range(8)]
+    torch = [cell(name, "torch", 1e-3 * drift) for name in names]
+    return [*torch, *(cell(name, "mine", 1e-3 * drift * factor, **changes) for name in names)]
+
+
+def judged(base: Run, head: Run, **options: Any) -> Outcome:
+    return compare(
+        base,
+        head,
+        **{
+            "rule": Rule(),
+            "accept": (),
+            "wanted": ("torch", "mine"),
+            "reproduce": {},
+            **options,
+        },
+    )
+
+
+def verdicts(outcome: Outcome, name: str) -> set[str]:
+    return {c.time.verdict for c in outcome.cells if c.time and c.implementation == name}
+
+
+def test_twice_as_slow_on_the_same_machine_is_regressed():
+    outcome = judged(run_of(cells()), run_of(cells(factor=2.0)))
+    assert verdicts(outcome, "mine") == {Verdict.REGRESSED}
+    assert verdicts(outcome, "torch") != {Verdict.REGRESSED}
+    assert outcome.exit_code == 1
+
+
+def test_a_drift_that_moves_the_reference_as_well_is_no_regression():
+    outcome = judged(run_of(cells()), run_of(cells(drift=1.3)))
+    assert verdicts(outcome, "mine") == {Verdict.CANNOT_TELL}
+    assert outcome.exit_code == 4
+
+
+def test_on_another_machine_times_only_inform():
+    outcome = judged(run_of(cells()), run_of(cells(factor=2.0), cpu="another"))
+    assert "cpu one and another" in outcome.timing_advisory
+    assert all(c.time is None for c in outcome.cells)
+    assert outcome.exit_code == 0
+
+
+def test_on_another_machine_wrong_and_larger_still_fail():
+    worse = cells()
+    worse[-1] = cell("s7", "mine", 1e-3, status=Status.INCORRECT, reason="no", blocks=())
+    assert judged(run_of(cells()), run_of(worse, cpu="another")).exit_code == 3
+    larger = run_of(cells(peak_bytes=3 * 2**20), cpu="another")
+    assert judged(run_of(cells()), larger).exit_code == 1
+    assert judged(run_of(cells()), larger, accept=("memory",)).exit_code == 0
+
+
+def test_thread_settings_are_part_of_the_machine():
+    base, head = run_of([]), run_of([])
+    head.manifest["environment"] = {"OMP_WAIT_POLICY": "active"}
+    assert "OMP_WAIT_POLICY None and active" in why_advisory(base.manifest, head.manifest)
+
+
+def test_missing_new_and_renamed_cells_are_named():
+    old, new = cells(), cells()
+    gone = old[8]  # s0 × mine
+    renamed = dataclasses.replace(new[9], scenario=dataclasses.replace(new[9].scenario, id="t/r"))
+    other = dataclasses.replace(
+        new[10],
+        scenario=dataclasses.replace(
+            new[10].scenario, problem=dataclasses.replace(PROBLEM, width=99)
+        ),
+    )
+    fresh = cell("s30", "mine", 1e-3)
+    head = run_of([*new[:8], renamed, other, *new[11:], fresh])
+    outcome = judged(run_of(old), head)
+    assert outcome.missing[0] == gone.key
+    assert "another problem or setting under the same name" in outcome.missing[1]
+    assert outcome.renamed == (("t/s1 × mine", "t/r × mine"),)
+    assert outcome.new == (fresh.key,)
+    assert outcome.exit_code == 5
+    assert judged(run_of(old), head, accept=("missing",)).exit_code != 5
+
+
+def test_an_empty_comparison_never_passes():
+    outcome = judged(run_of(cells()), run_of([]))
+    assert outcome.exit_code == 5
+    wrong = run_of([cell("s0", "mine", 1e-3, status=Status.INCORRECT, reason="no", blocks=())])
+    assert judged(wrong, wrong).exit_code == 5
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    folder = tmp_path / "stored"
+    folder.mkdir()
+    write_manifest(folder, {"name": "t", "machine": MACHINE})
+    writer = ResultWriter(folder)
+    for made in cells():
+        writer.add(made)
+    writer.close()
+    return folder
+
+
+def test_a_baseline_is_a_folder_a_file_in_it_or_a_zip_of_it(stored, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "kept"), "zip", stored)
+    for path in (stored, stored / "results.jsonl", Path(archive)):
+        assert len(open_baseline(path).results) == 16
+
+
+def test_no_baseline_is_not_comparable_and_says_how_to_store_one(tmp_path):
+    with pytest.raises(NotComparable, match="store a run first"):
+        open_baseline(tmp_path / "nothing")
+    with pytest.raises(NotComparable, match=r"no manifest\.json"):
+        open_baseline(tmp_path)
+
+
+def test_a_baseline_of_another_schema_says_which(stored):
+    manifest = (
+        (stored / "manifest.json")
+        .read_text()
+        .replace('"schema_version": 1', '"schema_version": 99')
+    )
+    (stored / "manifest.json").write_text(manifest)
+    with pytest.raises(UsageError, match="schema version 99, this ConvGauge reads 1"):
+        open_baseline(stored)
+
+
+def test_a_damaged_zip_is_bad_input(tmp_path):
+    (tmp_path / "broken.zip").write_bytes(b"not a zip")
+    with pytest.raises(UsageError, match="cannot be unpacked"):
+        open_baseline(tmp_path / "broken.zip")

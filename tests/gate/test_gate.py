@@ -1,0 +1,278 @@
+"""`gate` from end to end: real repositories, real processes, planted faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import psutil
+import pytest
+
+import run_bench
+from suite.result import Status
+from suite.runfile import read_run
+from tests.conftest import ROOT
+from tests.gate.planting import BODIES, SCENARIOS, commit, git, plugin, repository
+
+QUICK = ("--threads", "1", "--blocks", "4")
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose two commits hold the same sound implementation; the current folder."""
+    folder = repository(tmp_path / "repo")
+    commit(folder, {"mine.py": plugin(0, ["steady"]), "small.yaml": SCENARIOS}, "base")
+    commit(folder, {"README.md": "words"}, "head")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def gate(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run `gate small.yaml ...`; returns the exit code and all that it said."""
+
+    def run(*words: object) -> tuple[int, str]:
+        capfd.readouterr()
+        code = run_bench.main(["gate", "small.yaml", *map(str, words)])
+        captured = capfd.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess, Path]:
+    """One gate run over a repository whose head is worse in every way."""
+    folder = repository(tmp_path_factory.mktemp("planted") / "repo")
+    names = list(BODIES)
+    base = {"mine.py": plugin(0, names), "small.yaml": SCENARIOS}
+    commit(folder, base, "base")
+    (folder / "mine.py").write_text(plugin(1, names))
+    command = [sys.executable, str(ROOT / "run_bench.py"), "gate", "small.yaml", "--base", "HEAD"]
+    done = subprocess.run(
+        [*command, "--plugin", "mine.py", "--out", "out", *QUICK],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done, folder
+
+
+def found(outcome: tuple[subprocess.CompletedProcess, Path]) -> dict[str, dict]:
+    cells = json.loads((outcome[1] / "out/gate.json").read_text())["cells"]
+    return {cell["implementation"]: cell for cell in cells}
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "checks"),
+    [
+        ("slower", "regressed", {"operators"}),
+        ("wrong", "wrong", {"correctness"}),
+        ("larger", "regressed", {"memory", "operators"}),
+        ("busier", "regressed", {"operators"}),
+        ("rougher", "regressed", {"accuracy", "operators"}),
+        ("narrower", "broken", {"coverage"}),
+        ("crashing", "broken", {"correctness"}),
+        ("steady", None, set()),
+        ("faster", None, set()),
+    ],
+)
+def test_every_planted_fault_is_found_and_nothing_else(outcome, name, verdict, checks):
+    cell = found(outcome)[name]
+    assert {finding["check"] for finding in cell["findings"]} == checks, outcome[0].stdout
+    if verdict:
+        assert cell["verdict"] == verdict
+    else:
+        assert cell["verdict"] in ("fine", "faster", "cannot tell")
+
+
+def test_five_times_the_work_is_slower_in_fresh_blocks(outcome):
+    slow = found(outcome)["slower"]["time"]
+    assert slow["verdict"] == "regressed"
+    assert slow["stage"] == "confirm"
+    assert slow["ratio"] > 2
+
+
+def test_wrong_results_decide_the_exit_code_and_every_failure_is_one_line(outcome):
+    done, _ = outcome
+    assert done.returncode == 3
+    line = next(line for line in done.stdout.splitlines() if "small/a × slower:" in line)
+    for part in ("→", "×", "[", "margin 5.00 %", "adjusted p", "4 blocks", "smallest visible"):
+        assert part in line
+    assert "reproduce: python run_bench.py gate small.yaml --base" in line
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_messages_name_files_as_the_repository_does(outcome):
+    assert "mine.py" in found(outcome)["crashing"]["head"]["reason"]
+    assert "convgauge-" not in found(outcome)["crashing"]["head"]["reason"]
+
+
+def test_the_folder_holds_both_sides_samples_and_every_report(outcome):
+    out = outcome[1] / "out"
+    head, base = read_run([out]), read_run([out / "base"])
+    assert {cell.status for cell in base.results if cell.implementation != "wrong"} <= {
+        Status.PASSED,
+        Status.TIMEOUT,  # the other side failed before anything was timed
+    }
+    assert all(len(c.blocks) == 8 for c in head.results if c.implementation == "slower")
+    assert head.manifest["verdict"]["state"] == "wrong"
+    lines = (out / "blocks.jsonl").read_text().splitlines()
+    assert [json.loads(line)["stage"] for line in lines] == ["screen"] * 4 + ["confirm"] * 4
+    assert "## ConvGauge gate: wrong" in (out / "gate.md").read_text()
+    assert "<strong>wrong</strong>" in (out / "gate.html").read_text()
+    suites = ET.parse(out / "junit.xml").getroot()
+    assert suites.find(".//testcase[@name='slower']/failure") is not None
+    assert suites.find(".//testcase[@name='wrong']/failure") is not None
+
+
+def test_nothing_is_left_of_worktrees(outcome):
+    assert len(git(outcome[1], "worktree", "list").splitlines()) == 1
+
+
+def test_equal_revisions_do_not_fail(planted, gate):
+    code, said = gate("--base", "HEAD~1", "--plugin", "mine.py", "--out", "out", *QUICK)
+    assert code in (0, 4), said
+    record = json.loads((planted / "out/gate.json").read_text())
+    assert [cell["findings"] for cell in record["cells"]] == [[]]
+    assert record["null_shifts"]
+
+
+def test_an_intended_change_can_be_accepted(planted, gate):
+    commit(planted, {"mine.py": plugin(0, ["busier"])})
+    (planted / "mine.py").write_text(plugin(1, ["busier"]))
+    words = ("--base", "HEAD", "--plugin", "mine.py", "--budget", "1")
+    assert gate(*words, "--out", "refused", *QUICK)[0] == 1
+    code, said = gate(*words, "--out", "taken", "--accept", "operators", *QUICK)
+    assert code == 4  # no time for any block
+    assert "accepted: small/a × busier: operator calls" in said
+
+
+def test_a_budget_that_is_too_small_says_what_it_could_not_decide(planted, gate):
+    words = ("--base", "HEAD~1", "--plugin", "mine.py", "--out", "out", "--budget", "1")
+    code, said = gate(*words, *QUICK)
+    assert code == 4
+    assert "the budget of 1 s ended the screen after 0 blocks" in said
+    assert "cannot tell: small/a × steady" in said
+    skipped = ET.parse(planted / "out/junit.xml").getroot().find(".//skipped")
+    assert skipped is not None
+
+
+def test_an_implementation_that_is_gone_is_named_and_not_comparable(planted, gate):
+    commit(planted, {"mine.py": plugin(0, ["steady", "busier"])})
+    commit(planted, {"mine.py": plugin(0, ["steady", "faster"])})
+    words = ("--base", "HEAD~1", "--plugin", "mine.py", "--budget", "1", *QUICK)
+    code, said = gate(*words, "--out", "out", "--impl", "*")
+    assert code == 5
+    assert "renamed: busier → faster" in said
+    code, said = gate(*words, "--out", "one", "--impl", "busier")
+    assert code == 5
+    assert "no implementation is on both sides; only in base: busier" in said
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_it_asks_what_to_compare_with(planted, gate):
+    code, said = gate("--plugin", "mine.py")
+    assert code == 2
+    assert "--base REV" in said
+    assert "--baseline DIR" in said
+
+
+def test_an_unknown_revision_is_bad_input(planted, gate):
+    code, said = gate("--base", "nonsense", "--plugin", "mine.py")
+    assert code == 2
+    assert "--base nonsense: no such revision" in said
+
+
+def test_a_folder_without_git_is_bad_input(tmp_path, monkeypatch, gate):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(SCENARIOS)
+    code, said = gate("--base", "HEAD")
+    assert code == 2
+    assert "not in a git repository" in said
+
+
+def test_a_head_that_does_not_import_is_bad_input_with_its_line(planted, gate):
+    (planted / "mine.py").write_text("import nothing_of_that_name\n")
+    code, said = gate("--base", "HEAD", "--plugin", "mine.py")
+    assert code == 2
+    assert "head working tree with 1 changed file" in said
+    assert "mine.py:1: does not import: ModuleNotFoundError" in said
+
+
+def test_a_repository_without_implementations_is_bad_input(planted, gate):
+    code, said = gate("--base", "HEAD~1")
+    assert code == 2
+    assert "nothing to measure" in said
+    assert "--plugin" in said
+
+
+def test_a_plugin_outside_the_repository_is_bad_input(planted, tmp_path, gate):
+    (tmp_path / "other.py").write_text(plugin(0, ["steady"]))
+    code, said = gate("--base", "HEAD", "--repo", ".", "--plugin", tmp_path / "other.py")
+    assert code == 2
+    assert "outside the repository" in said
+
+
+def test_an_empty_scenario_file_is_bad_input(planted, gate):
+    (planted / "small.yaml").write_text("")
+    code, said = gate("--base", "HEAD", "--plugin", "mine.py")
+    assert code == 2
+    assert "small.yaml" in said
+
+
+def test_uncommitted_changes_beside_a_named_head_are_mentioned(planted, gate):
+    (planted / "mine.py").write_text("import nothing_of_that_name\n")
+    words = ("--base", "HEAD~1", "--head", "HEAD", "--plugin", "mine.py", "--budget", "1")
+    _, said = gate(*words, "--out", planted.parent / "out", *QUICK)
+    assert "1 uncommitted changes" in said
+    assert "are not measured" in said
+
+
+def test_an_editable_install_of_the_repository_does_not_replace_a_revision(
+    planted, gate, monkeypatch
+):
+    package = "from helper import scale\n" + plugin(0, ["steady"]).replace(
+        "groups)", "groups) * scale"
+    )
+    commit(planted, {"mine.py": package, "src/helper.py": "scale = 1\n"})
+    (planted / "src/helper.py").write_text("scale = 2\n")
+    monkeypatch.setenv("PYTHONPATH", str(planted / "src"))
+    code, said = gate("--base", "HEAD", "--plugin", "mine.py", "--budget", "1", *QUICK)
+    assert code == 3, said
+    assert "wrong: small/a × steady" in said
+
+
+def test_an_interrupted_gate_leaves_neither_worktrees_nor_processes(planted):
+    command = [sys.executable, str(ROOT / "run_bench.py"), "gate", "small.yaml", "--base", "HEAD"]
+    with subprocess.Popen(
+        [*command, "--plugin", "mine.py", "--out", "out", "--threads", "1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as running:
+        assert running.stdout is not None
+        while "screen, block 2" not in (line := running.stdout.readline()):
+            assert line, "ended before it could be interrupted"
+        children = psutil.Process(running.pid).children(recursive=True)
+        assert children
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[0]
+    assert running.returncode == 130
+    assert "interrupted: judged by what was measured until then" in said
+    gone_by = time.monotonic() + 10
+    while any(child.is_running() for child in children):
+        assert time.monotonic() < gone_by
+        time.sleep(0.05)
+    assert len(git(planted, "worktree", "list").splitlines()) == 1
+    assert (planted / "out/blocks.jsonl").read_text().count("\n") >= 1
