@@ -1,23 +1,20 @@
-"""Sweeps: which algorithm wins where, and how time grows with one size.
-
-The exponent b of time ∝ size^b is the common slope of log time over log size in all series that
-differ in that size alone, each with its own level; Student's interval over the residuals.
-"""
+"""Sweeps: which algorithm wins where, and the series in which one size grows."""
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.grid import Grid
+from reports.growth import LEAST_POINTS
+from reports.series import Series, series_of
 from suite.problem import PROBLEM_FIELDS, Problem, Scenario
-from suite.stats import t975
 
 _PADS = {"pad_top", "pad_bottom", "pad_left", "pad_right"}
-_LEAST_POINTS = 3
+MOST_SERIES = 40
+"""Of one axis; a page that offers more is no longer searched."""
 
 
 @dataclass(frozen=True)
@@ -68,39 +65,31 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Exponent:
-    """How one implementation's time grows with one size; the ends are None with no freedom."""
-
-    implementation: str
-    value: float
-    low: float | None
-    high: float | None
-    points: int
-
-
-@dataclass(frozen=True)
 class Scaling:
+    """One size of a file, with all series in which nothing else differs."""
+
     source: str
     axis: str
-    series: tuple[tuple[str, ...], ...]
-    """Ids of scenarios that differ in this size alone, in its order."""
+    series: tuple[Series, ...]
     sizes: dict[str, int]
     """Scenario id → size."""
-    exponents: tuple[Exponent, ...]
+    left_out: int
+    """Series beyond `MOST_SERIES`."""
 
 
 def crossover(grid: Grid, source: str) -> list[Slot]:
     """Return the map of a file that varies both kernel size and channels, else nothing.
 
-    A file that fills less than half of the map is no sweep.
+    A file in which some kernel size meets one channel count only, or the other way round, is
+    a list of unlike layers and no sweep.
     """
     slots: dict[tuple[int, int], list[Scenario]] = {}
     for scenario in grid.scenarios:
         if scenario.source == source and scenario.problem.kernel_h == scenario.problem.kernel_w:
             key = (scenario.problem.kernel_h, scenario.problem.in_channels)
             slots.setdefault(key, []).append(scenario)
-    kernels, channels = {key[0] for key in slots}, {key[1] for key in slots}
-    if min(len(kernels), len(channels)) < 2 or 2 * len(slots) < len(kernels) * len(channels):
+    kernels, channels = Counter(key[0] for key in slots), Counter(key[1] for key in slots)
+    if min([*kernels.values(), *channels.values()], default=0) < 2:
         return []
     return [_slot(grid, *key, scenarios) for key, scenarios in sorted(slots.items())]
 
@@ -118,31 +107,43 @@ def _slot(grid: Grid, kernel: int, channels: int, scenarios: list[Scenario]) -> 
     return Slot(kernel, channels, ranked[0] if ranked else None, margin, len(scenarios))
 
 
-def scalings(grid: Grid, source: str) -> list[Scaling]:
-    """Return one entry per size of which a file has series of at least three values."""
+def scalings(grid: Grid, source: str, caches: Mapping[str, str] | None = None) -> list[Scaling]:
+    """Return one entry per size of which a file has series of at least three values.
+
+    Args:
+        caches: name → size of the machine's caches, as the manifest has them: {"L2": "1024K"}.
+    """
     scenarios = [scenario for scenario in grid.scenarios if scenario.source == source]
-    found = (_scaling(grid, source, axis, scenarios) for axis in AXES)
+    found = (_scaling(grid, source, axis, scenarios, caches or {}) for axis in AXES)
     return [scaling for scaling in found if scaling is not None]
 
 
-def _scaling(grid: Grid, source: str, axis: Axis, scenarios: list[Scenario]) -> Scaling | None:
+def _scaling(
+    grid: Grid,
+    source: str,
+    axis: Axis,
+    scenarios: Sequence[Scenario],
+    caches: Mapping[str, str],
+) -> Scaling | None:
     groups: dict[tuple[object, ...], list[Scenario]] = {}
-    sizes = {scenario.id: axis.size(scenario.problem) for scenario in scenarios}
+    sizes = {s.id: size for s in scenarios if (size := axis.size(s.problem)) is not None}
     for scenario in scenarios:
-        if sizes[scenario.id] is not None:
+        if scenario.id in sizes:
             groups.setdefault(_rest(scenario, axis), []).append(scenario)
-    series = []
+    found = []
     for members in groups.values():
         counts = Counter(sizes[member.id] for member in members)
-        if len(counts) >= _LEAST_POINTS and counts.most_common(1)[0][1] == 1:
-            ordered = sorted(members, key=lambda member: sizes[member.id] or 0)
-            series.append(tuple(member.id for member in ordered))
-    if not series:
+        if len(counts) >= LEAST_POINTS and counts.most_common(1)[0][1] == 1:
+            found.append(sorted(members, key=lambda member: sizes[member.id]))
+    if not found:
         return None
-    known = {identity: size for identity, size in sizes.items() if size is not None}
-    fitted = (fit(grid, name, series, known) for name in grid.implementations)
-    exponents = tuple(exponent for exponent in fitted if exponent is not None)
-    return Scaling(source, axis.name, tuple(series), known, exponents)
+    return Scaling(
+        source=source,
+        axis=axis.name,
+        series=tuple(series_of(grid, members, sizes, caches) for members in found[:MOST_SERIES]),
+        sizes=sizes,
+        left_out=max(0, len(found) - MOST_SERIES),
+    )
 
 
 def _rest(scenario: Scenario, axis: Axis) -> tuple[object, ...]:
@@ -151,36 +152,3 @@ def _rest(scenario: Scenario, axis: Axis) -> tuple[object, ...]:
     sizes = [getattr(problem, field) for field in PROBLEM_FIELDS if field not in axis.fields]
     conditions = (scenario.device, scenario.dtype, scenario.memory_format, scenario.direction)
     return (*sizes, *conditions, scenario.threads, scenario.cache)
-
-
-def fit(
-    grid: Grid, name: str, series: list[tuple[str, ...]], sizes: dict[str, int]
-) -> Exponent | None:
-    """Return the common exponent of all series in which `name` passed at least thrice."""
-    xs: list[float] = []
-    ys: list[float] = []
-    used = 0
-    for identities in series:
-        cells = [(identity, grid.cells.get((identity, name))) for identity in identities]
-        points = [
-            (math.log(sizes[identity]), math.log(cell.time_s))
-            for identity, cell in cells
-            if cell is not None and cell.time_s is not None
-        ]
-        if len(points) < _LEAST_POINTS:
-            continue
-        used += 1
-        middle_x = statistics.fmean(x for x, _ in points)
-        middle_y = statistics.fmean(y for _, y in points)
-        xs += [x - middle_x for x, _ in points]
-        ys += [y - middle_y for _, y in points]
-    if not xs:
-        return None
-    squares = sum(x * x for x in xs)
-    slope = sum(x * y for x, y in zip(xs, ys, strict=True)) / squares
-    freedom = len(xs) - used - 1
-    if freedom < 1:
-        return Exponent(name, slope, None, None, len(xs))
-    rest = sum((y - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))
-    half = t975(freedom) * math.sqrt(rest / freedom / squares)
-    return Exponent(name, slope, slope - half, slope + half, len(xs))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from reports.compare import Comparison
@@ -17,12 +17,13 @@ from reports.layers import describe, layer_family
 from reports.networks import networks
 from reports.page.encoding import number, rounded, samples
 from reports.palette import SERIES, SERIES_ON_DARK
+from reports.series import Growth
 from reports.sweeps import crossover, scalings
 from suite.problem import Scenario
 from suite.result import CellResult, Status
 from suite.runfile import Run
 
-SAMPLES_IN_ALL = 30_000
+SAMPLES_IN_ALL = 24_000
 """Samples take most of a page; with 500 cells this many keep it under 6 MB."""
 LEAST_A_BLOCK = 5
 STATUSES = tuple(status.value for status in Status)
@@ -31,6 +32,7 @@ USUAL_REFERENCE = "torch"
 """What `run` measures speed-ups against unless it is told otherwise."""
 _KEPT_OPTIONS = (*("--plugin", "--device", "--threads", "--blocks", "--timeout", "--memory-limit"),)
 
+_GROWTH_FIELDS = tuple(field.name for field in fields(Growth))
 _COLUMNS = {
     "time": lambda s: s.time_s.value,
     "time_low": lambda s: s.time_s.low,
@@ -51,6 +53,7 @@ _COLUMNS = {
 def page_data(run: Run, grid: Grid, comparison: Comparison | None = None) -> dict[str, Any]:
     """Return everything that the page's scripts draw from."""
     sources = dict.fromkeys(scenario.source for scenario in grid.scenarios)
+    caches = (run.manifest.get("machine") or {}).get("caches") or {}
     return {
         "statuses": STATUSES,
         "colours": {"light": SERIES, "dark": SERIES_ON_DARK},
@@ -62,17 +65,20 @@ def page_data(run: Run, grid: Grid, comparison: Comparison | None = None) -> dic
         "usual_reference": USUAL_REFERENCE,
         "options": _options(run.manifest.get("command") or []),
         "networks": rounded([asdict(network) for network in networks(grid)]),
-        "sweeps": [
-            rounded(
-                {
-                    "source": source,
-                    "slots": [asdict(slot) for slot in crossover(grid, source)],
-                    "scalings": [asdict(scaling) for scaling in scalings(grid, source)],
-                }
-            )
-            for source in sources
-        ],
+        "sweeps": [_sweep(grid, source, caches) for source in sources],
+        "growth_fields": _GROWTH_FIELDS,
     }
+
+
+def _sweep(grid: Grid, source: str, caches: dict[str, str]) -> dict[str, Any]:
+    """Return a file's crossover map and series; a fit is a row without its fields' names."""
+    found = [asdict(scaling) for scaling in scalings(grid, source, caches)]
+    for scaling in found:
+        for series in scaling["series"]:
+            series["growths"] = [list(growth.values()) for growth in series["growths"]]
+    slots = [asdict(slot) for slot in crossover(grid, source)]
+    sweep: dict[str, Any] = rounded({"source": source, "slots": slots, "scalings": found})
+    return sweep
 
 
 def _files(run: Run) -> dict[str, str]:

@@ -1,17 +1,20 @@
-"""Totals weighted by occurrences, crossover maps, and exponents that are known beforehand."""
+"""Totals weighted by occurrences, crossover maps, and series with growth known beforehand."""
 
 from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from synthetic import cell, large_run, problem, small_run
 
 from reports.grid import Grid
 from reports.networks import BEST_MIX, networks
-from reports.sweeps import crossover, scalings
+from reports.series import Series
+from reports.sweeps import MOST_SERIES, crossover, scalings
 from suite.problem import Scenario
 from suite.result import Block, Status
 from suite.runfile import Run
@@ -59,38 +62,83 @@ def test_a_file_in_which_nothing_occurs_twice_is_no_network() -> None:
     assert networks(grid_of(exact(layer("a"), "torch", 1.0))) == []
 
 
-def test_the_exponent_of_a_power_law_is_found_exactly() -> None:
-    sizes = {f"k{kernel}": kernel for kernel in (1, 3, 5, 7)}
-    results = [
-        exact(layer(name, kernel=kernel), "torch", 1e-3 * kernel**1.7)
-        for name, kernel in sizes.items()
-    ]
-    (scaling,) = [s for s in scalings(grid_of(*results), "net") if s.axis == "kernel size"]
-    (exponent,) = scaling.exponents
-    assert exponent.value == pytest.approx(1.7)
-    assert exponent.low == pytest.approx(1.7)
-    assert exponent.high == pytest.approx(1.7)
-    assert scaling.series == (("k1", "k3", "k5", "k7"),)
+KERNELS = (1, 3, 5, 7, 9, 11, 15)
 
 
-def test_series_of_different_levels_share_one_exponent() -> None:
-    draw = random.Random(3)
-    results = [
-        exact(
-            layer(f"k{kernel}-s{size}", kernel=kernel, size=size),
-            "torch",
-            1e-5 * size**2 * kernel**2 * draw.lognormvariate(0, 0.02),
+def kernel_sweep(**times_s: Callable[[int], float]) -> Grid:
+    """Return a grid of implementations whose time at a kernel size is known."""
+    return grid_of(
+        *(
+            exact(padded(kernel), name, time_s(kernel))
+            for kernel in KERNELS
+            for name, time_s in times_s.items()
         )
-        for kernel in (1, 3, 5, 7, 9)
-        for size in (10, 20, 40)
-    ]
-    found = {s.axis: s.exponents[0] for s in scalings(grid_of(*results), "net")}
-    for axis in ("kernel size", "input size"):
-        exponent = found[axis]
-        assert exponent.low is not None
-        assert exponent.high is not None
-        assert exponent.low < 2 < exponent.high
-        assert exponent.high - exponent.low < 0.1
+    )
+
+
+def padded(kernel: int) -> Scenario:
+    half = kernel // 2
+    shape = problem(in_channels=8, out_channels=8, kernel=kernel, size=28)
+    pads = dict.fromkeys(("pad_top", "pad_bottom", "pad_left", "pad_right"), half)
+    return Scenario(id=f"k{kernel}", problem=dataclasses.replace(shape, **pads), source="net")
+
+
+def series(grid: Grid, axis: str = "kernel size", **more: Any) -> Series:
+    (scaling,) = [s for s in scalings(grid, "net", **more) if s.axis == axis]
+    (found,) = scaling.series
+    return found
+
+
+def test_the_power_of_the_work_is_reported_for_each_implementation() -> None:
+    found = series(kernel_sweep(torch=lambda k: 1e-4 * k**2, fft=lambda k: 5e-3))
+    assert found.scenarios == tuple(f"k{kernel}" for kernel in KERNELS)
+    powers = {growth.implementation: growth for growth in found.growths}
+    assert powers["torch"].power == pytest.approx(1.0)
+    assert powers["fft"].power == pytest.approx(0.0, abs=1e-9)
+    assert powers["torch"].low == pytest.approx(1.0)
+    assert powers["torch"].points == len(KERNELS)
+
+
+def test_a_crossing_is_predicted_beside_the_measured_one() -> None:
+    (crossing,) = series(kernel_sweep(torch=lambda k: 1e-4 * k**2, fft=lambda k: 5e-3)).crossings
+    assert (crossing.before, crossing.after) == ("torch", "fft")
+    assert crossing.between == (7, 9)
+    assert crossing.measured == pytest.approx(50**0.5, rel=1e-3)
+    assert crossing.predicted == pytest.approx(50**0.5, rel=1e-2)
+
+
+def test_a_crossing_beyond_the_sizes_measured_is_only_predicted() -> None:
+    (crossing,) = series(kernel_sweep(torch=lambda k: 1e-4 * k**2, fft=lambda k: 4e-2)).crossings
+    assert (crossing.before, crossing.after) == ("torch", "fft")
+    assert crossing.measured is crossing.between is None
+    assert crossing.predicted == pytest.approx(20.0, rel=1e-2)
+
+
+def test_lines_that_cross_below_size_one_do_not_cross() -> None:
+    grid = kernel_sweep(torch=lambda k: 1e-3 * k**2, fft=lambda k: 0.6e-3 * k**1.5)
+    assert series(grid).crossings == ()
+
+
+def test_a_bend_names_the_cache_that_is_as_large() -> None:
+    def time_s(kernel: int) -> float:
+        return 1e-4 * kernel**1.2 * max(1.0, kernel / 7) ** 1.4
+
+    tensor_bytes = padded(7).least_bytes
+    caches = {"L1": "48K", "L2": f"{tensor_bytes // 1024 + 5}K", "L3": "32768K"}
+    found = series(kernel_sweep(torch=time_s), caches=caches)
+    (turn,) = [growth.turn for growth in found.growths]
+    assert turn is not None
+    assert turn.size == pytest.approx(7, rel=0.1)
+    assert turn.cache is not None
+    assert turn.cache.startswith("L2")
+    assert turn.after > turn.before + 0.5
+
+
+def test_more_series_than_are_searched_are_counted() -> None:
+    grid = Grid.of(large_run(2400, blocks=2, samples=2))
+    (scaling,) = [s for s in scalings(grid, "sweep") if s.axis == "kernel size"]
+    assert len(scaling.series) == MOST_SERIES
+    assert scaling.left_out > 0
 
 
 def test_two_sizes_are_no_series() -> None:

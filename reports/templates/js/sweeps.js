@@ -87,29 +87,138 @@ function drawCrossover() {
   );
 }
 
-function scalingTraces(scaling, identities) {
+/** Return the fits of a series as objects; the page holds them as rows. */
+function growthsOf(chosen) {
+  return chosen.growths.map((row) =>
+    Object.fromEntries(data.growth_fields.map((name, place) => [name, row[place]])),
+  );
+}
+
+/** Return the work and time of a fit along a series, at steps between its sizes too. */
+function fittedLine(growth, scaling, shown) {
+  const [x, y] = [[], []];
+  for (const [at, scenario] of shown.entries()) {
+    const next = shown[at + 1];
+    const steps = next ? 12 : 1;
+    for (let step = 0; step < steps; step++) {
+      const between = (from, to) => from * ((to ?? from) / from) ** (step / steps);
+      const work = between(scenario.flops, next?.flops);
+      x.push(between(scaling.sizes[scenario.id], next && scaling.sizes[next.id]));
+      y.push(growth.fixed_s + growth.growing_s * (work / growth.unit_flops) ** growth.power);
+    }
+  }
+  return { x, y };
+}
+
+function scalingTraces(scaling, chosen) {
   const places = new Map(data.scenarios.map((scenario, place) => [scenario.id, place]));
+  const growths = new Map(growthsOf(chosen).map((growth) => [growth.implementation, growth]));
   return data.implementations.flatMap((implementation, place) => {
-    const shown = identities
+    const shown = chosen.scenarios
       .map((identity) => cellAt(places.get(identity), place))
       .filter((cell) => cell?.passed);
     if (!shown.length) return [];
-    return [
-      {
-        ...series(place),
-        type: "scatter",
-        mode: "lines+markers",
-        line: { color: seriesColour(place), width: 2 },
-        x: shown.map((cell) => scaling.sizes[cell.scenario.id]),
-        y: shown.map((cell) => cell.get("time")),
-        error_y: errorBars(shown, "time"),
-        text: shown.map(
-          (cell) =>
-            `${escaped(cell.implementation.name)}<br>${scaling.axis} ${scaling.sizes[cell.scenario.id]}: ${cell.timeText}`,
-        ),
-      },
-    ];
+    const growth = growths.get(implementation.name);
+    const size = (cell) => scaling.sizes[cell.scenario.id];
+    const points = {
+      ...series(place),
+      type: "scatter",
+      mode: growth ? "markers" : "lines+markers",
+      line: { color: seriesColour(place), width: 1, dash: "dot" },
+      legendgroup: `series ${place}`,
+      x: shown.map(size),
+      y: shown.map((cell) => cell.get("time")),
+      error_y: errorBars(shown, "time"),
+      text: shown.map(
+        (cell) => `${escaped(implementation.name)}<br>${scaling.axis} ${size(cell)}: ${cell.timeText}`,
+      ),
+    };
+    if (!growth) return [points];
+    const line = {
+      type: "scatter",
+      mode: "lines",
+      legendgroup: `series ${place}`,
+      showlegend: false,
+      hoverinfo: "skip",
+      line: { color: seriesColour(place), width: 2 },
+      ...fittedLine(
+        growth,
+        scaling,
+        shown.map((cell) => cell.scenario),
+      ),
+    };
+    return [line, points];
   });
+}
+
+const exponent = (growth) =>
+  growth.low === null
+    ? growth.power.toFixed(2)
+    : `${growth.power.toFixed(2)} (${growth.low.toFixed(2)} to ${growth.high.toFixed(2)})`;
+
+function turnText(turn, axisName) {
+  const cache = turn.cache ? `, near ${turn.cache}` : "";
+  return (
+    `from ${turn.before.toFixed(2)} to ${turn.after.toFixed(2)} at ${axisName} ` +
+    `${digits(turn.size)} (${bytes(turn.tensor_bytes)} of tensors${cache})`
+  );
+}
+
+function crossingText(crossing, axisName) {
+  const fits = crossing.predicted === null ? "the fits do not cross" : digits(crossing.predicted);
+  return crossing.measured === null
+    ? `${crossing.after} should overtake ${crossing.before} at ${axisName} ${fits} by the fits, ` +
+        "beyond what was measured."
+    : `${crossing.after} overtakes ${crossing.before} at ${axisName} ${digits(crossing.measured)}, ` +
+        `between ${crossing.between.join(" and ")}; predicted by the fits: ${fits}.`;
+}
+
+const MOST_CROSSINGS = 6;
+
+function scalingCaption(scaling, chosen) {
+  const told = growthsOf(chosen).map((growth) => `${growth.implementation} ${exponent(growth)}`);
+  const turns = growthsOf(chosen)
+    .filter((growth) => growth.turn)
+    .map((growth) => `${growth.implementation} turns ${turnText(growth.turn, scaling.axis)}.`);
+  const crossings = chosen.crossings
+    .slice(0, MOST_CROSSINGS)
+    .map((crossing) => crossingText(crossing, scaling.axis));
+  return element(
+    "div",
+    {},
+    element(
+      "p",
+      {},
+      "Lines are fits of time = a + b·work^p, work being the direct sum's operations. ",
+      told.length ? `Exponent p with its 95 % interval: ${told.join(", ")}. ` : "",
+      scaling.left_out ? `${scaling.left_out} more series are left out. ` : "",
+    ),
+    element(
+      "ul",
+      {},
+      [...crossings, ...turns].map((sentence) => element("li", {}, sentence)),
+    ),
+  );
+}
+
+function scalingTable(scaling, chosen) {
+  return [
+    ["Implementation", "a", "b", "p", "95 % interval of p", "Points", "Deviation", "Turns"],
+    growthsOf(chosen).map((growth) => [
+      growth.implementation,
+      numeric(seconds(growth.fixed_s)),
+      numeric(`${seconds(growth.growing_s)} at ${digits(growth.unit_flops / 1e9)} GFLOP`),
+      numeric(growth.power.toFixed(2)),
+      numeric(
+        growth.low === null
+          ? "too few points"
+          : `${growth.low.toFixed(2)} to ${growth.high.toFixed(2)}`,
+      ),
+      numeric(String(growth.points)),
+      numeric(percent(growth.error)),
+      growth.turn ? turnText(growth.turn, scaling.axis) : "no",
+    ]),
+  ];
 }
 
 function drawScaling() {
@@ -135,7 +244,12 @@ function drawScaling() {
     });
     return;
   }
-  const sizes = [...new Set(Object.values(scaling.sizes))].sort((a, b) => a - b);
+  const chosen = scaling.series[sweepState.series];
+  const sizes = [...new Set(chosen.scenarios.map((identity) => scaling.sizes[identity]))];
+  const places = new Map(data.scenarios.map((scenario, place) => [scenario.id, place]));
+  const shown = chosen.scenarios
+    .flatMap((identity) => cellsOf(places.get(identity)))
+    .filter((cell) => cell.passed);
   const shapes = new Map(data.scenarios.map((scenario) => [scenario.id, scenario.shape]));
   controls.push(
     choice(
@@ -146,7 +260,7 @@ function drawScaling() {
     ),
     choice(
       "Starting from",
-      scaling.series.map((identities, place) => [place, shapes.get(identities[0])]),
+      scaling.series.map((other, place) => [place, shapes.get(other.scenarios[0])]),
       sweepState.series,
       redraw("series", {}),
     ),
@@ -154,34 +268,15 @@ function drawScaling() {
   fillChart("scaling-chart", {
     controls,
     build: () => ({
-      traces: scalingTraces(scaling, scaling.series[sweepState.series]),
+      traces: scalingTraces(scaling, chosen),
       layout: {
         height: 460,
         ...sideLegend(),
         xaxis: logAxis(`${scaling.axis} (logarithmic)`, { tickvals: sizes, dtick: null }),
-        yaxis: secondsAxis("time per call (seconds, logarithmic)"),
+        yaxis: secondsAxis("time per call (seconds, logarithmic)", timeRange(shown)),
       },
     }),
-    caption: [
-      `Time ∝ size^exponent; exponents over all ${scaling.series.length} series of this file:`,
-      `${scaling.exponents.map((fit) => `${fit.implementation} ${exponent(fit)}`).join(", ")}.`,
-    ].join(" "),
-    table: () => [
-      ["Implementation", "Exponent", "95 % interval", "Points"],
-      scaling.exponents.map((fit) => [
-        fit.implementation,
-        numeric(fit.value.toFixed(2)),
-        numeric(
-          fit.low === null ? "too few points" : `${fit.low.toFixed(2)} to ${fit.high.toFixed(2)}`,
-        ),
-        numeric(String(fit.points)),
-      ]),
-    ],
+    caption: scalingCaption(scaling, chosen),
+    table: () => scalingTable(scaling, chosen),
   });
-}
-
-function exponent(fit) {
-  return fit.low === null
-    ? fit.value.toFixed(2)
-    : `${fit.value.toFixed(2)} ±${((fit.high - fit.low) / 2).toFixed(2)}`;
 }

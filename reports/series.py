@@ -1,0 +1,212 @@
+"""What a series shows in which one size grows: each line's fit and turn, and where lines cross."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reports import growth, units
+from reports.grid import Grid
+from suite.problem import Scenario
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where the line of one implementation changes its slope, and which cache is as large."""
+
+    size: float
+    tensor_bytes: float
+    """Input, weight and output there."""
+    cache: str | None
+    """Name and size of the cache that is nearest, within a factor of two."""
+    before: float
+    """Exponent of the work up to there."""
+    after: float
+
+
+@dataclass(frozen=True)
+class Growth:
+    """time = fixed_s + growing_s·(work / unit_flops)^power of one implementation in a series."""
+
+    implementation: str
+    fixed_s: float
+    growing_s: float
+    unit_flops: float
+    power: float
+    low: float | None
+    high: float | None
+    points: int
+    error: float
+    turn: Turn | None
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """From which size on one implementation overtakes another."""
+
+    before: str
+    """Faster below."""
+    after: str
+    """Faster above."""
+    predicted: float | None
+    """The size at which both fits take the same time; None: nowhere near what was measured."""
+    measured: float | None
+    """The same between the two sizes measured around it; None: it lies outside."""
+    between: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """Scenarios that differ in one size alone, in its order, and what follows from them."""
+
+    scenarios: tuple[str, ...]
+    growths: tuple[Growth, ...]
+    crossings: tuple[Crossing, ...]
+
+
+def series_of(
+    grid: Grid, members: Sequence[Scenario], sizes: Mapping[str, int], caches: Mapping[str, str]
+) -> Series:
+    """Return what a series shows.
+
+    Args:
+        members: scenarios that differ in one size alone, in its order.
+        sizes: scenario id → that size.
+        caches: name → size of the machine's caches, such as {"L2": "1024K"}.
+    """
+    works = {member.id: float(member.problem.direct_flops) for member in members}
+    size_at = _along(members, works, sizes)
+    bytes_at = _along(members, works, {m.id: m.least_bytes for m in members})
+    times = {name: _times(grid, name, members) for name in grid.implementations}
+    fits = {
+        name: fit
+        for name, of_cell in times.items()
+        if (fit := growth.fit([works[i] for i in of_cell], list(of_cell.values())))
+    }
+    growths = tuple(
+        Growth(
+            implementation=name,
+            fixed_s=fit.fixed_s,
+            growing_s=fit.growing_s,
+            unit_flops=fit.unit_flops,
+            power=fit.power,
+            low=fit.low,
+            high=fit.high,
+            points=fit.points,
+            error=fit.error,
+            turn=_turn(fit.bend, size_at, bytes_at, caches) if fit.bend else None,
+        )
+        for name, fit in fits.items()
+    )
+    ends = min(works.values()), max(works.values())
+    crossings = [
+        crossing
+        for first, second in _pairs(grid, members, list(fits))
+        if (crossing := _crossing(first, second, fits, times, sizes, ends, size_at))
+    ]
+    crossings.sort(key=lambda crossing: crossing.measured is None)
+    return Series(tuple(member.id for member in members), growths, tuple(crossings))
+
+
+def _times(grid: Grid, name: str, members: Sequence[Scenario]) -> dict[str, float]:
+    cells = ((member.id, grid.cells.get((member.id, name))) for member in members)
+    return {key: cell.time_s for key, cell in cells if cell is not None and cell.time_s is not None}
+
+
+def _along(
+    members: Sequence[Scenario], works: Mapping[str, float], values: Mapping[str, int]
+) -> Callable[[float], float]:
+    """Return work → value by straight lines between logarithms, beyond the ends as the last."""
+    points = [(math.log(works[m.id]), math.log(values[m.id])) for m in members]
+    points = sorted(dict(points).items())
+
+    def at(work_flops: float) -> float:
+        x = math.log(work_flops)
+        pairs = list(itertools.pairwise(points)) or [(points[0], points[0])]
+        (x0, y0), (x1, y1) = next((pair for pair in pairs if x <= pair[1][0]), pairs[-1])
+        return math.exp(y0 + (y1 - y0) * (x - x0) / ((x1 - x0) or 1))
+
+    return at
+
+
+def _turn(
+    bend: growth.Bend,
+    size_at: Callable[[float], float],
+    bytes_at: Callable[[float], float],
+    caches: Mapping[str, str],
+) -> Turn:
+    tensor_bytes = bytes_at(bend.work_flops)
+    distances = {
+        f"{name} ({units.bytes_(size)})": abs(math.log(size / tensor_bytes))
+        for name, text in caches.items()
+        if (size := _bytes(text))
+    }
+    nearest = min(distances, key=distances.__getitem__, default=None)
+    is_near = nearest is not None and distances[nearest] <= math.log(2)
+    return Turn(
+        size=size_at(bend.work_flops),
+        tensor_bytes=tensor_bytes,
+        cache=nearest if is_near else None,
+        before=bend.before,
+        after=bend.after,
+    )
+
+
+def _pairs(grid: Grid, members: Sequence[Scenario], fitted: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs worth comparing: with the reference, or with one that is fastest once."""
+    fastest = {cell.result.implementation for m in members if (cell := grid.fastest(m))}
+    references = {cell.result.reference for m in members for cell in grid.row(m)}
+    return [
+        (first, second)
+        for first, second in itertools.combinations(fitted, 2)
+        if {first, second} & (fastest | references)
+    ]
+
+
+def _crossing(
+    first: str,
+    second: str,
+    fits: Mapping[str, growth.Fit],
+    times: Mapping[str, Mapping[str, float]],
+    sizes: Mapping[str, int],
+    ends: tuple[float, float],
+    size_at: Callable[[float], float],
+) -> Crossing | None:
+    """Return where two lines cross once, by the fits and between the points; else None."""
+    work = growth.predicted_crossing(fits[first], fits[second], *ends)
+    both = [key for key in times[first] if key in times[second]]
+    ratios = [math.log(times[first][key] / times[second][key]) for key in both]
+    changes = [at for at, (a, b) in enumerate(itertools.pairwise(ratios)) if (a > 0) != (b > 0)]
+    if len(changes) > 1 or (not changes and work is None):
+        return None
+    between, measured = None, None
+    if changes:
+        at = changes[0]
+        between = (sizes[both[at]], sizes[both[at + 1]])
+        share = ratios[at] / (ratios[at] - ratios[at + 1])
+        measured = math.exp(
+            math.log(between[0]) + share * (math.log(between[1]) - math.log(between[0]))
+        )
+        is_first_below = ratios[at] <= 0
+    else:
+        assert work is not None
+        below = work / 2
+        is_first_below = fits[first].time_s(below) < fits[second].time_s(below)
+    before, after = (first, second) if is_first_below else (second, first)
+    predicted = None if work is None else size_at(work)
+    if predicted is not None and predicted < 1:  # there is no such size
+        predicted = None
+    if predicted is None and measured is None:
+        return None
+    return Crossing(before, after, predicted, measured, between)
+
+
+def _bytes(size: str) -> int:
+    """Return what "48K" says in bytes."""
+    match = re.fullmatch(r"(\d+)([KMG]?)", size)
+    return int(match[1]) * _UNITS[match[2]] if match else 0
