@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable
@@ -34,11 +35,45 @@ class Winner:
     speedup: float | None
     """Geometric mean over the reference, over the scenarios that it won."""
     reference: str | None
+    speedup_half_width: float | None = None
+    """Half its 95 % interval on the logarithmic scale; scenarios count as independent."""
+    tied: tuple[str, ...] = ()
+    """Others that are fastest as often."""
+
+    @property
+    def names(self) -> str:
+        """Return all that win most: "torch, fft"."""
+        return ", ".join([self.name, *self.tied]) if self.name else "nothing passed"
+
+    @property
+    def speedup_text(self) -> str:
+        """Return the speed-up with its interval: "1.22× ±3.1 %"; "1.00×" for the reference."""
+        text = units.times(self.speedup)
+        if self.name == self.reference or self.speedup is None:
+            return text
+        return f"{text} {units.spread(self.speedup_half_width)}".rstrip()
+
+    @property
+    def clarity(self) -> str:
+        """Return how many of the wins are beyond doubt, as a sentence; empty without a winner."""
+        if self.name is None or self.tied:
+            return ""
+        if self.clear_wins == self.wins:
+            return "Every win is clear: no other interval reaches the winner's."
+        if not self.clear_wins:
+            return "No win is clear: another interval reaches the winner's."
+        return f"{self.clear_wins} of {self.wins} wins are clear: no other interval reaches them."
 
     @property
     def sentence(self) -> str:
         if self.name is None:
             return f"nothing passed in {self.scenarios} scenarios"
+        if self.tied:
+            *others, last = [self.name, *self.tied]
+            return (
+                f"{', '.join(others)} and {last} are each fastest in {self.wins} of "
+                f"{self.scenarios} scenarios"
+            )
         text = f"{self.name} is fastest in {self.wins} of {self.scenarios} scenarios"
         if self.speedup is None or self.name == self.reference:
             return text
@@ -83,14 +118,14 @@ def headline(grid: Grid, manifest: dict[str, Any]) -> Headline:
 
 
 def winner(grid: Grid, group: str, scenarios: Iterable[Scenario]) -> Winner:
-    """Return the implementation that is fastest in most of `scenarios`; the first at a tie."""
+    """Return the implementation that is fastest in most of `scenarios`, and those that tie."""
     scenarios = list(scenarios)
     firsts = [first for scenario in scenarios if (first := grid.fastest(scenario))]
     if not firsts:
         return Winner(group, None, 0, 0, len(scenarios), None, None)
     wins = Counter(first.result.implementation for first in firsts)
     most = max(wins.values())
-    name = next(name for name in grid.implementations if wins[name] == most)
+    name, *tied = [name for name in grid.implementations if wins[name] == most]
     own = [first for first in firsts if first.result.implementation == name]
     speedups = [cell.speedup for cell in own if cell.speedup is not None]
     return Winner(
@@ -101,7 +136,18 @@ def winner(grid: Grid, group: str, scenarios: Iterable[Scenario]) -> Winner:
         scenarios=len(scenarios),
         speedup=statistics.geometric_mean(speedups) if speedups else None,
         reference=own[0].result.reference,
+        speedup_half_width=_mean_half_width(own),
+        tied=tuple(tied),
     )
+
+
+def _mean_half_width(cells: list[Cell]) -> float | None:
+    """Return half the interval of the cells' geometric mean speed-up; None where one has none."""
+    speedups = [cell.summary.speedup for cell in cells if cell.summary]
+    widths = [speedup.half_width for speedup in speedups if speedup]
+    if len(widths) < len(cells) or None in widths:
+        return None
+    return math.sqrt(sum(width**2 for width in widths if width)) / len(widths)
 
 
 def is_clear(grid: Grid, first: Cell) -> bool:

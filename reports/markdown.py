@@ -36,9 +36,9 @@ def render(run: Run) -> str:
             [
                 (
                     won.group,
-                    won.name or "nothing passed",
+                    won.names,
                     f"{won.wins} of {won.scenarios}",
-                    units.times(won.speedup),
+                    won.speedup_text,
                 )
                 for won in top.by_layer
             ],

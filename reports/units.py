@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 ABSENT = "–"
+FACTOR_FROM = 0.5
+"""Wider intervals are told as a factor: half a logarithm no longer reads as per cent."""
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
 
@@ -51,8 +53,12 @@ def percent(value: float | None) -> str:
 
 
 def spread(half_width: float | None) -> str:
-    """Return half an interval on the logarithmic scale: 0.02 is "±2.0 %"."""
-    return "" if half_width is None else f"±{100 * half_width:.1f} %"
+    """Return half an interval on the logarithmic scale: 0.02 is "±2.0 %", 1.1 is "×÷ 3.00"."""
+    if half_width is None:
+        return ""
+    if half_width > FACTOR_FROM:
+        return f"×÷ {digits(math.exp(min(half_width, 700.0)))}"
+    return f"±{100 * half_width:.1f} %"
 
 
 def error(value: float | None) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 
 from synthetic import small_run
 
+from reports import units
 from reports.grid import Grid
 from reports.headline import Headline, headline
 from reports.layers import describe, layer_family
@@ -31,6 +32,21 @@ def test_the_sentence_gives_the_speedup_only_of_another_than_the_reference() -> 
     assert top.overall.sentence == "torch is fastest in 4 of 8 scenarios"
     fft = next(winner for winner in top.by_layer if winner.name == "fft")
     assert "as fast as torch" in fft.sentence
+
+
+def test_a_tie_is_told_as_one_and_claims_nothing_clear() -> None:
+    run = small_run()
+    wanted = {("large_kernel_31", "fft"), ("pointwise_64", "torch")}
+    results = tuple(r for r in run.results if (r.scenario.id, r.implementation) in wanted)
+    top = head_of(Run(run.folder, run.manifest, results)).overall
+    assert top.sentence == "torch and fft are each fastest in 1 of 2 scenarios"
+    assert top.names == "torch, fft"
+    assert top.clarity == ""
+
+
+def test_wide_intervals_are_told_as_a_factor() -> None:
+    assert units.spread(0.02) == "±2.0 %"
+    assert units.spread(1.1) == "×÷ 3.00"
 
 
 def test_every_kind_of_failure_is_pointed_out_the_wrong_results_first() -> None:

@@ -150,7 +150,7 @@ def test_the_table_sorts_searches_and_opens_a_row(visit: Visit) -> None:
     rows = page.locator("#cells tbody tr")
     assert rows.count() == 2
     page.locator("#cells thead th", has_text="Time").first.click()
-    assert page.locator("#cells th[aria-sort=ascending]").count() == 1
+    page.locator("#cells th[aria-sort=ascending]").wait_for()
     rows.filter(has_text="vgg_conv3_1").locator("button.open").click()
     shown = page.locator("#cells .details")
     page.wait_for_selector("#cells .details .main-svg")
@@ -180,6 +180,37 @@ def test_every_chart_has_axis_titles_and_a_table_twin(visit: Visit) -> None:
         assert chart.locator(".xtitle, .ytitle").count() >= 1
         chart.locator("summary").click()
         chart.locator(".twin tbody tr").first.wait_for()  # filled when the browser says "toggle"
+
+
+def test_a_sweep_shows_fits_exponents_and_crossings(browser: Any, tmp_path: Path) -> None:
+    visit = Visit(browser, reports.write("html", large_run(480), tmp_path))
+    page = visit.page
+    chart = page.locator("#scaling-chart")
+    for text in ("Exponent p with its 95 % interval", "overtakes", "predicted by the fits"):
+        assert text in chart.locator("figcaption").inner_text()
+    assert chart.locator(".xtitle").inner_text() == "kernel size (logarithmic)"
+    lines = chart.locator("path.js-line").count()
+    chart.locator("summary").click()
+    rows = chart.locator(".twin tbody tr")
+    rows.first.wait_for()
+    assert rows.count() == lines
+    chart.locator("select").last.select_option("3")
+    assert "64×" in chart.locator("select").last.locator("option:checked").inner_text()
+    assert axe_violations(page) == []
+    assert visit.said == []
+    visit.close()
+
+
+def test_the_names_of_marks_in_the_error_chart_do_not_cover_each_other(visit: Visit) -> None:
+    boxes = visit.page.locator("#error-chart .textpoint text").evaluate_all(
+        "texts => texts.map(text => text.getBoundingClientRect().toJSON())"
+    )
+    assert len(boxes) >= 3
+    for at, one in enumerate(boxes):
+        for other in boxes[at + 1 :]:
+            across = min(one["right"], other["right"]) - max(one["left"], other["left"])
+            down = min(one["bottom"], other["bottom"]) - max(one["top"], other["top"])
+            assert across < 2 or down < 4
 
 
 def test_a_name_of_markup_stays_text_everywhere(browser: Any, tmp_path: Path) -> None:

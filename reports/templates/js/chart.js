@@ -21,8 +21,55 @@ function axis(title, more = {}) {
 }
 
 const logAxis = (title, more = {}) => axis(title, { type: "log", dtick: 1, ...more });
-const secondsAxis = (title) =>
-  logAxis(title, { ticksuffix: "s", exponentformat: "SI", minexponent: 0 });
+const secondsAxis = (title, more = {}) =>
+  logAxis(title, { ticksuffix: "s", exponentformat: "SI", minexponent: 0, ...more });
+
+/**
+ * Return the range of a logarithmic axis around positive values, and ticks that suit it. Intervals
+ * widen it by a factor of four at most: one cell that is hardly known must not squeeze the others.
+ */
+function logRange(values, format, lows = [], highs = []) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const from = Math.max(Math.min(least, ...lows), least / 4);
+  const to = Math.min(Math.max(most, ...highs), most * 4);
+  const room = Math.max(0.12, 0.06 * Math.log10(to / from));
+  const range = [Math.log10(from) - room, Math.log10(to) + room];
+  const tickvals = logTicks(...range);
+  return { range, tickvals, ticktext: tickvals.map(format) };
+}
+
+/** Return round numbers between two powers of ten, few enough to be read. */
+function logTicks(low, high) {
+  const decades = high - low;
+  const [step, factors] =
+    decades > 8
+      ? [2, [1]]
+      : decades > 2.5
+        ? [1, [1]]
+        : decades > 1
+          ? [1, [1, 2, 5]]
+          : [1, [1, 1.5, 2, 3, 4, 5, 6, 8]];
+  const ticks = [];
+  for (let power = Math.floor(low); power <= high; power += step) {
+    for (const factor of factors) {
+      const at = power + Math.log10(factor);
+      if (at >= low && at <= high) ticks.push(Number(`${factor}e${power}`));
+    }
+  }
+  return ticks;
+}
+
+/** Return a time on an axis: "2 ms", no more digits than it needs. */
+function tickSeconds(value) {
+  const [size, unit] = SECONDS.find(([least]) => value >= least * 0.9995) ?? SECONDS.at(-1);
+  return `${Number((value / size).toPrecision(3))} ${unit}`;
+}
+
+/** Return the range of a time axis over these cells. */
+function timeRange(shown) {
+  const ends = (name) => shown.map((cell) => cell.get(name)).filter(Boolean);
+  return logRange(ends("time"), tickSeconds, ends("time_low"), ends("time_high"));
+}
 
 function baseLayout() {
   return {

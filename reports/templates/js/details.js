@@ -81,12 +81,14 @@ function commandLine(cell) {
 /** Return what a row of the table or the dialog shows of a cell. */
 function details(cell) {
   const plot = cell.passed ? element("div", { class: "plot wide" }) : null;
+  const twin = cell.passed ? blockTable(cell) : null;
   const made = element(
     "div",
     { class: "details" },
     facts([...timeFacts(cell), ...comparisonFacts(cell)]),
     facts([...conditionFacts(cell), ...residualFacts(cell)]),
     plot,
+    twin,
     commandLine(cell),
   );
   // The element has to be on the page before plotly.js can measure it.
@@ -103,6 +105,23 @@ function comparisonFacts(cell) {
     ["Time over base time", cell.withInterval("change", times)],
     ["Comparison", note],
   ];
+}
+
+/** Return the violins' table twin: what was drawn of each block. */
+function blockTable(cell) {
+  const rows = cell.blocks.map((block, place) => {
+    const ranked = [...block].sort((a, b) => a - b);
+    const middle = (ranked[(ranked.length - 1) >> 1] + ranked[ranked.length >> 1]) / 2;
+    const shown = [ranked[0], middle, ranked.at(-1)].map((time) => numeric(seconds(time)));
+    return [`block ${place + 1}`, numeric(String(block.length)), ...shown];
+  });
+  const headers = ["Block", "Samples drawn", "Least", "Median", "Largest"];
+  return element(
+    "details",
+    { class: "twin wide" },
+    element("summary", {}, "The same as a table"),
+    plainTable("Samples by block", headers, rows),
+  );
 }
 
 /** Return a violin per block, with its samples as points. */

@@ -9,6 +9,41 @@ function paretoFront(shown) {
   return front;
 }
 
+const PLACES = ["top center", "bottom center", "top right", "bottom right", "top left", "bottom left"];
+
+/**
+ * Return where the name of each cell stands so that names cover neither marks nor each other;
+ * `box` is the plot's size in pixels, `x` and `y` the ranges of its axes.
+ */
+function labelPlaces(labelled, x, y, box) {
+  const along = (value, [low, high], length) =>
+    ((Math.log10(value) - low) / (high - low)) * length;
+  const points = labelled.map((cell) => ({
+    cell,
+    x: along(cell.get("time"), x.range, box.width),
+    y: along(cell.get("error"), y.range, box.height),
+  }));
+  const taken = points.map((point) => [point.x - 8, point.x + 8, point.y - 8, point.y + 8]);
+  const overlap = (a, b) =>
+    Math.max(0, Math.min(a[1], b[1]) - Math.max(a[0], b[0])) *
+    Math.max(0, Math.min(a[3], b[3]) - Math.max(a[2], b[2]));
+  const places = new Map();
+  for (const point of points) {
+    const width = 8 * point.cell.implementation.name.length;
+    const boxes = PLACES.map((place) => {
+      const middle = { center: 0, right: width / 2 + 4, left: -width / 2 - 4 }[place.split(" ")[1]];
+      const above = place.startsWith("top") ? 18 : -18;
+      const [at, level] = [point.x + middle, point.y + above];
+      return [at - width / 2, at + width / 2, level - 8, level + 8];
+    });
+    const covered = boxes.map((own) => taken.reduce((sum, other) => sum + overlap(own, other), 0));
+    const best = covered.indexOf(Math.min(...covered));
+    places.set(point.cell, PLACES[best]);
+    taken.push(boxes[best]);
+  }
+  return places;
+}
+
 function drawErrorChart(place = fullestScenario()) {
   const scenario = data.scenarios[place];
   const all = cellsOf(place).filter((cell) => cell.passed && typeof cell.get("error") === "number");
@@ -16,6 +51,15 @@ function drawErrorChart(place = fullestScenario()) {
   const front = paretoFront(shown);
   const label = (cell) =>
     isCrowded && !front.includes(cell) ? "" : escaped(cell.implementation.name);
+  const errors = shown.map((cell) => cell.get("error"));
+  const [across, up] = [timeRange(shown), logRange(errors, (value) => value.toExponential())];
+  const box = { width: document.querySelector("#error-chart .plot").clientWidth - 100, height: 350 };
+  const places = labelPlaces(
+    shown.filter((cell) => label(cell)),
+    across,
+    up,
+    box,
+  );
   const build = () => ({
     traces: [
       ...shown.map((cell) => ({
@@ -30,7 +74,7 @@ function drawErrorChart(place = fullestScenario()) {
         error_x: errorBars([cell], "time"),
         showlegend: isCrowded,
         text: [label(cell)],
-        textposition: "middle right",
+        textposition: places.get(cell) ?? "top center",
         cliponaxis: false,
         hovertemplate: "%{customdata}<extra></extra>",
         customdata: [
@@ -52,10 +96,10 @@ function drawErrorChart(place = fullestScenario()) {
       },
     ],
     layout: {
-      margin: { l: 70, r: 110, t: 10, b: 60 },
+      margin: { l: 70, r: 30, t: 10, b: 60 },
       ...sideLegend(),
-      xaxis: secondsAxis("time per call (seconds, logarithmic; left is faster)"),
-      yaxis: logAxis("relative L2 error (logarithmic; lower is better)", { exponentformat: "e" }),
+      xaxis: secondsAxis("time per call (seconds, logarithmic; left is faster)", across),
+      yaxis: logAxis("relative L2 error (logarithmic; lower is better)", up),
     },
   });
   const exact = all.length - shown.length;

@@ -58,9 +58,11 @@ function between(low, high, format) {
     : `${from} to ${to}`;
 }
 
-/** Return half an interval on the logarithmic scale as "±2.1 %", or an empty text. */
+/** Return half an interval on the logarithmic scale as "±2.1 %" or "×÷ 3.00", or an empty text. */
 function spread(low, high) {
-  return low && high ? `±${(50 * Math.log(high / low)).toFixed(1)} %` : "";
+  if (!low || !high) return "";
+  const half = Math.log(high / low) / 2;
+  return half > 0.5 ? `×÷ ${digits(Math.exp(half))}` : `±${(100 * half).toFixed(1)} %`;
 }
 
 /** Return a word of the run file for people: "out_of_memory" reads "out of memory". */

@@ -30,9 +30,19 @@ function shownScenarios() {
   });
 }
 
-function shownImplementations() {
+/** Places of the implementations; those that cover nothing here come last. */
+const byUse = (() => {
+  const useful = new Set(
+    cells
+      .filter((cell) => cell.status !== "unsupported")
+      .map((cell) => columns.implementation[cell.index]),
+  );
   const places = data.implementations.map((_, place) => place);
-  return places.filter(
+  return [...places.filter((place) => useful.has(place)), ...places.filter((p) => !useful.has(p))];
+})();
+
+function shownImplementations() {
+  return byUse.filter(
     (place) => !heat.family || data.implementations[place].family === heat.family,
   );
 }
@@ -76,7 +86,12 @@ function heatCell(cell, value, row, metric, colour) {
   const attributes = { role: "gridcell", tabindex: "-1", "data-cell": cell.index };
   if (value === null) {
     const text = cell.passed ? (metric.absent ?? "not known") : words(cell.status);
-    return element("td", { ...attributes, class: "none" }, element("span", {}, text));
+    const hasFailed = !cell.passed && cell.status !== "unsupported";
+    return element(
+      "td",
+      { ...attributes, class: hasFailed ? "none failed" : "none" },
+      element("span", {}, text),
+    );
   }
   const rgb = colourAt(...colour(value, row));
   const style = { background: `rgb(${rgb.join(" ")})`, color: textOn(rgb) };

@@ -19,13 +19,18 @@ function drawMemory(place = fullestScenario()) {
     name,
     x: names,
     y: shown.map((cell) => (value(cell) === null ? null : value(cell) / 2 ** 20)),
-    text: shown.map((cell) => bytes(value(cell))),
-    textposition: "none",
+    customdata: shown.map((cell) => bytes(value(cell))),
+    text: shown.map((cell) => (value(cell) ? digits(value(cell) / 2 ** 20) : "")),
+    textposition: shown.length > 8 ? "none" : "outside",
+    textangle: 0,
+    constraintext: "none",
+    textfont: { size: 11 },
+    cliponaxis: false,
     marker: {
       color: colour,
       pattern: { shape, bgcolor: colour, fgcolor: themeColour("paper"), size: 7, solidity: 0.25 },
     },
-    hovertemplate: `%{x}<br>${name}: %{text}<extra></extra>`,
+    hovertemplate: `%{x}<br>${name}: %{customdata}<extra></extra>`,
   });
   fillChart("memory-chart", {
     controls: [scenarioChoice(place, drawMemory)],

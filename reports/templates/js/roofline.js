@@ -14,15 +14,15 @@ const intensity = (cell) => cell.scenario.flops / cell.scenario.bytes;
 function roofTraces(ceiling, shown) {
   const peak = ceiling.peak_flops_per_s / 1e9;
   const knee = (bytesPerS) => ceiling.peak_flops_per_s / bytesPerS;
-  const left = Math.min(...shown.map(intensity), knee(ceiling.cache_bytes_per_s) / 4) / 1.5;
+  const left = Math.min(...shown.map(intensity), knee(ceiling.memory_bytes_per_s)) / 3;
   const right = Math.max(...shown.map(intensity), knee(ceiling.memory_bytes_per_s) * 4) * 1.5;
   const roof = (name, bytesPerS, dash) => ({
     type: "scatter",
     mode: "lines",
     name: `${name} ${digits(bytesPerS / 1e9)} GB/s`,
     hoverinfo: "name",
-    x: [left, knee(bytesPerS), right],
-    y: [(left * bytesPerS) / 1e9, peak, peak],
+    x: [left, Math.max(left, knee(bytesPerS)), right],
+    y: [Math.min(peak, (left * bytesPerS) / 1e9), peak, peak],
     line: { color: themeColour("ink"), width: 1.6, dash },
   });
   return [

@@ -70,7 +70,7 @@ function tableColumns() {
   const change = isComparison
     ? [
         numberColumn("Time / base", "change", times),
-        intervalColumn("95 % of time / base", "change", times),
+        intervalColumn("Time / base, 95 % interval", "change", times),
         textColumn("Comparison", (cell) => columns.texts[cell.get("change_note")]),
       ]
     : [];
@@ -81,15 +81,15 @@ function tableColumns() {
     textColumn("Status", (cell) => words(cell.status)),
     ...change,
     numberColumn("Time", "time", seconds, "s"),
-    intervalColumn("95 % of the time", "time", seconds, "s"),
+    intervalColumn("Time, 95 % interval", "time", seconds, "s"),
     numberColumn("Speed-up", "speedup", times),
-    intervalColumn("95 % of the speed-up", "speedup", times),
+    intervalColumn("Speed-up, 95 % interval", "speedup", times),
     numberColumn("GFLOP/s", "gflops", plain),
     numberColumn("Of the ceiling", "roof", percent, "fraction"),
     numberColumn("Error", "error", scientific),
     numberColumn("Error / bound", "worst_ratio", plain),
     numberColumn("Peak memory", "peak", bytes, "bytes"),
-    textColumn("Reason", (cell) => cell.get("reason"), { className: "wrap" }),
+    textColumn("Reason", (cell) => cell.get("reason"), { className: "short" }),
     textColumn("Layer", (cell) => cell.scenario.layer),
     textColumn("Family", (cell) => cell.implementation.family),
   ];
