@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from reports.grid import Grid
-from reports.plots import error_speed, heat_map, roofline, time_bars
+from reports.plots import (
+    crossover_map,
+    error_speed,
+    heat_map,
+    memory,
+    network_totals,
+    roofline,
+    scaling,
+    time_bars,
+)
 from reports.plots.style import save, styled
 from suite.runfile import Run
 
@@ -15,6 +24,10 @@ PICTURES = {
     "time_bars": time_bars.draw,
     "error_against_speed": error_speed.draw,
     "roofline": roofline.draw,
+    "crossover_map": crossover_map.draw,
+    "scaling": scaling.draw,
+    "network_totals": network_totals.draw,
+    "memory": memory.draw,
 }
 """File stem → the function that draws it, or returns None where the run has nothing for it."""
 

@@ -136,11 +136,12 @@ def seconds_axis(axes: Axes) -> None:
     """Make x a logarithmic axis of seconds that reads "1 ms", "10 ms"."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(10, numticks=8))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _power_of_ten_s(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_seconds(value)))
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _power_of_ten_s(value: float) -> str:
+def plain_seconds(value: float) -> str:
+    """Return a round number of seconds without the zeros behind it: "20 ms"."""
     return units.seconds(value).replace(".00", "").replace(".0", "")
 
 

@@ -188,7 +188,7 @@ def test_a_sweep_shows_fits_exponents_and_crossings(browser: Any, tmp_path: Path
     chart = page.locator("#scaling-chart")
     for text in ("Exponent p with its 95 % interval", "overtakes", "predicted by the fits"):
         assert text in chart.locator("figcaption").inner_text()
-    assert chart.locator(".xtitle").inner_text() == "kernel size (logarithmic)"
+    assert chart.locator(".xtitle").text_content() == "kernel size (logarithmic)"
     lines = chart.locator("path.js-line").count()
     chart.locator("summary").click()
     rows = chart.locator(".twin tbody tr")
