@@ -8,7 +8,7 @@ from pathlib import Path
 from commands._setup import scratch_folder
 from commands.arguments import Parser, at_least
 from suite import plan
-from suite.capture import Captured, Input, Target, capture
+from suite.capture import Captured, Input, Target, as_id, capture
 from suite.errors import EXIT_GOOD, UsageError
 from suite.problem import DTYPE_BYTES
 from suite.runfile import write_whole
@@ -59,11 +59,12 @@ def main(options: argparse.Namespace) -> int:
     out = options.out or Path(f"{target.title}.yaml")
     if out.exists() and not options.force:
         raise UsageError(f"{out}: exists already; choose another --out, or replace it with --force")
+    name = as_id(out.stem)
     with scratch_folder() as scratch:
         captured = capture(
             target,
             inputs,
-            source=target.title,
+            source=name,
             dtype=options.dtype,
             timeout_s=options.timeout,
             memory_limit_bytes=plan.chosen_memory_limit_bytes(None),
@@ -71,7 +72,7 @@ def main(options: argparse.Namespace) -> int:
         )
     given = " and ".join(options.input)
     text = scenario_text(
-        target.title,
+        name,
         f"The convolutions of {options.model} with input {given}",
         captured.scenarios,
         {identity: _named(paths) for identity, paths in captured.modules.items()},

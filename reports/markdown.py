@@ -43,7 +43,7 @@ def render(run: Run) -> str:
                 for won in top.by_layer
             ],
         ),
-        _failures(grid),
+        fitted(_failures(grid), MOST_BYTES // 3),
         _networks(grid),
         _heat_map(grid),
         _times(grid),

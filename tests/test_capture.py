@@ -132,6 +132,15 @@ def test_several_inputs_have_their_own_dtypes(command, models, tmp_path):
     ]
 
 
+def test_two_files_of_one_model_can_be_run_together(command, models, tmp_path):
+    for size in (8, 9):
+        words = ("--input", f"1x3x{size}x{size}", "--out", f"net {size}.yaml")
+        assert command("capture", "models/odd.py:plain", *words).code == 0
+    said = command("validate", "net 8.yaml", "net 9.yaml", "--expand")
+    assert said.code == 0, said.err
+    assert "net_8/" in said.out
+
+
 def test_a_function_that_takes_the_inputs_is_the_model(command, models, tmp_path):
     said = command("capture", "models/odd.py:plain", "--input", "1x3x8x8", "--dtype", "float64")
 
@@ -196,6 +205,20 @@ def test_an_existing_file_is_replaced_only_by_force(command, models, tmp_path):
 def test_a_folder_that_is_not_there_is_named(command, models):
     said = command("capture", "models/odd.py:plain", "--input", "1x3x8x8", "--out", "/proc/x.yaml")
     expect_usage_error(said, "/proc/x.yaml: cannot be written")
+
+
+def test_names_of_modules_cannot_write_into_the_file(command, tmp_path):
+    (tmp_path / "m.py").write_text(
+        "from torch import nn\n"
+        "def build():\n"
+        "    model = nn.Sequential()\n"
+        "    for name in ('a\\n  - {id: planted}', 'ü b'):\n"
+        "        model.add_module(name, nn.Conv2d(3, 3, 3, padding=1))\n"
+        "    return model\n"
+    )
+    assert command("capture", "m.py:build", "--input", "1x3x8x8").code == 0
+    (scenario,) = captured(tmp_path / "m-build.yaml").values()
+    assert scenario.occurrences == 2
 
 
 @pytest.mark.parametrize("name", ["quick", "resnet50", "edge_shapes"])

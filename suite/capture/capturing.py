@@ -17,6 +17,12 @@ MOST_ID_LENGTH = 100
 _NO_ID = re.compile(r"[^A-Za-z0-9_.:+-]")
 
 
+def as_id(text: str) -> str:
+    """Return a text as a name or id of a scenario file may be written."""
+    # The end of a long path tells more than its beginning; room for a number is left.
+    return _NO_ID.sub("_", text)[-MOST_ID_LENGTH + 5 :].lstrip("_.:+-") or "model"
+
+
 class Target(NamedTuple):
     """Where the model is."""
 
@@ -52,7 +58,7 @@ class Target(NamedTuple):
     def title(self) -> str:
         """A name for the scenario file: "models-resnet18"."""
         stem = Path(self.module).stem if self.module.endswith(".py") else self.module
-        return _NO_ID.sub("_", f"{stem.rpartition('.')[2]}-{self.name}").lstrip("_.:+-")
+        return as_id(f"{stem.rpartition('.')[2]}-{self.name}")
 
 
 class Input(NamedTuple):
@@ -89,7 +95,8 @@ class Captured:
     scenarios: tuple[Scenario, ...]
     """One for each different convolution, in the order of first execution, with occurrences."""
     modules: dict[str, tuple[str, ...]]
-    """Scenario id → the paths of the modules that executed it, as far as they are known."""
+    """Scenario id → the paths of the modules that executed it, as far as they are known; what
+    no id may hold is an underscore."""
     others: dict[str, int]
     """Kinds of convolution that no scenario can describe → how often each was executed."""
 
@@ -176,7 +183,7 @@ def count(
         taken.add(identity)
         named = dataclasses.replace(scenario, id=f"{source}/{identity}", occurrences=len(paths))
         scenarios.append(named)
-        modules[named.id] = tuple(dict.fromkeys(path for path in paths if path))
+        modules[named.id] = tuple(dict.fromkeys(_NO_ID.sub("_", path) for path in paths if path))
     return Captured(scenarios=tuple(scenarios), modules=modules, others=others)
 
 
@@ -187,8 +194,7 @@ def _identity(path: str, problem: Problem) -> str:
             f"in{problem.in_channels}-out{problem.out_channels}"
             f"-{problem.height}x{problem.width}-k{problem.kernel_h}x{problem.kernel_w}"
         )
-    # The end of a long path tells more than its beginning; room for a number is left.
-    return _NO_ID.sub("_", path)[-MOST_ID_LENGTH + 5 :].lstrip("_.:+-") or "layer"
+    return as_id(path)
 
 
 def _unused(identity: str, taken: set[str]) -> str:

@@ -150,6 +150,22 @@ def test_markdown_of_ten_thousand_cells_stays_below_60_kb_and_says_what_it_left_
     assert text.startswith("## ConvGauge")
 
 
+def test_markdown_of_thousands_of_failures_leaves_room_for_what_passed() -> None:
+    run = large_run(5000, blocks=2, samples=2)
+    failed = tuple(
+        result
+        if place % 3 == 0
+        else dataclasses.replace(
+            result, status=Status.ERROR, reason="ValueError: no luck " * 5, blocks=()
+        )
+        for place, result in enumerate(run.results)
+    )
+    text = markdown.render(dataclasses.replace(run, results=failed))
+    assert len(text.encode()) < 60_000
+    parts = ("Failed", "Speed-up (")
+    assert 0 < text.index(parts[0]) < text.index(parts[1])
+
+
 def test_markdown_keeps_names_from_being_markup_or_mentions() -> None:
     text = markdown.render(hostile_run())
     assert "<img" not in text
