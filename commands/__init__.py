@@ -12,6 +12,7 @@ COMMANDS = {
     "report": "rebuild CSV, plots and report from a run",
     "compare": "show two runs as a difference; a hint, no verdict",
     "gate": "decide whether a revision is slower, wrong, bigger or less accurate",
+    "profile": "show where the time and the memory of some cells go",
     "capture": "write a model's own convolutions to a scenario file",
     "list": "show implementations and scenario files",
     "validate": "check scenario files without running them",

@@ -142,3 +142,12 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
         help="end a worker that takes more (default: 80 %% of what is free at the start)",
     )
     parser.add_argument("--yes", action="store_true", help="accept very many cells")
+
+
+def add_instructions(parser: argparse.ArgumentParser) -> None:
+    """Add --instructions."""
+    parser.add_argument(
+        "--instructions",
+        action="store_true",
+        help="when profiling, count instructions by Callgrind as well: about a minute a cell",
+    )

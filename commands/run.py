@@ -1,6 +1,8 @@
 """`run`: race implementations over scenario files.
 
 scenario files ─► suite.plan ─► suite.runner ─► results.jsonl ─► reports
+
+With --profile the cells that passed are profiled afterwards, when nothing is timed any more.
 """
 
 from __future__ import annotations
@@ -8,17 +10,31 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+
+from rich.console import Console
 
 import reports
 from commands._setup import catalogue_for, patterns, scenario_files, scratch_folder, settings_for
-from commands.arguments import Parser, add_measuring, add_selection, at_least, shard
-from reports import terminal
+from commands.arguments import (
+    Parser,
+    add_instructions,
+    add_measuring,
+    add_selection,
+    at_least,
+    shard,
+)
+from reports import profile_text, terminal
 from suite import __version__, plan
-from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG
+from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG, UsageError
+from suite.lane import Arm
+from suite.profile import CellProfile
+from suite.profiling.session import Profiler
 from suite.result import Status
-from suite.runfile import finish_manifest, read_run
+from suite.runfile import finish_manifest, read_results, read_run
 from suite.runner import Runner
+from suite.settings import Settings
 
 DEFAULT_REFERENCE = "torch"
 
@@ -78,9 +94,17 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="do not judge the outputs of timed calls; only to measure what judging costs",
     )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="afterwards, show where time and memory of every passed cell go (some 4 s a cell)",
+    )
+    add_instructions(parser)
 
 
 def main(options: argparse.Namespace) -> int:
+    if options.instructions and not options.profile:
+        raise UsageError("--instructions belongs to profiling; add --profile")
     console = terminal.console()
     files = scenario_files(options)
     name = "-".join(file.name for file in files)
@@ -128,13 +152,19 @@ def main(options: argparse.Namespace) -> int:
             lambda result, at: display.watch(result, at.done, at.total, at.left_s),
         )
         outcome = runner.run()
-    finish_manifest(folder, {**outcome.ledger.summary(), "interrupted": outcome.interrupted})
+    interrupted = outcome.interrupted
+    if options.profile and not interrupted:
+        interrupted = not _profile(options, folder, arms, settings, console)
+    finish_manifest(folder, {**outcome.ledger.summary(), "interrupted": interrupted})
     if not (folder / "results.jsonl").stat().st_size:
         console.print("interrupted before the first cell was finished", style="yellow")
         return EXIT_INTERRUPTED
     finished = read_run([folder])
     written = reports.write_all(finished, folder)
     report = next((path for path in written if path.suffix == ".html"), folder)
+    if options.profile:
+        for line in profile_text.lines(finished):
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
     terminal.print_summary(
         console,
         finished.results,
@@ -142,7 +172,7 @@ def main(options: argparse.Namespace) -> int:
         not_measured=outcome.not_measured,
         report=report,
     )
-    if outcome.interrupted:
+    if interrupted:
         console.print(
             f"interrupted; finish it with: {_resuming(options, folder)}",
             style="yellow",
@@ -152,6 +182,26 @@ def main(options: argparse.Namespace) -> int:
         return EXIT_INTERRUPTED
     wrong = any(result.status is Status.INCORRECT for result in finished.results)
     return EXIT_WRONG if wrong else EXIT_GOOD
+
+
+def _profile(
+    options: argparse.Namespace,
+    folder: Path,
+    arms: Sequence[Arm],
+    settings: Settings,
+    console: Console,
+) -> bool:
+    """Profile what passed and has no profile yet; return whether nobody interrupted it."""
+
+    def watch(profile: CellProfile, done: int, total: int) -> None:
+        text = profile_text.progress(profile, done, total)
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    try:
+        Profiler(folder, arms, settings, options.instructions, watch).run(read_results(folder))
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _resuming(options: argparse.Namespace, folder: Path) -> str:
@@ -164,6 +214,7 @@ def _resuming(options: argparse.Namespace, folder: Path) -> str:
         words += ["--shard", "{}/{}".format(*options.shard)]
     if options.reference != DEFAULT_REFERENCE:
         words += ["--reference", options.reference]
+    words += [f"--{name}" for name in ("profile", "instructions") if getattr(options, name)]
     return shlex.join([*words, "--out", str(folder), "--resume"])
 
 

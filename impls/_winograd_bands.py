@@ -18,6 +18,7 @@ from numba import njit, prange
 from impls._blocks import copy_transposed, multiply_rows
 from impls._vector import copy_rows
 from impls._winograd_transforms import to_outputs, to_products
+from suite.phases import INVERSE, PRODUCT, TRANSFORM
 
 
 class Plan(NamedTuple):
@@ -181,3 +182,16 @@ def convolve(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
         _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips)
         _multiply(plan, threads, rows * plan.tiles_w, v, u, m)
         _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips)
+
+
+def convolve_in_phases(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
+    """Do what `convolve` does, from Python, so that its phases can be marked."""
+    plan = Plan(*sizes)
+    for start in range(0, plan.images * plan.tiles_h, plan.band):
+        rows = min(plan.band, plan.images * plan.tiles_h - start)
+        with TRANSFORM:
+            _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips)
+        with PRODUCT:
+            _multiply(plan, threads, rows * plan.tiles_w, v, u, m)
+        with INVERSE:
+            _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips)

@@ -12,6 +12,7 @@ from impls._arguments import problem_of
 from impls._numba import use_torch_threads
 from impls._planes import convolve, plan_for, scratch_elements
 from suite import Problem, Unsupported, register
+from suite.phases import PACK, PRODUCT
 
 
 def _run(input, weight, bias, problem: Problem) -> torch.Tensor:
@@ -19,15 +20,19 @@ def _run(input, weight, bias, problem: Problem) -> torch.Tensor:
     threads = use_torch_threads()
     dtype = input.dtype
     planes, outs = scratch_elements(plan)
-    y = torch.empty(problem.output_shape, dtype=dtype)
-    if bias is None:
-        bias = torch.zeros(problem.out_channels, dtype=dtype)
-    convolve(
-        *(tuple(plan), threads, input.contiguous().view(-1).numpy()),
-        *(weight.contiguous().view(-1).numpy(), bias.contiguous().numpy(), y.view(-1).numpy()),
-        *(tables, torch.empty(threads, planes, dtype=dtype).numpy()),
-        torch.empty(threads, outs, dtype=dtype).numpy(),
-    )
+    with PACK:
+        y = torch.empty(problem.output_shape, dtype=dtype)
+        if bias is None:
+            bias = torch.zeros(problem.out_channels, dtype=dtype)
+        x, w = input.contiguous().view(-1).numpy(), weight.contiguous().view(-1).numpy()
+        all_planes = torch.empty(threads, planes, dtype=dtype).numpy()
+        all_outs = torch.empty(threads, outs, dtype=dtype).numpy()
+    # Padding and cropping happen inside, plane by plane, while the plane is in the cache.
+    with PRODUCT:
+        convolve(
+            *(tuple(plan), threads, x, w, bias.contiguous().numpy(), y.view(-1).numpy()),
+            *(tables, all_planes, all_outs),
+        )
     return y
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from impls._arguments import add_bias, pair, problem_of
 from impls._smooth import next_smooth
 from suite import Problem, register
+from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
 
 
 def _plane(problem: Problem) -> tuple[int, int]:
@@ -71,17 +72,22 @@ def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         return input.new_zeros(problem.output_shape)
     size = _plane(problem)
     pad_h, pad_w = pair(padding)
-    x = F.pad(input, (pad_w, pad_w, pad_h, pad_h))
-    x_spectra = torch.fft.rfft2(x, size).view(n, groups, problem.in_channels // groups, -1)
-    w_spectra = torch.fft.rfft2(_spread(weight, problem), size)
-    w_spectra = w_spectra.view(groups, k // groups, problem.in_channels // groups, -1)
-    products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.conj().permute(0, 3, 2, 1)
-    y_spectra = products.permute(2, 0, 3, 1).reshape(n, k, size[0], size[1] // 2 + 1)
-    y = torch.fft.irfft2(y_spectra, size)
-    stride_h, stride_w = problem.stride
-    rows = slice(0, (problem.out_h - 1) * stride_h + 1, stride_h)
-    columns = slice(0, (problem.out_w - 1) * stride_w + 1, stride_w)
-    return add_bias(y[:, :, rows, columns], bias)
+    with PACK:
+        w_spectra = torch.fft.rfft2(_spread(weight, problem), size)
+        w_spectra = w_spectra.view(groups, k // groups, problem.in_channels // groups, -1)
+    with TRANSFORM:
+        x = F.pad(input, (pad_w, pad_w, pad_h, pad_h))
+        x_spectra = torch.fft.rfft2(x, size).view(n, groups, problem.in_channels // groups, -1)
+    with PRODUCT:
+        products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.conj().permute(0, 3, 2, 1)
+    with INVERSE:
+        y_spectra = products.permute(2, 0, 3, 1).reshape(n, k, size[0], size[1] // 2 + 1)
+        y = torch.fft.irfft2(y_spectra, size)
+    with UNPACK:
+        stride_h, stride_w = problem.stride
+        rows = slice(0, (problem.out_h - 1) * stride_h + 1, stride_h)
+        columns = slice(0, (problem.out_w - 1) * stride_w + 1, stride_w)
+        return add_bias(y[:, :, rows, columns], bias)
 
 
 def _spread(weight: torch.Tensor, problem: Problem) -> torch.Tensor:

@@ -24,6 +24,7 @@ from impls._smooth import next_smooth
 from impls._spectra import multiply_spectra, pack_spectra
 from impls._vector import VECTOR_BYTES
 from suite import Problem, Unsupported, register
+from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
 
 Pair = tuple[int, int]
 
@@ -100,7 +101,8 @@ def _pack(choose, weight: torch.Tensor, problem: Problem) -> Packed:
 def _run(choose, input, weight, bias, stride, padding, dilation, groups):
     if not isinstance(weight, Packed):
         problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        weight = _pack(choose, weight, problem)
+        with PACK:
+            weight = _pack(choose, weight, problem)
     problem, tiling = weight.problem, weight.tiling
     if tuple(input.shape) != problem.input_shape:
         raise Unsupported(f"packed for inputs of {problem.input_shape}, got {tuple(input.shape)}")
@@ -108,17 +110,21 @@ def _run(choose, input, weight, bias, stride, padding, dilation, groups):
     if n == 0:
         return input.new_zeros(problem.output_shape)
 
-    x_spectra = torch.fft.rfft2(_tiles(input.detach(), problem, tiling), tiling.size)
-    y_spectra = x_spectra.new_empty((n, k, *x_spectra.shape[2:]))
-    multiply_spectra(
-        *(use_torch_threads(), VECTOR_BYTES // input.element_size()),
-        *(n, tiling.tiles, groups, c // groups, k // groups, tiling.bins),
-        torch.view_as_real(x_spectra).view(-1).numpy(),
-        weight.spectra.numpy(),
-        torch.view_as_real(y_spectra).view(-1).numpy(),
-    )
-    y = torch.fft.irfft2(y_spectra, tiling.size)
-    return add_bias(_joined(y, problem, tiling), bias)
+    with TRANSFORM:
+        x_spectra = torch.fft.rfft2(_tiles(input.detach(), problem, tiling), tiling.size)
+    with PRODUCT:
+        y_spectra = x_spectra.new_empty((n, k, *x_spectra.shape[2:]))
+        multiply_spectra(
+            *(use_torch_threads(), VECTOR_BYTES // input.element_size()),
+            *(n, tiling.tiles, groups, c // groups, k // groups, tiling.bins),
+            torch.view_as_real(x_spectra).view(-1).numpy(),
+            weight.spectra.numpy(),
+            torch.view_as_real(y_spectra).view(-1).numpy(),
+        )
+    with INVERSE:
+        y = torch.fft.irfft2(y_spectra, tiling.size)
+    with UNPACK:
+        return add_bias(_joined(y, problem, tiling), bias)
 
 
 def _tiles(x: torch.Tensor, problem: Problem, tiling: Tiling) -> torch.Tensor:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair, problem_of
 from suite import Problem, Unsupported, register
+from suite.phases import PACK, PRODUCT, UNPACK
 
 
 def _why_not_1x1(problem: Problem) -> str | None:
@@ -46,15 +47,22 @@ def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
     if problem.stride != (1, 1):
         input = input[:, :, :: problem.stride_h, :: problem.stride_w]
     if groups > 1:
-        x = input.reshape(n, groups, problem.in_channels // groups, p * q)
-        y = weight.view(groups, k // groups, -1) @ x
-        return add_bias(y.view(n, k, p, q), bias)
+        with PACK:
+            x = input.reshape(n, groups, problem.in_channels // groups, p * q)
+        with PRODUCT:
+            y = weight.view(groups, k // groups, -1) @ x
+        with UNPACK:
+            return add_bias(y.view(n, k, p, q), bias)
     matrix = weight.reshape(k, problem.in_channels)
     if input.is_contiguous():
-        y = torch.matmul(matrix, input.view(n, problem.in_channels, p * q))
-        return add_bias(y.view(n, k, p, q), bias)
-    pixels = input.permute(0, 2, 3, 1).reshape(n * p * q, problem.in_channels)
-    return F.linear(pixels, matrix, bias).view(n, p, q, k).permute(0, 3, 1, 2)
+        with PRODUCT:
+            y = torch.matmul(matrix, input.view(n, problem.in_channels, p * q))
+        with UNPACK:
+            return add_bias(y.view(n, k, p, q), bias)
+    with PACK:
+        pixels = input.permute(0, 2, 3, 1).reshape(n * p * q, problem.in_channels)
+    with PRODUCT:
+        return F.linear(pixels, matrix, bias).view(n, p, q, k).permute(0, 3, 1, 2)
 
 
 def _why_not_patches(problem: Problem) -> str | None:
@@ -88,15 +96,20 @@ def gemm_patches(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
         raise Unsupported(reason)
     n, k, p, q = problem.output_shape
     r, s = problem.kernel
-    x = input[:, :, : p * r, : q * s]
-    x = x.reshape(n, groups, problem.in_channels // groups, p, r, q, s)
-    patches = x.permute(1, 0, 3, 5, 2, 4, 6).reshape(groups, n * p * q, problem.reduction_length)
+    taps = problem.reduction_length
+    with PACK:
+        x = input[:, :, : p * r, : q * s]
+        x = x.reshape(n, groups, problem.in_channels // groups, p, r, q, s)
+        patches = x.permute(1, 0, 3, 5, 2, 4, 6).reshape(groups, n * p * q, taps)
     if groups == 1:
-        y = F.linear(patches[0], weight.reshape(k, problem.reduction_length), bias)
-        return y.view(n, p, q, k).permute(0, 3, 1, 2)
-    y = patches @ weight.reshape(groups, k // groups, -1).transpose(1, 2)
-    y = y.view(groups, n, p, q, k // groups).permute(1, 0, 4, 2, 3)
-    return add_bias(y.reshape(n, k, p, q), bias)
+        with PRODUCT:
+            y = F.linear(patches[0], weight.reshape(k, taps), bias)
+            return y.view(n, p, q, k).permute(0, 3, 1, 2)
+    with PRODUCT:
+        y = patches @ weight.reshape(groups, k // groups, -1).transpose(1, 2)
+    with UNPACK:
+        y = y.view(groups, n, p, q, k // groups).permute(1, 0, 4, 2, 3)
+        return add_bias(y.reshape(n, k, p, q), bias)
 
 
 def _kn2row_sizes(problem: Problem) -> tuple[int, int, int]:
@@ -140,27 +153,30 @@ def kn2row(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     (stride_h, stride_w), (pad_h, pad_w) = problem.stride, pair(padding)
     below = rows * stride_h - problem.height - pad_h
     right = pitch * stride_w - problem.width - pad_w
-    x = F.pad(input, (pad_w, right, pad_h, below))
-    x = x.unflatten(3, (pitch, stride_w)).unflatten(2, (rows, stride_h)).permute(3, 5, 0, 1, 2, 4)
-    x = x.reshape(
-        *(stride_h, stride_w, problem.batch_size, groups, problem.in_channels // groups),
-        rows * pitch,
-    )
+    with PACK:
+        x = F.pad(input, (pad_w, right, pad_h, below))
+        x = x.unflatten(3, (pitch, stride_w)).unflatten(2, (rows, stride_h))
+        x = x.permute(3, 5, 0, 1, 2, 4).reshape(
+            *(stride_h, stride_w, problem.batch_size, groups, problem.in_channels // groups),
+            rows * pitch,
+        )
     kernels = weight.unflatten(0, (groups, -1))
     images = []
-    for n in range(problem.batch_size):
-        for g in range(groups):
-            y = input.new_zeros(kernels.shape[1], problem.out_h * pitch)
-            joined = y[:, :length]
-            for r in range(problem.kernel_h):
-                for s in range(problem.kernel_w):
-                    down, phase_h = divmod(r * problem.dilation_h, stride_h)
-                    along, phase_w = divmod(s * problem.dilation_w, stride_w)
-                    shift = down * pitch + along
-                    plane = x[phase_h, phase_w, n, g, :, shift : shift + length]
-                    joined.addmm_(kernels[g, :, :, r, s], plane)
-            images.append(y)
+    with PRODUCT:
+        for n in range(problem.batch_size):
+            for g in range(groups):
+                y = input.new_zeros(kernels.shape[1], problem.out_h * pitch)
+                joined = y[:, :length]
+                for r in range(problem.kernel_h):
+                    for s in range(problem.kernel_w):
+                        down, phase_h = divmod(r * problem.dilation_h, stride_h)
+                        along, phase_w = divmod(s * problem.dilation_w, stride_w)
+                        shift = down * pitch + along
+                        plane = x[phase_h, phase_w, n, g, :, shift : shift + length]
+                        joined.addmm_(kernels[g, :, :, r, s], plane)
+                images.append(y)
     if not images:
         return input.new_zeros(problem.output_shape)
-    y = torch.stack(images).view(problem.batch_size, -1, problem.out_h, pitch)
-    return add_bias(y[..., : problem.out_w], bias)
+    with UNPACK:
+        y = torch.stack(images).view(problem.batch_size, -1, problem.out_h, pitch)
+        return add_bias(y[..., : problem.out_w], bias)

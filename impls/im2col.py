@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair, problem_of
 from suite import Problem, register
+from suite.phases import PACK, PRODUCT, TRANSFORM, UNPACK
 
 
 def _columns_bytes(problem: Problem, itemsize: int) -> int:
@@ -35,14 +36,17 @@ def unfold(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
     n, k = problem.batch_size, problem.out_channels
     taps = problem.reduction_length
-    columns = F.unfold(
-        input, weight.shape[2:], pair(dilation), padding=pair(padding), stride=pair(stride)
-    )
-    if groups == 1:
-        output = weight.reshape(k, taps) @ columns
-    else:
-        output = weight.reshape(groups, k // groups, taps) @ columns.view(n, groups, taps, -1)
-    return add_bias(output.view(n, k, problem.out_h, problem.out_w), bias)
+    with TRANSFORM:
+        columns = F.unfold(
+            input, weight.shape[2:], pair(dilation), padding=pair(padding), stride=pair(stride)
+        )
+    with PRODUCT:
+        if groups == 1:
+            output = weight.reshape(k, taps) @ columns
+        else:
+            output = weight.reshape(groups, k // groups, taps) @ columns.view(n, groups, taps, -1)
+    with UNPACK:
+        return add_bias(output.view(n, k, problem.out_h, problem.out_w), bias)
 
 
 def _rows_bytes(problem: Problem, itemsize: int) -> int:
@@ -77,7 +81,8 @@ def im2row(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
     n, k, p, q = problem.output_shape
     group_in = problem.in_channels // groups
-    x = _padded_channels_last(input, problem)
+    with PACK:
+        x = _padded_channels_last(input, problem)
     step_n, step_h, step_w, _ = x.stride()
     windows = x.as_strided(
         (n, p, q, *problem.kernel, groups, group_in),
@@ -87,11 +92,16 @@ def im2row(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         ),
     )
     taps = problem.reduction_length
-    rows = windows.permute(5, 0, 1, 2, 3, 4, 6).reshape(groups, n * p * q, taps)
-    matrix = weight.unflatten(0, (groups, -1)).permute(0, 3, 4, 2, 1)
-    y = rows @ matrix.reshape(groups, taps, k // groups)
-    y = y.view(groups, n, p, q, k // groups).permute(1, 0, 4, 2, 3)
-    return add_bias(y.reshape(n, k, p, q) if groups > 1 else y[:, 0], bias)
+    with TRANSFORM:
+        rows = windows.permute(5, 0, 1, 2, 3, 4, 6).reshape(groups, n * p * q, taps)
+    with PACK:
+        matrix = weight.unflatten(0, (groups, -1)).permute(0, 3, 4, 2, 1)
+        matrix = matrix.reshape(groups, taps, k // groups)
+    with PRODUCT:
+        y = rows @ matrix
+    with UNPACK:
+        y = y.view(groups, n, p, q, k // groups).permute(1, 0, 4, 2, 3)
+        return add_bias(y.reshape(n, k, p, q) if groups > 1 else y[:, 0], bias)
 
 
 def _mec_bytes(problem: Problem, itemsize: int) -> int:
@@ -122,17 +132,22 @@ def mec(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
     n, k, p, q = problem.output_shape
-    x = _padded_channels_last(input, problem).unflatten(3, (groups, -1))
-    columns = torch.arange(q).view(-1, 1) * problem.stride_w
-    columns = columns + torch.arange(problem.kernel_w) * problem.dilation_w
-    strips = x[:, :, columns.to(x.device)].permute(4, 0, 2, 1, 3, 5)  # (g, N, Q, H, S, C/g)
-    taken = strips.shape[4] * strips.shape[5]
-    strips = strips.reshape(groups, n * q, problem.padded_h, taken)
-    matrix = weight.unflatten(0, (groups, -1)).permute(0, 3, 4, 2, 1)
-    matrix = matrix.reshape(groups, problem.kernel_h * taken, k // groups)
-    rows = []
-    for top in range(0, p * problem.stride_h, problem.stride_h):
-        window = strips[:, :, top : top + problem.effective_kernel_h : problem.dilation_h]
-        rows.append(window.flatten(2) @ matrix)
-    y = torch.stack(rows).view(p, groups, n, q, k // groups).permute(2, 1, 4, 0, 3)
-    return add_bias(y.reshape(n, k, p, q), bias)
+    with PACK:
+        x = _padded_channels_last(input, problem).unflatten(3, (groups, -1))
+    with TRANSFORM:
+        columns = torch.arange(q).view(-1, 1) * problem.stride_w
+        columns = columns + torch.arange(problem.kernel_w) * problem.dilation_w
+        strips = x[:, :, columns.to(x.device)].permute(4, 0, 2, 1, 3, 5)  # (g, N, Q, H, S, C/g)
+        taken = strips.shape[4] * strips.shape[5]
+        strips = strips.reshape(groups, n * q, problem.padded_h, taken)
+    with PACK:
+        matrix = weight.unflatten(0, (groups, -1)).permute(0, 3, 4, 2, 1)
+        matrix = matrix.reshape(groups, problem.kernel_h * taken, k // groups)
+    with PRODUCT:
+        rows = []
+        for top in range(0, p * problem.stride_h, problem.stride_h):
+            window = strips[:, :, top : top + problem.effective_kernel_h : problem.dilation_h]
+            rows.append(window.flatten(2) @ matrix)
+    with UNPACK:
+        y = torch.stack(rows).view(p, groups, n, q, k // groups).permute(2, 1, 4, 0, 3)
+        return add_bias(y.reshape(n, k, p, q), bias)

@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from impls._arguments import add_bias, problem_of
 from impls._cook_toom import Matrix, cook_toom
 from suite import Problem, Unsupported, register
+from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
 
 TAPS = 3
 
@@ -98,20 +99,23 @@ def winograd(
     # The last tiles reach beyond the output: pad so that they find zeros there, crop at the end.
     below = tiles_h * outputs + TAPS - 1 - problem.height - problem.pad_top
     right = tiles_w * outputs + TAPS - 1 - problem.width - problem.pad_left
-    padded = F.pad(input, (problem.pad_left, right, problem.pad_top, below))
-    # Tiles overlap by r - 1: windows of n, each m further on.
-    d = padded.unfold(2, tile, outputs).unfold(3, tile, outputs)
-    d = d.reshape(n, groups, group_in, tiles_h, tiles_w, tile, tile)
-    g = weight.reshape(groups, group_out, group_in, TAPS, TAPS)
-
-    U = torch.einsum("ai,gkcij,bj->abgkc", G, g, G)
-    V = torch.einsum("ai,ngcyxij,bj->abgcnyx", B_t, d, B_t)
-    M = U @ V.reshape(tile, tile, groups, group_in, n * tiles_h * tiles_w)
-    M = M.view(tile, tile, groups, group_out, n, tiles_h, tiles_w)
-    Y = torch.einsum("pa,abgknyx,qb->ngkypxq", A_t, M, A_t)
-
-    y = Y.reshape(n, problem.out_channels, tiles_h * outputs, tiles_w * outputs)
-    return add_bias(y[:, :, : problem.out_h, : problem.out_w], bias)
+    with PACK:
+        g = weight.reshape(groups, group_out, group_in, TAPS, TAPS)
+        U = torch.einsum("ai,gkcij,bj->abgkc", G, g, G)
+    with TRANSFORM:
+        padded = F.pad(input, (problem.pad_left, right, problem.pad_top, below))
+        # Tiles overlap by r - 1: windows of n, each m further on.
+        d = padded.unfold(2, tile, outputs).unfold(3, tile, outputs)
+        d = d.reshape(n, groups, group_in, tiles_h, tiles_w, tile, tile)
+        V = torch.einsum("ai,ngcyxij,bj->abgcnyx", B_t, d, B_t)
+    with PRODUCT:
+        M = U @ V.reshape(tile, tile, groups, group_in, n * tiles_h * tiles_w)
+        M = M.view(tile, tile, groups, group_out, n, tiles_h, tiles_w)
+    with INVERSE:
+        Y = torch.einsum("pa,abgknyx,qb->ngkypxq", A_t, M, A_t)
+    with UNPACK:
+        y = Y.reshape(n, problem.out_channels, tiles_h * outputs, tiles_w * outputs)
+        return add_bias(y[:, :, : problem.out_h, : problem.out_w], bias)
 
 
 def _workspace_bytes(outputs: int, problem: Problem, itemsize: int) -> int:

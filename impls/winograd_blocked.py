@@ -31,9 +31,10 @@ import torch.nn.functional as F
 from impls._arguments import problem_of
 from impls._numba import dense, new_output, use_torch_threads
 from impls._vector import BLOCK_VECTORS, VECTOR_BYTES
-from impls._winograd_bands import Plan, convolve
+from impls._winograd_bands import Plan, convolve, convolve_in_phases
 from impls._winograd_transforms import SHAPES, TILES, filter_of
 from suite import Problem, Unsupported, register
+from suite.phases import PACK, is_heard
 
 # Found by measuring on cores with 32 KiB, 512 KiB and a shared 32 MiB of cache; flat around.
 STRIP_BYTES = 128 * 2**10
@@ -155,7 +156,8 @@ def _run(tile, input, weight, bias, stride, padding, dilation, groups):
         problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
         if reason := _why_not(tile, problem):
             raise Unsupported(reason)
-        weight = pack(tile, weight, problem)
+        with PACK:
+            weight = pack(tile, weight, problem)
     problem = weight.problem
     if tuple(input.shape) != problem.input_shape:
         raise Unsupported(f"packed for inputs of {problem.input_shape}, got {tuple(input.shape)}")
@@ -167,7 +169,8 @@ def _run(tile, input, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         added.view(groups, -1)[:, : plan.group_out] = bias.view(groups, -1)
     strip = max(plan.n_h * plan.in_chunk, plan.m_h * plan.out_chunk) * plan.strip_w
-    convolve(
+    run = convolve_in_phases if is_heard() else convolve
+    run(
         *(tuple(plan), threads, x.memory, x.strides, weight.panels.numpy(), added.numpy()),
         *(y.memory, y.strides),
         torch.empty(positions * plan.v_step, dtype=input.dtype).numpy(),

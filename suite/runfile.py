@@ -1,5 +1,8 @@
 """A run's folder: manifest.json, and results.jsonl with one fsynced record per finished cell.
 
+A run that was profiled has profiles.jsonl beside them, written alike; each of its records carries
+a version of its own.
+
 Format history
     1   first version
 """
@@ -8,18 +11,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from suite.errors import UsageError
+from suite.profile import CellProfile
 from suite.result import CellResult
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 RESULTS = "results.jsonl"
+PROFILES = "profiles.jsonl"
+Decoded = TypeVar("Decoded")
+
+
+class Record(Protocol):
+    """What is known about one cell: a result or a profile."""
+
+    @property
+    def key(self) -> str: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -39,10 +54,14 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class ResultWriter:
-    """Appends cells to a run's results.jsonl; every record is on disk before `add` returns."""
+    """Appends cells to a run's results.jsonl; every record is on disk before `add` returns.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / RESULTS
+    Args:
+        name: another file of the folder that holds a record a cell.
+    """
+
+    def __init__(self, folder: Path, name: str = RESULTS) -> None:
+        self._path = folder / name
         self._drop_torn_line()
         try:
             self._file = self._path.open("ab", buffering=0)
@@ -57,7 +76,7 @@ class ResultWriter:
             if whole < len(data):
                 os.truncate(self._path, whole)
 
-    def add(self, result: CellResult) -> None:
+    def add(self, result: Record) -> None:
         """Append one record.
 
         Raises:
@@ -88,6 +107,8 @@ class Run:
     folder: Path
     manifest: dict[str, Any]
     results: tuple[CellResult, ...]
+    profiles: Mapping[str, CellProfile] = field(default_factory=dict)
+    """By cell; only those that were profiled."""
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
@@ -133,17 +154,31 @@ def read_results(folder: Path) -> list[CellResult]:
     Raises:
         UsageError: a line in the middle is damaged.
     """
-    path = folder / RESULTS
+    return _read_records(folder / RESULTS, CellResult.from_dict)
+
+
+def read_profiles(folder: Path) -> list[CellProfile]:
+    """Return the profiles of one folder, a torn last line left out.
+
+    Raises:
+        UsageError: a line in the middle is damaged, or another version wrote it.
+    """
+    return _read_records(folder / PROFILES, CellProfile.from_dict)
+
+
+def _read_records(path: Path, decode: Callable[[dict[str, Any]], Decoded]) -> list[Decoded]:
     if not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
-    results = []
+    records = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            results.append(CellResult.from_dict(json.loads(line)))
+            records.append(decode(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path}:{number}: damaged record: {error}") from error
-    return results
+        except UsageError as error:
+            raise UsageError(f"{path}:{number}: {error}") from error
+    return records
 
 
 def read_run(folders: Iterable[Path]) -> Run:
@@ -155,7 +190,9 @@ def read_run(folders: Iterable[Path]) -> Run:
     folders = list(folders)
     manifests = [read_manifest(folder) for folder in folders]
     cells: dict[str, CellResult] = {}
+    profiles: dict[str, CellProfile] = {}
     for folder in folders:
+        profiles |= {profile.key: profile for profile in read_profiles(folder)}
         for result in read_results(folder):
             cells[result.key] = result
     if not cells:
@@ -163,4 +200,4 @@ def read_run(folders: Iterable[Path]) -> Run:
         raise UsageError(f"{names}: no finished cell in it; nothing to report")
     order = {identity: place for place, identity in enumerate(manifests[0].get("scenarios", []))}
     results = sorted(cells.values(), key=lambda cell: order.get(cell.scenario.id, len(order)))
-    return Run(folders[0], manifests[0], tuple(results))
+    return Run(folders[0], manifests[0], tuple(results), profiles)

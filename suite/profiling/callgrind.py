@@ -1,0 +1,92 @@
+"""Instructions of a call by Callgrind: a figure without noise, for one thread and AVX2.
+
+Valgrind 3 knows no instructions beyond AVX2, so torch, oneDNN, MKL and Numba are told not to use
+any. Counting is switched on around the calls by torch's own requests to Valgrind: first for one
+call, then for some; the difference is free of what surrounds the calls. Starting Python and torch
+under Valgrind takes the better part of a minute, which is why nobody gets this unasked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from suite.errors import Unsupported
+from suite.problem import Scenario
+from suite.registry import Source
+
+CALLS = 2
+TIMEOUT_S = 300.0
+PATH = "AVX2"
+ENVIRONMENT = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",
+    "OMP_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+}
+MISSING = "valgrind is not installed (Debian: apt-get install valgrind); it runs on Linux alone"
+_TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
+
+
+def count(source: Source, name: str, scenario: Scenario, out: Path) -> float:
+    """Return the instructions of one call; writes callgrind.out for KCachegrind into `out`.
+
+    Raises:
+        Unsupported: Valgrind is missing, does not know the code, or takes too long.
+    """
+    valgrind = shutil.which("valgrind")
+    if valgrind is None or not sys.platform.startswith("linux"):
+        raise Unsupported(MISSING)
+    if scenario.device != "cpu":
+        raise Unsupported("Callgrind counts instructions of the CPU")
+    told = json.dumps([source.location, source.tree, name, scenario.to_dict(), CALLS])
+    child = [sys.executable, "-m", "suite.profiling.callgrind_child", told]
+    # Once without Valgrind: what is compiled on first use is then in Numba's cache.
+    _run(child, "without Valgrind")
+    with TemporaryDirectory(prefix="convgauge-") as folder:
+        dump = Path(folder) / "callgrind.out"
+        tool = [valgrind, "--tool=callgrind", "--collect-atstart=no", "--trace-children=no"]
+        _run([*tool, f"--callgrind-out-file={dump}", *child], "under Valgrind")
+        one, several = (_total(dump.with_name(f"{dump.name}.{part}")) for part in (1, 2))
+        shutil.copyfile(dump.with_name(f"{dump.name}.2"), out / "callgrind.out")
+    return (several - one) / CALLS
+
+
+def _run(command: list[str], how: str) -> None:
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unsupported(f"took more than {TIMEOUT_S:.0f} s {how}") from None
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line and not line.startswith("==")]
+        told = next((line for line in done.stderr.splitlines() if "unhandled instr" in line), None)
+        raise Unsupported(f"failed {how}: {told or (said[-1] if said else done.returncode)}")
+
+
+def _total(dump: Path) -> int:
+    try:
+        found: Any = _TOTAL.search(dump.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        found = None
+    if found is None:
+        raise Unsupported("Callgrind wrote no count: this torch was built without its requests")
+    return int(found[1])

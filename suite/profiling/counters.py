@@ -1,0 +1,75 @@
+"""Hardware counters of a running process through perf, where the machine has them for us."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+
+from suite.errors import Unsupported
+
+EVENTS = (
+    *("instructions", "cycles", "cache-references", "cache-misses"),
+    *("branches", "branch-misses"),
+)
+MISSING = "perf is not installed (Debian: apt-get install linux-perf)"
+ATTACH_S = 0.2
+
+
+def count(pid: int, work: Callable[[], int]) -> dict[str, float]:
+    """Return the counters per call while `work`, which returns its calls, runs in `pid`.
+
+    Raises:
+        Unsupported: no perf, no permission, or no counters in this (virtual) machine.
+    """
+    perf = shutil.which("perf")
+    if perf is None:
+        raise Unsupported(MISSING)
+    # A short try first: attaching where nothing can be counted would cost every cell the wait.
+    tried = subprocess.run(
+        [perf, "stat", "-x", ",", "-e", ",".join(EVENTS), "true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if not parse(tried.stderr):
+        raise Unsupported(why_nothing(tried.stderr))
+    watching = subprocess.Popen(
+        [perf, "stat", "-x", ",", "-e", ",".join(EVENTS), "-p", str(pid)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        watching.wait(ATTACH_S)
+    except subprocess.TimeoutExpired:
+        calls = work()
+        watching.send_signal(signal.SIGINT)
+    else:
+        calls = 0
+    told = watching.communicate()[1]
+    found = parse(told)
+    if not calls or not found:
+        raise Unsupported(why_nothing(told))
+    return {name: value / calls for name, value in found.items()}
+
+
+def parse(told: str) -> dict[str, float]:
+    """Return event → count from perf's comma-separated output; those not counted are left out."""
+    found = {}
+    for line in told.splitlines():
+        value, *rest = line.split(",")
+        name = rest[1].partition(":")[0] if len(rest) > 1 else ""
+        if name in EVENTS and value.replace(".", "").isdigit():
+            found[name] = float(value)
+    return found
+
+
+def why_nothing(told: str) -> str:
+    if "not supported" in told:
+        return "this machine (a virtual one?) has no hardware counters for perf"
+    if "perf_event_paranoid" in told or "ermission" in told or "No permission" in told:
+        return "perf may not count here: sudo sysctl kernel.perf_event_paranoid=1"
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    return f"perf counted nothing{': ' + lines[0] if lines else ''}"

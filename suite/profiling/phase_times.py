@@ -1,0 +1,151 @@
+"""The time of each marked phase, in turns with calls that nobody listens to.
+
+On the CPU a mark reads the monotonic clock; on CUDA it records an event on the current stream,
+as work there begins and ends later than the calls that ask for it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from suite import phases
+from suite.profiling.bench import Bench, calm
+from suite.profile import Phases
+
+BUDGET_S = 0.6
+LONGEST_S = 2.0
+"""On a busy machine calls take longer than they promised."""
+MOST_CALLS, LEAST_CALLS = 400, 8
+CALIBRATION = 2000
+
+Stamp = tuple[str | None, int]
+"""A phase that began, or None for the end of one, and nanoseconds."""
+
+
+class Clock:
+    """Listens by the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._stamps: list[Stamp] = []
+        self._now: Callable[[], int] = time.perf_counter_ns
+
+    def enter(self, name: str) -> None:
+        self._stamps.append((name, self._now()))
+
+    def leave(self) -> None:
+        self._stamps.append((None, self._now()))
+
+    def take(self) -> list[Stamp]:
+        """Return what was heard since the last time."""
+        taken, self._stamps = self._stamps, []
+        return taken
+
+
+class CudaClock:
+    """Listens by events on the current stream."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[str | None, torch.cuda.Event]] = []
+
+    def enter(self, name: str) -> None:
+        self._record(name)
+
+    def leave(self) -> None:
+        self._record(None)
+
+    def _record(self, name: str | None) -> None:
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        self._events.append((name, event))
+
+    def take(self) -> list[Stamp]:
+        torch.cuda.synchronize()
+        taken, self._events = self._events, []
+        if not taken:
+            return []
+        first = taken[0][1]
+        return [(name, round(first.elapsed_time(event) * 1e6)) for name, event in taken]
+
+
+def measure(bench: Bench) -> Phases:
+    """Return the phases of a call: means over the calmest quarter of the calls."""
+    clock = CudaClock() if bench.is_cuda else Clock()
+    inside_s, outside_s = (0.0, 0.0) if bench.is_cuda else _cost_of_a_mark()
+    calls = bench.calls_in(BUDGET_S / 2, LEAST_CALLS, MOST_CALLS)
+    plain_s: list[float] = []
+    listened_s: list[float] = []
+    heard: list[list[Stamp]] = []
+    try:
+        _listened(bench, clock)  # compiled phases load with their first call
+        started = time.perf_counter()
+        for number in range(calls):
+            if number >= LEAST_CALLS and time.perf_counter() - started > LONGEST_S:
+                break
+            for is_listening in (number % 2 == 0, number % 2 == 1):
+                if is_listening:
+                    seconds, stamps = _listened(bench, clock)
+                    listened_s.append(seconds)
+                    heard.append(stamps)
+                else:
+                    plain_s.append(bench.timed())
+    finally:
+        phases.listen(None)
+    kept = calm(listened_s)
+    by_phase: dict[str, float] = {}
+    marks = 0
+    for place in kept:
+        for name, seconds in _spans(heard[place]):
+            by_phase[name] = by_phase.get(name, 0.0) + max(0.0, seconds - inside_s)
+            marks += 1
+    total_s = statistics.fmean(listened_s[place] for place in kept)
+    total_s -= marks / len(kept) * (inside_s + outside_s)
+    phases_s = {name: seconds / len(kept) for name, seconds in by_phase.items()}
+    return Phases(
+        unprofiled_s=statistics.fmean(plain_s[place] for place in calm(plain_s)),
+        phases_s=phases_s,
+        unmarked_s=max(0.0, total_s - sum(phases_s.values())),
+        calls=len(plain_s),
+    )
+
+
+def _listened(bench: Bench, clock: Clock | CudaClock) -> tuple[float, list[Stamp]]:
+    phases.listen(clock)
+    seconds = bench.timed()
+    phases.listen(None)
+    return seconds, clock.take()
+
+
+def _spans(stamps: Sequence[Stamp]) -> Iterator[tuple[str, float]]:
+    """Yield each phase with the seconds that are its own: not those of phases inside it."""
+    running: list[tuple[str, int]] = []
+    own_ns: list[int] = []
+    for name, now in stamps:
+        if name is not None:
+            running.append((name, now))
+            own_ns.append(0)
+            continue
+        begun, since = running.pop()
+        inner_ns = own_ns.pop()
+        if own_ns:
+            own_ns[-1] += now - since
+        yield begun, (now - since - inner_ns) * 1e-9
+
+
+def _cost_of_a_mark() -> tuple[float, float]:
+    """Return the seconds that listening to one empty mark adds inside it and around it."""
+    clock = Clock()
+    phases.listen(clock)
+    try:
+        start = time.perf_counter()
+        for _ in range(CALIBRATION):
+            with phases.PRODUCT:
+                pass
+        whole_s = (time.perf_counter() - start) / CALIBRATION
+    finally:
+        phases.listen(None)
+    inside_s = statistics.median(seconds for _, seconds in _spans(clock.take()))
+    return inside_s, max(0.0, whole_s - inside_s)
