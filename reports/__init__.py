@@ -16,6 +16,7 @@ FORMATS = {
     "csv": "reports.csv_table",
     "plots": "reports.plots",
     "html": "reports.page",
+    "flame-graphs": "reports.flame_graph",
     "markdown": "reports.markdown",
     "junit": "reports.junit",
     "pytest-benchmark": "reports.pytest_benchmark",
@@ -26,6 +27,9 @@ FORMATS = {
 
 STANDARD = ("csv", "plots", "html")
 """What every run gets."""
+
+PROFILED = ("flame-graphs",)
+"""What a run gets besides that was profiled."""
 
 __all__ = ["FORMATS", "STANDARD", "write", "write_all", "write_comparison"]
 
@@ -69,4 +73,5 @@ def write_comparison(base: Run, head: Run, out: Path) -> list[Path]:
 
 def write_all(run: Run, out: Path) -> list[Path]:
     """Write what every run gets, each in place of an older one; returns the paths."""
-    return [write(format_name, run, out) for format_name in STANDARD]
+    formats = (*STANDARD, *PROFILED) if run.profiles else STANDARD
+    return [write(format_name, run, out) for format_name in formats]

@@ -7,12 +7,24 @@ import io
 from pathlib import Path
 from typing import Any
 
+from suite.phases import NAMES
 from suite.problem import PROBLEM_FIELDS
+from suite.profiling.bound import bound
+from suite.profiling.record import CellProfile
 from suite.result import CellResult
 from suite.runfile import Run, write_whole
 from suite.stats import summarise
 
 FILE = "results.csv"
+
+PROFILE_COLUMNS = (
+    *(f"phase_{name}" for name in (*NAMES, "unmarked")),
+    *("profiled_call_s", "live_peak_bytes", "system_peak_bytes", "outside_bytes"),
+    *("counted_flops", "moved_bytes", "intensity", "roof_share", "bound_by", "bound"),
+    *("operators", "overhead_s", "parallel_efficiency", "instructions", "instructions_path"),
+    *("hardware_instructions", "hardware_cycles", "not_profiled"),
+)
+"""Empty unless the run was profiled. Phases are shares of the unprofiled time of a call."""
 
 COLUMNS = (
     *("scenario", "implementation", "family", "device", "dtype", "memory_format", "direction"),
@@ -24,13 +36,14 @@ COLUMNS = (
     # Beyond the contract.
     *("threads", "cache", "occurrences", "source", "precision", "deterministic", "least_bytes"),
     *("workspace_bytes", "executed_flops", "executed_gflops", "break_even_calls", "notes"),
+    *PROFILE_COLUMNS,
 )
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a text that starts like this for a formula (OWASP, "CSV Injection")."""
 
 
-def row(result: CellResult) -> dict[str, Any]:
+def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any]:
     """Return one cell as the values of `COLUMNS`; absent is None."""
     scenario, problem = result.scenario, result.scenario.problem
     values: dict[str, Any] = {
@@ -81,7 +94,49 @@ def row(result: CellResult) -> dict[str, Any]:
                 "speedup_low": speedup.low,
                 "speedup_high": speedup.high,
             }
+    if profile:
+        values |= profile_values(result, profile)
     return {column: values.get(column) for column in COLUMNS}
+
+
+def profile_values(result: CellResult, profile: CellProfile) -> dict[str, Any]:
+    """Return what profiling adds to a row."""
+    values: dict[str, Any] = {
+        "parallel_efficiency": profile.parallel_efficiency,
+        "instructions": profile.instructions,
+        "instructions_path": profile.instructions_path or None,
+        "not_profiled": "; ".join(f"{part}: {why}" for part, why in profile.missing.items()),
+    }
+    if phases := profile.phases:
+        values |= {f"phase_{name}": phases.share(name) for name in phases.phases_s}
+        values |= {
+            "phase_unmarked": phases.unmarked_share,
+            "profiled_call_s": phases.unprofiled_s,
+        }
+    if memory := profile.memory:
+        values |= {
+            "live_peak_bytes": memory.peak_bytes,
+            "system_peak_bytes": memory.system_peak_bytes,
+            "outside_bytes": memory.outside_bytes,
+        }
+    if operators := profile.operators:
+        values |= {
+            "counted_flops": operators.counts.counted_flops,
+            "moved_bytes": operators.counts.moved_bytes,
+            "operators": operators.operators,
+            "overhead_s": operators.overhead_s,
+        }
+    if told := bound(result, profile):
+        values |= {
+            "intensity": told.intensity,
+            "roof_share": told.roof_share,
+            "bound_by": told.by,
+            "bound": told.sentence,
+        }
+    if counters := profile.counters:
+        values["hardware_instructions"] = counters.get("instructions")
+        values["hardware_cycles"] = counters.get("cycles")
+    return values
 
 
 def field(value: Any) -> str:
@@ -104,7 +159,8 @@ def render(run: Run) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for result in run.results:
-        writer.writerow([field(value) for value in row(result).values()])
+        values = row(result, run.profiles.get(result.key))
+        writer.writerow([field(value) for value in values.values()])
     return text.getvalue()
 
 

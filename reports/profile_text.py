@@ -52,7 +52,7 @@ def lines(run: Run) -> Iterator[str]:
 
 
 def time_text(profile: CellProfile) -> str:
-    """Return "transform 40 %, product 55 %, …", or the longest operators of a cell without marks."""
+    """Return "transform 40 %, product 55 %, …"; without marks the longest operators."""
     if profile.phases and profile.phases.phases_s:
         shares = [
             f"{name} {units.percent(profile.phases.share(name))}"

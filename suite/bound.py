@@ -58,7 +58,9 @@ def bound(result: CellResult, profile: CellProfile) -> Bound | None:
     }
     by = max(limits_s, key=limits_s.__getitem__)
     told = {
-        "compute": f"{(flops or 0) / 1e9:.3g} GFLOP at {ceiling.peak_flops_per_s / 1e9:.3g} GFLOP/s",
+        "compute": (
+            f"{(flops or 0) / 1e9:.3g} GFLOP at {ceiling.peak_flops_per_s / 1e9:.3g} GFLOP/s"
+        ),
         "memory": (
             f"{counts.moved_bytes / 1e6:.3g} MB at {rate / 1e9:.3g} GB/s "
             f"({'in cache' if in_cache else 'from memory'})"

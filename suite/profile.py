@@ -10,8 +10,8 @@ from suite.errors import UsageError
 from suite.result import cell_key
 
 PROFILE_VERSION = 1
-PARTS = ("phases", "operators", "memory", "threads", "python", "counters", "instructions")
-"""What is looked at, each on its own: one may fail and leave the others."""
+PARTS = ("phases", "operators", "threads", "python", "counters", "memory", "instructions")
+"""What is looked at, in this order, each on its own: one may fail and leave the others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,8 +196,8 @@ class CellProfile:
         fields = dict(record)
         if (version := fields.pop("profile_version")) != PROFILE_VERSION:
             raise UsageError(
-                f"profile version {version}, this ConvGauge reads {PROFILE_VERSION}; profile again, "
-                "or use the version that wrote it"
+                f"profile version {version}, this ConvGauge reads {PROFILE_VERSION}; profile "
+                "again, or use the version that wrote it"
             )
         if fields["phases"]:
             fields["phases"] = Phases(**fields["phases"])

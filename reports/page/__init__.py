@@ -50,6 +50,7 @@ def render(run: Run, comparison: Comparison | None = None) -> str:
         method=method(run, grid),
         compared=comparison and comparison_facts(comparison),
         data=embed(page_data(run, grid, comparison)),
+        has_profiles=bool(run.profiles),
         scripts=scripts,
         policy=assets.content_security_policy(scripts),
         table_style=assets.table_style(),

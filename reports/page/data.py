@@ -16,6 +16,7 @@ from reports.grid import Cell, Grid
 from reports.layers import describe, layer_family
 from reports.networks import networks
 from reports.page.encoding import number, rounded, samples
+from reports.page.profiles import profile_data
 from reports.palette import SERIES, SERIES_ON_DARK
 from reports.series import Growth
 from reports.sweeps import crossover, scalings
@@ -64,6 +65,7 @@ def page_data(run: Run, grid: Grid, comparison: Comparison | None = None) -> dic
         "files": _files(run),
         "usual_reference": USUAL_REFERENCE,
         "options": _options(run.manifest.get("command") or []),
+        "profiles": profile_data(run, grid),
         "networks": rounded([asdict(network) for network in networks(grid)]),
         "sweeps": [_sweep(grid, source, caches) for source in sources],
         "growth_fields": _GROWTH_FIELDS,

@@ -11,6 +11,7 @@ from reports.plots import (
     heat_map,
     memory,
     network_totals,
+    phases,
     roofline,
     scaling,
     time_bars,
@@ -45,4 +46,6 @@ def write(run: Run, out: Path) -> Path:
             figure = draw(grid, run.manifest)
             if figure is not None:
                 save(figure, folder, stem)
+        if run.profiles and (figure := phases.draw(run)):
+            save(figure, folder, "phases")
     return folder

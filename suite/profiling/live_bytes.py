@@ -3,14 +3,16 @@
 Two sources are put together. torch's allocators report every allocation as it happens; they know
 nothing of what oneDNN, MKL or an engine takes from the system by itself. For that a thread looks
 every half millisecond how much the process (on CUDA: the device) holds; what it holds beyond
-torch's allocations is workspace too. The operating system's own high-water mark is measured in a call apart, to compare with. Both in a
-process whose C library hands freed blocks back at once: see `keep_no_freed`.
+torch's allocations is workspace too. The operating system's own high-water mark is measured in a
+call apart, to compare with. Both in a process whose C library hands freed blocks back at once: see
+`keep_no_freed`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -110,7 +112,7 @@ def measure(bench: Bench) -> Memory:
         end_ns = time.time_ns()
     address = output.untyped_storage().data_ptr()
     output_bytes = output.untyped_storage().nbytes()
-    tree = seen.profiler.kineto_results.experimental_event_tree()  # type: ignore[union-attr]
+    tree = seen.profiler.kineto_results.experimental_event_tree()
     found = [a for a in allocations(tree) if start_ns <= a.at_ns <= end_ns]
     samples = [(at, used - before) for at, used in held.samples if start_ns <= at <= end_ns]
     output_at = (address, output_bytes)
@@ -156,7 +158,7 @@ def _packed_bytes(bench: Bench) -> int:
         return 0
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         kept = bench.bind()
-    tree = seen.profiler.kineto_results.experimental_event_tree()  # type: ignore[union-attr]
+    tree = seen.profiler.kineto_results.experimental_event_tree()
     live = sum(allocation.size_bytes for allocation in allocations(tree))
     del kept
     return max(0, live)
@@ -189,18 +191,16 @@ def _steps(
     address, output_bytes = output
     births = [a.at_ns for a in found if a.address == address and a.size_bytes > 0]
     born_ns = births[-1] if births else span_ns[1]
-    changes = sorted(
-        [(a.at_ns, "torch", a) for a in found] + [(at, "held", used) for at, used in samples],
+    changes: list[tuple[int, int, int | None]] = sorted(
+        [(a.at_ns, a.size_bytes, None) for a in found] + [(at, 0, used) for at, used in samples],
         key=lambda change: change[0],
     )
     live = held = 0
     steps = [(span_ns[0], 0, 0, 0)]
-    for at, kind, value in changes:
-        if kind == "torch":
-            live += value.size_bytes
-            held = max(0, held + value.size_bytes) if samples else 0
-        else:
-            held = value
+    for at, change, used in changes:
+        live += change
+        if samples:
+            held = max(0, held + change) if used is None else used
         out = output_bytes if at >= born_ns else 0
         others = held - live if held - live >= LEAST_OUTSIDE_BYTES else 0
         steps.append((at, out, max(0, live - out), others))
@@ -220,7 +220,7 @@ def _thinned(live: LiveBytes) -> LiveBytes:
     edges = [round(place * len(live) / MOST_STEPS) for place in range(MOST_STEPS + 1)]
     kept = [
         max(range(first, last), key=total.__getitem__)
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in itertools.pairwise(edges)
         if last > first
     ]
     kept = sorted({0, *kept, len(live) - 1})

@@ -29,7 +29,11 @@ LEAST_SHARE = 0.002
 """Narrower places of the stacks are left out."""
 PHASE = "phase: "
 CALL = "_call_under_profiler"
-_OWN_FRAMES = ("torch/autograd/profiler.py", "torch/_ops.py", "torch/_jit_internal.py", "phases.py")
+_OWN_FRAMES = (
+    *("torch/autograd/profiler.py", "torch/_ops.py", "torch/_jit_internal.py"),
+    *("torch/profiler/_cupti_monitor.py", "suite/phases.py", "suite/invocation.py"),
+    *("profiling/bench.py", "profiling/operator_view.py"),
+)
 """Frames that exist because somebody listens."""
 
 
@@ -103,7 +107,7 @@ def watch(bench: Bench, calls: int, *, shapes: bool = False, stacks: bool = Fals
                 _call_under_profiler(bench)
         finally:
             phases.listen(None)
-    results = seen.profiler.kineto_results  # type: ignore[union-attr]
+    results = seen.profiler.kineto_results
     roots = _nested(_spans(results.experimental_event_tree(), stacks))
     if shapes:
         passed = {(event.name(), event.start_ns()): event for event in results.events()}
@@ -158,7 +162,7 @@ def _nested(spans: Iterator[Span]) -> list[Span]:
 
 
 def _is_ours(name: str) -> bool:
-    return name == CALL or any(part in name for part in (*_OWN_FRAMES, "bench.py(", "<frozen"))
+    return name == CALL or any(part in name for part in (*_OWN_FRAMES, "<frozen"))
 
 
 def operator_rows(seen: Seen) -> tuple[OperatorRow, ...]:
@@ -225,7 +229,7 @@ def stack_nodes(seen: Seen) -> tuple[StackNode, ...]:
     kept = [path for path, seconds in totals.items() if seconds >= LEAST_SHARE * whole_s]
     kept = sorted(sorted(kept, key=lambda path: -totals[path])[:MOST_NODES], key=len)
     places: dict[tuple[str, ...], int] = {}
-    nodes = []
+    nodes: list[StackNode] = []
     for path in kept:
         if len(path) > 1 and path[:-1] not in places:
             continue

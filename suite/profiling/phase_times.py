@@ -16,10 +16,10 @@ from suite import phases
 from suite.profiling.bench import Bench, calm
 from suite.profile import Phases
 
-BUDGET_S = 0.6
+BUDGET_S = 0.8
 LONGEST_S = 2.0
 """On a busy machine calls take longer than they promised."""
-MOST_CALLS, LEAST_CALLS = 400, 8
+MOST_CALLS, LEAST_CALLS = 400, 12
 CALIBRATION = 2000
 
 Stamp = tuple[str | None, int]

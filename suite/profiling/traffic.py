@@ -175,7 +175,7 @@ def _moved_bytes(span: Span) -> int:
         return sum(_moved_bytes(child) for child in inner)
     if span.name in VIEWS:
         return 0
-    read = sum(math.prod(t.sizes) * t.dtype.itemsize for t in _tensors(span))
+    read: int = sum(math.prod(t.sizes) * t.dtype.itemsize for t in _tensors(span))
     written = sum(allocated_by(part.event) for part in span.walk())
     return read + (written or _unseen_output_bytes(span))
 
@@ -184,4 +184,5 @@ def _unseen_output_bytes(span: Span) -> int:
     """Return the bytes of a convolution's output where oneDNN allocated it unseen."""
     if "convolution" not in span.name or "backward" in span.name:
         return 0
-    return _convolution(span).output_elements * next(_tensors(span)).dtype.itemsize
+    itemsize: int = next(_tensors(span)).dtype.itemsize
+    return _convolution(span).output_elements * itemsize

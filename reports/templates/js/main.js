@@ -23,6 +23,7 @@ const parts = [
   },
   () => drawNetwork(),
   () => drawMemory(),
+  () => drawProfiles(),
 ];
 
 function drawNext() {

@@ -1,0 +1,97 @@
+"""The page's data on profiles: one entry a profiled cell, numbers rounded, stacks made to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from reports.grid import Grid
+from reports.page.encoding import rounded
+from suite.phases import NAMES
+from suite.profiling.bound import bound
+from suite.profiling.record import CellProfile, Operators, Phases, StackNode
+from suite.result import CellResult
+from suite.runfile import Run
+
+
+def profile_data(run: Run, grid: Grid) -> dict[str, Any] | None:
+    """Return what the section on profiles draws from; None where nothing was profiled."""
+    if not run.profiles:
+        return None
+    scenario_at = {scenario.id: place for place, scenario in enumerate(grid.scenarios)}
+    implementation_at = {name: place for place, name in enumerate(grid.implementations)}
+    entries = [
+        {
+            "scenario": scenario_at[result.scenario.id],
+            "implementation": implementation_at[result.implementation],
+            **_entry(result, profile),
+        }
+        for result in run.results
+        if (profile := run.profiles.get(result.key))
+    ]
+    return {"phases": list(NAMES), "cells": entries}
+
+
+def _entry(result: CellResult, profile: CellProfile) -> dict[str, Any]:
+    told = bound(result, profile)
+    memory, operators = profile.memory, profile.operators
+    entry = {
+        "phases": profile.phases and _phases(profile.phases),
+        "operators": operators and _operators(operators),
+        "bound": told and asdict(told),
+        "memory": memory and asdict(memory),
+        "over_system": memory and memory.over_system,
+        "threads": [[item.threads, item.time_s] for item in profile.threads],
+        "efficiency": profile.parallel_efficiency,
+        "python": [asdict(function) for function in profile.python],
+        "counters": profile.counters,
+        "instructions": profile.instructions,
+        "instructions_path": profile.instructions_path,
+        "files": profile.files,
+        "missing": profile.missing,
+        "took": profile.took_s,
+    }
+    kept: dict[str, Any] = rounded(entry)
+    if operators:
+        kept["stacks"] = _stacks(operators.stacks)
+    return kept
+
+
+def _phases(phases: Phases) -> dict[str, Any]:
+    return {
+        "unprofiled": phases.unprofiled_s,
+        "shares": {name: phases.share(name) for name in phases.phases_s},
+        "unmarked": phases.unmarked_share,
+        "total": phases.total_share,
+        "calls": phases.calls,
+    }
+
+
+def _operators(operators: Operators) -> dict[str, Any]:
+    return {
+        "call": operators.call_s,
+        "count": operators.operators,
+        "overhead": operators.overhead_s,
+        "rows": [asdict(row) for row in operators.rows],
+        "counts": asdict(operators.counts),
+    }
+
+
+def _stacks(nodes: Sequence[StackNode]) -> dict[str, Any]:
+    """Return the tree in whole nanoseconds; a parent is as long as its children at least.
+
+    plotly.js draws nothing at all where rounding makes children longer than their parent.
+    """
+    lengths = [round(node.total_s * 1e9) for node in nodes]
+    inner = [0] * len(nodes)
+    for place in reversed(range(len(nodes))):
+        lengths[place] = max(lengths[place], inner[place], 1)
+        parent = nodes[place].parent
+        if parent is not None:
+            inner[parent] += lengths[place]
+    return {
+        "names": [node.name for node in nodes],
+        "parents": [node.parent for node in nodes],
+        "ns": lengths,
+    }
