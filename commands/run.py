@@ -27,8 +27,8 @@ from commands.arguments import (
 )
 from reports import profile_text, terminal
 from suite import __version__, plan
+from suite.arm import Arm
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG, UsageError
-from suite.lane import Arm
 from suite.profile import CellProfile
 from suite.profiling.session import Profiler
 from suite.result import Status

@@ -7,10 +7,10 @@ import io
 from pathlib import Path
 from typing import Any
 
+from suite.bound import bound
 from suite.phases import NAMES
 from suite.problem import PROBLEM_FIELDS
-from suite.profiling.bound import bound
-from suite.profiling.record import CellProfile
+from suite.profile import CellProfile
 from suite.result import CellResult
 from suite.runfile import Run, write_whole
 from suite.stats import summarise

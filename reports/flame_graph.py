@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from reports import units
-from suite.profiling.record import CellProfile, StackNode
+from suite.profile import CellProfile, StackNode
 from suite.runfile import Run, write_whole
 
 FOLDER, FILE = "profiles", "flame.svg"

@@ -8,9 +8,9 @@ from typing import Any
 
 from reports.grid import Grid
 from reports.page.encoding import rounded
+from suite.bound import bound
 from suite.phases import NAMES
-from suite.profiling.bound import bound
-from suite.profiling.record import CellProfile, Operators, Phases, StackNode
+from suite.profile import CellProfile, Operators, Phases, StackNode
 from suite.result import CellResult
 from suite.runfile import Run
 

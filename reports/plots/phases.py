@@ -20,7 +20,7 @@ from reports.plots.style import (
     text_width_in,
 )
 from suite.phases import NAMES
-from suite.profiling.record import CellProfile
+from suite.profile import CellProfile
 from suite.runfile import Run
 
 MOST_BARS = 60

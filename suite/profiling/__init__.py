@@ -2,6 +2,6 @@
 
     run ─► results.jsonl ─► Profiler (one fresh process a cell) ─► profiles.jsonl ─► reports
 
-`record` is what is known afterwards, `bound` what follows from it; both are plain data. `session`
-asks, `worker` answers from within the implementation's process.
+`session` asks, `worker` answers from within the implementation's process. What is known afterwards
+is plain data: `suite/profile.py`, and what follows from it `suite/bound.py`.
 """

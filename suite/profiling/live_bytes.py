@@ -24,8 +24,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from suite.memory import peak_bytes_of
-from suite.profiling.bench import Bench
 from suite.profile import LiveBytes, Memory
+from suite.profiling.bench import Bench
 
 INTERVAL_S = 0.0005
 MOST_STEPS = 240

@@ -16,8 +16,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from suite import phases
-from suite.profiling.bench import Bench
 from suite.profile import OperatorRow, StackNode
+from suite.profiling.bench import Bench
 
 BUDGET_S = 0.12
 MOST_CALLS = 8

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from suite import phases
-from suite.profiling.bench import Bench, calm
 from suite.profile import Phases
+from suite.profiling.bench import Bench, calm
 
 BUDGET_S = 0.8
 LONGEST_S = 2.0

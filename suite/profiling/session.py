@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from suite.arm import Arm
 from suite.errors import Unsupported
-from suite.lane import Arm
 from suite.processes import Peer, ProcessFailed
-from suite.profiling import callgrind, counters
 from suite.profile import (
     PARTS,
     CellProfile,
@@ -27,6 +26,7 @@ from suite.profile import (
     memory_from,
     operators_from,
 )
+from suite.profiling import callgrind, counters
 from suite.result import CellResult, Status
 from suite.runfile import PROFILES, ResultWriter, read_profiles
 from suite.settings import Settings

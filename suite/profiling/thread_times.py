@@ -8,8 +8,8 @@ import time
 import torch
 
 from suite.processes import wait_until_threads_sleep
-from suite.profiling.bench import Bench, calm
 from suite.profile import ThreadTime
+from suite.profiling.bench import Bench, calm
 
 BUDGET_S = 0.5
 LONGEST_S = 2.0

@@ -18,8 +18,8 @@ import torch
 from torch.utils.flop_counter import flop_registry
 
 from suite.problem import Problem, Scenario
-from suite.profiling.operator_view import Seen, Span, allocated_by, outermost
 from suite.profile import Counts
+from suite.profiling.operator_view import Seen, Span, allocated_by, outermost
 
 VIEWS = frozenset(
     f"aten::{name}"

@@ -25,6 +25,7 @@ from suite import registry
 from suite.channel import Message, serve
 from suite.errors import Unsupported
 from suite.problem import Scenario
+from suite.profile import Operators
 from suite.profiling import (
     live_bytes,
     operator_view,
@@ -34,7 +35,6 @@ from suite.profiling import (
     traffic,
 )
 from suite.profiling.bench import Bench
-from suite.profile import Operators
 from suite.worker import failure
 
 SMALLEST_CALLS = 30
