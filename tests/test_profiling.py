@@ -145,7 +145,7 @@ def test_a_torn_last_profile_is_left_out_and_another_version_is_refused(
 
 
 def test_run_profile_adds_what_a_resumed_run_lacks(command, tiny, tmp_path):
-    words = ("run", tiny, "--impl", "unfold", "--out", "r", "--blocks", "2", *SHORT)
+    words = ("run", tiny, "--scenario", "a", "--impl", "unfold", "--out", "r", *SHORT)
     assert command(*words).code == 0
     assert profiles(tmp_path / "r") == {}
     before = (tmp_path / "r" / "results.jsonl").read_bytes()
@@ -153,7 +153,7 @@ def test_run_profile_adds_what_a_resumed_run_lacks(command, tiny, tmp_path):
     said = command(*words, "--profile", "--resume")
 
     assert said.code == 0
-    assert len(profiles(tmp_path / "r")) == 4
+    assert len(profiles(tmp_path / "r")) == 2
     assert (tmp_path / "r" / "results.jsonl").read_bytes() == before
     for word in ("tiny/a × unfold", "transform", "ound by", "parallel efficiency"):
         assert word in said.out

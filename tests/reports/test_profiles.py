@@ -1,0 +1,169 @@
+"""Profiles as pictures, numbers and lines: flame graphs, stacked bars, columns, what bounds."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from synthetic import profile_of, profiled_run, small_run
+
+import reports
+from reports import csv_table, flame_graph, profile_text
+from reports.page.profiles import profile_data
+from suite.bound import bound
+from suite.profile import CellProfile, Phases
+from suite.result import CellResult, Status
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def passed(implementation: str, scenario: str = "vgg_conv3_1") -> CellResult:
+    return next(
+        result
+        for result in small_run().results
+        if result.implementation == implementation and result.scenario.id == scenario
+    )
+
+
+def with_counts(profile: CellProfile, overhead_s: float, **changes: object) -> CellProfile:
+    assert profile.operators
+    counts = dataclasses.replace(profile.operators.counts, **changes)
+    operators = dataclasses.replace(profile.operators, counts=counts, overhead_s=overhead_s)
+    return dataclasses.replace(profile, operators=operators)
+
+
+@pytest.mark.parametrize(
+    ("flops", "moved", "overhead_s", "by"),
+    [(1e12, 1, 0.0, "compute"), (1.0, 10**12, 0.0, "memory"), (1.0, 1, 1.0, "overhead")],
+)
+def test_a_cell_is_bound_by_what_takes_longest(
+    flops: float, moved: int, overhead_s: float, by: str
+) -> None:
+    result = passed("unfold")
+    profile = with_counts(profile_of(result), overhead_s, executed_flops=flops, moved_bytes=moved)
+    told = bound(result, profile)
+
+    assert told is not None
+    assert told.by == by
+    assert told.sentence.startswith(f"Bound by {by}: ")
+    assert told.sentence.endswith(".")
+    assert told.sentence.count(". ") == 0
+
+
+def test_a_cell_that_no_limit_explains_says_so() -> None:
+    result = passed("unfold")
+    profile = with_counts(profile_of(result), 0.0, executed_flops=1.0, moved_bytes=1000)
+    told = bound(result, profile)
+
+    assert told is not None
+    assert told.sentence.startswith("Nearest to being bound by memory")
+    assert "no limit of the machine explains the rest" in told.sentence
+
+
+def test_intensity_and_roof_follow_from_operations_and_bytes() -> None:
+    result = passed("unfold")
+    profile = with_counts(profile_of(result), 0.0, executed_flops=1e9, moved_bytes=10**9)
+    told = bound(result, profile)
+
+    assert told is not None
+    assert told.intensity == 1.0
+    assert result.ceiling
+    assert told.roof_flops_per_s == result.ceiling.memory_bytes_per_s
+
+
+def test_nothing_bounds_what_has_no_ceiling_or_no_operators() -> None:
+    result = passed("unfold")
+    assert bound(dataclasses.replace(result, ceiling=None), profile_of(result)) is None
+    assert bound(result, dataclasses.replace(profile_of(result), operators=None)) is None
+
+
+def test_shares_are_of_the_unprofiled_time_and_add_up() -> None:
+    phases = Phases(
+        unprofiled_s=2.0, phases_s={"pack": 0.5, "product": 1.0}, unmarked_s=0.6, calls=9
+    )
+    assert phases.share("pack") == 0.25
+    assert phases.share("inverse") is None
+    assert phases.unmarked_share == 0.3
+    assert phases.total_share == pytest.approx(1.05)
+
+
+def test_the_flame_graph_is_svg_with_a_title_a_box_and_children_inside_their_parents() -> None:
+    profile = dataclasses.replace(profile_of(passed("unfold")), implementation='<b>&"')
+    drawing = ElementTree.fromstring(flame_graph.render(profile))
+
+    boxes = drawing.findall(f"{SVG}g")
+    assert len(boxes) == 4
+    titles = [box.findtext(f"{SVG}title") or "" for box in boxes]
+    assert any(title.startswith("aten::bmm: ") for title in titles)
+    assert '<b>&"' in (drawing.findtext(f"{SVG}title") or "")
+    spans = []
+    for box in boxes:
+        rectangle = box.find(f"{SVG}rect")
+        assert rectangle is not None
+        left = float(rectangle.attrib["x"])
+        spans.append((left, left + float(rectangle.attrib["width"])))
+    assert spans[0][0] <= spans[1][0]
+    assert spans[1][1] <= spans[2][0] + 0.01
+    assert spans[2][1] <= spans[0][1] + 0.01
+
+
+def test_no_child_of_the_pages_stacks_is_longer_than_its_parent() -> None:
+    run = profiled_run()
+    data = profile_data(run, reports_grid(run))
+    assert data is not None
+    for cell in data["cells"]:
+        stacks = cell.get("stacks")
+        if stacks:
+            for place, length in enumerate(stacks["ns"]):
+                inner = [
+                    own
+                    for own, parent in zip(stacks["ns"], stacks["parents"], strict=True)
+                    if parent == place
+                ]
+                assert sum(inner) <= length
+
+
+def reports_grid(run):
+    from reports.grid import Grid
+
+    return Grid.of(run)
+
+
+def test_every_profiled_run_gets_bars_and_flame_graphs_and_no_other_does(tmp_path: Path) -> None:
+    written = reports.write_all(profiled_run(), tmp_path / "a")
+    assert (tmp_path / "a" / "plots" / "phases.png").stat().st_size > 1000
+    assert list((tmp_path / "a" / "profiles").glob("*/flame.svg"))
+    assert tmp_path / "a" / "profiles" in written
+
+    reports.write_all(small_run(), tmp_path / "b")
+    assert not (tmp_path / "b" / "plots" / "phases.png").exists()
+    assert not (tmp_path / "b" / "profiles").exists()
+
+
+def test_profiles_are_columns_of_the_same_table() -> None:
+    table = list(csv.DictReader(io.StringIO(csv_table.render(profiled_run()))))
+    by_key = {(row["scenario"], row["implementation"]): row for row in table}
+
+    row = by_key["vgg_conv3_1", "winograd_4x4"]
+    assert float(row["phase_transform"]) == 0.4
+    assert row["phase_pack"] == ""
+    assert float(row["phase_unmarked"]) == pytest.approx(0.07)
+    assert row["instructions_path"] == "AVX2"
+    assert by_key["large_kernel_31", "torch"]["phase_product"] == ""
+    assert by_key["pointwise_64", "fft"]["not_profiled"].startswith("phases: the process died")
+
+
+def test_the_terminal_tells_phases_bound_memory_and_threads_or_why_there_are_none() -> None:
+    run = profiled_run()
+    text = "\n".join(profile_text.lines(run))
+
+    assert "transform 40.0 %, product 50.0 %, unpack 4.00 %, unmarked 7.00 %" in text
+    assert "no phases are marked; operators: bmm" in text
+    assert "parallel efficiency 85.0 %" in text
+    assert "died of SIGSEGV" in text
+    wrong = [r for r in run.results if r.status is Status.INCORRECT]
+    assert f"{wrong[0].key}: not profiled: incorrect: element" in text
