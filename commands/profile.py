@@ -29,7 +29,7 @@ BLOCKS = 2
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "files",
+        "named",
         nargs="+",
         metavar="SCENARIO",
         help="a scenario of a file, FILE/ID such as resnet50/conv1 (globs), or a whole file",
@@ -58,7 +58,7 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     limit: dict[str, None] = {"most": None} if options.yes else {}
-    options.files, options.scenario = chosen(options.files, **limit)
+    options.files, options.scenario = chosen(options.named, **limit)
     return run.main(options)
 
 
