@@ -10,6 +10,8 @@ from suite.profile import CellProfile
 from suite.result import Status
 from suite.runfile import Run
 
+DISTURBED = 0.05
+"""Phases and the unprofiled time are measured in turns; further apart they are worth little."""
 LONGEST = 3
 """Operators named of a cell without marks."""
 
@@ -58,7 +60,11 @@ def time_text(profile: CellProfile) -> str:
             f"{name} {units.percent(profile.phases.share(name))}"
             for name in profile.phases.phases_s
         ]
-        return ", ".join([*shares, f"unmarked {units.percent(profile.phases.unmarked_share)}"])
+        shares.append(f"unmarked {units.percent(profile.phases.unmarked_share)}")
+        total = profile.phases.total_share
+        if abs(total - 1) > DISTURBED:
+            shares.append(f"which add up to {units.percent(total)}: the machine was disturbed")
+        return ", ".join(shares)
     if profile.operators and profile.operators.rows:
         whole_s = profile.operators.call_s
         longest = profile.operators.rows[:LONGEST]

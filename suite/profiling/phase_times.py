@@ -16,9 +16,11 @@ from suite import phases
 from suite.profile import Phases
 from suite.profiling.bench import Bench, calm
 
-BUDGET_S = 0.8
+BUDGET_S = 0.6
 LONGEST_S = 2.0
-"""On a busy machine calls take longer than they promised."""
+"""On a busy machine it goes on so long for calm calls of both sorts."""
+SETTLED = 0.03
+"""Spread of the calmest quarter from which on more calls would tell nothing new."""
 MOST_CALLS, LEAST_CALLS = 400, 12
 CALIBRATION = 2000
 
@@ -75,15 +77,16 @@ def measure(bench: Bench) -> Phases:
     """Return the phases of a call: means over the calmest quarter of the calls."""
     clock = CudaClock() if bench.is_cuda else Clock()
     inside_s, outside_s = (0.0, 0.0) if bench.is_cuda else _cost_of_a_mark()
-    calls = bench.calls_in(BUDGET_S / 2, LEAST_CALLS, MOST_CALLS)
     plain_s: list[float] = []
     listened_s: list[float] = []
     heard: list[list[Stamp]] = []
     try:
         _listened(bench, clock)  # compiled phases load with their first call
         started = time.perf_counter()
-        for number in range(calls):
-            if number >= LEAST_CALLS and time.perf_counter() - started > LONGEST_S:
+        for number in range(MOST_CALLS):
+            took_s = time.perf_counter() - started
+            enough = number >= LEAST_CALLS and took_s > BUDGET_S
+            if enough and (took_s > LONGEST_S or _are_settled(plain_s, listened_s)):
                 break
             for is_listening in (number % 2 == 0, number % 2 == 1):
                 if is_listening:
@@ -110,6 +113,12 @@ def measure(bench: Bench) -> Phases:
         unmarked_s=max(0.0, total_s - sum(phases_s.values())),
         calls=len(plain_s),
     )
+
+
+def _are_settled(*sorts: Sequence[float]) -> bool:
+    """Whether the calmest calls of each sort, each for itself, lie close together."""
+    kept = [[times_s[place] for place in calm(times_s)] for times_s in sorts]
+    return all(max(times_s) <= (1 + SETTLED) * min(times_s) for times_s in kept)
 
 
 def _listened(bench: Bench, clock: Clock | CudaClock) -> tuple[float, list[Stamp]]:

@@ -157,6 +157,15 @@ def test_profiles_are_columns_of_the_same_table() -> None:
     assert by_key["pointwise_64", "fft"]["not_profiled"].startswith("phases: the process died")
 
 
+def test_phases_that_do_not_add_up_are_told_to_be_disturbed() -> None:
+    profile = profile_of(passed("unfold"))
+    assert profile.phases
+    assert "disturbed" not in profile_text.time_text(profile)
+    slower = dataclasses.replace(profile.phases, unprofiled_s=profile.phases.unprofiled_s * 0.9)
+    told = profile_text.time_text(dataclasses.replace(profile, phases=slower))
+    assert "add up to 112 %: the machine was disturbed" in told
+
+
 def test_the_terminal_tells_phases_bound_memory_and_threads_or_why_there_are_none() -> None:
     run = profiled_run()
     text = "\n".join(profile_text.lines(run))
