@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
 import reports
 from commands.arguments import Parser
-from suite.errors import EXIT_GOOD
+from suite.errors import EXIT_GOOD, UsageError
+from suite.profile import FOLDER
 from suite.runfile import read_run
 
 
@@ -22,6 +24,8 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     finished = read_run(options.folders)
     out = options.out or options.folders[0]
+    for folder in options.folders:
+        _take_along(folder / FOLDER, out / FOLDER)
     if options.format:
         written = [reports.write(name, finished, out) for name in options.format]
     else:
@@ -29,3 +33,17 @@ def main(options: argparse.Namespace) -> int:
     for path in written:
         print(path)
     return EXIT_GOOD
+
+
+def _take_along(traces: Path, target: Path) -> None:
+    """Copy the traces of profiled cells, which the page links to.
+
+    Raises:
+        UsageError: they cannot be written.
+    """
+    if not traces.is_dir() or traces.resolve() == target.resolve():
+        return
+    try:
+        shutil.copytree(traces, target, dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        raise UsageError(f"{target}: cannot be written: {error}") from error

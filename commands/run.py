@@ -97,7 +97,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--profile",
         action="store_true",
-        help="afterwards, show where time and memory of every passed cell go (some 4 s a cell)",
+        help="afterwards, show where time and memory of every passed cell go (some 5 s a cell)",
     )
     add_instructions(parser)
 

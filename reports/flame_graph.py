@@ -11,10 +11,10 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from reports import units
-from suite.profile import CellProfile, StackNode
+from suite.profile import FOLDER, CellProfile, StackNode
 from suite.runfile import Run, write_whole
 
-FOLDER, FILE = "profiles", "flame.svg"
+FILE = "flame.svg"
 WIDTH, ROW, MARGIN, HEAD = 1200, 20, 10, 46
 LETTER = 6.6
 """Width of a letter at the size of the boxes' text."""

@@ -10,6 +10,8 @@ from suite.errors import UsageError
 from suite.result import cell_key
 
 PROFILE_VERSION = 1
+FOLDER = "profiles"
+"""Below the run's folder: a folder a cell for traces and pages."""
 PARTS = ("phases", "operators", "threads", "python", "counters", "memory", "instructions")
 """What is looked at, in this order, each on its own: one may fail and leave the others."""
 
@@ -51,6 +53,8 @@ class OperatorRow:
     """Without the operators that it called."""
     total_s: float
     allocated_bytes: int
+    device_s: float | None = None
+    """What its own kernels took on the GPU; None on the CPU."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

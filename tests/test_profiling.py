@@ -123,6 +123,7 @@ def test_report_rebuilds_the_section_without_torch(profiled, tmp_path):
     assert 'id="profile-cells"' in page
     assert rows(tmp_path / "again") == rows(profiled)
     assert (tmp_path / "again" / "plots" / "phases.png").exists()
+    assert len(list((tmp_path / "again" / "profiles").glob("*/trace.json.gz"))) == 4
 
 
 def test_a_torn_last_profile_is_left_out_and_another_version_is_refused(

@@ -93,13 +93,14 @@ def measure(bench: Bench) -> Memory:
     """Return the live bytes of one warmed-up call."""
     system_peak = _system_peak(bench)
     operands = bench.operands
-    varying = operands.input if operands.grad is None else operands.grad
-    packed = _packed_bytes(bench)
-    bias_bytes = 0 if operands.bias is None else _size(operands.bias)
-    input_bytes = _size(varying) if operands.grad is None else _size(varying, operands.input)
-    if bench.scenario.direction == "backward_data":
-        input_bytes = _size(varying)
-    weight_bytes = _size(operands.weight) + bias_bytes + packed
+    # The input's gradient needs no input, the weight's gradient both the input and the output's.
+    taken = {
+        "forward": (operands.input,),
+        "backward_data": (operands.grad,),
+        "backward_weight": (operands.input, operands.grad),
+    }[bench.scenario.direction]
+    input_bytes = _size(*taken)
+    weight_bytes = _size(operands.weight, operands.bias) + _packed_bytes(bench)
     activities = [ProfilerActivity.CPU]
     if bench.is_cuda:
         activities.append(ProfilerActivity.CUDA)
@@ -148,8 +149,8 @@ def _is_too_little(told_bytes: int, system_bytes: int | None) -> bool:
     return system_bytes is None or told_bytes < TOLD_SHARE * system_bytes
 
 
-def _size(*tensors: torch.Tensor) -> int:
-    return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+def _size(*tensors: torch.Tensor | None) -> int:
+    return sum(tensor.untyped_storage().nbytes() for tensor in tensors if tensor is not None)
 
 
 def _packed_bytes(bench: Bench) -> int:

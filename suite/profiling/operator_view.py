@@ -167,6 +167,8 @@ def _is_ours(name: str) -> bool:
 
 def operator_rows(seen: Seen) -> tuple[OperatorRow, ...]:
     """Return the operators by their own time, the longest first."""
+    device_us = {e.key: e.self_device_time_total for e in seen.profile.key_averages()}
+    is_cuda = any(device_us.values())
     rows: dict[str, list[float]] = {}
     for root in seen.roots:
         for span in root.walk():
@@ -185,6 +187,7 @@ def operator_rows(seen: Seen) -> tuple[OperatorRow, ...]:
             self_s=row[1] / seen.calls,
             total_s=row[2] / seen.calls,
             allocated_bytes=round(row[3] / seen.calls),
+            device_s=device_us.get(f"aten::{name}", 0.0) * 1e-6 / seen.calls if is_cuda else None,
         )
         for name, row in rows.items()
     ]

@@ -18,6 +18,7 @@ from suite.arm import Arm
 from suite.errors import Unsupported
 from suite.processes import Peer, ProcessFailed
 from suite.profile import (
+    FOLDER,
     PARTS,
     CellProfile,
     Function,
@@ -31,8 +32,6 @@ from suite.result import CellResult, Status
 from suite.runfile import PROFILES, ResultWriter, read_profiles
 from suite.settings import Settings
 
-FOLDER = "profiles"
-"""Below the run's folder: a folder a cell for traces and pages."""
 MOST_NAME = 100
 
 _DECODE: dict[str, Callable[[Any], Any]] = {

@@ -92,11 +92,15 @@ function smallChart(title, build, caption, table) {
 
 function operatorParts(profile, name) {
   const { rows, call } = profile.operators;
+  const onDevice = rows.some((row) => row.device_s !== null);
   const parts = [
     element("h4", {}, "Operators"),
     plainTable(
       `Operators of ${name}`,
-      ["Operator", "Calls", "Own time", "Of the call", "With those it called", "Allocates"],
+      [
+        ...["Operator", "Calls", "Own time", "Of the call", "With those it called", "Allocates"],
+        ...(onDevice ? ["Own time on the GPU"] : []),
+      ],
       rows.map((row) => [
         row.name,
         numeric(plain(row.calls)),
@@ -104,6 +108,7 @@ function operatorParts(profile, name) {
         numeric(percent(row.self_s / call)),
         numeric(seconds(row.total_s)),
         numeric(bytes(row.allocated_bytes)),
+        ...(onDevice ? [numeric(seconds(row.device_s))] : []),
       ]),
     ),
   ];
