@@ -24,6 +24,7 @@ PYTHON = "#bfe5cf"
 
 def write(run: Run, out: Path) -> Path:
     """Write a flame graph for every cell whose stacks are known; returns their folder."""
+    (out / FOLDER).mkdir(parents=True, exist_ok=True)
     for profile in run.profiles.values():
         if profile.operators and profile.operators.stacks and profile.files:
             folder = (out / next(iter(profile.files.values()))).parent
