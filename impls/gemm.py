@@ -57,7 +57,6 @@ def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
     if input.is_contiguous():
         with PRODUCT:
             y = torch.matmul(matrix, input.view(n, problem.in_channels, p * q))
-        with UNPACK:
             return add_bias(y.view(n, k, p, q), bias)
     with PACK:
         pixels = input.permute(0, 2, 3, 1).reshape(n * p * q, problem.in_channels)

@@ -26,7 +26,7 @@ MARKED = {
     "winograd_tile4": {"transform", "product", "inverse"},
     "winograd_tile6": {"transform", "product", "inverse"},
     "winograd_tile8": {"transform", "product", "inverse"},
-    "gemm_1x1": {"product", "unpack"},
+    "gemm_1x1": {"product"},
     "gemm_patches": {"pack", "product"},
     "depthwise": {"pack", "product"},
     "grouped": {"pack", "product"},
