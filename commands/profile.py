@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
         "named",
         nargs="+",
         metavar="SCENARIO",
-        help="a scenario of a file, FILE/ID such as resnet50/conv1 (globs), or a whole file",
+        help="a scenario of a file, FILE/ID such as 'vgg19/*conv3_2', or a whole file",
     )
     add_selection(parser)
     add_measuring(parser)

@@ -6,6 +6,7 @@ as work there begins and ends later than the calls that ask for it.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +19,9 @@ from suite.profiling.bench import Bench, calm
 
 BUDGET_S = 0.6
 LONGEST_S = 2.0
-"""On a busy machine it goes on so long for calm calls of both sorts."""
-SETTLED = 0.03
-"""Spread of the calmest quarter from which on more calls would tell nothing new."""
+"""On a busy machine it goes on so long."""
+SETTLED = 0.01
+"""Uncertainty of the ratio of both sorts of calls from which on more would tell nothing new."""
 MOST_CALLS, LEAST_CALLS = 400, 12
 CALIBRATION = 2000
 
@@ -74,7 +75,7 @@ class CudaClock:
 
 
 def measure(bench: Bench) -> Phases:
-    """Return the phases of a call: means over the calmest quarter of the calls."""
+    """Return the phases of a call, from calls with and without a listener in turns."""
     clock = CudaClock() if bench.is_cuda else Clock()
     inside_s, outside_s = (0.0, 0.0) if bench.is_cuda else _cost_of_a_mark()
     plain_s: list[float] = []
@@ -86,7 +87,7 @@ def measure(bench: Bench) -> Phases:
         for number in range(MOST_CALLS):
             took_s = time.perf_counter() - started
             enough = number >= LEAST_CALLS and took_s > BUDGET_S
-            if enough and (took_s > LONGEST_S or _are_settled(plain_s, listened_s)):
+            if enough and (took_s > LONGEST_S or _is_settled(listened_s, plain_s)):
                 break
             for is_listening in (number % 2 == 0, number % 2 == 1):
                 if is_listening:
@@ -97,28 +98,38 @@ def measure(bench: Bench) -> Phases:
                     plain_s.append(bench.timed())
     finally:
         phases.listen(None)
-    kept = calm(listened_s)
-    by_phase: dict[str, float] = {}
-    marks = 0
+    spans = [list(_spans(stamps)) for stamps in heard]
+    own_s = [
+        seconds - len(told) * (inside_s + outside_s)
+        for seconds, told in zip(listened_s, spans, strict=True)
+    ]
+    # Neighbours are disturbed alike: on a busy machine the median of their ratios holds where
+    # means, medians and minima of each sort do not.
+    ratio = math.exp(statistics.median(_log_ratios(own_s, plain_s)))
+    unprofiled_s = statistics.fmean(plain_s[place] for place in calm(plain_s))
+    kept = sorted(range(len(own_s)), key=own_s.__getitem__)[: -(-len(own_s) // 2)]
+    shares: dict[str, float] = {}
     for place in kept:
-        for name, seconds in _spans(heard[place]):
-            by_phase[name] = by_phase.get(name, 0.0) + max(0.0, seconds - inside_s)
-            marks += 1
-    total_s = statistics.fmean(listened_s[place] for place in kept)
-    total_s -= marks / len(kept) * (inside_s + outside_s)
-    phases_s = {name: seconds / len(kept) for name, seconds in by_phase.items()}
+        for name, seconds in spans[place]:
+            share = max(0.0, seconds - inside_s) / own_s[place] / len(kept)
+            shares[name] = shares.get(name, 0.0) + share
     return Phases(
-        unprofiled_s=statistics.fmean(plain_s[place] for place in calm(plain_s)),
-        phases_s=phases_s,
-        unmarked_s=max(0.0, total_s - sum(phases_s.values())),
+        unprofiled_s=unprofiled_s,
+        phases_s={name: share * ratio * unprofiled_s for name, share in shares.items()},
+        unmarked_s=max(0.0, 1.0 - sum(shares.values())) * ratio * unprofiled_s,
         calls=len(plain_s),
     )
 
 
-def _are_settled(*sorts: Sequence[float]) -> bool:
-    """Whether the calmest calls of each sort, each for itself, lie close together."""
-    kept = [[times_s[place] for place in calm(times_s)] for times_s in sorts]
-    return all(max(times_s) <= (1 + SETTLED) * min(times_s) for times_s in kept)
+def _log_ratios(listened_s: Sequence[float], plain_s: Sequence[float]) -> list[float]:
+    pairs = zip(listened_s, plain_s, strict=True)
+    return [math.log(listened / plain) for listened, plain in pairs]
+
+
+def _is_settled(listened_s: Sequence[float], plain_s: Sequence[float]) -> bool:
+    """Whether the ratio is known well, whatever it is: quartiles over the root of the pairs."""
+    low, _, high = statistics.quantiles(_log_ratios(listened_s, plain_s), n=4)
+    return (high - low) / math.sqrt(len(plain_s)) <= SETTLED
 
 
 def _listened(bench: Bench, clock: Clock | CudaClock) -> tuple[float, list[Stamp]]:
