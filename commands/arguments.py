@@ -149,5 +149,5 @@ def add_instructions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--instructions",
         action="store_true",
-        help="when profiling, count instructions by Callgrind as well: about a minute a cell",
+        help="when profiling, count instructions by Callgrind as well: minutes a cell",
     )

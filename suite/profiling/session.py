@@ -49,7 +49,7 @@ class Profiler:
     """Profiles the passed cells of a run into its folder.
 
     Args:
-        with_instructions: count them by Callgrind, about a minute a cell.
+        with_instructions: count them by Callgrind, minutes a cell.
         watch: called after every profiled cell, with how many are done and how many there are.
     """
 
@@ -159,7 +159,7 @@ class _Cell:
 
     def _count_instructions(self) -> None:
         if not self._profiler.with_instructions:
-            raise Unsupported("not asked for: --instructions counts them, about a minute a cell")
+            raise Unsupported("not asked for: --instructions counts them, minutes a cell")
         source, name = self._arm.source, self._arm.name
         counted = callgrind.count(source, name, self._scenario, self._folder)
         self.found["instructions"] = counted
