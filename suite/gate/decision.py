@@ -92,6 +92,8 @@ class Decision:
         self._planned: dict[str, int] = {}
         self._left_out: set[str] = set()
         self._with_null = self._draw_null(self._cells)
+        self._nulls: dict[tuple[Stage, str], NullCell] | None = None
+        self._usual_variance: float | None = None
 
     # -- driving -------------------------------------------------------------------------------
 
@@ -109,6 +111,7 @@ class Decision:
 
     def add(self, block: Mapping[str, CellTimes]) -> None:
         """Take in a block; a requested cell that is not in it has failed there and then."""
+        self._nulls = self._usual_variance = None
         for cell, times in block.items():
             self._evidence[self._stage][cell].add(times)
         self._number += 1
@@ -189,10 +192,13 @@ class Decision:
         """Return the standard deviation between blocks: the cell's own and the usual one, half
         each, because six blocks alone know it badly."""
         own = self._own_variance(cell)
-        usual = statistics.median(
-            self._own_variance(c) for c in self._cells if self._screened(c).tells
-        )
-        return math.sqrt((own + usual) / 2)
+        if self._usual_variance is None:
+            self._usual_variance = statistics.median(
+                self._own_variance(c)
+                for c, evidence in self._evidence[Stage.SCREEN].items()
+                if evidence.tells
+            )
+        return math.sqrt((own + self._usual_variance) / 2)
 
     def _own_variance(self, cell: str) -> float:
         ratios = self._screened(cell).ratios
@@ -294,6 +300,11 @@ class Decision:
 
     def null_cells(self) -> dict[tuple[Stage, str], NullCell]:
         """Return what the null arm showed, by stage and cell."""
+        if self._nulls is None:
+            self._nulls = self._null_cells()
+        return self._nulls
+
+    def _null_cells(self) -> dict[tuple[Stage, str], NullCell]:
         found = {}
         for stage, cells in self._evidence.items():
             for cell, evidence in cells.items():
