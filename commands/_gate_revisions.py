@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import fnmatch
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -141,9 +142,15 @@ def _require_plugins(plugins: Sequence[Path], trees: Trees, repository: Reposito
 
 
 def _refuse_new_failures(old: Catalogue, new: Catalogue) -> None:
-    """Stop where head has files that do not import, which base's do."""
-    if new.failures and len(new.failures) > len(old.failures):
-        raise UsageError("\n".join(new.failures))
+    """Stop where a file of head does not import that base's does."""
+    known = {_failed_file(text) for text in old.failures}
+    if broken := [text for text in new.failures if _failed_file(text) not in known]:
+        raise UsageError("\n".join(broken))
+
+
+def _failed_file(failure: str) -> str:
+    """Return the file or module of "head abc: mine.py:1: does not import: ..."."""
+    return failure.split(": ")[1].partition(":")[0]
 
 
 def _patterns(
@@ -161,8 +168,9 @@ def _patterns(
     if from_plugins:
         return from_plugins
     if all(file.implementations for file in files):
-        known = {entry.name for entry in new.entries}
-        return [n for file in files for n in file.implementations if n in known or "*" in n]
+        known = [entry.name for entry in new.entries]
+        named = [pattern for file in files for pattern in file.implementations]
+        return [pattern for pattern in named if fnmatch.filter(known, pattern)]
     return []
 
 
