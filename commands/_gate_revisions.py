@@ -14,7 +14,7 @@ from rich.console import Console
 from commands._gate_rule import rule_for
 from commands._setup import scenario_files, scratch_folder, settings_for
 from suite import __version__, plan
-from suite.catalogue import Catalogue
+from suite.catalogue import Catalogue, Entry
 from suite.errors import UsageError
 from suite.gate.cells import Candidate, read_revision, take_stock
 from suite.gate.checkouts import Checkouts
@@ -51,7 +51,9 @@ def between_revisions(
         old = read_revision(trees.base, plugins, f"base {base.name}", log)
         new = read_revision(trees.head, plugins, f"head {head.name}", log)
         _refuse_new_failures(old, new)
-        inventory = take_stock(old, new, _patterns(options, files, new, trees.head, plugins))
+        inventory = take_stock(
+            old, new, _patterns(options, files, (*old.entries, *new.entries), plugins)
+        )
         facts = plan.torch_facts(log)
         scenarios = plan.on_device(_chosen(options, files), options.device, facts)
         plan.refuse_too_many(len(scenarios) * len(inventory.both), options.yes)
@@ -156,19 +158,20 @@ def _failed_file(failure: str) -> str:
 def _patterns(
     options: argparse.Namespace,
     files: Sequence[ScenarioFile],
-    new: Catalogue,
-    tree: Path,
+    entries: Sequence[Entry],
     plugins: Sequence[Path],
 ) -> list[str]:
-    """Return which implementations to gate: as asked; else the plug-ins', or the files' choice."""
+    """Return which implementations to gate: as asked; else the plug-ins', or the files' choice.
+
+    Args:
+        entries: of both revisions, so that what is gone is noticed.
+    """
     if options.impl:
         return list(options.impl)
-    places = {str(tree / plugin) for plugin in plugins}
-    from_plugins = [entry.name for entry in new.entries if entry.file in places]
-    if from_plugins:
-        return from_plugins
+    if plugins:
+        return [e.name for e in entries if any(Path(e.file).match(str(p)) for p in plugins)]
     if all(file.implementations for file in files):
-        known = [entry.name for entry in new.entries]
+        known = [entry.name for entry in entries]
         named = [pattern for file in files for pattern in file.implementations]
         return [pattern for pattern in named if fnmatch.filter(known, pattern)]
     return []
