@@ -211,7 +211,7 @@ class Source:
     location: str
     """A module's dotted name, or the path of a plug-in file."""
     tree: str | None = None
-    """Folder that holds the package `impls`; None where the module is found anyway."""
+    """Checkout to import from first, itself and its `src`; None where all is found anyway."""
 
     @property
     def is_plugin(self) -> bool:
@@ -241,12 +241,12 @@ def load(source: Source) -> list[Implementation]:
     if source in _loaded:
         return _loaded[source]
     known = set(_registered)
+    if source.tree is not None:
+        _search_first(Path(source.tree))
     try:
         if source.is_plugin:
             _import_file(Path(source.location))
         else:
-            if source.tree and source.tree not in sys.path:
-                sys.path.insert(0, source.tree)
             importlib.import_module(source.location)
     except UsageError:
         raise
@@ -258,6 +258,12 @@ def load(source: Source) -> list[Implementation]:
         raise UsageError(f"{place}: does not import: {type(error).__name__}: {error}") from error
     _loaded[source] = [entry for name, entry in _registered.items() if name not in known]
     return _loaded[source]
+
+
+def _search_first(tree: Path) -> None:
+    for folder in (str(tree / "src"), str(tree)):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
 
 
 def _import_file(path: Path) -> None:

@@ -49,7 +49,7 @@ def sources_in(tree: Path, plugins: Sequence[Path]) -> list[Source]:
     """
     own = builtin_sources(tree) if (tree / "suite/registry.py").is_file() else []
     files = [tree / plugin for plugin in plugins]
-    return [*own, *(Source(str(file)) for file in files if file.is_file())]
+    return [*own, *(Source(str(file), str(tree)) for file in files if file.is_file())]
 
 
 def read_revision(tree: Path, plugins: Sequence[Path], revision: str, log: Path) -> Catalogue:

@@ -59,7 +59,7 @@ class Side:
         settings = self._settings
         self._peer = Peer(
             "suite.gate.worker:main",
-            *(str(self._alias), str(self._checkouts.root)),
+            str(self._checkouts.root),
             draw(MOST_OFFSET_BYTES),
             name=self.label,
             log=settings.log,
@@ -116,13 +116,11 @@ class Side:
 
     def source(self, arm: Arm) -> Source:
         """Return where this process finds the arm's file: under its own path of the checkout."""
-        source = arm.source
-        if source.tree is not None:
-            return Source(source.location, str(self._alias))
-        with contextlib.suppress(ValueError):
-            inside = Path(source.location).relative_to(self._origin)
-            return Source(str(self._alias / inside))
-        return source
+        location = arm.source.location
+        if arm.source.is_plugin:
+            with contextlib.suppress(ValueError):
+                location = str(self._alias / Path(location).relative_to(self._origin))
+        return Source(location, str(self._alias))
 
 
 class CellPeer:

@@ -28,17 +28,13 @@ class RevisionWorker:
     """The cells that this process serves at the moment.
 
     Args:
-        tree: the revision's checkout.
         root: the repository itself, from which nothing may be imported in the revision's place.
     """
 
-    def __init__(self, tree: str, root: str) -> None:
+    def __init__(self, root: str) -> None:
         self._root = root
         self._cells: dict[str, Worker] = {}
         self._looked_at: set[str] = set()
-        # Before everything else, so that a package installed from the repository in editable form
-        # is taken from the revision.
-        sys.path[:0] = [tree, str(Path(tree) / "src")]
 
     def load(self, cell: str, location: str, tree: str | None, name: str, threads: int) -> Message:
         worker = Worker(Source(location, tree), name, threads)
@@ -70,14 +66,14 @@ class RevisionWorker:
         return self._cells[cell].handlers()[do](**fields)
 
 
-def main(connection: Connection, tree: str, root: str, offset_bytes: int) -> None:
+def main(connection: Connection, root: str, offset_bytes: int) -> None:
     """Serve the runner until it closes the channel.
 
     Args:
         offset_bytes: memory that is taken first and held, so that what follows lies elsewhere.
     """
     shifts = bytearray(offset_bytes)
-    worker = RevisionWorker(tree, root)
+    worker = RevisionWorker(root)
     handlers = {do: _for_cell(worker, do) for do in _REQUESTS}
     own: dict[str, Callable[..., Message]] = {
         "ready": dict,

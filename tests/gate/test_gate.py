@@ -276,3 +276,41 @@ def test_an_interrupted_gate_leaves_neither_worktrees_nor_processes(planted):
         time.sleep(0.05)
     assert len(git(planted, "worktree", "list").splitlines()) == 1
     assert (planted / "out/blocks.jsonl").read_text().count("\n") >= 1
+
+
+# -- a stored run --------------------------------------------------------------------------------
+
+
+def test_a_stored_run_is_measured_again_and_compared(command, tiny, tmp_path):
+    words = ("--threads", "1", "--blocks", "2")
+    command("run", tiny, "--impl", "unfold", "--out", "stored", *words)
+    said = command("gate", "--baseline", "stored", "--out", "now", "--accept", "memory", *words)
+
+    record = json.loads((tmp_path / "now/gate.json").read_text())
+    assert {(cell["scenario"], cell["implementation"]) for cell in record["cells"]} == {
+        (scenario, name) for scenario in ("tiny/a", "tiny/b") for name in ("torch", "unfold")
+    }
+    assert record["timing_advisory"] == ""
+    assert all(cell["time"]["ratio"] for cell in record["cells"])
+    assert not any(cell["findings"] for cell in record["cells"])
+    assert said.code in (0, 1, 4), said.out + said.err
+    assert record["exit_code"] == said.code
+
+
+def test_another_machine_makes_times_advisory_and_facts_still_decide(command, tiny, tmp_path):
+    words = ("--threads", "1", "--blocks", "2")
+    command("run", tiny, "--impl", "unfold", "--out", "stored", *words)
+    manifest = json.loads((tmp_path / "stored/manifest.json").read_text())
+    manifest["machine"]["cpu"] = "Another CPU"
+    (tmp_path / "stored/manifest.json").write_text(json.dumps(manifest))
+    said = command("gate", "--baseline", "stored", "--out", "now", "--accept", "memory", *words)
+
+    assert said.code == 0, said.out + said.err
+    assert "times only inform: the baseline is from another machine" in said.out
+    assert "cpu Another CPU and" in said.out
+
+
+def test_a_baseline_that_is_not_there_is_not_comparable(command, tiny):
+    said = command("gate", tiny, "--baseline", "nothing")
+    assert said.code == 5
+    assert "store a run first" in said.err
