@@ -282,7 +282,7 @@ def test_an_interrupted_gate_leaves_neither_worktrees_nor_processes(planted):
 
 
 def test_a_stored_run_is_measured_again_and_compared(command, tiny, tmp_path):
-    words = ("--threads", "1", "--blocks", "2")
+    words = ("--threads", "1", "--blocks", "4")
     command("run", tiny, "--impl", "unfold", "--out", "stored", *words)
     said = command("gate", "--baseline", "stored", "--out", "now", "--accept", "memory", *words)
 
@@ -298,7 +298,7 @@ def test_a_stored_run_is_measured_again_and_compared(command, tiny, tmp_path):
 
 
 def test_another_machine_makes_times_advisory_and_facts_still_decide(command, tiny, tmp_path):
-    words = ("--threads", "1", "--blocks", "2")
+    words = ("--threads", "1", "--blocks", "4")
     command("run", tiny, "--impl", "unfold", "--out", "stored", *words)
     manifest = json.loads((tmp_path / "stored/manifest.json").read_text())
     manifest["machine"]["cpu"] = "Another CPU"
