@@ -39,6 +39,7 @@ def settings_for(options: argparse.Namespace, log: Path) -> Settings:
     chosen = {
         "blocks": getattr(options, "blocks", None),
         "reference": getattr(options, "reference", None),
+        "energy": getattr(options, "energy", None),
     }
     return Settings(
         threads=plan.chosen_threads(options.threads),

@@ -90,6 +90,11 @@ def add_arguments(parser: Parser) -> None:
         help="measure only the I-th of N parts; `report A B C --out D` puts them together",
     )
     parser.add_argument(
+        "--energy",
+        action="store_true",
+        help="measure joules per call too, where the machine counts them; some 4 s a cell",
+    )
+    parser.add_argument(
         "--no-verify",
         action="store_true",
         help="do not judge the outputs of timed calls; only to measure what judging costs",

@@ -36,6 +36,7 @@ COLUMNS = (
     # Beyond the contract.
     *("threads", "cache", "occurrences", "source", "precision", "deterministic", "least_bytes"),
     *("workspace_bytes", "executed_flops", "executed_gflops", "break_even_calls", "notes"),
+    *("measured_workspace_bytes", "joules_per_call", "algorithm", "layout_conversions"),
     *PROFILE_COLUMNS,
 )
 
@@ -61,7 +62,7 @@ def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any
         "direct_flops": problem.direct_flops,
         "peak_bytes": result.peak_bytes,
         "threads": result.threads,
-        "cache": scenario.cache,
+        "cache": scenario.cache_state,
         "occurrences": scenario.occurrences,
         "source": scenario.source or None,
         "precision": result.precision,
@@ -71,6 +72,10 @@ def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any
         "executed_flops": result.executed_flops,
         "notes": "; ".join(result.notes) or None,
     }
+    values["measured_workspace_bytes"] = result.measured_workspace_bytes
+    values["joules_per_call"] = result.joules_per_call
+    if ran := result.ran:
+        values |= {"algorithm": ran.algorithm, "layout_conversions": ran.layout_conversions}
     if residuals := result.residuals:
         values["rel_l2_error"] = residuals.rel_l2_error
         values["worst_error_ratio"] = residuals.worst_error_ratio

@@ -102,6 +102,8 @@ class ArmWorker:
             self._ledger.checking_s += reply["held_s"] - reply["inside_s"]
         self.spent_s += reply["held_s"]
         if "status" in reply:
+            if reply["status"] == "crashed":  # what is broken must not serve another cell
+                self.dismiss()
             raise ProcessFailed(reply["status"], reply["reason"])
         return reply
 

@@ -23,7 +23,7 @@ _GUARDED: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (statistics, ("median", "fmean", "stdev")),
     (torch, ("allclose", "equal", "isclose", "conv2d", "empty", "empty_like", "bitwise_xor")),
     (torch.testing, ("assert_close",)),
-    (torch.cuda, ("synchronize", "Event")),
+    (torch.cuda, ("synchronize", "Event", "CUDAGraph", "graph", "_sleep")),
     (torch.Tensor, ("copy_", "contiguous", "clone", "data_ptr", "untyped_storage")),
     (F, ("conv2d", "pad", "unfold")),
 )

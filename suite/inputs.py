@@ -8,6 +8,7 @@ whole work again.
 
 from __future__ import annotations
 
+import copy
 import mmap
 import warnings
 from dataclasses import dataclass
@@ -121,6 +122,14 @@ class Stream:
         self._bits = _BITS[scenario.dtype]
         self._a = view(memory, layout.stream_a, self._bits.integer)
         self._b = view(memory, layout.stream_b, self._bits.integer)
+
+    def on(self, device: str) -> Stream:
+        """Return these streams as they are now, on a device: no operand is copied there then."""
+        if device == "cpu":
+            return self
+        copied = copy.copy(self)
+        copied._a, copied._b = self._a.to(device), self._b.to(device)
+        return copied
 
     def draw(self, generator: torch.Generator) -> None:
         """Fill both streams; called by the judge once a block."""

@@ -70,9 +70,9 @@ class Judge:
         self._operand: torch.Tensor
         self._secret = torch.Generator().manual_seed(secrets.randbits(63))
 
-    def ceilings(self, device: str, dtype: str, threads: int) -> Message:
+    def ceilings(self, device: str, dtype: str, threads: int, precision: str | None) -> Message:
         with _threads(threads):
-            return {"ceiling": dataclasses.asdict(ceilings.measure(device, dtype))}
+            return {"ceiling": dataclasses.asdict(ceilings.measure(device, dtype, precision))}
 
     def facts(self) -> Message:
         return machine.torch_facts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 import time
@@ -11,6 +12,8 @@ from typing import Any, TypeVar
 from suite import stats
 from suite.arena import STREAM_SLACK, Arena, ResultLayout
 from suite.arm import Arm, ArmWorker
+from suite.card import CardState
+from suite.kernels import WhatRan
 from suite.ledger import Ledger
 from suite.problem import Scenario
 from suite.processes import ProcessFailed
@@ -57,6 +60,9 @@ class Lane:
         self.operators: tuple[str, ...] | None = None
         self.vendor: str | None = None
         """The convolution of torch's own that did the work, if one did."""
+        self._ran: WhatRan | None = None
+        self._cards: list[CardState] = []
+        self._energy: dict[str, Any] | None = None
         self._samples_s: list[float] = []
         self._unjudged: list[TimedCall] = []
         self._turns_s: list[tuple[float, float]] = []
@@ -100,6 +106,8 @@ class Lane:
         reply = self._ask("open", scenario=self.scenario.to_dict(), **paths)
         if reply:
             self.declared = reply
+            if reply["note"]:
+                self._note(reply["note"])
 
     def close(self) -> None:
         """End its process and give back its memory."""
@@ -168,6 +176,7 @@ class Lane:
 
     def _note_operators(self, reply: dict[str, Any]) -> None:
         self.operators, self.vendor = tuple(reply["operators"]), reply["vendor"]
+        self._ran = reply["ran"] and WhatRan.from_dict(reply["ran"])
         if self.vendor and self.arm.family not in ("vendor", "engine", "reference"):
             self._note(f"computes through torch's own {self.vendor}")
 
@@ -192,7 +201,7 @@ class Lane:
 
     def begin_block(self) -> None:
         """Pack this block's weight and warm up."""
-        self._samples_s, self._unjudged = [], []
+        self._samples_s, self._unjudged, self._cards = [], [], []
         self._starts_seed = secrets.randbits(63)
         self._starts = random.Random(self._starts_seed)
         bound = self._ask("bind")
@@ -201,6 +210,8 @@ class Lane:
             return
         self._prepare_s = bound["prepare_s"]
         self._call_s, self._batch = warmed["call_s"], warmed["batch"]
+        if warmed["note"]:
+            self._note(warmed["note"])
         if warmed["peak_bytes"] is not None:
             self._peaks_bytes.append(warmed["peak_bytes"])
 
@@ -236,6 +247,8 @@ class Lane:
         if not reply["quiet"]:
             self._note("threads were still busy 50 ms after a turn")
         self._samples_s += reply["samples_s"]
+        if reply["card"]:
+            self._cards.append(CardState.from_dict(reply["card"]))
         # A slow warm-up must not buy fewer samples.
         self._call_s = min(self._call_s, *reply["samples_s"])
         self._unjudged += calls
@@ -254,8 +267,13 @@ class Lane:
             self._require_untouched("a timed call")
         if fault := clock_fault(self._turns_s):
             self.fail(Status.IMPLAUSIBLE, fault)
+        if self._settings.energy and self._energy is None:
+            self._energy = self._ask("energy")
         self.worker.dismiss()
         if not self.alive or not self._samples_s:
+            return
+        if fault := throttling(self._cards):
+            self._note(fault)
             return
         self.blocks.append(
             Block(
@@ -264,6 +282,7 @@ class Lane:
                 seed=f"{seed}-{self._starts_seed:016x}",
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
+                cards=tuple(self._cards),
             )
         )
 
@@ -289,8 +308,20 @@ class Lane:
         if text not in self._notes:
             self._notes.append(text)
 
+    @property
+    def measured_workspace_bytes(self) -> int | None:
+        """Extra memory of a call beyond its output, where the peak is an allocator's own."""
+        if not self.scenario.on_cuda or not self._peaks_bytes:
+            return None
+        elements = math.prod(self.scenario.result_shape)
+        return max(0, max(self._peaks_bytes) - elements * self.scenario.itemsize)
+
     def result(self, ceiling: Ceiling | None) -> CellResult:
-        declared = self.declared
+        declared, energy = self.declared, self._energy or {}
+        if self.status is Status.PASSED and not self.blocks:
+            self.fail(Status.ERROR, "no block counts: " + "; ".join(self._notes))
+        if energy.get("reason"):
+            self._note(f"energy: {energy['reason']}")
         return CellResult(
             scenario=self.scenario,
             implementation=self.arm.name,
@@ -306,12 +337,26 @@ class Lane:
             peak_bytes=max(self._peaks_bytes, default=None),
             workspace_bytes=declared.get("workspace_bytes"),
             executed_flops=declared.get("executed_flops"),
+            measured_workspace_bytes=self.measured_workspace_bytes,
+            joules_per_call=energy.get("joules_per_call"),
+            ran=self._ran,
             deterministic=self._deterministic,
             operators=self.operators,
             vendor=self.vendor,
             ceiling=ceiling,
             notes=tuple(self._notes),
         )
+
+
+def throttling(cards: Sequence[CardState]) -> str | None:
+    """Return why a block on this card does not count, if it does not."""
+    for card in cards:
+        if card.throttled:
+            return (
+                f"a block was discarded, the card throttled: {', '.join(card.throttled)} at "
+                f"{card.sm_clock_mhz} MHz, {card.temperature_c} °C"
+            )
+    return None
 
 
 def clock_fault(turns_s: Sequence[tuple[float, float]]) -> str | None:

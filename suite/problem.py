@@ -241,7 +241,8 @@ class Scenario:
     direction: Direction = "forward"
     threads: int | None = None
     """None: as many as the run was given."""
-    cache: str = "hot"
+    cache: str | None = None
+    """"hot", "cold", or None: what is usual on the device, see `cache_state`."""
     occurrences: int = 1
     """How often the layer stands in its network: the weight in totals."""
     source: str = ""
@@ -250,6 +251,19 @@ class Scenario:
     @property
     def itemsize(self) -> int:
         return DTYPE_BYTES[self.dtype]
+
+    @property
+    def on_cuda(self) -> bool:
+        return self.device.startswith("cuda")
+
+    @property
+    def cache_state(self) -> str:
+        """What the caches hold before a timed call: on a GPU nothing unless it is asked for.
+
+        A GPU's L2 holds whole layers, so that a call repeated on the same data would be timed
+        without its memory traffic; between two calls of a network other layers pass through.
+        """
+        return self.cache or ("cold" if self.on_cuda else "hot")
 
     @property
     def least_bytes(self) -> int:

@@ -82,9 +82,11 @@ class Race:
         The ceilings are measured once more before that is said: they may have been low because
         something else was running.
         """
-        result = lane.result(self._referee.ceiling(self._scenario, lane.threads))
+        precision = lane.declared.get("precision")
+        result = lane.result(self._referee.ceiling(self._scenario, lane.threads, precision))
         if why_implausible(result):
-            result = lane.result(self._referee.ceiling(self._scenario, lane.threads, anew=True))
+            again = self._referee.ceiling(self._scenario, lane.threads, precision, anew=True)
+            result = lane.result(again)
             if reason := why_implausible(result):
                 lane.fail(Status.IMPLAUSIBLE, reason)
                 return lane.result(result.ceiling)
@@ -163,6 +165,8 @@ class Race:
     def _is_known(self, lane: Lane) -> bool:
         if lane.spent_s > self._settings.cell_budget_s:
             return True
+        if not lane.blocks:  # all of them discarded so far
+            return False
         medians = [stats.block_median_s(block.samples_s) for block in lane.blocks]
         references = [block.reference_s for block in lane.blocks]
         ratios = [

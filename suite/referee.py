@@ -25,7 +25,7 @@ class Referee:
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._ceilings: dict[tuple[str, str, int], Ceiling] = {}
+        self._ceilings: dict[tuple[str, str, int, str | None], Ceiling] = {}
         self._peer = self._start()
 
     def _start(self) -> Peer:
@@ -40,17 +40,20 @@ class Referee:
                 self._peer = self._start()
                 raise Defect(f"the judge failed at {do}: {failed.reason}") from failed
 
-    def ceiling(self, scenario: Scenario, threads: int, *, anew: bool = False) -> Ceiling:
+    def ceiling(
+        self, scenario: Scenario, threads: int, precision: str | None = None, *, anew: bool = False
+    ) -> Ceiling:
         """Return the machine's ceilings for the scenario's conditions, measured once a run.
 
         Args:
+            precision: the lower one that an implementation declares to compute in.
             anew: measure again and keep what is higher.
         """
-        key = (scenario.device, scenario.dtype, threads)
+        key = (scenario.device, scenario.dtype, threads, precision)
         known = self._ceilings.get(key)
         if known is None or anew:
-            device, dtype, threads = key
-            reply = self._ask("ceilings", device=device, dtype=dtype, threads=threads)
+            conditions = dict(zip(("device", "dtype", "threads", "precision"), key, strict=True))
+            reply = self._ask("ceilings", **conditions)
             measured = Ceiling(**reply["ceiling"])
             self._ceilings[key] = measured.raised_to(known) if known else measured
         return self._ceilings[key]

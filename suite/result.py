@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from suite.card import CardState
 from suite.errors import Defect
+from suite.kernels import WhatRan
 from suite.problem import Scenario
 
 
@@ -39,6 +41,13 @@ class Block:
     reference_s: float | None = None
     """Median seconds per call of the reference implementation in the same block."""
     prepare_s: float | None = None
+    cards: tuple[CardState, ...] = ()
+    """The GPU after each turn, where there is one and it tells."""
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Block:
+        cards = tuple(CardState.from_dict(card) for card in record.get("cards", ()))
+        return cls(**{**record, "samples_s": tuple(record["samples_s"]), "cards": cards})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +140,12 @@ class CellResult:
     workspace_bytes: int | None = None
     """The implementation's own formula."""
     executed_flops: float | None = None
+    measured_workspace_bytes: int | None = None
+    """What torch's allocator gave out at the peak of one call beyond the output; GPUs only."""
+    joules_per_call: float | None = None
+    """Above idling; measured only when asked for."""
+    ran: WhatRan | None = None
+    """The kernels of one call, as far as the profiler or oneDNN tells."""
     deterministic: bool | None = None
     operators: tuple[str, ...] | None = None
     """torch's operators that one call runs, in order; None where not looked at."""
@@ -159,9 +174,9 @@ class CellResult:
         fields = dict(record)
         fields["scenario"] = Scenario.from_dict(fields["scenario"])
         fields["status"] = Status(fields["status"])
-        fields["blocks"] = tuple(
-            Block(**{**block, "samples_s": tuple(block["samples_s"])}) for block in fields["blocks"]
-        )
+        fields["blocks"] = tuple(Block.from_dict(block) for block in fields["blocks"])
+        if ran := fields.get("ran"):
+            fields["ran"] = WhatRan.from_dict(ran)
         if fields["residuals"]:
             fields["residuals"] = Residuals.from_dict(fields["residuals"])
         if ceiling := fields["ceiling"]:

@@ -38,6 +38,8 @@ class Settings:
     timeout_s: float = 60.0
     """One request to a worker, a call of up to about 10 s included."""
     memory_limit_bytes: int | None = None
+    energy: bool = False
+    """Measure joules per call, which takes some four seconds a cell."""
     reference: str = "torch"
     verify: bool = True
     """Judge the outputs of timed calls. Off only to measure what it costs."""

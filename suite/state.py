@@ -28,6 +28,13 @@ def _flags() -> dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]]:
             torch.set_float32_matmul_precision,
         ),
         "cuda.matmul.allow_tf32": attribute(torch.backends.cuda.matmul, "allow_tf32"),
+        **{
+            f"cuda.matmul.{name}": attribute(torch.backends.cuda.matmul, name)
+            for name in (
+                "allow_fp16_reduced_precision_reduction",
+                "allow_bf16_reduced_precision_reduction",
+            )
+        },
         "cudnn.allow_tf32": attribute(cudnn, "allow_tf32"),
         "cudnn.enabled": attribute(cudnn, "enabled"),
         "cudnn.benchmark": attribute(cudnn, "benchmark"),

@@ -1,8 +1,8 @@
 """Clocks and samples. Everything here is bound before any implementation is imported.
 
 A sample is a run of back-to-back calls on fresh operands, long enough for the clock; its value
-is seconds per call. On CUDA the span is taken by events around the calls on the current stream,
-synchronised on both sides, so that work on other streams is waited for too.
+is seconds per call. With cold caches every call is a sample of its own, preceded by a pass over
+other data that is not timed.
 """
 
 from __future__ import annotations
@@ -30,6 +30,12 @@ class Timer(Protocol):
         self, call: Call, operands: Sequence[torch.Tensor]
     ) -> tuple[list[object], float]: ...
 
+    def settle(self, call: Call, operand: torch.Tensor, call_s: float) -> str | None:
+        """Prepare for calls that take `call_s`; return what there is to know about it."""
+
+    def batch_size(self, call_s: float, operand_bytes: int) -> int:
+        """Return how many calls make one sample."""
+
 
 def cpu_timer(
     call: Call,
@@ -49,24 +55,47 @@ def cpu_timer(
     return outputs, (end - start) * 1e-9
 
 
-def cuda_timer(call: Call, operands: Sequence[torch.Tensor]) -> tuple[list[object], float]:
-    """Time by CUDA events. Side streams are joined by the synchronisation before the end event."""
-    begin = torch.cuda.Event(enable_timing=True)
-    end = torch.cuda.Event(enable_timing=True)
-    outputs: list[object] = []
-    gc.disable()
-    torch.cuda.synchronize()
-    begin.record()
-    for operand in operands:
-        outputs.append(call(operand))
-    end.record()
-    torch.cuda.synchronize()
-    gc.enable()
-    return outputs, begin.elapsed_time(end) * 1e-3
+class HotTimer:
+    """On a CPU, caches as the call before left them."""
+
+    def __call__(self, call: Call, operands: Sequence[torch.Tensor]) -> tuple[list[object], float]:
+        return cpu_timer(call, operands)
+
+    def settle(self, call: Call, operand: torch.Tensor, call_s: float) -> str | None:  # noqa: ARG002
+        return None
+
+    def batch_size(self, call_s: float, operand_bytes: int) -> int:
+        return batch_size(call_s, operand_bytes)
 
 
-def timer_for(device: str) -> Timer:
-    return cuda_timer if device.startswith("cuda") else cpu_timer
+class ColdTimer:
+    """On a CPU, caches emptied before each call by reading `filler`, outside the span.
+
+    Reading leaves no modified lines behind, whose write-back would be charged to the call, and
+    it goes through torch's threads, so that every core's own caches are emptied too.
+    """
+
+    def __init__(
+        self, filler: torch.Tensor, *, _now: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        self._filler = filler
+        self._now = _now
+
+    def __call__(self, call: Call, operands: Sequence[torch.Tensor]) -> tuple[list[object], float]:
+        outputs: list[object] = []
+        seconds = 0.0
+        for operand in operands:
+            self._filler.sum()
+            found, took_s = cpu_timer(call, [operand], _now=self._now)
+            outputs += found
+            seconds += took_s
+        return outputs, seconds
+
+    def settle(self, call: Call, operand: torch.Tensor, call_s: float) -> str | None:  # noqa: ARG002
+        return None
+
+    def batch_size(self, call_s: float, operand_bytes: int) -> int:  # noqa: ARG002
+        return 1
 
 
 def batch_size(call_s: float, operand_bytes: int) -> int:

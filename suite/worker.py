@@ -9,6 +9,7 @@ Requests of the runner, in the order of a block:
     bind        take this block's weight, pack it
     warm        calls until the time per call is known
     turn        timed samples; outputs of timed calls into slots
+    energy      joules per call, over seconds of calls
     hand_back   write the operands back, so that the judge sees what became of them
 
 Every reply carries `inside_s`, the time spent in the implementation's calls. Faults that only
@@ -19,6 +20,8 @@ phrases; whether numbers are right is for the judge.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -27,11 +30,13 @@ from typing import Any
 
 import torch
 
-from suite import registry
+from suite import cuda_context, registry
+from suite.card import Card
 from suite.channel import Message, serve
+from suite.energy import Counter, joules_per_call, rapl_counter
 from suite.errors import Unsupported, UsageError
 from suite.guard import Company, Guard
-from suite.inputs import DTYPES, VIEWS, OperandArena, ResultArena, in_format, same_bits
+from suite.inputs import DTYPES, VIEWS, OperandArena, ResultArena, Stream, in_format, same_bits
 from suite.invocation import Invocation, bind, gradient_fault
 from suite.memory import own_bytes, peak_bytes_of
 from suite.operation import Operands
@@ -39,11 +44,15 @@ from suite.operators import OperatorLog, vendor_convolution
 from suite.problem import Scenario
 from suite.processes import wait_until_threads_sleep
 from suite.state import GlobalState
-from suite.timing import Timer, batch_size, timer_for
+from suite.timers import timer_for
+from suite.timing import Timer
 
 WARM_S = 0.05
 """Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
 SLOW_S = 0.25
+SETTLED_CALLS = 5
+"""Calls that tell the time anew after the timer has changed how it takes it."""
+ENERGY_OPERANDS = 8
 LEAK_BYTES = 8 * 2**20
 LEAK_CALLS = 4
 LEAK_BYTES_A_CALL = 16 * 2**10
@@ -68,6 +77,8 @@ class Worker:
         self._scenario: Scenario
         self._given: OperandArena
         self._arena: ResultArena
+        self._stream: Stream
+        self._card: Card | None = None
         self._operands: Operands
         self._invocation: Invocation
         self._timer: Timer
@@ -80,6 +91,7 @@ class Worker:
     def load(self) -> Message:
         torch.set_num_threads(self._threads)
         torch.set_grad_enabled(False)
+        cuda_context.compute_strictly()
         self._guard = Guard()
         registry.load(self._source)
         self._implementation = registry.get(self._name)
@@ -92,7 +104,10 @@ class Worker:
             raise Unsupported(reason)
         self._given = OperandArena(self._scenario, operands, writable=False)
         self._arena = ResultArena(self._scenario, results)
-        self._timer = timer_for(self._scenario.device)
+        note = None
+        if self._scenario.on_cuda:
+            self._card, note = cuda_context.use(self._scenario.device)
+        self._timer = timer_for(self._scenario)
         problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
         declared = self._implementation
         return {
@@ -104,6 +119,7 @@ class Worker:
                 declared.workspace_bytes and int(declared.workspace_bytes(problem, itemsize))
             ),
             "executed_flops": declared.executed_flops and float(declared.executed_flops(problem)),
+            "note": note,
         }
 
     def _bind(self, kind: str = "") -> None:
@@ -128,8 +144,10 @@ class Worker:
         start = self._now()
         self._state = GlobalState()
         self._bind(kind)
-        with OperatorLog() if log_operators else contextlib.nullcontext() as log:
+        logging = OperatorLog(self._scenario.device) if log_operators else contextlib.nullcontext()
+        with logging as log:
             output = self._invocation.call(self._varying)
+        self._synchronise()
         self._inside_s += self._now() - start
         self._check_output(output, [])
         self._check_state()
@@ -138,6 +156,7 @@ class Worker:
             "note": self._invocation.note,
             "operators": log and log.names,
             "vendor": log and vendor_convolution(log.names),
+            "ran": dataclasses.asdict(log.ran) if log and log.ran else None,
         }
 
     def gradcheck(self) -> Message:
@@ -156,6 +175,7 @@ class Worker:
     def bind(self) -> Message:
         self._state = GlobalState()
         self._bind()
+        self._stream = self._given.stream.on(self._scenario.device)
         self._check_state()
         return {"prepare_s": self._invocation.prepare_s}
 
@@ -178,13 +198,19 @@ class Worker:
             peak_bytes = peak_bytes_of(once, self._scenario.device)
             while self._now() - started < WARM_S:
                 once()
+        note = self._timer.settle(self._invocation.call, operand, min(call_s))
+        if note:
+            call_s.clear()
+            for _ in range(SETTLED_CALLS):
+                once()
         self._check_state()
         self._company = Company()
         self._held_bytes, self._calls_since = own_bytes(), 0
         return {
             "call_s": min(call_s),
             "peak_bytes": peak_bytes,
-            "batch": batch_size(min(call_s), operand.numel() * operand.element_size()),
+            "batch": self._timer.batch_size(min(call_s), operand.numel() * operand.element_size()),
+            "note": note,
         }
 
     def turn(self, starts: Sequence[Sequence[tuple[int, int]]], lead: bool, last: bool) -> Message:
@@ -214,13 +240,42 @@ class Worker:
                 self._arena.write(slot, self._row_major(output))
                 slot += 1
             self._previous = [output for output in outputs if isinstance(output, torch.Tensor)]
+        card = self._card and dataclasses.asdict(self._card.state())
         self._check_untouched(operands[-1], starts[-1][-1])
         self._check_state()
         self._calls_since += sum(len(batch) for batch in starts)
         if last:
             self._check_company(slot - len(self._previous))
             self._check_growth()
-        return {"samples_s": samples_s}
+        return {"samples_s": samples_s, "card": card}
+
+    def energy(self) -> Message:
+        """Measure joules per call on operands drawn beforehand."""
+        operands = [torch.empty_like(self._varying) for _ in range(ENERGY_OPERANDS)]
+        for number, operand in enumerate(operands):
+            self._fill(operand, (number, 2))
+        following = itertools.cycle(operands)
+        try:
+            counter = self._energy_counter()
+        except LookupError as error:
+            return {"joules_per_call": None, "reason": str(error)}
+        started = self._now()
+        joules, reason = joules_per_call(
+            lambda: self._invocation.call(next(following)), counter, settle=self._synchronise
+        )
+        self._inside_s += self._now() - started
+        return {"joules_per_call": joules, "reason": reason}
+
+    def _energy_counter(self) -> Counter:
+        if not self._scenario.on_cuda:
+            return rapl_counter()
+        if self._card is None:
+            raise LookupError("no energy counter: NVML is not there")
+        return cuda_context.energy_counter(self._card)
+
+    def _synchronise(self) -> None:
+        if self._scenario.on_cuda:
+            torch.cuda.synchronize()
 
     def hand_back(self) -> Message:
         """Write the operands back into the arena for the judge to compare."""
@@ -234,12 +289,7 @@ class Worker:
         return {}
 
     def _fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
-        if self._scenario.device == "cpu":
-            self._given.stream.fill(operand, start)
-            return
-        host = torch.empty_like(operand, device="cpu")
-        self._given.stream.fill(host, start)
-        operand.copy_(host)
+        self._stream.fill(operand, start)
 
     def _check_untouched(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         fresh = torch.empty_like(operand)
@@ -260,7 +310,7 @@ class Worker:
             raise OutputFault(f"returned shape {shape}, expected {scenario.result_shape}")
         if output.dtype is not DTYPES[scenario.dtype]:
             raise OutputFault(f"returned {output.dtype}, expected {DTYPES[scenario.dtype]}")
-        if output.layout is not torch.strided or output.device.type != self._varying.device.type:
+        if output.layout is not torch.strided or output.device != self._varying.device:
             raise OutputFault(f"returned a {output.layout} tensor on {output.device}")
         if output.numel() == 0:
             return
@@ -303,7 +353,7 @@ class Worker:
             raise OutputFault(f"changed global state ({'; '.join(changed)}); restored")
 
     def handlers(self) -> dict[str, Callable[..., Message]]:
-        names = ("load", "open", "gate", "gradcheck", "bind", "warm", "turn", "hand_back")
+        names = ("load", "open", "gate", "gradcheck", "bind", "warm", "turn", "energy", "hand_back")
         return {name: self._guarded(getattr(self, name)) for name in names}
 
     def _guarded(self, handler: Callable[..., Message]) -> Callable[..., Message]:
@@ -316,7 +366,7 @@ class Worker:
                 reply = handler(**fields)
             except Exception as error:
                 traceback.print_exc()
-                reply = failure(error)
+                reply = cuda_context.why_poisoned(error) or failure(error)
             reply["inside_s"] = self._inside_s
             reply["quiet"] = wait_until_threads_sleep()
             reply["held_s"] = self._now() - started

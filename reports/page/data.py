@@ -125,7 +125,7 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
         "dtype": scenario.dtype,
         "memory_format": scenario.memory_format,
         "direction": scenario.direction,
-        "cache": scenario.cache,
+        "cache": scenario.cache_state,
         "source": scenario.source,
         "occurrences": scenario.occurrences,
         "flops": problem.direct_flops,

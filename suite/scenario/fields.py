@@ -144,8 +144,8 @@ FIELDS = (
     Field(
         name="cache",
         kind=word(*CACHE_STATES),
-        meaning="State of the caches before each call.",
-        default="hot",
+        meaning="Caches before each timed call: hot (as the call before left them) or cold "
+        "(emptied by other data). Without it hot on CPUs and cold on GPUs.",
     ),
     Field(
         name="occurrences",

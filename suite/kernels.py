@@ -1,0 +1,79 @@
+"""What ran: from the names of GPU kernels, or of oneDNN's primitives, to an algorithm's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_CONVERSIONS = re.compile(r"nchwToNhwc|nhwcToNchw|nchwToFoldedNhwc|nchw2nhwc|nhwc2nchw", re.I)
+_NOT_KERNELS = ("Memcpy", "Memset", "[CUDA memcpy", "[CUDA memset")
+# The first that matches, from the most specific on. Names as cuDNN, CUTLASS, ATen and Inductor
+# write them; what cuDNN calls its engines changes with every generation.
+_ALGORITHMS = (
+    (re.compile(r"winograd", re.I), "winograd"),
+    (re.compile(r"fft", re.I), "fft"),
+    (re.compile(r"depthwise|dgrouped_direct|conv2d_c1_k1", re.I), "depthwise"),
+    (re.compile(r"implicit_?gemm|implicit_convolve|_igemm|fprop|dgrad|wgrad|triton_.*conv", re.I),
+     "implicit gemm"),
+    (re.compile(r"direct|convolve_", re.I), "direct"),
+    (re.compile(r"im2col|unfold", re.I), "im2col"),
+    (re.compile(r"gemm|gemv|cutlass|_mm_|s\d+gemm", re.I), "gemm"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WhatRan:
+    """The kernels of one call in order, and what their names say."""
+
+    kernels: tuple[str, ...]
+    algorithm: str | None
+    layout_conversions: int
+    """Kernels that only change the layout: NCHW to NHWC or back, oneDNN's reorders."""
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> WhatRan:
+        return cls(**{**record, "kernels": tuple(record["kernels"])})
+
+
+def what_ran(names: Sequence[str]) -> WhatRan | None:
+    """Return what a call's kernels say; None where none was seen."""
+    kernels = tuple(name for name in names if not name.startswith(_NOT_KERNELS))
+    if not kernels:
+        return None
+    conversions = [name for name in kernels if _CONVERSIONS.search(name)]
+    working = [name for name in kernels if name not in conversions]
+    algorithms = (
+        algorithm
+        for pattern, algorithm in _ALGORITHMS
+        if any(pattern.search(name) for name in working)
+    )
+    return WhatRan(
+        kernels=kernels,
+        algorithm=next(algorithms, None),
+        layout_conversions=len(conversions),
+    )
+
+
+def onednn_ran(verbose: str) -> WhatRan | None:
+    """Return what oneDNN's verbose lines say of a call; None where it computed no convolution.
+
+    A line is "onednn_verbose[,v1][,primitive],exec,cpu,KIND,IMPLEMENTATION,...": the fields around
+    changed between versions, the order of these did not.
+    """
+    kernels = []
+    for line in verbose.splitlines():
+        fields = line.split(",")
+        if not fields[0].startswith(("onednn_verbose", "dnnl_verbose")) or "exec" not in fields:
+            continue
+        kind, implementation = fields[fields.index("exec") + 2 :][:2]
+        kernels.append(f"{kind} {implementation}")
+    convolutions = [name for name in kernels if name.startswith("convolution")]
+    if not convolutions:
+        return None
+    return WhatRan(
+        kernels=tuple(kernels),
+        algorithm=f"oneDNN {convolutions[0].removeprefix('convolution ')}",
+        layout_conversions=sum(name.startswith("reorder") for name in kernels),
+    )

@@ -1,0 +1,29 @@
+"""Which clock a scenario is timed by: its device's, with caches in the state it asks for."""
+
+from __future__ import annotations
+
+import torch
+
+from suite import machine
+from suite.cuda_timing import CudaTimer
+from suite.problem import Scenario
+from suite.timing import ColdTimer, HotTimer, Timer
+
+FILL = 2
+"""Bytes read to empty a cache, in multiples of its size."""
+LEAST_FILLER_BYTES = 64 * 2**20
+MOST_FILLER_BYTES = 2 * 2**30
+
+
+def timer_for(scenario: Scenario) -> Timer:
+    cold = scenario.cache_state == "cold"
+    if scenario.on_cuda:
+        return CudaTimer(cold=cold)
+    return ColdTimer(cache_filler()) if cold else HotTimer()
+
+
+def cache_filler() -> torch.Tensor:
+    """Return data that does not fit into this machine's caches; its pages are in place."""
+    wanted = FILL * machine.last_level_cache_bytes()
+    size_bytes = min(max(wanted, LEAST_FILLER_BYTES), MOST_FILLER_BYTES)
+    return torch.ones(size_bytes // 4)
