@@ -29,9 +29,8 @@ class _Convolution(torch.nn.Module):
 
 def _compile(weight: torch.Tensor, problem: Problem) -> torch.nn.Module:
     """Return the convolution compiled for contiguous inputs; another layout compiles anew."""
-    compiled = torch.compile(
-        _Convolution(weight, problem).eval(), options={"freezing": True}, dynamic=False
-    )
+    options = {"freezing": True, "max_autotune": weight.is_cuda}
+    compiled = torch.compile(_Convolution(weight, problem).eval(), options=options, dynamic=False)
     bias = weight.new_zeros(problem.out_channels) if problem.bias else None
     with torch.no_grad():
         compiled(weight.new_zeros(problem.input_shape), bias)
@@ -41,6 +40,7 @@ def _compile(weight: torch.Tensor, problem: Problem) -> torch.nn.Module:
 @register(
     "compile",
     family="vendor",
+    dtypes=("float32", "float64", "float16", "bfloat16"),
     available=_why_no_compiler,
     prepare=_compile,
     nan_policy="tile",
@@ -50,7 +50,8 @@ def compile_frozen(input, weight, bias=None, stride=1, padding=0, dilation=1, gr
     """torch.compile of F.conv2d with the weight frozen into the code; compiled while preparing.
 
     What Inductor may then do: reorder the weight once for oneDNN, choose channels_last, turn 1×1
-    into a matrix product.
+    into a matrix product. On a GPU it also races its own Triton kernels against cuDNN
+    (max-autotune).
     """
     if isinstance(weight, torch.Tensor):
         raise Unsupported("needs its weight prepared: compiling takes seconds")

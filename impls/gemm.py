@@ -27,6 +27,7 @@ def _one_copy(problem: Problem, itemsize: int) -> int:
 @register(
     "gemm_1x1",
     family="gemm",
+    dtypes=("float32", "float64", "float16", "bfloat16"),
     supports=_why_not_1x1,
     workspace_bytes=_one_copy,
     executed_flops=lambda problem: problem.direct_flops,
@@ -77,6 +78,7 @@ def _why_not_patches(problem: Problem) -> str | None:
 @register(
     "gemm_patches",
     family="gemm",
+    dtypes=("float32", "float64", "float16", "bfloat16"),
     supports=_why_not_patches,
     workspace_bytes=_one_copy,
     executed_flops=lambda problem: problem.direct_flops,

@@ -21,6 +21,7 @@ def _columns_bytes(problem: Problem, itemsize: int) -> int:
 @register(
     "unfold",
     family="im2col",
+    dtypes=("float32", "float64", "float16", "bfloat16"),
     workspace_bytes=_columns_bytes,
     executed_flops=lambda problem: problem.direct_flops,
 )
@@ -65,6 +66,7 @@ def _padded_channels_last(input: torch.Tensor, problem: Problem) -> torch.Tensor
 @register(
     "im2row",
     family="im2col",
+    dtypes=("float32", "float64", "float16", "bfloat16"),
     workspace_bytes=_rows_bytes,
     executed_flops=lambda problem: problem.direct_flops,
 )
@@ -115,6 +117,7 @@ def _mec_bytes(problem: Problem, itemsize: int) -> int:
 @register(
     "mec",
     family="im2col",
+    dtypes=("float32", "float64", "float16", "bfloat16"),
     workspace_bytes=_mec_bytes,
     executed_flops=lambda problem: problem.direct_flops,
 )

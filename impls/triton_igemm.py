@@ -1,0 +1,218 @@
+"""Implicit GEMM in Triton: the columns of im2col are addresses, never memory.
+
+The convolution is a matrix product of M = N·P·Q output pixels by K/g output channels over a
+reduction of R·S·C/g. A program computes one tile of it; for each step along the reduction it works
+out which pixel and channel its elements are, and loads them where they lie. In NHWC order the
+channels of a pixel are neighbours, so that loads are as wide as in a plain matrix product.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from impls._arguments import problem_of
+from suite import Problem, register
+
+try:
+    import triton
+    import triton.language as tl
+except ImportError:  # the row says so
+    triton = None
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+DTYPES = ("float32", "float16", "bfloat16")
+MOST_ELEMENTS = 2**31 - 1
+"""Offsets are 32 bits wide."""
+
+# Tile of pixels, tile of channels, step of the reduction, stages, warps: what Triton's own matrix
+# product tries, without what spills or starves on small layers.
+CONFIGS = (
+    (128, 256, 64, 3, 8),
+    (256, 128, 64, 3, 8),
+    (128, 128, 64, 4, 8),
+    (128, 128, 32, 4, 4),
+    (128, 64, 64, 4, 4),
+    (64, 128, 64, 4, 4),
+    (256, 64, 32, 4, 4),
+    (64, 64, 64, 4, 4),
+    (128, 32, 32, 4, 4),
+    (32, 64, 32, 5, 2),
+)
+SMALLEST = (16, 16, 16, 1, 1)
+"""What the interpreter runs, which has no use for large tiles."""
+TUNING_MS = 15
+"""For each configuration; ten of them, once per weight."""
+
+
+def _why_not_here() -> str | None:
+    if triton is None:
+        return "needs Triton: pip install triton, or the extra gpu"
+    if INTERPRETED or torch.cuda.is_available():
+        return None
+    return "needs an NVIDIA GPU and a torch built for CUDA (on a CPU: TRITON_INTERPRET=1, for tests)"
+
+
+def _why_not(problem: Problem) -> str | None:
+    if max(problem.input_elements, problem.output_elements) > MOST_ELEMENTS:
+        return "needs tensors of less than 2³¹ elements"
+    return None
+
+
+if triton is not None:
+
+    def _igemm(
+        x, w, b, y, M, H, W, P, Q, C, K, R, S,
+        stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups,
+        HAS_BIAS: tl.constexpr, ALIGNED: tl.constexpr,
+        BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    ):  # fmt: skip
+        """One tile of one group. x (N, H, W, g·C), w (g·K, R, S, C), y (N, P, Q, g·K); C and K are
+        channels of a group. ALIGNED: C is a multiple of BLOCK_K, so that a step is one tap's."""
+        group = tl.program_id(1)
+        tiles_n = tl.cdiv(K, BLOCK_N)
+        m = tl.program_id(0) // tiles_n * BLOCK_M + tl.arange(0, BLOCK_M)
+        k = tl.program_id(0) % tiles_n * BLOCK_N + tl.arange(0, BLOCK_N)
+        column = m % Q
+        row = m // Q % P
+        top = row * stride_h - pad_h
+        left = column * stride_w - pad_w
+        image = m // (P * Q) * H
+        total = R * S * C
+        step = tl.arange(0, BLOCK_K)
+        sums = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
+        for start in range(0, total, BLOCK_K):
+            at = start + step
+            if ALIGNED:
+                tap = start // C
+                channel = start % C + step
+                h = (top + tap // S * dilation_h)[:, None]
+                v = (left + tap % S * dilation_w)[:, None]
+            else:
+                tap = at // C
+                channel = at % C
+                h = top[:, None] + (tap // S * dilation_h)[None, :]
+                v = left[:, None] + (tap % S * dilation_w)[None, :]
+            inside = (m < M)[:, None] & (at < total)[None, :]
+            inside = inside & (h >= 0) & (h < H) & (v >= 0) & (v < W)
+            pixel = (image[:, None] + h) * W + v
+            a = tl.load(
+                x + pixel * (C * groups) + (group * C + channel)[None, :], mask=inside, other=0.0
+            )
+            given = (at < total)[:, None] & (k < K)[None, :]
+            f = tl.load(w + (group * K + k)[None, :] * total + at[:, None], mask=given, other=0.0)
+            sums = tl.dot(a, f, sums, input_precision="ieee")
+        if HAS_BIAS:
+            sums += tl.load(b + group * K + k, mask=k < K, other=0.0)[None, :].to(tl.float32)
+        out = y + m[:, None] * (K * groups) + (group * K + k)[None, :]
+        tl.store(out, sums.to(y.dtype.element_ty), mask=(m < M)[:, None] & (k < K)[None, :])
+
+    _kernel = triton.jit(_igemm)
+    _heuristics = triton.heuristics({"ALIGNED": lambda given: given["C"] % given["BLOCK_K"] == 0})
+    _fixed = _heuristics(_kernel)
+    _tuned = triton.autotune(
+        configs=[
+            triton.Config(
+                {"BLOCK_M": block_m, "BLOCK_N": block_n, "BLOCK_K": block_k},
+                num_stages=stages,
+                num_warps=warps,
+            )
+            for block_m, block_n, block_k, stages, warps in CONFIGS
+        ],
+        key=["M", "K", "C", "R", "S", "stride_h", "stride_w"],
+        do_bench=lambda call, quantiles: triton.testing.do_bench(
+            call, warmup=TUNING_MS // 3, rep=TUNING_MS, quantiles=quantiles
+        ),
+    )(_heuristics(_kernel))
+
+
+def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.Tensor:
+    """Return the convolution; `weight` as (K, R, S, C/g) in memory.
+
+    Args:
+        config: one of `CONFIGS` to use it untuned; None for the fastest of them, on a CPU for the
+            smallest.
+    """
+    x = input.detach().contiguous(memory_format=torch.channels_last)
+    y = torch.empty(
+        problem.output_shape,
+        dtype=x.dtype,
+        device=x.device,
+        memory_format=torch.channels_last,
+    )
+    if y.numel() == 0:
+        return y
+    n, k, p, q = problem.output_shape
+    m, groups = n * p * q, problem.groups
+    per_group = k // groups
+    arguments = (
+        *(x, weight, y if bias is None else bias.detach().contiguous(), y),
+        *(m, problem.height, problem.width, p, q, problem.in_channels // groups, per_group),
+        *(*problem.kernel, *problem.stride, problem.pad_top, problem.pad_left),
+        *(*problem.dilation, groups),
+    )
+
+    def grid(given):
+        tiles_m = triton.cdiv(m, given["BLOCK_M"])
+        return tiles_m * triton.cdiv(per_group, given["BLOCK_N"]), groups
+
+    if config is None and not INTERPRETED:
+        _tuned[grid](*arguments, HAS_BIAS=bias is not None)
+        return y
+    block_m, block_n, block_k, stages, warps = config or SMALLEST
+    _fixed[grid](
+        *arguments,
+        HAS_BIAS=bias is not None,
+        BLOCK_M=block_m,
+        BLOCK_N=block_n,
+        BLOCK_K=block_k,
+        num_stages=stages,
+        num_warps=warps,
+    )
+    return y
+
+
+class _Packed:
+    """A weight in the kernel's order, and the tiles chosen for its problem."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        self.memory = weight.detach().permute(0, 2, 3, 1).contiguous()
+        self.shape = weight.shape
+
+
+def _prepare(weight: torch.Tensor, problem: Problem) -> _Packed:
+    """Reorder the weight, and compile and tune on a random input while nobody takes the time."""
+    packed = _Packed(weight)
+    if not INTERPRETED:
+        x = torch.randn(problem.input_shape, device=weight.device).to(weight.dtype)
+        bias = weight.new_zeros(problem.out_channels) if problem.bias else None
+        x = x.contiguous(memory_format=torch.channels_last)
+        implicit_gemm(x, packed.memory, bias, problem)
+    return packed
+
+
+@register(
+    "triton_igemm",
+    family="gemm",
+    devices=("cuda", "cpu") if INTERPRETED else ("cuda",),
+    dtypes=DTYPES,
+    available=_why_not_here,
+    supports=_why_not,
+    prepare=_prepare,
+    workspace_bytes=lambda problem, itemsize: itemsize * problem.input_elements,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def triton_igemm(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Implicit GEMM written in Triton, NHWC, tiles tuned per problem while preparing.
+
+    Shapes: pixels (N·P·Q × R·S·C/g) by weight (R·S·C/g × K/g) for each group, result (N, K, P, Q)
+    in channels_last order. Sums in float32; float32 products are exact, not TF32.
+    Cost: 2·N·K·P·Q·C/g·R·S operations, padded to whole tiles.
+    Extra memory: none for a channels_last input; another is copied into that order first, in the
+    time that counts.
+    Source: S. Chetlur et al., "cuDNN: efficient primitives for deep learning" (2014), section 3.
+    """
+    packed = weight if isinstance(weight, _Packed) else _Packed(weight)
+    problem = problem_of(input, packed, bias, stride, padding, dilation, groups)
+    return implicit_gemm(input, packed.memory, bias, problem)
