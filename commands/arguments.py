@@ -121,7 +121,9 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
 def add_measuring(parser: argparse.ArgumentParser) -> None:
     """Add what says where and under which limits workers run."""
-    parser.add_argument("--device", metavar="cpu|cuda|auto", help="instead of the scenarios' own")
+    parser.add_argument(
+        "--device", metavar="cpu|cuda|cuda:N|auto", help="instead of the scenarios' own"
+    )
     parser.add_argument(
         "--threads",
         type=at_least(1, int),

@@ -120,6 +120,7 @@ def main(options: argparse.Namespace) -> int:
             [scenario for file in files for scenario in file.scenarios], options.scenario
         )
         scenarios = plan.on_device(scenarios, options.device, facts)
+        facts = plan.facts_on(scenarios, facts)
         scenarios = plan.shard_of(scenarios, options.shard)
         catalogue = catalogue_for(options, scenarios, log, console)
         arms = plan.chosen_arms(catalogue, patterns(options, files, catalogue), options.reference)

@@ -14,6 +14,7 @@ from impls._arguments import add_bias, pair
 from suite import register
 
 _by_cudnn = torch.ops.aten.cudnn_convolution
+_backward = torch.ops.aten.convolution_backward
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -39,9 +40,7 @@ class _Convolution(torch.autograd.Function):
         stride, padding, dilation, groups = arguments
         ctx.save_for_backward(input, weight)
         ctx.arguments, ctx.flags = arguments, flags
-        return _by_cudnn(
-            input, weight, padding, stride, dilation, groups, *flags
-        )
+        return _by_cudnn(input, weight, padding, stride, dilation, groups, *flags)
 
     @staticmethod
     def backward(ctx, grad):
@@ -54,7 +53,7 @@ class _Convolution(torch.autograd.Function):
             deterministic=deterministic,
             allow_tf32=allow_tf32,
         ):
-            of_input, of_weight, _ = torch.ops.aten.convolution_backward(
+            of_input, of_weight, _ = _backward(
                 *(grad, input, weight, None, stride, padding, dilation, False, (0, 0), groups),
                 (ctx.needs_input_grad[0], ctx.needs_input_grad[1], False),
             )
@@ -71,9 +70,7 @@ def _convolve(
     if torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad):
         return add_bias(_Convolution.apply(input, weight, arguments, flags), bias)
     stride, padding, dilation, groups = arguments
-    output = _by_cudnn(
-        input, weight, padding, stride, dilation, groups, *flags
-    )
+    output = _by_cudnn(input, weight, padding, stride, dilation, groups, *flags)
     return add_bias(output, bias)
 
 

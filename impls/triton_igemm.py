@@ -22,7 +22,8 @@ except ImportError:  # the row says so
     triton = None
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-DTYPES = ("float32", "float16", "bfloat16")
+# The interpreter multiplies bfloat16 as the integers that it stores them in (Triton 3.9).
+DTYPES = ("float32", "float16") if INTERPRETED else ("float32", "float16", "bfloat16")
 MOST_ELEMENTS = 2**31 - 1
 """Offsets are 32 bits wide."""
 
@@ -51,7 +52,9 @@ def _why_not_here() -> str | None:
         return "needs Triton: pip install triton, or the extra gpu"
     if INTERPRETED or torch.cuda.is_available():
         return None
-    return "needs an NVIDIA GPU and a torch built for CUDA (on a CPU: TRITON_INTERPRET=1, for tests)"
+    return (
+        "needs an NVIDIA GPU and a torch built for CUDA (on a CPU: TRITON_INTERPRET=1, for tests)"
+    )
 
 
 def _why_not(problem: Problem) -> str | None:

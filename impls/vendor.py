@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from impls._arguments import add_bias, pair
 from suite import Problem, Unsupported, register
 
-
 ALL_DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 

@@ -36,8 +36,8 @@ COLUMNS = (
     # Beyond the contract.
     *("threads", "cache", "occurrences", "source", "precision", "deterministic", "least_bytes"),
     *("workspace_bytes", "executed_flops", "executed_gflops", "break_even_calls", "notes"),
-    *("measured_workspace_bytes", "joules_per_call", "algorithm", "layout_conversions"),
     *PROFILE_COLUMNS,
+    *("measured_workspace_bytes", "joules_per_call", "algorithm", "layout_conversions"),
 )
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

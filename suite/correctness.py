@@ -52,6 +52,9 @@ class Tolerance:
     family: str
     error_factor: float
     precision: str | None = None
+    largest_bias: float = 0.0
+    """Largest magnitude of the bias. Libraries add it in a step of its own, to sums that were
+    rounded to 16 bits before: an error of the sum's size, which is up to |y| + |b|."""
 
     @property
     def is_norm_wise(self) -> bool:
@@ -71,7 +74,8 @@ class Tolerance:
         per_size = self.error_factor * math.sqrt(length) * _U_ACC[dtype]
         if self.precision:
             per_size += _DECLARED[self.precision]
-        return 2 * _U_OUT[dtype] * expected.abs() + per_size * size
+        apart = _U_OUT[dtype] * self.largest_bias if dtype in _NORM_16_BIT else 0.0
+        return 2 * _U_OUT[dtype] * expected.abs() + per_size * size + apart
 
     @property
     def rel_l2_limit(self) -> float:

@@ -114,9 +114,14 @@ class Judge:
         draw(kind, self._scenario, self._arena.operands, generator)
         self._drawn = self._arena.operands.each(torch.Tensor.clone)
 
+    def _limits(self, tolerance: dict[str, Any]) -> Tolerance:
+        bias = self._drawn.bias if self._scenario.direction == "forward" else None
+        largest_bias = 0.0 if bias is None else float(bias.abs().max())
+        return Tolerance(self._scenario, **tolerance, largest_bias=largest_bias)
+
     def judge(self, results: str, slot: int, tolerance: dict[str, Any]) -> Message:
         output = self._result(results).slot(slot).view(self._scenario.result_shape)
-        limits = Tolerance(self._scenario, **tolerance)
+        limits = self._limits(tolerance)
         size = self._reach if limits.is_norm_wise else self._size
         judgement = judge_output(self._kind, limits, output, self._expected, size)
         return {"judgement": dataclasses.asdict(judgement)}
@@ -164,7 +169,7 @@ class Judge:
         arena = self._result(results)
         if self._signs.numel() == 0:
             return {"fault": None}
-        limits = Tolerance(self._scenario, **tolerance)
+        limits = self._limits(tolerance)
         few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
         bound = 0.0
         for chosen in few:

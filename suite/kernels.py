@@ -32,6 +32,12 @@ class WhatRan:
     layout_conversions: int
     """Kernels that only change the layout: NCHW to NHWC or back, oneDNN's reorders."""
 
+    @property
+    def sentence(self) -> str:
+        conversions = self.layout_conversions
+        added = f", with {conversions} layout conversions" if conversions else ""
+        return f"ran {self.algorithm or 'an algorithm its kernels do not name'}{added}"
+
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> WhatRan:
         return cls(**{**record, "kernels": tuple(record["kernels"])})

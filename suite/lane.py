@@ -177,6 +177,8 @@ class Lane:
     def _note_operators(self, reply: dict[str, Any]) -> None:
         self.operators, self.vendor = tuple(reply["operators"]), reply["vendor"]
         self._ran = reply["ran"] and WhatRan.from_dict(reply["ran"])
+        if self._ran and self.scenario.on_cuda and self.arm.family == "vendor":
+            self._note(self._ran.sentence)
         if self.vendor and self.arm.family not in ("vendor", "engine", "reference"):
             self._note(f"computes through torch's own {self.vendor}")
 

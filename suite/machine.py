@@ -21,6 +21,8 @@ from typing import Any
 
 import psutil
 
+from suite.card import Card
+
 _CPU = Path("/sys/devices/system/cpu/cpu0")
 NOISE_GRADES = ((0.02, "A"), (0.05, "B"), (0.15, "C"), (float("inf"), "D"))
 """Spread of a fixed piece of work (90th percentile over median, minus 1) → grade."""
@@ -186,19 +188,35 @@ def torch_facts() -> dict[str, Any]:
     """Return torch's own facts. Call it where torch may be imported."""
     import torch  # noqa: PLC0415
 
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    gpus = [
+        torch.cuda.get_device_name(index)
+        for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+    ]
     return {
         "torch": torch.__version__,
         "torch_build": torch.__config__.show(),
         "torch_parallel": torch.__config__.parallel_info(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "gpu": gpu,
+        "gpu": gpus[0] if gpus else None,
+        "gpus": gpus,
+        "gpu_driver": _gpu_driver() if gpus else None,
+        "triton": _version_of("triton"),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
         "onednn": torch.backends.mkldnn.is_available(),
         "numba": _version_of("numba"),
         "python_executable": sys.executable,
     }
+
+
+def _gpu_driver() -> str | None:
+    import torch  # noqa: PLC0415
+
+    properties: Any = torch.cuda.get_device_properties(0)
+    try:
+        return Card(str(properties.uuid)).driver()
+    except LookupError:
+        return None
 
 
 def _version_of(package: str) -> str | None:

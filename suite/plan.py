@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from suite.processes import Peer
 from suite.runfile import MANIFEST, RESULTS, read_manifest, write_manifest
 from suite.scenario import ScenarioFile
 
+DEVICES = re.compile(r"cpu|cuda(:[0-9]+)?")
 MOST_CELLS = 50_000
 MOST_IDS_NAMED = 12
 MEMORY_SHARE = 0.8
@@ -85,8 +87,7 @@ def on_device(
     """
     if asked == "auto":
         asked = "cuda" if facts["gpu"] else "cpu"
-    kind = (asked or "cpu").partition(":")[0]
-    if kind not in ("cpu", "cuda"):
+    if not DEVICES.fullmatch(asked or "cpu"):
         raise UsageError(f'--device "{asked}" is unknown; accepted: cpu, cuda, cuda:1, auto')
     moved = [s if asked is None else dataclasses.replace(s, device=asked) for s in scenarios]
     if any(s.device.startswith("cuda") for s in moved) and not facts["gpu"]:
@@ -94,7 +95,24 @@ def on_device(
             f"device cuda: torch {facts['torch']} sees no CUDA GPU here; use --device cpu, or "
             "install a CUDA build of torch on a machine with an NVIDIA GPU"
         )
+    for device in {s.device for s in moved if s.on_cuda}:
+        index = gpu_index(device)
+        if index >= len(facts["gpus"]):
+            there = ", ".join(f"cuda:{i} {name}" for i, name in enumerate(facts["gpus"]))
+            raise UsageError(f"device {device}: there is no such GPU here; there are: {there}")
     return moved
+
+
+def gpu_index(device: str) -> int:
+    """Return which GPU a device such as "cuda" or "cuda:1" is."""
+    return int(device.partition(":")[2] or 0)
+
+
+def facts_on(scenarios: Sequence[Scenario], facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts with the GPU that the scenarios run on, if they run on one."""
+    used = sorted({gpu_index(scenario.device) for scenario in scenarios if scenario.on_cuda})
+    names = [facts["gpus"][index] for index in used]
+    return {**facts, "gpu": ", ".join(names)} if names else facts
 
 
 def chosen_arms(

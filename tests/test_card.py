@@ -108,9 +108,7 @@ def test_energy_is_that_of_two_seconds_of_calls_less_idling():
     meter = FakeMeter()
     clock = SimpleNamespace(counter=lambda: meter.joules, now=lambda: meter.time_s)
 
-    joules, reason = joules_per_call(
-        meter.call, clock.counter, now=clock.now, sleep=meter.sleep
-    )
+    joules, reason = joules_per_call(meter.call, clock.counter, now=clock.now, sleep=meter.sleep)
 
     assert joules == pytest.approx(2.0)
     assert reason is None

@@ -32,7 +32,7 @@ class FakeCard:
 
     # -- what suite.cuda_timing asks of torch.cuda --
 
-    def Event(self, enable_timing):
+    def Event(self, enable_timing):  # noqa: N802
         assert enable_timing
         card = self
 
@@ -64,7 +64,7 @@ class FakeCard:
     def get_device_properties(self, device):
         return SimpleNamespace(L2_cache_size=50 * 2**20)
 
-    def Stream(self):
+    def Stream(self):  # noqa: N802
         return SimpleNamespace(wait_stream=lambda other: None)
 
     current_stream = Stream
@@ -73,7 +73,7 @@ class FakeCard:
     def stream(self, stream):
         yield
 
-    def CUDAGraph(self):
+    def CUDAGraph(self):  # noqa: N802
         card = self
 
         class Graph:

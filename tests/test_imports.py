@@ -9,7 +9,18 @@ import pytest
 
 from tests.conftest import ROOT
 
-ENGINE = {"worker", "judge", "operation", "inputs", "correctness", "timing", "invocation"} | {
+ENGINE = {
+    "cuda_timing",
+    "cuda_context",
+    "timers",
+    "worker",
+    "judge",
+    "operation",
+    "inputs",
+    "correctness",
+    "timing",
+    "invocation",
+} | {
     *("guard", "inner", "operators", "preload"),
     *("state", "memory", "ceilings"),
     # of suite.capture
