@@ -31,7 +31,7 @@ def use(device: str) -> tuple[Card | None, str | None]:
     torch.cuda.set_device(torch.device(device) if ":" in device else torch.device("cuda:0"))
     properties: Any = torch.cuda.get_device_properties(torch.cuda.current_device())
     try:
-        return Card(str(properties.uuid)), None
+        return Card(str(getattr(properties, "uuid", ""))), None
     except LookupError as error:
         return None, str(error)
 

@@ -214,7 +214,7 @@ def _gpu_driver() -> str | None:
 
     properties: Any = torch.cuda.get_device_properties(0)
     try:
-        return Card(str(properties.uuid)).driver()
+        return Card(str(getattr(properties, "uuid", ""))).driver()
     except LookupError:
         return None
 

@@ -16,9 +16,9 @@ class FakeNvml:
 
     NVMLError = type("NVMLError", (Exception,), {})
     NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
-    nvmlClocksEventReasonSwPowerCap = 0x4
-    nvmlClocksEventReasonHwSlowdown = 0x8
-    nvmlClocksThrottleReasonSwThermalSlowdown = 0x20
+    nvmlClocksEventReasonSwPowerCap = 0x4  # noqa: N815
+    nvmlClocksEventReasonHwSlowdown = 0x8  # noqa: N815
+    nvmlClocksThrottleReasonSwThermalSlowdown = 0x20  # noqa: N815
 
     def __init__(self, reasons=0, lacks=()):
         self.asked = []

@@ -61,7 +61,7 @@ class FakeCard:
     def current_device(self):
         return "cpu"
 
-    def get_device_properties(self, device):
+    def get_device_properties(self, _device):
         return SimpleNamespace(L2_cache_size=50 * 2**20)
 
     def Stream(self):  # noqa: N802
@@ -70,7 +70,7 @@ class FakeCard:
     current_stream = Stream
 
     @contextlib.contextmanager
-    def stream(self, stream):
+    def stream(self, _stream):
         yield
 
     def CUDAGraph(self):  # noqa: N802

@@ -4,7 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from suite.lane import clock_fault
+from suite.arm import Arm
+from suite.lane import Lane, clock_fault
+from suite.problem import Problem, Scenario
+from suite.registry import Source
+
+BIG_OUTPUT = Problem.of_call((8, 1, 512, 512), (8, 1, 1, 1))
+"""64 MiB of outputs from 8 MiB of input: one slot, and batches of four by the operand alone."""
+
+
+def test_a_batch_never_has_more_outputs_than_there_are_slots(settings, ledger, monkeypatch):
+    lane = Lane(
+        Arm("fast", "direct", Source("none")),
+        Scenario(id="b/1", problem=BIG_OUTPUT),
+        None,
+        settings,
+        ledger,
+    )
+    replies = {"bind": {"prepare_s": None}, "warm": WARMED}
+    monkeypatch.setattr(lane.worker, "ask", lambda do, **_: replies[do])
+
+    lane.begin_block()
+    lane.close()
+
+    assert lane.turn_calls == 1
+
+
+WARMED = {"call_s": 10e-6, "batch": 4, "peak_bytes": None, "note": None}
+
 
 HONEST = [(0.050, 0.0505), (0.051, 0.130), (0.049, 0.0496), (0.050, 0.0502)]
 

@@ -33,6 +33,7 @@ def test_all_of_them_load_together():
     assert {file.name for file in load_files(FILES)} == {
         *("quick", "vgg19", "resnet50", "deepbench", "timm"),
         *("kernel_size_sweep", "edge_shapes", "ci"),
+        *("resnet50_gpu", "fft_gpu"),
     }
 
 
