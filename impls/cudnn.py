@@ -78,6 +78,7 @@ def _cudnn(name: str, precision: str | None = None, dtypes: tuple[str, ...] = DT
     return register(
         name,
         family="vendor",
+        error_factor=4,  # it may choose Winograd's F(4×4, 3×3) or an FFT, and does not say so
         devices=("cuda",),
         dtypes=dtypes,
         precision=precision,
