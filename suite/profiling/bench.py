@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
+from suite import cuda_context
 from suite.errors import Unsupported
 from suite.inputs import DTYPES, in_format
 from suite.invocation import Invocation, bind
 from suite.operation import Operands
 from suite.problem import Scenario
 from suite.registry import Implementation
-from suite.timing import timer_for
+from suite.timers import timer_for
 
 OPERANDS = 3
 """Inputs that calls take in turn, so that no call finds its predecessor's in the cache alone."""
@@ -36,7 +37,9 @@ class Bench:
         self.implementation = implementation
         self.scenario = scenario
         self.is_cuda = scenario.device.startswith("cuda")
-        self._timer = timer_for(scenario.device)
+        if self.is_cuda:
+            cuda_context.use(scenario.device)
+        self._timer = timer_for(scenario)
         self._calls = 0
         generator = torch.Generator().manual_seed(SEED)
         self.operands = self._draw(generator)
