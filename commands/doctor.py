@@ -45,8 +45,9 @@ def _print(console: Console, found: dict[str, Any], now: dict[str, Any], noise: 
         "system": f"{found['os']}, Python {found['python']}",
         "torch": f"{found['torch']}, {found['cpu_capability']}, "
         f"oneDNN {'yes' if found['onednn'] else 'no'}, numba {found['numba']}",
-        "GPU": f"{found['gpu']}, cuDNN {found['cudnn']}"
-        if found["gpu"]
+        "GPU": f"{', '.join(found['gpus'])}; driver {found['gpu_driver'] or 'not told'}, "
+        f"CUDA {found['cuda']}, cuDNN {found['cudnn']}, Triton {found['triton'] or 'missing'}"
+        if found["gpus"]
         else "none that torch sees",
         "thread pools": _parallel_lines(found["torch_parallel"]),
         "noise": f"grade {machine.noise_grade(noise)}: equal work takes up to {noise:.1%} longer "
