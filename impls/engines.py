@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import tempfile
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -188,3 +190,74 @@ def opencv_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
     if bias is not None:
         weight.model.setInput(bias.detach().numpy(), "b")
     return torch.from_numpy(weight.model.forward().copy())
+
+
+def _describe_for_ncnn(problem: Problem) -> str:
+    """Return ncnn's text for a model of one convolution; the numbers are its parameters' ids."""
+    plain = problem.groups == 1
+    values = {
+        0: problem.out_channels,
+        1: problem.kernel_w,
+        11: problem.kernel_h,
+        2: problem.dilation_w,
+        12: problem.dilation_h,
+        3: problem.stride_w,
+        13: problem.stride_h,
+        4: problem.padding[1],
+        14: problem.padding[0],
+        6: problem.weight_elements,
+        **({} if plain else {7: problem.groups}),
+    }
+    layer = "Convolution" if plain else "ConvolutionDepthWise"
+    told = " ".join(f"{key}={value}" for key, value in values.items())
+    return f"7767517\n2 2\nInput x 0 1 x\n{layer} y 1 1 x y {told}\n"
+
+
+FLOAT32_FOLLOWS = bytes(4)
+"""What stands before a weight in ncnn's file to say that it is neither float16 nor int8."""
+NCNN_PLANE_ELEMENTS = 4
+"""Its own tensors' planes begin at multiples of so many numbers; a clone of another one's do."""
+
+
+def _load_ncnn(weight: torch.Tensor, problem: Problem) -> Engine:
+    import ncnn  # noqa: PLC0415
+
+    net = ncnn.Net()
+    net.opt.num_threads = torch.get_num_threads()
+    net.opt.openmp_blocktime = 0
+    # By default it computes in 16 bits where the machine can.
+    for name in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_packed", "bf16_storage"):
+        if hasattr(net.opt, f"use_{name}"):
+            setattr(net.opt, f"use_{name}", False)
+    net.load_param_mem(_describe_for_ncnn(problem))
+    with tempfile.TemporaryDirectory() as folder:
+        # From memory it takes text only.
+        path = Path(folder) / "weights.bin"
+        path.write_bytes(FLOAT32_FOLLOWS + weight.detach().contiguous().numpy().tobytes())
+        net.load_model(str(path))
+    return Engine(problem, net)
+
+
+@_register("ncnn", _load_ncnn, "ncnn", error_factor=8)
+def ncnn_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """ncnn, made for phones: Winograd up to F(6×6, 3×3) where it fits, blocked products elsewhere.
+
+    Channels in blocks inside; the reordering before and after, and one copy each of input and
+    result, are in its time. A batch is computed image by image, the bias added after it.
+    """
+    import ncnn  # noqa: PLC0415
+
+    _check(weight, input)
+    outputs = []
+    for image in input.detach().contiguous():
+        x = ncnn.Mat(image.numpy())
+        if image[0].numel() % NCNN_PLANE_ELEMENTS:
+            # Where it takes groups apart, it expects planes of whole 16 bytes and does not look.
+            x = x.clone()
+        extractor = weight.model.create_extractor()
+        extractor.input("x", x)
+        failed, output = extractor.extract("y")
+        if failed:
+            raise RuntimeError(f"ncnn refuses to compute this layer (code {failed})")
+        outputs.append(torch.from_numpy(output.numpy()))
+    return add_bias(torch.stack(outputs), bias)
