@@ -9,6 +9,7 @@ __all__ = ["COMMANDS"]
 COMMANDS = {
     "run": "race implementations over scenario files",
     "check": "hold implementations against float64, no timing",
+    "tune": "measure what `auto` should choose on this machine",
     "report": "rebuild CSV, plots and report from a run",
     "compare": "show two runs as a difference; a hint, no verdict",
     "gate": "decide whether a revision is slower, wrong, bigger or less accurate",

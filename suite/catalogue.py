@@ -31,6 +31,7 @@ class Entry:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     precision: str | None
+    error_factor: float
     packs: bool
     on_request: bool
     unavailable: str | None
@@ -117,6 +118,7 @@ def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario]
                     devices=tuple(entry["devices"]),
                     dtypes=tuple(entry["dtypes"]),
                     precision=entry["precision"],
+                    error_factor=entry["error_factor"],
                     packs=entry["packs"],
                     on_request=entry["on_request"],
                     unavailable=entry["unavailable"],

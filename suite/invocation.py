@@ -54,9 +54,20 @@ def _convolver(
     implementation: Implementation, problem: Problem, weight: torch.Tensor, bias: Any = None
 ) -> Callable[[torch.Tensor], Any]:
     """Return input → output for one weight; packing happens here."""
-    seen = problem.as_called()
+    packed = _packed(implementation, problem, weight)
+    return _caller(implementation, problem, packed, bias)
+
+
+def _packed(implementation: Implementation, problem: Problem, weight: torch.Tensor) -> Any:
     if implementation.prepare:
-        weight = implementation.prepare(weight, seen)
+        return implementation.prepare(weight, problem.as_called())
+    return weight
+
+
+def _caller(
+    implementation: Implementation, problem: Problem, weight: Any, bias: Any
+) -> Callable[[torch.Tensor], Any]:
+    seen = problem.as_called()
     function, padding = implementation.function, seen.padding
     stride, dilation, groups = seen.stride, seen.dilation, seen.groups
 
@@ -72,9 +83,12 @@ def _convolver(
 
 def _forward(implementation: Implementation, problem: Problem, operands: Operands) -> Invocation:
     start = time.perf_counter()
-    call = _convolver(implementation, problem, operands.weight, operands.bias)
+    packed = _packed(implementation, problem, operands.weight)
     prepare_s = time.perf_counter() - start if implementation.prepare else None
-    return Invocation(call, prepare_s)
+    call = _caller(implementation, problem, packed, operands.bias)
+    # What packing found out and a reader should know.
+    note = getattr(packed, "note", "")
+    return Invocation(call, prepare_s, note if isinstance(note, str) else "")
 
 
 def _autograd(

@@ -14,7 +14,11 @@ by some ten percent, never by a factor."""
 # The share of the direct operations that a family cannot do without. Winograd's F(6×6, 3×3) saves
 # a factor of 5.06 and larger tiles are too inaccurate to pass; nested or rectangular tiles add
 # little. An FFT's share depends on the sizes and is bound by memory traffic alone here.
-_LEAST_SHARE = {"winograd": 1 / 6.25, "fft": 0.0, "vendor": 1 / 6.25, "engine": 1 / 6.25}
+# The choice of `auto` may be an FFT.
+_LEAST_SHARE = {
+    **dict.fromkeys(("winograd", "vendor", "engine"), 1 / 6.25),
+    **dict.fromkeys(("fft", "auto"), 0.0),
+}
 
 
 def floor_s(result: CellResult) -> tuple[float, str]:

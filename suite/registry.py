@@ -35,6 +35,7 @@ ERROR_FACTORS: dict[str, tuple[float, float]] = {
     "winograd": (4, 8),
     "vendor": (1, 8),
     "engine": (1, 8),
+    "auto": (4, 4),
 }
 FAMILIES = tuple(ERROR_FACTORS)
 NAN_POLICIES = ("receptive_field", "tile", "plane")

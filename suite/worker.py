@@ -425,6 +425,7 @@ def _describe_entry(entry: registry.Implementation, scenarios: Sequence[Scenario
         "devices": entry.devices,
         "dtypes": entry.dtypes,
         "precision": entry.precision,
+        "error_factor": entry.error_factor,
         "packs": entry.prepare is not None,
         "on_request": entry.on_request,
         "unavailable": entry.why_unavailable(),

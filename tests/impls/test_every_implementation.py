@@ -162,7 +162,7 @@ def test_takes_numbers_for_pairs_and_no_options_at_all(entry):
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_documents_itself_its_memory_and_its_work(entry):
     assert len(entry.summary) > 20
-    if entry.family in ("vendor", "engine"):
+    if entry.family in ("vendor", "engine", "auto"):  # auto's are those of what it chooses
         return
     assert entry.workspace_bytes is not None
     assert entry.executed_flops is not None

@@ -1,0 +1,230 @@
+"""`tune`: measure what `auto` should choose on this machine.
+
+scenario files ─► suite.tuning.campaign ─► results.jsonl ─► suite.tuning.learning ─► table
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from commands._setup import catalogue_for, scenario_files, scratch_folder, settings_for
+from commands.arguments import Parser, add_measuring, add_selection, at_least
+from reports import terminal, tuning
+from suite import plan
+from suite.catalogue import Catalogue, Entry
+from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
+from suite.lane import Arm
+from suite.problem import MEMORY_FORMATS, Scenario
+from suite.result import CellResult
+from suite.runfile import RESULTS, read_results
+from suite.tuning.campaign import Campaign, in_turns, trials_of, under_formats
+from suite.tuning.learning import outlook, shapes_of
+from suite.tuning.table import (
+    Conditions,
+    Table,
+    Trial,
+    fingerprint_of,
+    machine_facts,
+    table_path,
+    write_table,
+)
+
+REFERENCE = "torch"
+CHOOSER = "auto"
+LEFT_TO_REQUESTS = ("engine", "reference")
+"""Families that are measured only when --impl names them."""
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*",
+        default=["tune"],
+        metavar="FILE",
+        help="scenario files to learn from, or names of shipped ones (default: tune)",
+    )
+    add_selection(parser)
+    add_measuring(parser)
+    parser.add_argument(
+        "--budget",
+        type=at_least(0, float),
+        default=600.0,
+        metavar="SECONDS",
+        help="stop measuring after so long (default 600); the next call goes on from there",
+    )
+    parser.add_argument(
+        "--memory-format",
+        action="append",
+        choices=MEMORY_FORMATS,
+        default=[],
+        help="of the inputs; repeatable (default: both)",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="forget what was measured before, and begin anew"
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    console = terminal.console()
+    scenarios = [scenario for file in scenario_files(options) for scenario in file.scenarios]
+    with scratch_folder() as scratch:
+        settings = settings_for(options, Path(scratch) / "worker.log")
+        catalogue = catalogue_for(options, settings.log, console)
+        arms = _arms(catalogue, options.impl)
+        facts = machine_facts(plan.torch_facts(settings.log)["torch"])
+        path = table_path(fingerprint_of(facts))
+        folder = _folder(path, fresh=options.fresh)
+        asked = under_formats(
+            _on_cpu_forward(scenarios, options.device),
+            options.memory_format or MEMORY_FORMATS,
+            settings.threads,
+        )
+        campaign = Campaign(
+            folder=folder,
+            scenarios=in_turns(asked),
+            arms=arms,
+            settings=settings,
+            budget_s=options.budget,
+            watch=_Progress(console, folder, asked),
+        )
+        console.print(
+            f"{len(asked)} problems, {len(arms)} implementations at first, "
+            f"{options.budget:.0f} s at most",
+            highlight=False,
+        )
+        interrupted = False
+        try:
+            is_complete = campaign.run()
+        except KeyboardInterrupt:
+            is_complete, interrupted = False, True
+    modules = {entry.name: entry.source.location for entry in catalogue.entries}
+    trials = trials_of(read_results(folder), modules, REFERENCE, settings.threads)
+    if not trials:
+        raise UsageError(
+            f"{folder}: nothing measured yet, so no table was written; give more than "
+            f"--budget {options.budget:g}"
+        )
+    _write(path, facts, trials)
+    _tell(console, trials, asked, path)
+    if not is_complete:
+        console.print("more to measure: the same command goes on from here", style="yellow")
+    return EXIT_INTERRUPTED if interrupted else EXIT_GOOD
+
+
+def _arms(catalogue: Catalogue, patterns: Sequence[str]) -> list[Arm]:
+    """Return torch and the rows to measure, `auto` itself never.
+
+    Raises:
+        UsageError: a pattern that matches nothing, or that leaves nothing to choose from.
+    """
+    (chooser,) = catalogue.select([CHOOSER])
+    asked = catalogue.select(patterns) if patterns else _eligible_by_default(catalogue)
+    rows = [
+        entry
+        for entry in asked
+        if entry.name not in (CHOOSER, REFERENCE)
+        and entry.unavailable is None
+        and entry.precision is None
+        and entry.error_factor <= chooser.error_factor
+        and "cpu" in entry.devices
+    ]
+    if not rows:
+        raise UsageError(
+            f"--impl {' '.join(patterns)}: nothing that {CHOOSER} may choose: it has to be "
+            f"available, compute on the CPU in full precision, and declare an error_factor of at "
+            f"most {chooser.error_factor:g}"
+        )
+    (reference,) = catalogue.select([REFERENCE])
+    return [Arm(entry.name, entry.family, entry.source) for entry in (reference, *rows)]
+
+
+def _eligible_by_default(catalogue: Catalogue) -> list[Entry]:
+    return [
+        entry
+        for entry in catalogue.entries
+        if entry.family not in LEFT_TO_REQUESTS and not entry.on_request
+    ]
+
+
+def _on_cpu_forward(scenarios: Sequence[Scenario], device: str | None) -> list[Scenario]:
+    """Return the scenarios if `auto` chooses for such at all.
+
+    Raises:
+        UsageError: a device or a direction that it leaves to torch.
+    """
+    if device not in (None, "cpu"):
+        raise UsageError(f"--device {device}: {CHOOSER} chooses on the CPU only; leave it out")
+    for scenario in scenarios:
+        if scenario.device != "cpu" or scenario.direction != "forward":
+            raise UsageError(
+                f"{scenario.id}: {scenario.direction} on {scenario.device}; {CHOOSER} chooses "
+                "forward on the CPU only, so tune takes no other scenarios"
+            )
+    return list(scenarios)
+
+
+def _folder(path: Path, *, fresh: bool) -> Path:
+    """Return the folder of raw results beside the table, emptied if asked to.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    folder = path.with_suffix("")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            (folder / RESULTS).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: cannot be written: {error.strerror}; name a folder in CONVGAUGE_TUNING"
+        ) from error
+    return folder
+
+
+def _write(path: Path, facts: dict[str, object], trials: Sequence[Trial]) -> None:
+    by_conditions = _by_conditions(trials)
+    made_at = datetime.now().astimezone().isoformat(timespec="minutes")
+    shapes = {conditions: shapes_of(part) for conditions, part in by_conditions.items()}
+    write_table(Table(fingerprint_of(facts), facts, made_at, tuple(trials), shapes), path)
+
+
+def _by_conditions(trials: Sequence[Trial]) -> dict[Conditions, list[Trial]]:
+    found: dict[Conditions, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.conditions, []).append(trial)
+    return found
+
+
+def _tell(console: Console, trials: Sequence[Trial], asked: Sequence[Scenario], path: Path) -> None:
+    problems = [scenario.problem for scenario in asked]
+    for conditions, part in _by_conditions(trials).items():
+        console.print(tuning.outlook_table(str(conditions), outlook(part, problems)))
+    console.print(f"table: {path}", highlight=False, soft_wrap=True)
+
+
+@dataclasses.dataclass
+class _Progress:
+    """Prints one line for each problem that was measured."""
+
+    console: Console
+    folder: Path
+    asked: Sequence[Scenario]
+
+    def __post_init__(self) -> None:
+        ids = {scenario.id for scenario in self.asked}
+        self._done = len({r.scenario.id for r in read_results(self.folder)} & ids)
+
+    def __call__(self, scenario: Scenario, results: Sequence[CellResult], left_s: float) -> None:
+        self._done += 1
+        self.console.print(
+            tuning.progress_line(scenario, results, self._done, len(self.asked), left_s),
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,179 @@
+"""The fastest row for the problem at hand, chosen before the first call.
+
+Packing the weight is when to choose: `suite.tuning` says what was measured on this machine for
+problems alike (`python run_bench.py tune`), or, before anything was, what its built-in model
+makes of the sizes. The rows it names are tried best first: only a chosen row's module is loaded,
+and one that is not available, does not cover the problem or may be less exact than this row
+declares is passed over. torch remains where nothing is safely faster, for gradients, on GPUs,
+and when a call turns out other than it was packed for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+
+from impls._arguments import problem_of
+from suite import Problem, Unsupported, register, registry
+from suite.errors import UsageError
+from suite.problem import Scenario
+from suite.tuning.advice import advise
+from suite.tuning.table import Conditions
+
+TREE = str(Path(__file__).resolve().parents[1])
+MOST_ERROR_FACTOR = 4
+"""Rows that may err more, Winograd's F(6×6, 3×3) among them, are never chosen."""
+DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+
+
+class Choice(NamedTuple):
+    """A function to call, and the weight as it takes it."""
+
+    function: Callable[..., Any]
+    weight: Any
+
+
+class Packed:
+    """A weight with the choice for each memory format that the input may come in."""
+
+    __slots__ = ("channels_last", "contiguous", "note", "only", "raw")
+
+    def __init__(self, raw: torch.Tensor, contiguous: Choice, channels_last: Choice, note: str):
+        self.raw = raw
+        self.contiguous = contiguous
+        self.channels_last = channels_last
+        self.only = contiguous.function is channels_last.function is F.conv2d
+        """Whether it is torch's own whatever comes."""
+        self.note = note
+
+
+def _is_eligible(entry: registry.Implementation, scenario: Scenario) -> bool:
+    return (
+        entry.name != "auto"
+        and entry.error_factor <= MOST_ERROR_FACTOR
+        and entry.precision is None
+        and entry.why_unsupported(scenario) is None
+    )
+
+
+def _load(name: str, module: str) -> registry.Implementation | None:
+    """Return the row `name`, its module loaded; None where it is no longer there."""
+    try:
+        registry.load(registry.Source(module, TREE))
+        return registry.get(name)
+    except UsageError:
+        return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _candidates(
+    problem: Problem, conditions: Conditions
+) -> tuple[tuple[registry.Implementation, ...], str]:
+    """Return the rows to try before torch, the fastest first, and where that comes from."""
+    advice = advise(problem, conditions, torch.__version__)
+    scenario = Scenario(id="auto", problem=problem, dtype=conditions.dtype)
+    rows = []
+    for prediction in advice.predictions:
+        entry = _load(prediction.row.name, prediction.row.module)
+        if entry is not None and _is_eligible(entry, scenario):
+            rows.append(entry)
+    return tuple(rows), advice.source
+
+
+def _choose(
+    weight: torch.Tensor, problem: Problem, memory_format: str, made: dict[str, Choice]
+) -> tuple[Choice, str]:
+    """Return the fastest row that takes this weight, packed, and a note that names it.
+
+    Args:
+        made: choices that this weight is packed for already, by row.
+    """
+    plain = Choice(F.conv2d, weight)
+    if weight.device.type != "cpu" or weight.dtype not in DTYPES:
+        return plain, "torch, as always beside the CPU's float32 and float64"
+    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
+    rows, source = _candidates(problem, conditions)
+    for entry in rows:
+        try:
+            if entry.name not in made:
+                packed = entry.prepare(weight.detach(), problem) if entry.prepare else weight
+                made[entry.name] = Choice(entry.function, packed)
+        except Unsupported:
+            continue
+        return made[entry.name], f"{entry.name}, by {source}"
+    return plain, f"torch, by {source}"
+
+
+def _pack(weight: torch.Tensor, problem: Problem) -> Packed:
+    """Choose for the memory formats that the weight's own suggests, and pack for the choice."""
+    contiguous, note = None, ""
+    made: dict[str, Choice] = {}
+    if weight.is_contiguous():
+        contiguous, note = _choose(weight, problem, "contiguous", made)
+    if contiguous is None or weight.is_contiguous(memory_format=torch.channels_last):
+        channels_last, other = _choose(weight, problem, "channels_last", made)
+        note = f"{note}; in channels_last {other}" if note and note != other else other
+    else:
+        # An input in another format than the weight's is rare: the same row takes it, too.
+        assert contiguous is not None
+        channels_last = contiguous
+    return Packed(weight, contiguous or channels_last, channels_last, f"chose {note}")
+
+
+def _wants_gradients(*tensors: torch.Tensor | None) -> bool:
+    return any(tensor is not None and tensor.requires_grad for tensor in tensors)
+
+
+def _unpacked(weight: torch.Tensor, problem: Problem, memory_format: str) -> Callable[..., Any]:
+    """Return the fastest row that takes the weight as it is."""
+    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
+    for entry in _candidates(problem, conditions)[0]:
+        if entry.prepare is None:
+            return entry.function
+    return F.conv2d
+
+
+@register(
+    "auto",
+    family="auto",
+    error_factor=MOST_ERROR_FACTOR,
+    nan_policy="plane",
+    prepare=_pack,
+)
+def auto(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """The row that measurements on this machine promise to be fastest, torch where none is surely.
+
+    Packed for one problem it costs a fraction of a microsecond more than the row itself; given a
+    plain weight, it chooses in a few microseconds among the rows that need no packing.
+    Accuracy: no row that declares more error than F(4×4) Winograd's is ever chosen, nor one that
+    computes in lower precision. Cost and extra memory are the chosen row's; notes name it.
+    """
+    if type(weight) is not Packed:
+        return _call_unpacked(input, weight, bias, stride, padding, dilation, groups)
+    if weight.only:
+        return F.conv2d(input, weight.raw, bias, stride, padding, dilation, groups)
+    if torch.is_grad_enabled() and _wants_gradients(input, weight.raw, bias):
+        return F.conv2d(input, weight.raw, bias, stride, padding, dilation, groups)
+    function, packed = weight.contiguous if input.is_contiguous() else weight.channels_last
+    try:
+        return function(input, packed, bias, stride, padding, dilation, groups)
+    except Unsupported:
+        return F.conv2d(input, weight.raw, bias, stride, padding, dilation, groups)
+
+
+def _call_unpacked(input, weight, bias, stride, padding, dilation, groups):
+    function = F.conv2d
+    needs_torch = torch.is_grad_enabled() and _wants_gradients(input, weight, bias)
+    if not needs_torch and weight.dtype in DTYPES and input.device.type == "cpu":
+        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+        last = not input.is_contiguous() and input.is_contiguous(memory_format=torch.channels_last)
+        function = _unpacked(weight, problem, "channels_last" if last else "contiguous")
+    try:
+        return function(input, weight, bias, stride, padding, dilation, groups)
+    except Unsupported:
+        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)

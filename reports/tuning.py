@@ -1,0 +1,62 @@
+"""What `tune` says: a line for each problem while it goes, then what it learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from reports import units
+from reports.terminal import clock, table
+from suite import stats
+from suite.problem import Scenario
+from suite.result import CellResult
+from suite.tuning.learning import Outlook
+
+MOST_NAMES = 4
+
+
+def progress_line(
+    scenario: Scenario, results: Sequence[CellResult], done: int, total: int, left_s: float
+) -> Text:
+    """Return "[3/40] id: 5 rows, fastest gemm_1x1 1.31×; 1:20 left"."""
+    summaries = {result.implementation: stats.summarise(result) for result in results}
+    speedups = {
+        name: summary.speedup.value
+        for name, summary in summaries.items()
+        if summary and summary.speedup
+    }
+    if speedups:
+        fastest = max(speedups, key=lambda name: speedups[name])
+        told = f"{len(speedups)} rows, fastest {fastest} {units.times(speedups[fastest])}"
+    else:
+        told = "no row passed"
+    return Text(f"[{done}/{total}] {scenario.id}: {told}; {clock(left_s)} left")
+
+
+def outlook_table(conditions: str, outlooks: Mapping[str, Outlook]) -> Table:
+    """Return a table with a line for each kind of problem, and one for all that was asked for."""
+    shown = table(
+        *("kind", "measured>", "auto over torch>", "best possible>"),
+        *("over 3 % slower>", "choices"),
+        title=f"{conditions}: what auto should gain, each problem predicted from the others",
+    )
+    for kind, told in outlooks.items():
+        shown.add_row(
+            kind.replace("_", " "),
+            str(told.problems),
+            units.times(told.speedup),
+            units.times(told.best_speedup),
+            f"{told.slower_share:.1%}",
+            _names(told.chosen),
+        )
+    return shown
+
+
+def _names(chosen: Mapping[str, int]) -> str:
+    """Return "gemm_1x1 12, torch 5 and 2 more"."""
+    ordered = sorted(chosen, key=lambda name: -chosen[name])
+    told = ", ".join(f"{name} {chosen[name]}" for name in ordered[:MOST_NAMES])
+    more = len(ordered) - MOST_NAMES
+    return f"{told} and {more} more" if more > 0 else told

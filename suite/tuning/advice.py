@@ -1,0 +1,93 @@
+"""What to try for a problem on this machine, best first: from its table, or without one.
+
+Asked by `auto` in whatever process computes; answers without measuring anything.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.errors import UsageError
+from suite.problem import Problem
+from suite.tuning.prior import prior_predictions
+from suite.tuning.selector import Prediction, Selector, best_first
+from suite.tuning.table import (
+    Conditions,
+    Table,
+    cache_folder,
+    fingerprint_of,
+    machine_facts,
+    read_table,
+    table_path,
+)
+
+TO_TUNE = "python run_bench.py tune"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Rows to try before torch, and a sentence on where that comes from."""
+
+    predictions: tuple[Prediction, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """This machine's table, or why there is none."""
+
+    table: Table | None
+    remark: str
+
+
+def advise(problem: Problem, conditions: Conditions, torch_version: str) -> Advice:
+    """Return what to try for a problem; never raises for a missing or damaged table."""
+    found = _find(cache_folder(), torch_version)
+    selector = _selector(found, conditions)
+    if selector is None:
+        remark = f"nothing was tuned for {conditions}" if found.table else found.remark
+        return Advice(
+            tuple(best_first(prior_predictions(problem, conditions))),
+            f"the built-in model ({remark})",
+        )
+    assert found.table is not None
+    return Advice(
+        tuple(best_first(selector.predictions(problem))), f"the table of {found.table.made_at}"
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _find(folder: Path, torch_version: str) -> Found:
+    tables = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not tables:  # asking for the machine's facts takes a second on some systems
+        return Found(None, f"no table yet: {TO_TUNE}")
+    fingerprint = fingerprint_of(machine_facts(torch_version))
+    path = table_path(fingerprint)
+    if path not in tables:
+        return Found(
+            None, f"the table in {folder} is of another machine or another torch: {TO_TUNE}"
+        )
+    try:
+        table = read_table(path)
+    except UsageError as error:
+        return Found(None, str(error))
+    if table.fingerprint != fingerprint:
+        return Found(None, f"{path} is of another machine or another torch: {TO_TUNE}")
+    return Found(table, "")
+
+
+@functools.lru_cache(maxsize=32)
+def _selector_for(folder: Path, torch_version: str, conditions: Conditions) -> Selector | None:
+    table = _find(folder, torch_version).table
+    trials = table.under(conditions) if table else []
+    if not table or not trials:
+        return None
+    return Selector(trials, table.shapes.get(conditions))
+
+
+def _selector(found: Found, conditions: Conditions) -> Selector | None:
+    if found.table is None:
+        return None
+    return _selector_for(cache_folder(), found.table.machine["torch"], conditions)

@@ -1,0 +1,239 @@
+"""Measure many problems within a budget, and stop measuring what has no chance.
+
+The suite's own race measures: gates first, then paired blocks of fresh processes. What is won by
+being clever is which cells: kinds take turns, and a row that never came near the best row of a
+kind is not measured on it again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from suite import stats
+from suite.lane import Arm
+from suite.ledger import Ledger
+from suite.problem import Scenario
+from suite.race import Race
+from suite.referee import Referee
+from suite.result import CellResult, Status
+from suite.runfile import ResultWriter, read_results
+from suite.settings import Settings
+from suite.tuning.features import kind_of
+from suite.tuning.table import Conditions, Measured, Row, Trial
+
+BLOCKS = 3
+BLOCK_S = 0.05
+"""Shorter and fewer than a run's: many problems teach more than few that are known well."""
+LEAST_ERROR = 0.01
+"""Blocks that agree by chance do not make a speed-up exact."""
+
+HOPELESS = ((1, math.log(0.1)), (2, math.log(0.4)), (4, math.log(0.75)))
+"""After so many problems of a kind a row is dropped there, unless it once came so near the best."""
+UNSUPPORTED_AT_FIRST = 6
+"""A row that does not cover the first problems of a kind is not asked again."""
+WRONG = (Status.INCORRECT, Status.IMPLAUSIBLE)
+"""One such cell, and nothing of that row is believed for the kind."""
+
+Watch = Callable[[Scenario, Sequence[CellResult], float], None]
+
+
+def conditions_of(scenario: Scenario, threads: int) -> Conditions:
+    return Conditions(scenario.dtype, scenario.memory_format, scenario.threads or threads)
+
+
+def under_formats(
+    scenarios: Iterable[Scenario], memory_formats: Sequence[str], threads: int
+) -> list[Scenario]:
+    """Return each scenario in each memory format, with an id and the threads of its own."""
+    return [
+        dataclasses.replace(
+            scenario,
+            id=f"{scenario.id}+{memory_format}+{scenario.threads or threads}",
+            memory_format=memory_format,
+            threads=scenario.threads or threads,
+        )
+        for scenario in scenarios
+        for memory_format in memory_formats
+    ]
+
+
+def in_turns(scenarios: Sequence[Scenario], seed: int = 0) -> list[Scenario]:
+    """Return the scenarios in the order to measure them in, so that any first part is useful.
+
+    Kinds and memory formats take turns, rare ones more often than they occur. Each begins with
+    its smallest problem, where even the slowest row takes no time; then they come as drawn.
+    """
+    piles: dict[tuple[str, Conditions], list[Scenario]] = {}
+    for scenario in scenarios:
+        key = kind_of(scenario.problem), conditions_of(scenario, 0)
+        piles.setdefault(key, []).append(scenario)
+    generator = random.Random(seed)
+    for pile in piles.values():
+        generator.shuffle(pile)
+        smallest = min(pile, key=lambda scenario: scenario.problem.direct_flops)
+        pile.remove(smallest)
+        pile.insert(0, smallest)
+    totals = {key: len(pile) for key, pile in piles.items()}
+    taken = dict.fromkeys(piles, 0)
+    order = []
+    for _ in range(len(scenarios)):
+        left = (key for key in piles if taken[key] < totals[key])
+        key = min(left, key=lambda key: taken[key] / math.sqrt(totals[key]))
+        order.append(piles[key][taken[key]])
+        taken[key] += 1
+    return order
+
+
+@dataclass
+class Standing:
+    """How the rows fared so far on the problems of one kind under one set of conditions."""
+
+    nearness: dict[str, list[float]] = field(default_factory=dict)
+    """Row → on each problem, its log speed-up over the best of the other rows and torch."""
+    unsupported: dict[str, int] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+
+    def add(self, results: Sequence[CellResult]) -> None:
+        """Take in all the results of one problem."""
+        speedups = {result.implementation: _log_speedup(result) for result in results}
+        for result in results:
+            name, mine = result.implementation, speedups[result.implementation]
+            if result.status is Status.UNSUPPORTED:
+                self.unsupported[name] = self.unsupported.get(name, 0) + 1
+            elif result.status in WRONG:
+                self.wrong.add(name)
+            elif mine is None:
+                self.failed.add(name)
+            else:
+                others = [v for other, v in speedups.items() if other != name and v is not None]
+                self.nearness.setdefault(name, []).append(mine - max(0.0, *others, 0.0))
+
+    def is_out(self, name: str) -> bool:
+        """Whether a row need not be measured on this kind any more."""
+        if name in self.wrong or name in self.failed:
+            return True
+        near = self.nearness.get(name, [])
+        if not near:
+            return self.unsupported.get(name, 0) >= UNSUPPORTED_AT_FIRST
+        return any(len(near) >= count and max(near) < least for count, least in HOPELESS)
+
+
+def _log_speedup(result: CellResult) -> float | None:
+    summary = stats.summarise(result)
+    return math.log(summary.speedup.value) if summary and summary.speedup else None
+
+
+def standings(
+    results: Iterable[CellResult], threads: int
+) -> dict[tuple[str, Conditions], Standing]:
+    """Return how the rows stand for each kind and each set of conditions."""
+    found: dict[tuple[str, Conditions], Standing] = {}
+    for of_scenario in _by_scenario(results).values():
+        scenario = of_scenario[0].scenario
+        key = kind_of(scenario.problem), conditions_of(scenario, threads)
+        found.setdefault(key, Standing()).add(of_scenario)
+    return found
+
+
+def _by_scenario(results: Iterable[CellResult]) -> dict[str, list[CellResult]]:
+    groups: dict[str, list[CellResult]] = {}
+    for result in results:
+        groups.setdefault(result.scenario.id, []).append(result)
+    return groups
+
+
+@dataclass
+class Campaign:
+    """Measures scenarios with arms into a folder until the budget is spent.
+
+    A scenario's cells are written only when all are known, so that a later call goes on with the
+    next scenario. The first arm is the reference.
+    """
+
+    folder: Path
+    scenarios: Sequence[Scenario]
+    arms: Sequence[Arm]
+    settings: Settings
+    budget_s: float
+    watch: Watch = lambda *_: None
+
+    def run(self) -> bool:
+        """Measure what is missing; return whether all of it was, or time ran out before."""
+        results = read_results(self.folder)
+        have = {result.scenario.id for result in results}
+        missing = [scenario for scenario in self.scenarios if scenario.id not in have]
+        if not missing or self.budget_s <= 0:
+            return not missing
+        standing = standings(results, self.settings.threads)
+        ledger = Ledger()
+        referee = Referee(self.settings, ledger)
+        writer = ResultWriter(self.folder)
+        began = time.monotonic()
+        try:
+            for scenario in missing:
+                left_s = self.budget_s - (time.monotonic() - began)
+                if left_s <= 0:
+                    return False
+                key = kind_of(scenario.problem), conditions_of(scenario, self.settings.threads)
+                so_far = standing.setdefault(key, Standing())
+                reference, *others = self.arms
+                arms = [reference, *(arm for arm in others if not so_far.is_out(arm.name))]
+                race = Race(scenario, arms, referee, self._quick(), ledger)
+                decided = list(race.results())
+                for result in decided:
+                    writer.add(result)
+                so_far.add(decided)
+                self.watch(scenario, decided, left_s)
+        finally:
+            referee.close()
+            writer.close()
+        return True
+
+    def _quick(self) -> Settings:
+        return dataclasses.replace(
+            self.settings, blocks=BLOCKS, least_blocks=BLOCKS, block_s=BLOCK_S
+        )
+
+
+def trials_of(
+    results: Iterable[CellResult], modules: dict[str, str], reference: str, threads: int
+) -> list[Trial]:
+    """Return what is worth knowing of the results: passed rows against a passed reference.
+
+    Args:
+        modules: row → the module or file that registers it; rows that are not in it are left out.
+    """
+    results = list(results)
+    standing = standings(results, threads)
+    trials = []
+    for of_scenario in _by_scenario(results).values():
+        scenario = of_scenario[0].scenario
+        conditions = conditions_of(scenario, threads)
+        wrong = standing[kind_of(scenario.problem), conditions].wrong
+        measured = [
+            Measured(Row(result.implementation, modules[result.implementation]), *told)
+            for result in of_scenario
+            if result.implementation in modules
+            and result.implementation != reference
+            and result.implementation not in wrong
+            and (told := _observed(result)) is not None
+        ]
+        if any(result.implementation == reference and result.blocks for result in of_scenario):
+            trials.append(Trial(scenario.problem.as_called(), conditions, tuple(measured)))
+    return trials
+
+
+def _observed(result: CellResult) -> tuple[float, float] | None:
+    """Return a passed cell's log speed-up and its standard error."""
+    summary = stats.summarise(result)
+    if summary is None or summary.speedup is None or summary.speedup.half_width is None:
+        return None
+    error = summary.speedup.half_width / stats.t975(summary.blocks - 1)
+    return math.log(summary.speedup.value), max(error, LEAST_ERROR)

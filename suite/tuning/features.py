@@ -1,0 +1,49 @@
+"""A problem as a kind and a point: what makes two convolutions alike to an implementation.
+
+Kinds differ in which algorithms apply at all, so nothing learnt about one says anything about
+another. Within a kind, sizes count by their ratios: coordinates are octaves.
+"""
+
+from __future__ import annotations
+
+import math
+
+from suite.problem import Problem
+
+KINDS = ("one_pixel", "pointwise", "patches", "depthwise", "grouped", "dense")
+
+# A stride decides more than its octave says: what it leaves out, which methods apply. Taps, too:
+# 3×3 and 5×5 are different worlds.
+STRIDE_OCTAVES = 3.0
+TAP_OCTAVES = 2.0
+
+
+def kind_of(problem: Problem) -> str:
+    """Return which of `KINDS` a problem is."""
+    if problem.is_depthwise:
+        return "depthwise"
+    if problem.groups > 1:
+        return "grouped"
+    if problem.kernel == (1, 1):
+        return "one_pixel" if problem.out_h == problem.out_w == 1 else "pointwise"
+    is_tiled = problem.kernel == problem.stride and problem.padding == (0, 0)
+    return "patches" if is_tiled and not problem.is_asymmetric else "dense"
+
+
+def point_of(problem: Problem) -> tuple[float, ...]:
+    """Return the problem's coordinates among those of its kind."""
+    log = math.log2
+    dilation = problem.dilation_h * problem.dilation_w
+    return (
+        log(max(problem.batch_size, 1)),
+        log(problem.out_h),
+        log(problem.out_w),
+        log(max(problem.in_channels // problem.groups, 1)),
+        log(problem.out_channels // problem.groups),
+        log(problem.groups),
+        TAP_OCTAVES * log(problem.kernel_h),
+        TAP_OCTAVES * log(problem.kernel_w),
+        STRIDE_OCTAVES * log(problem.stride_h),
+        STRIDE_OCTAVES * log(problem.stride_w),
+        STRIDE_OCTAVES * log(dilation),
+    )

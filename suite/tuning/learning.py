@@ -1,0 +1,122 @@
+"""What the measurements taught, and what that is worth: judged on problems left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from suite.problem import Problem
+from suite.tuning.features import KINDS, kind_of
+from suite.tuning.regression import LEAST_POINTS, Regression
+from suite.tuning.selector import (
+    NOTICEABLE,
+    Prediction,
+    Selector,
+    best_first,
+    observations,
+)
+from suite.tuning.table import Shapes, Trial
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What `auto` is expected to do on problems like those measured, none of which it has seen.
+
+    Each problem is left out in turn and chosen for from the others (cross-validation).
+    """
+
+    problems: int
+    speedup: float
+    """Geometric mean over torch."""
+    best_speedup: float
+    """That of the best row each: what a perfect choice would reach."""
+    slower_share: float
+    """Problems on which the choice is more than 3 % slower than torch."""
+    chosen: Mapping[str, int]
+    """Row → on how many problems it was chosen; torch among them."""
+
+
+def shapes_of(trials: Sequence[Trial]) -> Shapes:
+    """Return what fitting finds out about every kind and row."""
+    selector = Selector(trials)
+    shapes: Shapes = {}
+    for kind in KINDS:
+        shapes |= selector.shapes(kind)
+    return shapes
+
+
+def left_out_choices(trials: Sequence[Trial], kind: str) -> list[tuple[str, float, float]]:
+    """Return (row chosen, its log speed-up, the best row's) for each trial of a kind, in order.
+
+    The choice is made from predictions that have not seen the trial.
+    """
+    of_kind = [trial for trial in trials if kind_of(trial.problem) == kind]
+    predictions: list[list[Prediction]] = [[] for _ in of_kind]
+    for row, seen in observations(trials, kind).items():
+        if len(seen) <= LEAST_POINTS:
+            continue
+        measured_in = [
+            place
+            for place, trial in enumerate(of_kind)
+            if any(found.row == row for found in trial.measured)
+        ]
+        told = Regression(seen).predict_left_out()
+        for place, (mean, deviation) in zip(measured_in, told, strict=True):
+            predictions[place].append(Prediction(row, mean, deviation))
+    choices = []
+    for trial, predicted in zip(of_kind, predictions, strict=True):
+        actual = {found.row.name: found.log_speedup for found in trial.measured}
+        safe = best_first(predicted)
+        name = safe[0].row.name if safe else "torch"
+        choices.append((name, actual.get(name, 0.0), max(0.0, *actual.values(), 0.0)))
+    return choices
+
+
+def outlook(trials: Sequence[Trial], asked: Sequence[Problem]) -> dict[str, Outlook]:
+    """Return the outlook for each kind that was measured, and for "all" of `asked`.
+
+    Args:
+        asked: the problems to speak for; kinds measured more densely than they occur there weigh
+            as much as they occur.
+    """
+    found: dict[str, Outlook] = {}
+    for kind in KINDS:
+        if choices := left_out_choices(trials, kind):
+            found[kind] = _summary(choices)
+    shares = {kind: sum(kind_of(problem) == kind for problem in asked) for kind in found}
+    total = sum(shares.values())
+    if not total:
+        return found
+
+    def mean(values: Mapping[str, float]) -> float:
+        return sum(shares[kind] * value for kind, value in values.items()) / total
+
+    chosen: dict[str, int] = {}
+    for part in found.values():
+        for name, count in part.chosen.items():
+            chosen[name] = chosen.get(name, 0) + count
+    found["all"] = Outlook(
+        problems=sum(part.problems for part in found.values()),
+        speedup=math.exp(mean({kind: math.log(part.speedup) for kind, part in found.items()})),
+        best_speedup=math.exp(
+            mean({kind: math.log(part.best_speedup) for kind, part in found.items()})
+        ),
+        slower_share=mean({kind: part.slower_share for kind, part in found.items()}),
+        chosen=chosen,
+    )
+    return found
+
+
+def _summary(choices: Sequence[tuple[str, float, float]]) -> Outlook:
+    count = len(choices)
+    chosen: dict[str, int] = {}
+    for name, _, _ in choices:
+        chosen[name] = chosen.get(name, 0) + 1
+    return Outlook(
+        problems=count,
+        speedup=math.exp(sum(gain for _, gain, _ in choices) / count),
+        best_speedup=math.exp(sum(best for _, _, best in choices) / count),
+        slower_share=sum(gain < NOTICEABLE for _, gain, _ in choices) / count,
+        chosen=chosen,
+    )

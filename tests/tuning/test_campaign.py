@@ -1,0 +1,161 @@
+"""What is measured, in which order, and what is not measured any more."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import pytest
+from building import USUAL, layer
+
+from suite.lane import Arm
+from suite.problem import Scenario
+from suite.registry import Source
+from suite.result import Block, CellResult, Residuals, Status
+from suite.runfile import read_results
+from suite.tuning.campaign import (
+    UNSUPPORTED_AT_FIRST,
+    Campaign,
+    Standing,
+    in_turns,
+    trials_of,
+    under_formats,
+)
+from suite.tuning.features import kind_of
+from tests.conftest import ROOT
+
+
+def scenario(name: str, problem=None) -> Scenario:
+    return Scenario(id=name, problem=problem or layer(), threads=USUAL.threads)
+
+
+def cell(name: str, of: Scenario, speedup: float | None, status: Status = Status.PASSED):
+    """Return a cell of three blocks with a speed-up, or one that did not pass."""
+    passed = speedup is not None
+    blocks = tuple(
+        Block(samples_s=(1e-3 / speedup,), calls_per_sample=1, seed="0", reference_s=1e-3)
+        for _ in range(3 if passed else 0)
+    )
+    return CellResult(
+        scenario=of,
+        implementation=name,
+        family="gemm",
+        status=status if passed or status is not Status.PASSED else Status.ERROR,
+        reason="" if passed else "because",
+        blocks=blocks,
+        residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0),
+    )
+
+
+def problem_of(number: int, speedups: dict[str, float | None]) -> list[CellResult]:
+    of = scenario(f"s{number}")
+    return [cell(name, of, value) for name, value in speedups.items()]
+
+
+def standing_after(*problems: dict[str, float | None]) -> Standing:
+    standing = Standing()
+    for number, speedups in enumerate(problems):
+        standing.add(problem_of(number, {"torch": 1.0, **speedups}))
+    return standing
+
+
+def test_a_row_ten_times_slower_than_the_best_is_out_after_one_problem():
+    standing = standing_after({"crawls": 0.05, "trails": 0.3})
+    assert standing.is_out("crawls")
+    assert not standing.is_out("trails")
+
+
+def test_a_row_that_never_comes_near_is_out_after_a_few():
+    standing = standing_after(*[{"trails": 0.6, "leads": 1.1}] * 3)
+    assert not standing.is_out("trails")
+    standing.add(problem_of(9, {"torch": 1.0, "trails": 0.6, "leads": 1.1}))
+    assert standing.is_out("trails")
+    assert not standing.is_out("leads")
+
+
+def test_one_good_problem_keeps_a_row_in():
+    standing = standing_after({"special": 1.5}, *[{"special": 0.2}] * 6)
+    assert not standing.is_out("special")
+
+
+def test_being_behind_a_faster_row_counts_although_it_beats_torch():
+    assert standing_after(*[{"second": 1.5, "first": 3.0}] * 4).is_out("second")
+
+
+def test_a_row_that_failed_is_not_run_again():
+    assert standing_after({"breaks": None}).is_out("breaks")
+
+
+def test_a_row_that_covers_none_of_the_first_problems_is_not_asked_again():
+    standing = Standing()
+    for number in range(UNSUPPORTED_AT_FIRST):
+        assert not standing.is_out("picky")
+        of = scenario(f"s{number}")
+        standing.add([cell("picky", of, None, Status.UNSUPPORTED)])
+    assert standing.is_out("picky")
+
+
+def test_wrong_rows_are_not_believed_anywhere_in_their_kind():
+    first, second = scenario("a"), scenario("b", layer(32))
+    results = [
+        *(cell("torch", first, 1.0), cell("cheat", first, 2.0)),
+        *(cell("torch", second, 1.0), cell("cheat", second, None, Status.INCORRECT)),
+        cell("honest", second, 1.2),
+    ]
+    modules = dict.fromkeys(("torch", "cheat", "honest"), "impls.gemm")
+    trials = trials_of(results, modules, "torch", 2)
+    assert [[seen.row.name for seen in trial.measured] for trial in trials] == [[], ["honest"]]
+    assert trials[1].measured[0].log_speedup == pytest.approx(math.log(1.2))
+
+
+def test_without_torch_there_is_nothing_to_compare_with():
+    of = scenario("a")
+    assert trials_of([cell("gemm", of, 2.0)], {"gemm": "impls.gemm"}, "torch", 2) == []
+
+
+def test_kinds_take_turns_and_each_begins_with_its_smallest_problem():
+    dense = [scenario(f"d{c}", layer(c, c)) for c in range(8, 40)]
+    depthwise = [scenario(f"w{c}", layer(c, c, groups=c)) for c in (64, 32, 8)]
+    order = in_turns([*dense, *depthwise])
+    assert Counter(s.id for s in order) == Counter(s.id for s in (*dense, *depthwise))
+    assert {s.id for s in order[:2]} == {"d8", "w8"}
+    kinds = [kind_of(s.problem) for s in order]
+    assert kinds[:8].count("depthwise") >= 2  # a tenth of the problems, a third of the first ones
+
+
+def test_each_scenario_is_measured_in_each_format_under_an_id_of_its_own():
+    made = under_formats([Scenario(id="a", problem=layer())], ("contiguous", "channels_last"), 2)
+    assert [(s.id, s.memory_format, s.threads) for s in made] == [
+        ("a+contiguous+2", "contiguous", 2),
+        ("a+channels_last+2", "channels_last", 2),
+    ]
+
+
+ARMS = [
+    Arm(name, "gemm", Source(f"impls.{module}", str(ROOT)))
+    for name, module in (("torch", "vendor"), ("kn2row", "gemm"))
+]
+
+
+def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(tmp_path, settings):
+    scenarios = [scenario("a", layer(4, 4, 6)), scenario("b", layer(5, 5, 6))]
+
+    def campaign(budget_s: float, asked=scenarios) -> tuple[bool, list[str]]:
+        seen: list[str] = []
+        made = Campaign(
+            folder=tmp_path,
+            scenarios=asked,
+            arms=ARMS,
+            settings=settings,
+            budget_s=budget_s,
+            watch=lambda scenario, _, __: seen.append(scenario.id),
+        )
+        return made.run(), seen
+
+    assert campaign(0.0) == (False, [])
+    assert campaign(60.0, scenarios[:1]) == (True, ["a"])
+    assert campaign(1e-9) == (False, [])
+    assert campaign(60.0) == (True, ["b"])
+    assert campaign(60.0) == (True, [])
+    keys = [result.key for result in read_results(tmp_path)]
+    assert sorted(keys) == ["a × kn2row", "a × torch", "b × kn2row", "b × torch"]

@@ -1,0 +1,131 @@
+"""`tune` as a user runs it: real processes, tiny budgets, wrong input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from suite.tuning import table as tables
+from tests.conftest import ROOT
+
+ROWS = ("--impl", "kn2row", "--impl", "gemm_1x1")
+LAYERS = """\
+name: own
+layers:
+  - {id: a, in_channels: 4, out_channels: 4, input_size: 8, kernel_size: 3, padding: 1}
+  - {id: b, in_channels: 4, out_channels: 4, input_size: 6, kernel_size: 1}
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(LAYERS)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVGAUGE_TUNING", str(tmp_path / "tuning"))
+    return tmp_path / "tuning"
+
+
+def only_table(folder) -> tables.Table:
+    (path,) = folder.glob("*.json")
+    return tables.read_table(path)
+
+
+def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
+    told = command("tune", own, *ROWS, "--budget", 60, "--threads", 1)
+    assert told.code == 0, told.err
+    trials = only_table(folder).trials
+    assert len(trials) == 4  # two problems in two memory formats
+    assert {trial.conditions.memory_format for trial in trials} == {"contiguous", "channels_last"}
+    assert {trial.conditions.threads for trial in trials} == {1}
+    rows = {row.name: row.module for row in tables.rows_of(trials)}
+    assert rows == {"kn2row": "impls.gemm", "gemm_1x1": "impls.gemm"}
+    for word in ("[4/4]", "dense", "pointwise", "all", "auto over torch", str(folder)):
+        assert word in told.out
+    assert "goes on from here" not in told.out
+
+    again = command("tune", own, *ROWS, "--budget", 60, "--threads", 1)
+    assert again.code == 0
+    assert "[4/4]" not in again.out  # nothing left to measure
+
+
+def test_a_budget_too_small_for_all_of_it_says_how_to_go_on(command, own, folder):
+    one = ("--memory-format", "contiguous", "--threads", 1)
+    told = command("tune", own, *ROWS, *one, "--budget", 0.01)
+    assert told.code == 0, told.err
+    assert "goes on from here" in told.out
+    assert len(only_table(folder).trials) == 1
+    told = command("tune", own, *ROWS, *one, "--budget", 60)
+    assert "[2/2]" in told.out
+    assert len(only_table(folder).trials) == 2
+
+
+def test_fresh_forgets_what_was_measured(command, own, folder):
+    one = (*ROWS, "--memory-format", "contiguous", "--threads", 1, "--budget", 0.01)
+    command("tune", own, *one)
+    (results,) = folder.glob("*/results.jsonl")
+    before = results.read_text()
+    told = command("tune", own, *one, "--fresh")
+    assert told.code == 0, told.err
+    assert "[1/2]" in told.out
+    assert results.read_text() != before
+
+
+def test_a_damaged_table_is_written_anew_from_what_was_measured(command, own, folder):
+    one = (*ROWS, "--memory-format", "contiguous", "--threads", 1)
+    command("tune", own, *one, "--budget", 0.01)
+    (path,) = folder.glob("*.json")
+    path.write_text("{")
+    assert command("tune", own, *one, "--budget", 0).code == 0
+    assert json.loads(path.read_text())["trials"]
+
+
+WRONG = {
+    "nothing measured": (("--budget", 0), "nothing measured yet"),
+    "no such row": (("--impl", "unflod"), 'Did you mean "unfold"'),
+    "only rows that it may not choose": (("--impl", "nnpack"), "error_factor of at most 4"),
+    "a GPU": (("--device", "cuda"), "chooses on the CPU only"),
+    "a negative budget": (("--budget", -1), "is not a number of 0 or more"),
+    "an unknown format": (("--memory-format", "nhwc"), "invalid choice"),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_input_is_told_in_one_message(command, own, words, message):
+    told = command("tune", own, *words)
+    assert told.code == 2
+    assert message in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_backward_scenario_is_refused(command, tmp_path):
+    path = tmp_path / "back.yaml"
+    path.write_text(LAYERS.replace("name: own", "name: own\ndefaults: {direction: backward_data}"))
+    told = command("tune", path)
+    assert told.code == 2
+    assert "forward on the CPU only" in told.err
+
+
+def test_a_folder_that_cannot_be_made_is_named(command, own, folder):
+    folder.write_text("in the way")
+    told = command("tune", own, "--budget", 1)
+    assert told.code == 2
+    assert "CONVGAUGE_TUNING" in told.err
+
+
+def test_a_run_with_auto_notes_what_was_chosen_and_why(own, folder, tmp_path):
+    # A process of its own: this one's fork server has the environment of the first test.
+    out = tmp_path / "out"
+    command = (sys.executable, str(ROOT / "run_bench.py"), "run", str(own), "--impl", "auto")
+    subprocess.run([*command, "--blocks", "1", "--out", str(out), "--threads", "1"], check=True)
+    cells = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    notes = [cell["notes"] for cell in cells if cell["implementation"] == "auto"]
+    assert len(notes) == 2
+    assert all("chose" in note[0] and "no table yet" in note[0] for note in notes)
