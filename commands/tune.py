@@ -14,12 +14,13 @@ from pathlib import Path
 from rich.console import Console
 
 from commands._setup import catalogue_for, scenario_files, scratch_folder, settings_for
+from commands._tuned import outlook_table, progress_line
 from commands.arguments import Parser, add_measuring, add_selection, at_least
-from reports import terminal, tuning
+from reports import terminal
 from suite import plan
+from suite.arm import Arm
 from suite.catalogue import Catalogue, Entry
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
-from suite.lane import Arm
 from suite.problem import MEMORY_FORMATS, Scenario
 from suite.result import CellResult
 from suite.runfile import RESULTS, read_results
@@ -75,16 +76,16 @@ def main(options: argparse.Namespace) -> int:
     scenarios = [scenario for file in scenario_files(options) for scenario in file.scenarios]
     with scratch_folder() as scratch:
         settings = settings_for(options, Path(scratch) / "worker.log")
-        catalogue = catalogue_for(options, settings.log, console)
-        arms = _arms(catalogue, options.impl)
-        facts = machine_facts(plan.torch_facts(settings.log)["torch"])
-        path = table_path(fingerprint_of(facts))
-        folder = _folder(path, fresh=options.fresh)
         asked = under_formats(
             _on_cpu_forward(scenarios, options.device),
             options.memory_format or MEMORY_FORMATS,
             settings.threads,
         )
+        catalogue = catalogue_for(options, asked, settings.log, console)
+        arms = _arms(catalogue, options.impl)
+        facts = machine_facts(plan.torch_facts(settings.log)["torch"])
+        path = table_path(fingerprint_of(facts))
+        folder = _folder(path, fresh=options.fresh)
         campaign = Campaign(
             folder=folder,
             scenarios=in_turns(asked),
@@ -141,7 +142,10 @@ def _arms(catalogue: Catalogue, patterns: Sequence[str]) -> list[Arm]:
             f"most {chooser.error_factor:g}"
         )
     (reference,) = catalogue.select([REFERENCE])
-    return [Arm(entry.name, entry.family, entry.source) for entry in (reference, *rows)]
+    return [
+        Arm(entry.name, entry.family, entry.source, unsupported=entry.unsupported)
+        for entry in (reference, *rows)
+    ]
 
 
 def _eligible_by_default(catalogue: Catalogue) -> list[Entry]:
@@ -205,7 +209,7 @@ def _by_conditions(trials: Sequence[Trial]) -> dict[Conditions, list[Trial]]:
 def _tell(console: Console, trials: Sequence[Trial], asked: Sequence[Scenario], path: Path) -> None:
     problems = [scenario.problem for scenario in asked]
     for conditions, part in _by_conditions(trials).items():
-        console.print(tuning.outlook_table(str(conditions), outlook(part, problems)))
+        console.print(outlook_table(str(conditions), outlook(part, problems)))
     console.print(f"table: {path}", highlight=False, soft_wrap=True)
 
 
@@ -224,7 +228,7 @@ class _Progress:
     def __call__(self, scenario: Scenario, results: Sequence[CellResult], left_s: float) -> None:
         self._done += 1
         self.console.print(
-            tuning.progress_line(scenario, results, self._done, len(self.asked), left_s),
+            progress_line(scenario, results, self._done, len(self.asked), left_s),
             highlight=False,
             soft_wrap=True,
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite import stats
-from suite.lane import Arm
+from suite.arm import Arm
 from suite.ledger import Ledger
 from suite.problem import Scenario
 from suite.race import Race
@@ -35,8 +35,6 @@ LEAST_ERROR = 0.01
 
 HOPELESS = ((1, math.log(0.1)), (2, math.log(0.4)), (4, math.log(0.75)))
 """After so many problems of a kind a row is dropped there, unless it once came so near the best."""
-UNSUPPORTED_AT_FIRST = 6
-"""A row that does not cover the first problems of a kind is not asked again."""
 WRONG = (Status.INCORRECT, Status.IMPLAUSIBLE)
 """One such cell, and nothing of that row is believed for the kind."""
 
@@ -96,7 +94,6 @@ class Standing:
 
     nearness: dict[str, list[float]] = field(default_factory=dict)
     """Row → on each problem, its log speed-up over the best of the other rows and torch."""
-    unsupported: dict[str, int] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
 
@@ -105,23 +102,19 @@ class Standing:
         speedups = {result.implementation: _log_speedup(result) for result in results}
         for result in results:
             name, mine = result.implementation, speedups[result.implementation]
-            if result.status is Status.UNSUPPORTED:
-                self.unsupported[name] = self.unsupported.get(name, 0) + 1
-            elif result.status in WRONG:
+            if result.status in WRONG:
                 self.wrong.add(name)
-            elif mine is None:
-                self.failed.add(name)
-            else:
+            elif mine is not None:
                 others = [v for other, v in speedups.items() if other != name and v is not None]
                 self.nearness.setdefault(name, []).append(mine - max(0.0, *others, 0.0))
+            elif result.status is not Status.UNSUPPORTED:
+                self.failed.add(name)
 
     def is_out(self, name: str) -> bool:
         """Whether a row need not be measured on this kind any more."""
         if name in self.wrong or name in self.failed:
             return True
         near = self.nearness.get(name, [])
-        if not near:
-            return self.unsupported.get(name, 0) >= UNSUPPORTED_AT_FIRST
         return any(len(near) >= count and max(near) < least for count, least in HOPELESS)
 
 
@@ -183,8 +176,7 @@ class Campaign:
                     return False
                 key = kind_of(scenario.problem), conditions_of(scenario, self.settings.threads)
                 so_far = standing.setdefault(key, Standing())
-                reference, *others = self.arms
-                arms = [reference, *(arm for arm in others if not so_far.is_out(arm.name))]
+                arms = self._worth_measuring(scenario, so_far)
                 race = Race(scenario, arms, referee, self._quick(), ledger)
                 decided = list(race.results())
                 for result in decided:
@@ -195,6 +187,11 @@ class Campaign:
             referee.close()
             writer.close()
         return True
+
+    def _worth_measuring(self, scenario: Scenario, standing: Standing) -> list[Arm]:
+        reference, *others = self.arms
+        covering = (arm for arm in others if scenario.id not in arm.unsupported)
+        return [reference, *(arm for arm in covering if not standing.is_out(arm.name))]
 
     def _quick(self) -> Settings:
         return dataclasses.replace(
