@@ -27,14 +27,18 @@ from suite.settings import Settings
 from suite.tuning.features import kind_of
 from suite.tuning.table import Conditions, Measured, Row, Trial
 
-BLOCKS = 3
+BLOCKS = 2
 BLOCK_S = 0.05
 """Shorter and fewer than a run's: many problems teach more than few that are known well."""
-LEAST_ERROR = 0.01
+LEAST_ERROR = 0.02
 """Blocks that agree by chance do not make a speed-up exact."""
 
-HOPELESS = ((1, math.log(0.1)), (2, math.log(0.4)), (4, math.log(0.75)))
+HOPELESS = ((3, math.log(0.4)), (5, math.log(0.75)))
 """After so many problems of a kind a row is dropped there, unless it once came so near the best."""
+CRAWLING = math.log(0.1)
+CRAWLING_S = 2e-3
+"""A row so far behind is dropped at once if its calls take longer than this, too: measuring it
+would use up the budget. Where all calls are short, overhead alone may put it behind."""
 WRONG = (Status.INCORRECT, Status.IMPLAUSIBLE)
 """One such cell, and nothing of that row is believed for the kind."""
 
@@ -96,6 +100,7 @@ class Standing:
     """Row → on each problem, its log speed-up over the best of the other rows and torch."""
     wrong: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+    crawling: set[str] = field(default_factory=set)
 
     def add(self, results: Sequence[CellResult]) -> None:
         """Take in all the results of one problem."""
@@ -106,13 +111,16 @@ class Standing:
                 self.wrong.add(name)
             elif mine is not None:
                 others = [v for other, v in speedups.items() if other != name and v is not None]
-                self.nearness.setdefault(name, []).append(mine - max(0.0, *others, 0.0))
+                behind = mine - max(0.0, *others, 0.0)
+                self.nearness.setdefault(name, []).append(behind)
+                if behind < CRAWLING and result.blocks[0].samples_s[0] > CRAWLING_S:
+                    self.crawling.add(name)
             elif result.status is not Status.UNSUPPORTED:
                 self.failed.add(name)
 
     def is_out(self, name: str) -> bool:
         """Whether a row need not be measured on this kind any more."""
-        if name in self.wrong or name in self.failed:
+        if name in self.wrong | self.failed | self.crawling:
             return True
         near = self.nearness.get(name, [])
         return any(len(near) >= count and max(near) < least for count, least in HOPELESS)

@@ -10,7 +10,9 @@ import math
 
 from suite.problem import Problem
 
-KINDS = ("one_pixel", "pointwise", "patches", "depthwise", "grouped", "dense")
+KINDS = ("one_pixel", "pointwise", "patches", "depthwise", "grouped", "dense", "wide")
+WIDE_TAPS = 50
+"""A kernel beyond 7×7: where sums in the frequency domain begin to pay."""
 
 # A stride decides more than its octave says: what it leaves out, which methods apply. Taps, too:
 # 3×3 and 5×5 are different worlds.
@@ -27,7 +29,9 @@ def kind_of(problem: Problem) -> str:
     if problem.kernel == (1, 1):
         return "one_pixel" if problem.out_h == problem.out_w == 1 else "pointwise"
     is_tiled = problem.kernel == problem.stride and problem.padding == (0, 0)
-    return "patches" if is_tiled and not problem.is_asymmetric else "dense"
+    if is_tiled and not problem.is_asymmetric:
+        return "patches"
+    return "wide" if problem.kernel_h * problem.kernel_w >= WIDE_TAPS else "dense"
 
 
 def point_of(problem: Problem) -> tuple[float, ...]:

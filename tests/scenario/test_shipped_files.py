@@ -32,7 +32,7 @@ def path(request):
 def test_all_of_them_load_together():
     assert {file.name for file in load_files(FILES)} == {
         *("quick", "vgg19", "resnet50", "deepbench", "timm"),
-        *("kernel_size_sweep", "edge_shapes", "ci"),
+        *("kernel_size_sweep", "edge_shapes", "ci", "tune"),
         *("resnet50_gpu", "fft_gpu"),
     }
 

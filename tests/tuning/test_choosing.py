@@ -73,6 +73,7 @@ KIND_EXAMPLES = {
     "depthwise": layer(8, 8, groups=8),
     "grouped": layer(8, 8, groups=2),
     "dense": layer(8, 8),
+    "wide": layer(8, 8, kernel=11),
 }  # fmt: skip
 
 
