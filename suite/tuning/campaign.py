@@ -32,6 +32,8 @@ BLOCK_S = 0.05
 """Shorter and fewer than a run's: many problems teach more than few that are known well."""
 LEAST_ERROR = 0.02
 """Blocks that agree by chance do not make a speed-up exact."""
+MOST_ERROR = 0.25
+"""Blocks that disagree more say nothing: something else was running."""
 
 HOPELESS = ((3, math.log(0.4)), (5, math.log(0.75)))
 """After so many problems of a kind a row is dropped there, unless it once came so near the best."""
@@ -104,18 +106,20 @@ class Standing:
 
     def add(self, results: Sequence[CellResult]) -> None:
         """Take in all the results of one problem."""
-        speedups = {result.implementation: _log_speedup(result) for result in results}
+        speedups = {result.implementation: _observed(result) for result in results}
         for result in results:
             name, mine = result.implementation, speedups[result.implementation]
             if result.status in WRONG:
                 self.wrong.add(name)
             elif mine is not None:
-                others = [v for other, v in speedups.items() if other != name and v is not None]
-                behind = mine - max(0.0, *others, 0.0)
+                others = [v[0] for other, v in speedups.items() if other != name and v]
+                behind = mine[0] - max(0.0, *others, 0.0)
+                if mine[1] > MOST_ERROR and behind > CRAWLING:
+                    continue
                 self.nearness.setdefault(name, []).append(behind)
                 if behind < CRAWLING and result.blocks[0].samples_s[0] > CRAWLING_S:
                     self.crawling.add(name)
-            elif result.status is not Status.UNSUPPORTED:
+            elif result.status not in (Status.UNSUPPORTED, Status.PASSED):
                 self.failed.add(name)
 
     def is_out(self, name: str) -> bool:
@@ -124,11 +128,6 @@ class Standing:
             return True
         near = self.nearness.get(name, [])
         return any(len(near) >= count and max(near) < least for count, least in HOPELESS)
-
-
-def _log_speedup(result: CellResult) -> float | None:
-    summary = stats.summarise(result)
-    return math.log(summary.speedup.value) if summary and summary.speedup else None
 
 
 def standings(
@@ -229,6 +228,7 @@ def trials_of(
             and result.implementation != reference
             and result.implementation not in wrong
             and (told := _observed(result)) is not None
+            and told[1] <= MOST_ERROR
         ]
         if any(result.implementation == reference and result.blocks for result in of_scenario):
             trials.append(Trial(scenario.problem.as_called(), conditions, tuple(measured)))

@@ -1,11 +1,70 @@
-"""What to expect of rows where nothing was measured: the built-in cost model."""
+"""What to expect of rows where nothing was measured: the built-in cost model.
+
+It counts what an algorithm saves over the direct sum, and assumes no more of it than machines of
+several kinds gave. Its uncertainty is that of a machine it has never seen, so that only large
+savings make a choice: `tune` finds the many smaller ones.
+"""
 
 from __future__ import annotations
 
+import math
+
 from suite.problem import Problem
+from suite.tuning.features import kind_of
 from suite.tuning.selector import Prediction
-from suite.tuning.table import Conditions
+from suite.tuning.table import Conditions, Row
+
+DEVIATION = 0.2
+"""Of a log speed-up on an unknown machine. Selection asks for twice as much certainty."""
+
+WINOGRAD = Row("winograd_tile6", "impls.winograd_blocked")
+FFT = Row("fft_tiled", "impls.fft_packed")
+DEPTHWISE = Row("depthwise", "impls.depthwise")
+
+WINOGRAD_SHARE = 0.55
+"""Of the multiplications saved, what is left after the transforms and their memory traffic."""
+LEAST_CHANNELS = 48
+"""With fewer, the transforms are not paid for."""
+FFT_EVEN_TAPS = 150
+"""Taps at which an FFT, whose cost does not depend on them, is level with the direct sum."""
+LEAST_FFT_CHANNELS = 8
+DEPTHWISE_SPEEDUP = 1.6
+LEAST_WORK = 2e6
+"""Direct operations below which overheads decide, and nothing is known of those."""
 
 
 def prior_predictions(problem: Problem, conditions: Conditions) -> list[Prediction]:
-    return []
+    """Return what the model expects of the rows it knows; none where it has no opinion."""
+    if conditions.dtype != "float32" or problem.direct_flops < LEAST_WORK:
+        return []
+    kind = kind_of(problem)
+    found: list[tuple[Row, float]] = []
+    if kind == "dense" and problem.kernel == (3, 3):
+        found.append((WINOGRAD, _winograd_speedup(problem)))
+    elif kind == "wide":
+        found.append((FFT, _fft_speedup(problem)))
+    elif kind == "depthwise" and problem.kernel_h * problem.kernel_w >= 9:
+        # torch's own is at its best in channels_last.
+        found.append((DEPTHWISE, DEPTHWISE_SPEEDUP if _is_rows_first(conditions) else 1.0))
+    return [Prediction(row, math.log(speedup), DEVIATION) for row, speedup in found]
+
+
+def _is_rows_first(conditions: Conditions) -> bool:
+    return conditions.memory_format == "contiguous"
+
+
+def _winograd_speedup(problem: Problem) -> float:
+    """Return what F(4×4, 3×3) should gain: 36 products for 144, incomplete tiles counted."""
+    deep = min(problem.in_channels, problem.out_channels) >= LEAST_CHANNELS
+    if not deep or problem.stride != (1, 1) or problem.dilation != (1, 1):
+        return 1.0
+    tiles = -(-problem.out_h // 4) * -(-problem.out_w // 4)
+    saved = 9 * problem.out_h * problem.out_w / (36 * tiles)
+    return WINOGRAD_SHARE * saved
+
+
+def _fft_speedup(problem: Problem) -> float:
+    deep = min(problem.in_channels, problem.out_channels) >= LEAST_FFT_CHANNELS
+    if not deep or problem.stride != (1, 1) or problem.dilation != (1, 1):
+        return 1.0
+    return problem.kernel_h * problem.kernel_w / FFT_EVEN_TAPS

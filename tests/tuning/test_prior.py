@@ -1,0 +1,55 @@
+"""The built-in model: bold where an algorithm saves most of the work, silent elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from building import USUAL, layer
+
+from suite import registry
+from suite.tuning.prior import DEPTHWISE, FFT, WINOGRAD, prior_predictions
+from suite.tuning.selector import best_first
+from tests.conftest import ROOT
+
+
+def chosen(problem, conditions=USUAL) -> list[str]:
+    return [p.row.name for p in best_first(prior_predictions(problem, conditions))]
+
+
+def test_winograd_where_there_are_channels_and_whole_tiles():
+    assert chosen(layer(256, 256, size=56)) == ["winograd_tile6"]
+
+
+def test_the_frequency_domain_for_very_wide_kernels():
+    assert chosen(layer(16, 16, size=256, kernel=31)) == ["fft_tiled"]
+
+
+def test_one_channel_a_group_in_rows():
+    assert chosen(layer(256, 256, size=56, groups=256)) == ["depthwise"]
+    in_columns = USUAL._replace(memory_format="channels_last")
+    assert chosen(layer(256, 256, size=56, groups=256), in_columns) == []
+
+
+TORCH_S = {
+    "a 1×1 kernel": layer(256, 256, size=14, kernel=1),
+    "few channels": layer(16, 16, size=224),
+    "a stride": layer(256, 256, size=56, stride_h=2, stride_w=2),
+    "tiles that are mostly empty": layer(256, 256, size=5),
+    "a kernel a little wide": layer(64, 64, size=56, kernel=9),
+    "next to nothing to do": layer(64, 64, size=2),
+    "groups": layer(256, 256, size=56, groups=8),
+}
+
+
+@pytest.mark.parametrize("problem", TORCH_S.values(), ids=TORCH_S.keys())
+def test_torch_stays_where_the_gain_is_small_or_in_doubt(problem):
+    assert chosen(problem) == []
+
+
+def test_no_opinion_on_other_dtypes():
+    assert chosen(layer(256, 256, size=56), USUAL._replace(dtype="float64")) == []
+
+
+@pytest.mark.parametrize("row", [WINOGRAD, FFT, DEPTHWISE], ids=lambda row: row.name)
+def test_the_rows_that_it_names_are_there(row):
+    registry.load(registry.Source(row.module, str(ROOT)))
+    assert registry.get(row.name).source.endswith(row.module.partition(".")[2] + ".py")
