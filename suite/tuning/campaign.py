@@ -27,15 +27,17 @@ from suite.settings import Settings
 from suite.tuning.features import kind_of
 from suite.tuning.table import Conditions, Measured, Row, Trial
 
-BLOCKS = 2
-BLOCK_S = 0.05
-"""Shorter and fewer than a run's: many problems teach more than few that are known well."""
-LEAST_ERROR = 0.02
-"""Blocks that agree by chance do not make a speed-up exact."""
+BLOCKS = 1
+ROUNDS = 3
+BLOCK_S = 0.06
+"""One short block a problem: many problems teach more than few that are known well, and how far
+blocks differ shows in how well problems predict each other."""
+LEAST_ERROR = 0.03
+"""Standard error of a speed-up from one block; more where its samples disagree."""
 MOST_ERROR = 0.25
-"""Blocks that disagree more say nothing: something else was running."""
+"""Samples that disagree more say nothing: something else was running."""
 
-HOPELESS = ((3, math.log(0.4)), (5, math.log(0.75)))
+HOPELESS = ((2, math.log(0.4)), (4, math.log(0.75)))
 """After so many problems of a kind a row is dropped there, unless it once came so near the best."""
 CRAWLING = math.log(0.1)
 CRAWLING_S = 2e-3
@@ -71,7 +73,8 @@ def in_turns(scenarios: Sequence[Scenario], seed: int = 0) -> list[Scenario]:
     """Return the scenarios in the order to measure them in, so that any first part is useful.
 
     Kinds and memory formats take turns, rare ones more often than they occur. Each begins with
-    its smallest problem, where even the slowest row takes no time; then they come as drawn.
+    its smallest problem, where even the slowest row takes no time, and one of middle size, where
+    the hopeless ones show; then they come as drawn.
     """
     piles: dict[tuple[str, Conditions], list[Scenario]] = {}
     for scenario in scenarios:
@@ -80,9 +83,9 @@ def in_turns(scenarios: Sequence[Scenario], seed: int = 0) -> list[Scenario]:
     generator = random.Random(seed)
     for pile in piles.values():
         generator.shuffle(pile)
-        smallest = min(pile, key=lambda scenario: scenario.problem.direct_flops)
-        pile.remove(smallest)
-        pile.insert(0, smallest)
+        by_size = sorted(pile, key=lambda scenario: scenario.problem.direct_flops)
+        first = list(dict.fromkeys((by_size[0].id, by_size[len(by_size) // 2].id)))
+        pile.sort(key=lambda scenario: first.index(scenario.id) if scenario.id in first else 2)
     totals = {key: len(pile) for key, pile in piles.items()}
     taken = dict.fromkeys(piles, 0)
     order = []
@@ -202,7 +205,7 @@ class Campaign:
 
     def _quick(self) -> Settings:
         return dataclasses.replace(
-            self.settings, blocks=BLOCKS, least_blocks=BLOCKS, block_s=BLOCK_S
+            self.settings, blocks=BLOCKS, least_blocks=BLOCKS, block_s=BLOCK_S, rounds=ROUNDS
         )
 
 
@@ -238,7 +241,20 @@ def trials_of(
 def _observed(result: CellResult) -> tuple[float, float] | None:
     """Return a passed cell's log speed-up and its standard error."""
     summary = stats.summarise(result)
-    if summary is None or summary.speedup is None or summary.speedup.half_width is None:
+    if summary is None or summary.speedup is None:
         return None
-    error = summary.speedup.half_width / stats.t975(summary.blocks - 1)
+    if summary.speedup.half_width is not None:
+        error = summary.speedup.half_width / stats.t975(summary.blocks - 1)
+    else:
+        error = _spread_of_samples(result)
     return math.log(summary.speedup.value), max(error, LEAST_ERROR)
+
+
+def _spread_of_samples(result: CellResult) -> float:
+    """Return half the distance between the quartiles of a block's samples, as a logarithm.
+
+    Neighbouring samples are disturbed together, so that their number does not make this smaller.
+    """
+    samples_s = sorted(result.blocks[0].samples_s)
+    quarter = len(samples_s) // 4
+    return math.log(samples_s[-1 - quarter] / samples_s[quarter]) / 2

@@ -79,7 +79,7 @@ def test_being_far_behind_by_overhead_alone_is_no_reason_yet():
 
 
 def test_a_row_that_never_comes_near_is_out_after_a_few():
-    standing = standing_after(*[{"trails": 0.6, "leads": 1.1}] * 4)
+    standing = standing_after(*[{"trails": 0.6, "leads": 1.1}] * 3)
     assert not standing.is_out("trails")
     standing.add(problem_of(9, {"torch": 1.0, "trails": 0.6, "leads": 1.1}))
     assert standing.is_out("trails")
