@@ -1,9 +1,10 @@
 """Gaussian-process regression: a prediction that knows how uncertain it is.
 
-What is predicted is the logarithm of a speed-up over torch at a point of `features`. Near
-measured problems the prediction follows them; far from all of them it returns to the prior mean,
-which is no better than torch, with the whole spread of the measurements as its uncertainty. That
-makes a choice safe where nothing alike was measured.
+What is predicted is the logarithm of a speed-up over torch at a point of `features`, as the sum of
+two terms: what a row gains on problems of the kind at large, which changes slowly, and what these
+sizes add to it. Near measured problems the prediction follows them, farther off their average, and
+far from all of them it returns to no gain at all, with an uncertainty to match. That makes a
+choice safe where nothing alike was measured.
 
 Source: C. Rasmussen, C. Williams, "Gaussian Processes for Machine Learning" (2006): algorithm 2.1
 for the prediction, section 5.4.2 for leaving one out without fitting anew.
@@ -22,8 +23,11 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 LENGTHS = (1.0, 1.5, 2.25, 3.5, 5.0)
 """Octaves over which speed-ups resemble each other: tried when fitting."""
-NUGGETS = (0.02, 0.05, 0.1)
+NUGGETS = (0.02, 0.05, 0.1, 0.2)
 """Standard deviations of what the features do not explain: tried when fitting."""
+SLOW_LENGTH = 12.0
+SLOW_SPREAD = 0.5
+"""Octaves and deviation of the slow term: half a logarithm is a factor of 1.65."""
 LEAST_SPREAD = 0.1
 """Speed-ups that happen to agree so far do not prove that they always will."""
 LEAST_POINTS = 3
@@ -63,16 +67,15 @@ class Regression:
         # Gains are what has to be proven, losses are believed at once.
         self._mean = min(0.0, float(np.median(values)))
         self._residuals = values - self._mean
-        self._spread = max(LEAST_SPREAD, float(np.sqrt(np.mean(self._residuals**2))))
+        self._spread = max(LEAST_SPREAD, float(np.std(values)))
         self.shape = shape or self._best_shape()
         self._inverse = self._inverse_covariance(self.shape)
         self._weights = self._inverse @ self._residuals
 
     def _covariance(self, a: Array, b: Array, length: float) -> Array:
-        """Return the covariance of each pair of points, by a rough (Matérn 3/2) kernel."""
         apart = np.sqrt(((a[:, None, :] - b[None, :, :]) ** 2).sum(axis=2))
-        scaled = math.sqrt(3) * apart / length
-        return np.asarray(self._spread**2 * (1 + scaled) * np.exp(-scaled))
+        quick = self._spread**2 * _matern(apart / length)
+        return np.asarray(quick + SLOW_SPREAD**2 * _matern(apart / SLOW_LENGTH))
 
     def _inverse_covariance(self, shape: Shape) -> Array:
         covariance = self._covariance(self._points, self._points, shape.length)
@@ -101,7 +104,7 @@ class Regression:
         covariance = self._covariance(at, self._points, self.shape.length)[0]
         mean = self._mean + float(covariance @ self._weights)
         explained = float(covariance @ self._inverse @ covariance)
-        variance = self._spread**2 + self.shape.nugget**2 - explained
+        variance = self._spread**2 + SLOW_SPREAD**2 + self.shape.nugget**2 - explained
         return mean, math.sqrt(max(variance, self.shape.nugget**2))
 
     def predict_left_out(self) -> list[tuple[float, float]]:
@@ -111,3 +114,9 @@ class Regression:
             (self._mean + float(mean), math.sqrt(float(v)))
             for mean, v in zip(predicted, variance, strict=True)
         ]
+
+
+def _matern(scaled: Array) -> Array:
+    """Return the Matérn 3/2 kernel: rough, as speed-ups are, where a block no longer fits."""
+    scaled = math.sqrt(3) * scaled
+    return np.asarray((1 + scaled) * np.exp(-scaled))
