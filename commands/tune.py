@@ -106,6 +106,8 @@ def main(options: argparse.Namespace) -> int:
             is_complete, interrupted = False, True
     modules = {entry.name: entry.source.location for entry in catalogue.entries}
     trials = trials_of(read_results(folder), modules, REFERENCE, settings.threads)
+    if not trials and interrupted:
+        return EXIT_INTERRUPTED
     if not trials:
         raise UsageError(
             f"{folder}: nothing measured yet, so no table was written; give more than "

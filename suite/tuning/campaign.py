@@ -11,7 +11,7 @@ import dataclasses
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,9 +107,9 @@ class Standing:
     failed: set[str] = field(default_factory=set)
     crawling: set[str] = field(default_factory=set)
 
-    def add(self, results: Sequence[CellResult]) -> None:
-        """Take in all the results of one problem."""
-        speedups = {result.implementation: _observed(result) for result in results}
+    def add(self, results: Sequence[CellResult], before: Sequence[CellResult] = ()) -> None:
+        """Take in the results of one problem; those taken in before are for comparison."""
+        speedups = {result.implementation: _observed(result) for result in (*before, *results)}
         for result in results:
             name, mine = result.implementation, speedups[result.implementation]
             if result.status in WRONG:
@@ -157,7 +157,8 @@ class Campaign:
     """Measures scenarios with arms into a folder until the budget is spent.
 
     A scenario's cells are written only when all are known, so that a later call goes on with the
-    next scenario. The first arm is the reference.
+    next scenario; rows that are new by then are measured on the earlier ones, too. The first arm
+    is the reference.
     """
 
     folder: Path
@@ -170,38 +171,44 @@ class Campaign:
     def run(self) -> bool:
         """Measure what is missing; return whether all of it was, or time ran out before."""
         results = read_results(self.folder)
-        have = {result.scenario.id for result in results}
-        missing = [scenario for scenario in self.scenarios if scenario.id not in have]
-        if not missing or self.budget_s <= 0:
-            return not missing
+        known = _by_scenario(results)
         standing = standings(results, self.settings.threads)
         ledger = Ledger()
         referee = Referee(self.settings, ledger)
         writer = ResultWriter(self.folder)
         began = time.monotonic()
         try:
-            for scenario in missing:
+            for scenario in self.scenarios:
+                key = kind_of(scenario.problem), conditions_of(scenario, self.settings.threads)
+                so_far = standing.setdefault(key, Standing())
+                before = known.get(scenario.id, [])
+                have = {result.implementation for result in before}
+                arms = self._worth_measuring(scenario, so_far, have)
+                if all(arm.name in have for arm in arms):
+                    continue
                 left_s = self.budget_s - (time.monotonic() - began)
                 if left_s <= 0:
                     return False
-                key = kind_of(scenario.problem), conditions_of(scenario, self.settings.threads)
-                so_far = standing.setdefault(key, Standing())
-                arms = self._worth_measuring(scenario, so_far)
                 race = Race(scenario, arms, referee, self._quick(), ledger)
-                decided = list(race.results())
+                decided = [r for r in race.results() if r.implementation not in have]
                 for result in decided:
                     writer.add(result)
-                so_far.add(decided)
-                self.watch(scenario, decided, left_s)
+                so_far.add(decided, before)
+                self.watch(scenario, [*before, *decided], left_s)
         finally:
             referee.close()
             writer.close()
         return True
 
-    def _worth_measuring(self, scenario: Scenario, standing: Standing) -> list[Arm]:
+    def _worth_measuring(
+        self, scenario: Scenario, standing: Standing, have: Container[str]
+    ) -> list[Arm]:
+        """Return the reference and the arms that may still teach something here."""
         reference, *others = self.arms
-        covering = (arm for arm in others if scenario.id not in arm.unsupported)
-        return [reference, *(arm for arm in covering if not standing.is_out(arm.name))]
+        missing = (
+            arm for arm in others if arm.name not in have and scenario.id not in arm.unsupported
+        )
+        return [reference, *(arm for arm in missing if not standing.is_out(arm.name))]
 
     def _quick(self) -> Settings:
         return dataclasses.replace(

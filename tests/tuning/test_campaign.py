@@ -150,12 +150,12 @@ ARMS = [
 def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(tmp_path, settings):
     scenarios = [scenario("a", layer(4, 4, 6)), scenario("b", layer(5, 5, 6))]
 
-    def campaign(budget_s: float, asked=scenarios) -> tuple[bool, list[str]]:
+    def campaign(budget_s: float, asked=scenarios, arms=ARMS) -> tuple[bool, list[str]]:
         seen: list[str] = []
         made = Campaign(
             folder=tmp_path,
             scenarios=asked,
-            arms=ARMS,
+            arms=arms,
             settings=settings,
             budget_s=budget_s,
             watch=lambda scenario, _, __: seen.append(scenario.id),
@@ -169,3 +169,10 @@ def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(tmp_path
     assert campaign(60.0) == (True, [])
     keys = [result.key for result in read_results(tmp_path)]
     assert sorted(keys) == ["a × kn2row", "a × torch", "b × kn2row", "b × torch"]
+
+    # A row that is new is measured on all of them, and nothing else again.
+    unfold = Arm("unfold", "im2col", Source("impls.im2col", str(ROOT)))
+    assert campaign(60.0, arms=[*ARMS, unfold]) == (True, ["a", "b"])
+    keys = [result.key for result in read_results(tmp_path)]
+    assert sorted(set(keys)) == sorted(keys)
+    assert len(keys) == 6
