@@ -39,7 +39,8 @@ from suite.tuning.table import (
 REFERENCE = "torch"
 CHOOSER = "auto"
 LEFT_TO_REQUESTS = ("engine", "reference")
-"""Families that are measured only when --impl names them."""
+TEXTBOOK = ("loops", "loops_unrolled")
+"""Families, and loops in Python, that are measured only when --impl names them."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -154,7 +155,7 @@ def _eligible_by_default(catalogue: Catalogue) -> list[Entry]:
     return [
         entry
         for entry in catalogue.entries
-        if entry.family not in LEFT_TO_REQUESTS and not entry.on_request
+        if not (entry.family in LEFT_TO_REQUESTS or entry.name in TEXTBOOK or entry.on_request)
     ]
 
 

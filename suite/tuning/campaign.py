@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
+import statistics
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suite import stats
 from suite.arm import Arm
 from suite.ledger import Ledger
 from suite.problem import Scenario
@@ -32,10 +32,18 @@ ROUNDS = 3
 BLOCK_S = 0.06
 """One short block a problem: many problems teach more than few that are known well, and how far
 blocks differ shows in how well problems predict each other."""
+QUICK_SHARE = 0.15
+QUICKEST_SHARE = 0.05
+"""What counts of a block's samples is their 15th percentile; how far it lies above the 5th is its
+error. Tuning takes long and others use the
+machine meanwhile: they hit the median of a parallel row by a scheduler's tick, which is many times
+a short call, and leave the quicker samples as they are."""
 LEAST_ERROR = 0.03
-"""Standard error of a speed-up from one block; more where its samples disagree."""
+"""Standard error of a speed-up from one block; more where the quick samples disagree, too."""
+FEW_SAMPLES = 5
+FEW_ERROR = 0.1
 MOST_ERROR = 0.25
-"""Samples that disagree more say nothing: something else was running."""
+"""Beyond it a cell says nothing: it was disturbed all the time."""
 
 HOPELESS = ((2, math.log(0.4)), (4, math.log(0.75)))
 """After so many problems of a kind a row is dropped there, unless it once came so near the best."""
@@ -102,25 +110,25 @@ class Standing:
     """How the rows fared so far on the problems of one kind under one set of conditions."""
 
     nearness: dict[str, list[float]] = field(default_factory=dict)
-    """Row → on each problem, its log speed-up over the best of the other rows and torch."""
+    """Row → on each problem, its log speed-up over the fastest of the others."""
     wrong: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     crawling: set[str] = field(default_factory=set)
 
     def add(self, results: Sequence[CellResult], before: Sequence[CellResult] = ()) -> None:
         """Take in the results of one problem; those taken in before are for comparison."""
-        speedups = {result.implementation: _observed(result) for result in (*before, *results)}
+        times = {result.implementation: _time_of(result) for result in (*before, *results)}
         for result in results:
-            name, mine = result.implementation, speedups[result.implementation]
+            name, mine = result.implementation, times[result.implementation]
             if result.status in WRONG:
                 self.wrong.add(name)
             elif mine is not None:
-                others = [v[0] for other, v in speedups.items() if other != name and v]
-                behind = mine[0] - max(0.0, *others, 0.0)
-                if mine[1] > MOST_ERROR and behind > CRAWLING:
-                    continue
-                self.nearness.setdefault(name, []).append(behind)
-                if behind < CRAWLING and result.blocks[0].samples_s[0] > CRAWLING_S:
+                others = [time for other, time in times.items() if other != name and time]
+                best = min(others, key=lambda time: time.log_s, default=mine)
+                behind = best.log_s - mine.log_s
+                if _speedup(best, mine):
+                    self.nearness.setdefault(name, []).append(behind)
+                if behind < CRAWLING and mine.log_s > math.log(CRAWLING_S):
                     self.crawling.add(name)
             elif result.status not in (Status.UNSUPPORTED, Status.PASSED):
                 self.failed.add(name)
@@ -231,37 +239,44 @@ def trials_of(
         scenario = of_scenario[0].scenario
         conditions = conditions_of(scenario, threads)
         wrong = standing[kind_of(scenario.problem), conditions].wrong
+        times = {result.implementation: _time_of(result) for result in of_scenario}
+        torch_time = times.pop(reference, None)
+        if torch_time is None:
+            continue
         measured = [
-            Measured(Row(result.implementation, modules[result.implementation]), *told)
-            for result in of_scenario
-            if result.implementation in modules
-            and result.implementation != reference
-            and result.implementation not in wrong
-            and (told := _observed(result)) is not None
-            and told[1] <= MOST_ERROR
+            Measured(Row(name, modules[name]), *told)
+            for name, own in times.items()
+            if own and name in modules and name not in wrong
+            if (told := _speedup(torch_time, own))
         ]
-        if any(result.implementation == reference and result.blocks for result in of_scenario):
-            trials.append(Trial(scenario.problem.as_called(), conditions, tuple(measured)))
+        trials.append(Trial(scenario.problem.as_called(), conditions, tuple(measured)))
     return trials
 
 
-def _observed(result: CellResult) -> tuple[float, float] | None:
-    """Return a passed cell's log speed-up and its standard error."""
-    summary = stats.summarise(result)
-    if summary is None or summary.speedup is None:
+@dataclass(frozen=True)
+class _Time:
+    """A cell's undisturbed time, as a logarithm, and its standard error."""
+
+    log_s: float
+    error: float
+
+
+def _time_of(result: CellResult) -> _Time | None:
+    if not result.blocks:
         return None
-    if summary.speedup.half_width is not None:
-        error = summary.speedup.half_width / stats.t975(summary.blocks - 1)
-    else:
-        error = _spread_of_samples(result)
-    return math.log(summary.speedup.value), max(error, LEAST_ERROR)
+    logs, errors = [], []
+    for block in result.blocks:
+        samples_s = sorted(block.samples_s)
+        last = len(samples_s) - 1
+        quick_s = samples_s[round(QUICK_SHARE * last)]
+        quickest_s = samples_s[int(QUICKEST_SHARE * last)]
+        logs.append(math.log(quick_s))
+        least = FEW_ERROR if len(samples_s) < FEW_SAMPLES else LEAST_ERROR
+        errors.append(max(least, math.log(quick_s / quickest_s)))
+    return _Time(statistics.fmean(logs), max(errors) / math.sqrt(len(errors)))
 
 
-def _spread_of_samples(result: CellResult) -> float:
-    """Return half the distance between the quartiles of a block's samples, as a logarithm.
-
-    Neighbouring samples are disturbed together, so that their number does not make this smaller.
-    """
-    samples_s = sorted(result.blocks[0].samples_s)
-    quarter = len(samples_s) // 4
-    return math.log(samples_s[-1 - quarter] / samples_s[quarter]) / 2
+def _speedup(reference: _Time, own: _Time) -> tuple[float, float] | None:
+    """Return a log speed-up and its standard error, None where it says nothing."""
+    error = math.hypot(reference.error, own.error)
+    return None if error > MOST_ERROR else (reference.log_s - own.log_s, error)

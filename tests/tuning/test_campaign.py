@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 
@@ -123,6 +124,28 @@ def test_without_torch_there_is_nothing_to_compare_with():
     assert trials_of([cell("gemm", of, 2.0)], {"gemm": "impls.gemm"}, "torch", 2) == []
 
 
+def disturbed(name: str, of: Scenario, quick_s: float, slow_share: float) -> CellResult:
+    """Return a cell of 60 samples, a share of which waited for a scheduler's tick."""
+    slow = int(60 * slow_share)
+    samples_s = tuple(quick_s * (1 + 0.001 * i) for i in range(60 - slow)) + (4e-3,) * slow
+    block = Block(samples_s=samples_s, calls_per_sample=1, seed="0", reference_s=1e-3)
+    return dataclasses.replace(cell(name, of, 1.0), blocks=(block,))
+
+
+def test_a_disturbed_machine_leaves_the_quick_samples_and_they_count():
+    of = scenario("a")
+    results = [disturbed("torch", of, 1e-4, 0.7), disturbed("gemm", of, 0.5e-4, 0.1)]
+    (trial,) = trials_of(results, {"gemm": "impls.gemm"}, "torch", 2)
+    assert trial.measured[0].log_speedup == pytest.approx(math.log(2), abs=0.02)
+
+
+def test_a_cell_that_was_disturbed_all_the_time_says_nothing():
+    of = scenario("a")
+    results = [disturbed("torch", of, 1e-4, 0.93), disturbed("gemm", of, 0.5e-4, 0.1)]
+    (trial,) = trials_of(results, {"gemm": "impls.gemm"}, "torch", 2)
+    assert trial.measured == ()
+
+
 def test_kinds_take_turns_and_each_begins_with_its_smallest_problem():
     dense = [scenario(f"d{c}", layer(c, c)) for c in range(8, 40)]
     depthwise = [scenario(f"w{c}", layer(c, c, groups=c)) for c in (64, 32, 8)]
@@ -147,7 +170,11 @@ ARMS = [
 ]
 
 
-def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(tmp_path, settings):
+def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(
+    tmp_path, settings, monkeypatch
+):
+    # Whatever this machine is doing: how fast rows are is not what this is about.
+    monkeypatch.setattr(Standing, "is_out", lambda self, name: False)
     scenarios = [scenario("a", layer(4, 4, 6)), scenario("b", layer(5, 5, 6))]
 
     def campaign(budget_s: float, asked=scenarios, arms=ARMS) -> tuple[bool, list[str]]:
