@@ -1,6 +1,6 @@
 """From the table to a choice: the fastest row among those that are safe.
 
-Safe: even where the prediction errs by `SIGMAS` of its own standard deviation, the row is not
+Safe: even where the prediction errs by its own standard deviation (`SIGMAS` of it), the row is not
 noticeably slower than torch. So a choice other than torch needs measurements of problems alike,
 and what they promise has to exceed what they leave open.
 """
@@ -16,9 +16,9 @@ from suite.tuning.features import kind_of, point_of
 from suite.tuning.regression import LEAST_POINTS, Observation, Regression, Shape
 from suite.tuning.table import Row, Shapes, Trial
 
-SIGMAS = 1.25
-"""Most choices lie far above this border: of those on left-out problems, which `tune` counts, none
-or one in a hundred is noticeably slower than torch."""
+SIGMAS = 1.0
+"""Most choices lie far above this border. `tune` counts, on problems left out, how many turn out
+noticeably slower than torch."""
 NOTICEABLE = math.log(0.97)
 LEAST_GAIN = math.log(1.03)
 """Less is not worth another way of rounding."""
@@ -26,7 +26,7 @@ LEAST_GAIN = math.log(1.03)
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a row is expected to do on a problem, as a logarithm of its speed-up over torch."""
+    """What a row is expected to do on a problem: see `regression.squeezed`."""
 
     row: Row
     log_speedup: float
