@@ -73,7 +73,7 @@ def worst_ratio(entry, problem: Problem, output, input, weight, bias) -> float:
     unit = ROUND_OFF[input.dtype]
     length = problem.reduction_length
     scale = exact(problem, input.abs(), weight.abs(), None if bias is None else bias.abs())
-    if entry.family in ("winograd", "fft", "auto"):
+    if entry.family in ("winograd", "fft"):
         scale = scale.amax(dim=(2, 3), keepdim=True)
     bound = 2 * unit * expected.abs() + entry.error_factor * length**0.5 * unit * scale
     if entry.precision:
