@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from numba import njit
 
-from impls._vector import BLOCK_ROWS, BLOCK_VECTORS, block_product, transpose
+from impls._copies import transpose
+from impls._products import block_product
+from impls._vector import BLOCK_ROWS, BLOCK_VECTORS
 
 _block_1 = block_product(1, BLOCK_VECTORS)
 _block_2 = block_product(2, BLOCK_VECTORS)

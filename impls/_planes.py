@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy
 from numba import njit, prange
 
-from impls._vector import VECTOR_BYTES, copy_rows, split_rows, tap_product
+from impls._copies import copy_rows, split_rows
+from impls._products import tap_product
+from impls._vector import VECTOR_BYTES
 from suite import Problem
 
 _taps_1x8 = tap_product(1, 8)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from numba import njit, prange
 
 from impls._blocks import copy_transposed, multiply_rows
-from impls._vector import copy_rows
+from impls._copies import copy_rows
 from impls._winograd_transforms import to_outputs, to_products
 from suite.phases import INVERSE, PRODUCT, TRANSFORM
 

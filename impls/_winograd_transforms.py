@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from impls._cook_toom import Filter, cook_toom
-from impls._vector import transforms
+from impls._transforms import transforms
 
 TAPS = (3, 5, 7)
 TILES = {4: (3,), 6: (3, 5), 8: (3, 5, 7)}

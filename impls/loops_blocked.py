@@ -12,9 +12,11 @@ import torch
 from numba import njit, prange
 
 from impls._arguments import problem_of
+from impls._copies import copy_rows
 from impls._numba import use_torch_threads
 from impls._planes import MOST_VECTORS, Plan, fill_planes, plan_for
-from impls._vector import BLOCK_ROWS, BLOCK_VECTORS, copy_rows, tap_product
+from impls._products import tap_product
+from impls._vector import BLOCK_ROWS, BLOCK_VECTORS
 from suite import Problem, register
 
 _block_1, _block_2 = tap_product(1, BLOCK_VECTORS), tap_product(2, BLOCK_VECTORS)

@@ -7,7 +7,7 @@ The algorithm of winograd.py, laid out for the machine:
   so that its transformed tiles are still in the cache when the next phase wants them.
 - Channels lie next to each other while transforming: one vector instruction transforms the same
   position of as many channels as a register holds, and the matrices' zeros, ones and mirrored
-  rows are compiled into the code (impls/_vector.py).
+  rows are compiled into the code (impls/_transforms.py).
 - Each phase is divided among the threads by what it has plenty of: tile rows × channels in the
   transforms, positions × output channels in the product (impls/_winograd_bands.py).
 

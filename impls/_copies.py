@@ -1,0 +1,125 @@
+"""Copies of rows: as they are, even and odd columns apart, rows and columns swapped."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from impls._vector import INDEX, Emitter
+
+
+@intrinsic
+def copy_rows(typing, y, y_at, y_row, x, x_at, x_row, rows, count):
+    """Copy `rows` rows of `count` elements: y[y_at + i·y_row + j] = x[x_at + i·x_row + j].
+
+    The last vector of a row overlaps the one before it, so that no element is copied singly
+    unless a row is shorter than half a vector.
+    """
+    at = types.intp
+    signature = types.void(y, at, at, x, at, at, at, at)
+
+    def generate(context, builder, signature, arguments):
+        y, y_at, y_row, x, x_at, x_row, rows, count = arguments
+        emit = Emitter(context, builder, signature.args[0])
+        y_first = emit.start(signature.args[0], y, y_at)
+        x_first = emit.start(signature.args[3], x, x_at)
+        with cgutils.for_range(builder, rows) as loop:
+            target = emit.moved(y_first, builder.mul(loop.index, y_row))
+            source = emit.moved(x_first, builder.mul(loop.index, x_row))
+            with builder.if_else(emit.less(count, emit.lanes)) as (short, long):
+                with short:
+                    _copy_short(emit, target, source, count)
+                with long:
+                    last = builder.sub(count, ir.Constant(INDEX, emit.lanes))
+                    before = builder.sub(count, ir.Constant(INDEX, 1))
+                    vectors = builder.udiv(before, ir.Constant(INDEX, emit.lanes))
+                    with cgutils.for_range(builder, vectors) as inner:
+                        emit.copy(target, source, emit.times(inner.index, emit.lanes))
+                    emit.copy(target, source, last)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _copy_short(emit: Emitter, target, source, count) -> None:
+    """Copy fewer elements than a vector has lanes."""
+    builder, half = emit.builder, emit.halved()
+    with builder.if_else(emit.less(count, half.lanes)) as (single, halves):
+        with single, cgutils.for_range(builder, count) as loop:
+            value = builder.load(emit.moved(source, loop.index), typ=emit.element)
+            builder.store(value, emit.moved(target, loop.index))
+        with halves:
+            half.copy(target, source, ir.Constant(INDEX, 0))
+            half.copy(target, source, builder.sub(count, ir.Constant(INDEX, half.lanes)))
+
+
+@intrinsic
+def split_rows(typing, y, even_at, odd_at, y_row, x, x_at, x_row, rows, count):
+    """Copy the even and the odd columns of `rows` rows of `count` elements to separate places.
+
+    y[even_at + i·y_row + j] = x[x_at + i·x_row + 2j]
+    y[odd_at + i·y_row + j] = x[x_at + i·x_row + 2j + 1]
+    """
+    at = types.intp
+    signature = types.void(y, at, at, at, x, at, at, at, at)
+
+    def generate(context, builder, signature, arguments):
+        y, even_at, odd_at, y_row, x, x_at, x_row, rows, count = arguments
+        emit = Emitter(context, builder, signature.args[0])
+        targets = [emit.start(signature.args[0], y, place) for place in (even_at, odd_at)]
+        x_first = emit.start(signature.args[4], x, x_at)
+        two = ir.Constant(INDEX, 2)
+        vectors = builder.udiv(count, ir.Constant(INDEX, 2 * emit.lanes))
+        done = emit.times(vectors, emit.lanes)
+        with cgutils.for_range(builder, rows) as loop:
+            source = emit.moved(x_first, builder.mul(loop.index, x_row))
+            row = builder.mul(loop.index, y_row)
+            with cgutils.for_range(builder, vectors) as inner:
+                pairs = emit.times(inner.index, emit.lanes)
+                start = emit.moved(source, builder.mul(pairs, two))
+                both = emit.load(start), emit.load(emit.moved(start, emit.lanes))
+                for parity, target in enumerate(targets):
+                    lanes = emit.lane_indices([2 * i + parity for i in range(emit.lanes)])
+                    chosen = builder.shuffle_vector(*both, lanes)
+                    emit.store(chosen, emit.moved(emit.moved(target, row), pairs))
+            for parity, target in enumerate(targets):
+                left = builder.sub(count, ir.Constant(INDEX, parity))
+                pairs = builder.udiv(builder.add(left, ir.Constant(INDEX, 1)), two)
+                with cgutils.for_range(builder, pairs, start=done) as inner:
+                    place = builder.add(builder.mul(inner.index, two), ir.Constant(INDEX, parity))
+                    value = builder.load(emit.moved(source, place), typ=emit.element)
+                    builder.store(value, emit.moved(emit.moved(target, row), inner.index))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def transpose(typing, y, y_at, y_row, x, x_at, x_row):
+    """Transpose a square of as many rows and columns as a vector has lanes.
+
+        y[y_at + j·y_row + i] = x[x_at + i·x_row + j]
+
+    Interleaving the first half of the rows with the second moves every element's index bits round
+    by one; after as many steps as an index has bits, rows and columns have changed places.
+    """
+    at = types.intp
+    signature = types.void(y, at, at, x, at, at)
+
+    def generate(context, builder, signature, arguments):
+        y, y_at, y_row, x, x_at, x_row = arguments
+        emit = Emitter(context, builder, signature.args[0])
+        x_first = emit.start(signature.args[3], x, x_at)
+        y_first = emit.start(signature.args[0], y, y_at)
+        lanes = emit.lanes
+        rows = [emit.load(emit.moved(x_first, x_row, i)) for i in range(lanes)]
+        half = lanes // 2
+        for _ in range(lanes.bit_length() - 1):
+            pairs = zip(rows[:half], rows[half:], strict=True)
+            rows = [emit.interleave(a, b, part) for a, b in pairs for part in (0, half)]
+        for j, row in enumerate(rows):
+            emit.store(row, emit.moved(y_first, y_row, j))
+        return context.get_dummy_value()
+
+    return signature, generate

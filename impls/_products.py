@@ -1,0 +1,190 @@
+"""Blocks of sums that stay in registers: matrix products, convolutions' taps, complex products."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from impls._vector import INDEX, Emitter
+
+
+@functools.cache
+def block_product(rows: int, vectors: int):
+    """Return a Numba function that multiplies a block of `rows` by `vectors` vectors.
+
+    The function is called as
+
+        block(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+
+    and computes, for i < rows and j < vectors·lanes,
+
+        c[c_at + i·c_row + j]  (+)=  Σ_{k < depth} a[a_at + i·a_row + k·a_step]
+                                                 · b[b_at + k·b_step + j]
+
+    adding to c where `keep` is not 0. The sums stay in registers over the whole depth.
+    """
+
+    @intrinsic
+    def block(typing, c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep):
+        at = types.intp
+        signature = types.void(c, at, at, a, at, at, at, b, at, at, at, at)
+
+        def generate(context, builder, signature, arguments):
+            c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep = arguments
+            emit = Emitter(context, builder, signature.args[0])
+            c_first = emit.start(signature.args[0], c, c_at)
+            a_first = emit.start(signature.args[3], a, a_at)
+            b_first = emit.start(signature.args[7], b, b_at)
+            places = [(i, v) for i in range(rows) for v in range(vectors)]
+            targets = {
+                (i, v): emit.moved(emit.moved(c_first, c_row, i), v * emit.lanes) for i, v in places
+            }
+            # Variables in LLVM's sense: its first pass turns them into registers.
+            sums = {place: cgutils.alloca_once(builder, emit.vector) for place in places}
+            fresh = builder.icmp_signed("==", keep, ir.Constant(INDEX, 0))
+            with builder.if_else(fresh) as (from_zero, from_c):
+                with from_zero:
+                    for place in places:
+                        builder.store(emit.zero, sums[place])
+                with from_c:
+                    for place in places:
+                        builder.store(emit.load(targets[place]), sums[place])
+            with cgutils.for_range(builder, depth) as loop:
+                b_row = emit.moved(b_first, builder.mul(loop.index, b_step))
+                row = [emit.load(emit.moved(b_row, v * emit.lanes)) for v in range(vectors)]
+                a_column = emit.moved(a_first, builder.mul(loop.index, a_step))
+                for i in range(rows):
+                    factor = emit.spread(emit.moved(a_column, a_row, i))
+                    for v in range(vectors):
+                        emit.accumulate(sums[i, v], (factor, row[v]))
+            for place in places:
+                emit.store(builder.load(sums[place], typ=emit.vector), targets[place])
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return block
+
+
+@functools.cache
+def tap_product(rows: int, vectors: int):
+    """Return a Numba function that sums shifted copies of one array: a convolution's taps.
+
+    The function is called as
+
+        block(y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count)
+
+    and computes, for i < rows and j < vectors·lanes,
+
+        y[y_at + i·y_row + j] = b[b_at + i] + Σ_{t < count} w[w_at + i·w_row + t]
+                                                          · x[x_at + taps[t] + j]
+
+    A matrix product whose second matrix is never written down: its rows overlap in x.
+    """
+
+    @intrinsic
+    def block(typing, y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count):
+        at = types.intp
+        signature = types.void(y, at, at, w, at, at, b, at, x, at, taps, at)
+
+        def generate(context, builder, signature, arguments):
+            y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count = arguments
+            emit = Emitter(context, builder, signature.args[0])
+            y_first = emit.start(signature.args[0], y, y_at)
+            w_first = emit.start(signature.args[3], w, w_at)
+            b_first = emit.start(signature.args[6], b, b_at)
+            x_first = emit.start(signature.args[8], x, x_at)
+            shifts = emit.start(signature.args[10], taps, 0)
+            sums = {
+                (i, v): cgutils.alloca_once(builder, emit.vector)
+                for i in range(rows)
+                for v in range(vectors)
+            }
+            for i in range(rows):
+                start = emit.spread(emit.moved(b_first, i))
+                for v in range(vectors):
+                    builder.store(start, sums[i, v])
+            with cgutils.for_range(builder, count) as loop:
+                shift = builder.load(emit.moved(shifts, loop.index), typ=INDEX)
+                x_tap = emit.moved(x_first, shift)
+                values = [emit.load(emit.moved(x_tap, v * emit.lanes)) for v in range(vectors)]
+                w_tap = emit.moved(w_first, loop.index)
+                for i in range(rows):
+                    factor = emit.spread(emit.moved(w_tap, w_row, i))
+                    for v in range(vectors):
+                        emit.accumulate(sums[i, v], (factor, values[v]))
+            for (i, v), place in sums.items():
+                target = emit.moved(emit.moved(y_first, y_row, i), v * emit.lanes)
+                emit.store(builder.load(place, typ=emit.vector), target)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return block
+
+
+@functools.cache
+def complex_product(rows: int):
+    """Return a Numba function that sums complex products, one lane for each frequency.
+
+    The function is called as
+
+        block(y, y_at, y_row, x, x_at, x_row, w, w_at, w_row, depth)
+
+    and computes, for i < rows and the frequencies f of one vector,
+
+        y[i][f] = Σ_{c < depth} x[c][f] · w[i][c][f]
+
+    x and y lie as torch keeps complex numbers, real and imaginary part in turn, row c of x at
+    x_at + c·x_row. w has a vector of real parts and then one of imaginary parts for each i and c.
+    Positions are counted in real numbers.
+    """
+
+    @intrinsic
+    def block(typing, y, y_at, y_row, x, x_at, x_row, w, w_at, w_row, depth):
+        at = types.intp
+        signature = types.void(y, at, at, x, at, at, w, at, at, at)
+
+        def generate(context, builder, signature, arguments):
+            y, y_at, y_row, x, x_at, x_row, w, w_at, w_row, depth = arguments
+            emit = Emitter(context, builder, signature.args[0])
+            y_first = emit.start(signature.args[0], y, y_at)
+            x_first = emit.start(signature.args[3], x, x_at)
+            w_first = emit.start(signature.args[6], w, w_at)
+            sums = [
+                tuple(cgutils.alloca_once(builder, emit.vector) for _ in range(2))
+                for _ in range(rows)
+            ]
+            for place in itertools.chain(*sums):
+                builder.store(emit.zero, place)
+            with cgutils.for_range(builder, depth) as loop:
+                start = emit.moved(x_first, builder.mul(loop.index, x_row))
+                both = emit.load(start), emit.load(emit.moved(start, emit.lanes))
+                real, imaginary = (
+                    builder.shuffle_vector(*both, emit.lane_indices(range(part, 2 * emit.lanes, 2)))
+                    for part in (0, 1)
+                )
+                negative = builder.fsub(emit.zero, imaginary)
+                w_column = emit.moved(w_first, emit.times(loop.index, 2 * emit.lanes))
+                for i, (real_sum, imaginary_sum) in enumerate(sums):
+                    factor = emit.moved(w_column, w_row, i)
+                    w_real, w_imaginary = (
+                        emit.load(factor),
+                        emit.load(emit.moved(factor, emit.lanes)),
+                    )
+                    emit.accumulate(real_sum, (real, w_real), (negative, w_imaginary))
+                    emit.accumulate(imaginary_sum, (real, w_imaginary), (imaginary, w_real))
+            for i, places in enumerate(sums):
+                parts = [builder.load(place, typ=emit.vector) for place in places]
+                for half, first in enumerate((0, emit.lanes // 2)):
+                    target = emit.moved(emit.moved(y_first, y_row, i), half * emit.lanes)
+                    emit.store(emit.interleave(*parts, first), target)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return block
