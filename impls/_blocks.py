@@ -59,18 +59,19 @@ def multiply_rows(rows, c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step,
 
 @njit(cache=True)
 def copy_transposed(y, y_at, y_row, x, x_at, x_row, rows, columns, lanes):
-    """Copy x[i][j] to y[j][i], in squares as far as they go; the last one overlaps."""
+    """Copy x[i][j] to y[j][i], in squares if one fits; the last ones overlap those before them."""
+    if rows < lanes or columns < lanes:
+        for i in range(rows):
+            for j in range(columns):
+                y[y_at + j * y_row + i] = x[x_at + i * x_row + j]
+        return
     i = 0
     # `while`, as a `range` with a step that is no constant costs a division.
-    while i + lanes <= rows and lanes <= columns:
+    while i < rows:
+        i = min(i, rows - lanes)
         j = 0
-        while j < columns - lanes:
+        while j < columns:
+            j = min(j, columns - lanes)
             transpose(y, y_at + j * y_row + i, y_row, x, x_at + i * x_row + j, x_row)
             j += lanes
-        j = columns - lanes
-        transpose(y, y_at + j * y_row + i, y_row, x, x_at + i * x_row + j, x_row)
         i += lanes
-    while i < rows:
-        for j in range(columns):
-            y[y_at + j * y_row + i] = x[x_at + i * x_row + j]
-        i += 1

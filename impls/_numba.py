@@ -51,7 +51,9 @@ def use_torch_threads() -> int:
 
 def flat(tensor: torch.Tensor) -> numpy.ndarray:
     """Return the memory of a dense tensor as one row, in either memory format."""
-    return tensor.as_strided((tensor.numel(),), (1,)).numpy()
+    if not tensor.is_contiguous():
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.numpy().reshape(-1)
 
 
 class Dense(NamedTuple):

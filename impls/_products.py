@@ -128,6 +128,84 @@ def tap_product(rows: int, vectors: int):
 
 
 @functools.cache
+def gather_product(rows: int, vectors: int):
+    """Return a Numba function that multiplies rows gathered from an array, as a convolution does.
+
+    The function is called as
+
+        block(c, c_at, c_row, d, d_at, x, x_at, places, p_at, taps, t_at,
+              b, b_at, b_step, depth, keep)
+
+    and computes, for i < rows and j < vectors·lanes,
+
+        c[c_at + i·c_row + j] = d[d_at + j] + Σ_{k < depth} x[at(i, k)] · b[b_at + k·b_step + j]
+
+    where at(i, k) = x_at + places[p_at + i] + taps[t_at + k], with c itself in place of d where
+    `keep` is not 0. Neither the windows nor their
+    padding have to be written down: any kernel, stride, dilation and memory format is a matter of
+    the two tables.
+    """
+
+    @intrinsic
+    def block(
+        typing, c, c_at, c_row, d, d_at, x, x_at, places, p_at, taps, t_at, b, b_at, b_step, depth,
+        keep,
+    ):  # fmt: skip
+        at = types.intp
+        signature = types.void(
+            c, at, at, d, at, x, at, places, at, taps, at, b, at, at, at, at
+        )  # fmt: skip
+
+        def generate(context, builder, signature, arguments):
+            (
+                c, c_at, c_row, d, d_at, x, x_at, places, p_at, taps, t_at, b, b_at, b_step, depth,
+                keep,
+            ) = arguments  # fmt: skip
+            emit = Emitter(context, builder, signature.args[0])
+            c_first = emit.start(signature.args[0], c, c_at)
+            d_first = emit.start(signature.args[3], d, d_at)
+            x_first = emit.start(signature.args[5], x, x_at)
+            first_place = emit.start(signature.args[7], places, p_at)
+            first_tap = emit.start(signature.args[9], taps, t_at)
+            b_first = emit.start(signature.args[11], b, b_at)
+            targets = {
+                (i, v): emit.moved(emit.moved(c_first, c_row, i), v * emit.lanes)
+                for i in range(rows)
+                for v in range(vectors)
+            }
+            sums = {place: cgutils.alloca_once(builder, emit.vector) for place in targets}
+            fresh = builder.icmp_signed("==", keep, ir.Constant(INDEX, 0))
+            with builder.if_else(fresh) as (from_d, from_c):
+                with from_d:
+                    for v in range(vectors):
+                        start = emit.load(emit.moved(d_first, v * emit.lanes))
+                        for i in range(rows):
+                            builder.store(start, sums[i, v])
+                with from_c:
+                    for place, target in targets.items():
+                        builder.store(emit.load(target), sums[place])
+            windows = [
+                emit.moved(x_first, builder.load(emit.moved(first_place, i), typ=INDEX))
+                for i in range(rows)
+            ]
+            with cgutils.for_range(builder, depth) as loop:
+                tap = builder.load(emit.moved(first_tap, loop.index), typ=INDEX)
+                b_row = emit.moved(b_first, builder.mul(loop.index, b_step))
+                row = [emit.load(emit.moved(b_row, v * emit.lanes)) for v in range(vectors)]
+                for i, window in enumerate(windows):
+                    factor = emit.spread(emit.moved(window, tap))
+                    for v in range(vectors):
+                        emit.accumulate(sums[i, v], (factor, row[v]))
+            for place, target in targets.items():
+                emit.store(builder.load(sums[place], typ=emit.vector), target)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return block
+
+
+@functools.cache
 def complex_product(rows: int):
     """Return a Numba function that sums complex products, one lane for each frequency.
 

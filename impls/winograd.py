@@ -47,11 +47,6 @@ def _matrices(
     return tensor(filter.output_matrix), tensor(filter.weight_matrix), tensor(filter.input_matrix)
 
 
-# The gate on single elements grows with √(9·C/g), the rounding of F(4×4)'s own transforms does not
-# shrink below a floor: up to 1.9 times the bound at one channel, 0.7 at three, 0.5 at four.
-LEAST_CHANNELS_4X4 = 4
-
-
 def _why_not(problem: Problem) -> str | None:
     if problem.kernel != (TAPS, TAPS):
         return f"needs a 3×3 kernel, this one is {problem.kernel_h}×{problem.kernel_w}"
@@ -60,12 +55,6 @@ def _why_not(problem: Problem) -> str | None:
     if problem.dilation != (1, 1):
         return "needs dilation 1"
     return None
-
-
-def _why_not_4x4(problem: Problem) -> str | None:
-    if problem.in_channels // problem.groups < LEAST_CHANNELS_4X4:
-        return f"needs {LEAST_CHANNELS_4X4} input channels a group: with fewer its rounding shows"
-    return _why_not(problem)
 
 
 def _tile_counts(problem: Problem, outputs: int) -> tuple[int, int]:
@@ -143,15 +132,19 @@ def _executed_flops(outputs: int, problem: Problem) -> float:
     return products + of_inputs + of_outputs + of_weights
 
 
-@register(
-    "winograd_2x2",
-    family="winograd",
-    error_factor=2,
-    nan_policy="tile",
-    supports=_why_not,
-    workspace_bytes=functools.partial(_workspace_bytes, 2),
-    executed_flops=functools.partial(_executed_flops, 2),
-)
+def _register(outputs: int, error_factor: float):
+    return register(
+        f"winograd_{outputs}x{outputs}",
+        family="winograd",
+        error_factor=error_factor,
+        nan_policy="tile",
+        supports=_why_not,
+        workspace_bytes=functools.partial(_workspace_bytes, outputs),
+        executed_flops=functools.partial(_executed_flops, outputs),
+    )
+
+
+@_register(2, error_factor=2)
 def winograd_2x2(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """F(2×2, 3×3): 2.25 times fewer multiplications, as accurate as the direct sum.
 
@@ -165,15 +158,7 @@ def winograd_2x2(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
     return winograd(2, input, weight, bias, problem)
 
 
-@register(
-    "winograd_4x4",
-    family="winograd",
-    error_factor=4,
-    nan_policy="tile",
-    supports=_why_not_4x4,
-    workspace_bytes=functools.partial(_workspace_bytes, 4),
-    executed_flops=functools.partial(_executed_flops, 4),
-)
+@_register(4, error_factor=4)
 def winograd_4x4(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """F(4×4, 3×3): 4 times fewer multiplications, for about 2.5 times the direct sum's error.
 
@@ -184,6 +169,4 @@ def winograd_4x4(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
     error of the usual 0, ±1, ±2 (Alam et al., 2022).
     """
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-    if reason := _why_not_4x4(problem):
-        raise Unsupported(reason)
     return winograd(4, input, weight, bias, problem)

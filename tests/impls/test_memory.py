@@ -1,0 +1,80 @@
+"""What a call takes at its peak is the output and the workspace that its row documents."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+import pytest
+import torch
+from oracle import draw, implementations
+
+from suite.memory import peak_bytes_of
+from suite.problem import Problem, Scenario
+
+PROBLEMS = {
+    "3×3": Problem.of_call((2, 32, 112, 112), (48, 32, 3, 3), padding=(1, 1)),
+    "3×3, bias, groups": Problem.of_call((1, 96, 90, 91), (64, 48, 3, 3), groups=2, bias=True),
+    "3×3 stride 2": Problem.of_call((1, 64, 113, 113), (96, 64, 3, 3), stride=(2, 2)),
+    "1×1": Problem.of_call((2, 128, 80, 80), (64, 128, 1, 1)),
+    "1×1 stride 2": Problem.of_call((2, 128, 112, 112), (64, 128, 1, 1), stride=(2, 2)),
+    "patches": Problem.of_call((2, 32, 96, 96), (64, 32, 4, 4), stride=(4, 4), bias=True),
+    "11×11": Problem.of_call((1, 16, 128, 128), (24, 16, 11, 11), padding=(5, 5)),
+    "depthwise": Problem.of_call((2, 96, 112, 112), (96, 1, 3, 3), padding=(1, 1), groups=96),
+    "7×1": Problem.of_call((1, 64, 96, 96), (64, 64, 7, 1), padding=(3, 0)),
+    "small": Problem.of_call((1, 4, 48, 48), (8, 4, 3, 3), padding=(1, 1)),
+}
+SHARE = 1.1
+# What the system rounds up: a page for each thread's stack and arena, torch's small blocks.
+SLACK_BYTES = 2**20
+
+OWN = [
+    entry
+    for entry in implementations()
+    if entry.family not in ("vendor", "engine") and not entry.why_unavailable()
+]
+CELLS = [
+    pytest.param(entry, problem, id=f"{entry.name}, {name}")
+    for entry in OWN
+    for name, problem in PROBLEMS.items()
+    if not entry.why_unsupported(Scenario(id="memory", problem=problem))
+]
+needs_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a call's high-water mark"
+)
+
+
+def peak_bytes(entry, problem: Problem) -> int:
+    """Return the peak of one call above what is held anyway; the first call warms up."""
+    input, weight, bias = draw(problem)
+    prepared = entry.prepare(weight, problem) if entry.prepare else weight
+    arguments = (problem.stride, problem.padding, problem.dilation, problem.groups)
+
+    def convolve():
+        return entry.function(input, prepared, bias, *arguments)
+
+    with torch.no_grad():
+        convolve()
+        gc.collect()
+        peak = peak_bytes_of(convolve, "cpu")
+    if peak is None:
+        pytest.skip("this system does not tell a call's high-water mark")
+    return peak
+
+
+def allowed_bytes(problem: Problem, workspace_bytes: float) -> float:
+    return SHARE * (4 * problem.output_elements + workspace_bytes) + SLACK_BYTES
+
+
+@needs_linux
+@pytest.mark.parametrize(("entry", "problem"), CELLS)
+def test_a_call_takes_no_more_than_its_formula_says(entry, problem):
+    allowed = allowed_bytes(problem, entry.workspace_bytes(problem, 4))
+    assert peak_bytes(entry, problem) <= allowed
+
+
+@needs_linux
+def test_memory_that_a_formula_leaves_out_is_noticed():
+    unfold = next(entry for entry in OWN if entry.name == "unfold")
+    problem = PROBLEMS["3×3"]
+    assert peak_bytes(unfold, problem) > allowed_bytes(problem, 0)
