@@ -7,8 +7,9 @@ is one item of work:
 
 where `places` holds the corner of each output's window in the padded input and `taps` how far its
 elements lie from the corner. Only the two tables know of kernel, stride, dilation and memory
-format. The input is copied where it needs padding; a finished item is copied to its place in the
-output, for NCHW with rows and columns exchanged.
+format. The input is copied where it needs padding, or where the same element of all channels falls
+into the same few lines of the cache; a finished item is copied to its place in the output, for NCHW
+with rows and columns exchanged.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Plan(NamedTuple):
     outputs: int
     """Outputs of an image and channel."""
     taps: int
-    pads: bool
+    copies: bool
+    """Whether the input is read from a copy, padded and its planes moved apart."""
     rows: int
     """Input rows: of all images and channels in NCHW, of all images in channels_last."""
     plane_rows: int
@@ -57,6 +59,11 @@ class Plan(NamedTuple):
     padded_row: int
     padded_rows: int
     """Rows of a padded plane."""
+    padded_plane: int
+    """From one padded plane to the next."""
+    stride_h: int
+    reach_h: int
+    """Rows that a window reaches over."""
     padded_image: int
     channel_step: int
     """From one input channel to the next."""
@@ -109,10 +116,13 @@ def _multiply(plan, rows, c, bias, d_at, x, x_at, places, p_at, taps, t_at, w, w
 
 @njit(cache=True)
 def _pad(plan, first, last, x, padded):
-    """Copy the padded rows from `first` to `last`, zeros around what is input."""
+    """Copy the padded rows from `first` to `last` that are read, zeros around what is input."""
     for row in range(first, last):
-        plane, h = row // plan.padded_rows, row % plan.padded_rows - plan.pad_rows
-        to = row * plan.padded_row
+        plane, h = row // plan.padded_rows, row % plan.padded_rows
+        if h % plan.stride_h >= plan.reach_h:
+            continue
+        to = plane * plan.padded_plane + h * plan.padded_row
+        h -= plan.pad_rows
         if h < 0 or h >= plan.plane_rows:
             padded[to : to + plan.padded_row] = 0
             continue
@@ -156,18 +166,18 @@ def _compute(plan, first_item, last_item, x, w, bias, y, places, taps, c):
 def convolve(sizes, threads, x, padded, w, bias, y, places, taps, blocks):
     """Fill y; all arrays but `blocks` are flat, `sizes` is a Plan's values.
 
-    `padded` is x itself where nothing is padded, `blocks` has a row for each thread. One thread
+    `padded` is x itself where it needs no copy, `blocks` has a row for each thread. One thread
     works without the others' being woken.
     """
     plan = Plan(*sizes)
-    rows = plan.rows // plan.plane_rows * plan.padded_rows if plan.pads else 0
+    rows = plan.rows // plan.plane_rows * plan.padded_rows if plan.copies else 0
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
     items = plan.groups * plan.panels * plan.images * chunks
     if threads == 1:
         _pad(plan, 0, rows, x, padded)
         _compute(plan, 0, items, padded, w, bias, y, places, taps, blocks[0])
         return
-    if plan.pads:
+    if plan.copies:
         for worker in prange(threads):
             _pad(plan, rows * worker // threads, rows * (worker + 1) // threads, x, padded)
     for worker in prange(threads):

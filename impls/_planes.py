@@ -57,6 +57,10 @@ class Plan(NamedTuple):
     """Positions of the joined output row."""
     out_row: int
     """Elements reserved for it."""
+    planes: int
+    """Elements of a group's phases, and of what the last block of vectors reads beyond them."""
+    scratch: int
+    """Elements that a thread needs: a group's phases and the joined output rows of a block."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -84,6 +88,8 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray
         for r in range(0, p.effective_kernel_h, p.dilation_h)
         for s in range(0, p.effective_kernel_w, p.dilation_w)
     ]
+    planes = -(-(group_in * plane + MOST_VECTORS * lanes) // lanes) * lanes
+    out_row = -(-(length + MOST_VECTORS * lanes) // lanes) * lanes
     plan = Plan(
         lanes=lanes,
         images=p.batch_size,
@@ -101,7 +107,9 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray
         phase=phase,
         plane=plane,
         length=length,
-        out_row=length + MOST_VECTORS * lanes,
+        out_row=out_row,
+        planes=planes,
+        scratch=planes + MOST_ROWS * out_row,
     )
     row_phases = _phases(p.height, p.pad_top, p.stride_h, p.stride_w * phase, pitch)
     column_phases = _phases(p.width, p.pad_left, p.stride_w, phase, 1)
@@ -116,12 +124,6 @@ def _phases(size: int, pad: int, stride: int, phase_step: int, step: int) -> num
         count = len(range(first, size, stride))
         table.append((first, count, phase * phase_step + (first + pad) // stride * step))
     return numpy.array(table, dtype=numpy.int64)
-
-
-def scratch_elements(plan: Plan) -> tuple[int, int]:
-    """Return the elements that one thread needs for a group's inputs and for its outputs."""
-    # The last block of vectors reads and writes past the end.
-    return plan.group_in * plan.plane + MOST_VECTORS * plan.lanes, MOST_ROWS * plan.out_row
 
 
 @njit(cache=True)
@@ -182,28 +184,40 @@ def fill_planes(plan, channels, planes, start, x, x_at, row_phases, column_phase
                             planes[to + shift + i * plan.pitch + j] = x[source]
 
 
-@njit(parallel=True, cache=True)
-def convolve(sizes, threads, x, w, bias, y, tables, all_planes, all_outs):
-    """Fill y; x, w and y are flat and contiguous in NCHW, `sizes` is a Plan's values."""
-    plan = Plan(*sizes)
+@njit(cache=True)
+def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
+    """Compute the groups of all images from `first_item` to `last_item`."""
     shifts, row_phases, column_phases = tables
-    items = plan.images * plan.groups
+    planes, out = scratch[: plan.planes], scratch[plan.planes :]
+    planes[:] = 0
     blocks = (plan.group_out + MOST_ROWS - 1) // MOST_ROWS
+    for item in range(first_item, last_item):
+        x_at = item * plan.group_in * plan.in_h * plan.in_w
+        fill_planes(plan, plan.group_in, planes, 0, x, x_at, row_phases, column_phases)
+        group = item % plan.groups
+        for block in range(blocks):
+            first = plan.group_out * block // blocks
+            rows = plan.group_out * (block + 1) // blocks - first
+            k = group * plan.group_out + first
+            _sum_taps(rows, plan, out, w, k * plan.taps, bias, k, planes, shifts)
+            to = (item * plan.group_out + first) * plan.out_h * plan.out_w
+            for i in range(rows):
+                at = i * plan.out_row
+                copy_rows(y, to, plan.out_w, out, at, plan.pitch, plan.out_h, plan.out_w)
+                to += plan.out_h * plan.out_w
+
+
+@njit(parallel=True, cache=True)
+def convolve(sizes, threads, x, w, bias, y, tables, scratch):
+    """Fill y; x, w and y are flat and contiguous in NCHW, `sizes` is a Plan's values.
+
+    `scratch` has a row for each thread. One thread works without the others' being woken.
+    """
+    plan = Plan(*sizes)
+    items = plan.images * plan.groups
+    if threads == 1:
+        _compute(plan, 0, items, x, w, bias, y, tables, scratch[0])
+        return
     for worker in prange(threads):
-        planes, out = all_planes[worker], all_outs[worker]
-        planes[:] = 0
-        for item in range(items * worker // threads, items * (worker + 1) // threads):
-            x_at = item * plan.group_in * plan.in_h * plan.in_w
-            fill_planes(plan, plan.group_in, planes, 0, x, x_at, row_phases, column_phases)
-            group = item % plan.groups
-            for block in range(blocks):
-                first = plan.group_out * block // blocks
-                rows = plan.group_out * (block + 1) // blocks - first
-                k = group * plan.group_out + first
-                _sum_taps(rows, plan, out, w, k * plan.taps, bias, k, planes, shifts)
-                to = (item * plan.group_out + first) * plan.out_h * plan.out_w
-                for i in range(rows):
-                    copy_rows(
-                        y, to, plan.out_w, out, i * plan.out_row, plan.pitch, plan.out_h, plan.out_w
-                    )
-                    to += plan.out_h * plan.out_w
+        first, last = items * worker // threads, items * (worker + 1) // threads
+        _compute(plan, first, last, x, w, bias, y, tables, scratch[worker])

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit, prange
+from numba import int64, njit, prange
 
 from impls._blocks import copy_transposed, multiply_rows
 from impls._copies import copy_rows
 from impls._winograd_transforms import to_outputs, to_products
 from suite.phases import INVERSE, PRODUCT, TRANSFORM
+
+INPUTS, PRODUCTS, OUTPUTS, ALL = range(4)
 
 
 class Plan(NamedTuple):
@@ -52,6 +54,8 @@ class Plan(NamedTuple):
     strip_w: int
     band: int
     """Rows of tiles in a band."""
+    fused: bool
+    """Each thread takes bands of its own through all phases."""
     in_chunk: int
     out_chunk: int
     v_row: int
@@ -110,88 +114,124 @@ def _write_strip(plan, strip, y, image, first, top, y_steps):
             done += count
 
 
-@njit(parallel=True, cache=True)
-def _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips):
+@njit(cache=True)
+def _transform_inputs(plan, start, first_item, last_item, x, x_steps, v, strip):
+    """Transform items of the band that starts at tile row `start`: tile rows by chunks."""
     chunk = plan.in_chunk
-    in_vectors = chunk // plan.lanes
     chunks = plan.v_row // chunk
-    items = rows * chunks
-    for worker in prange(threads):
-        strip = strips[worker]
-        for item in range(items * worker // threads, items * (worker + 1) // threads):
-            row, first = item // chunks, item % chunks * chunk
-            image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
-            _fill_strip(plan, strip, x, image, first, tile_row * plan.m_h - plan.pad_h, x_steps)
-            for tile in range(plan.tiles_w):
-                to = (row * plan.tiles_w + tile) * plan.v_row + first
-                at = tile * plan.m_w * chunk
-                for vector in range(in_vectors):
-                    c = vector * plan.lanes
-                    to_products(
-                        *(plan.shape, v, to + c, plan.n_w * plan.v_step, plan.v_step),
-                        *(strip, at + c, plan.strip_w * chunk, chunk, strip, 0),
-                    )
-
-
-@njit(parallel=True, cache=True)
-def _multiply(plan, threads, tiles, v, u, m):
-    panels = plan.group_padded // plan.panel
-    items = plan.n_h * plan.n_w * plan.groups * panels
-    for worker in prange(threads):
-        for item in range(items * worker // threads, items * (worker + 1) // threads):
-            position, group = item // (plan.groups * panels), item // panels % plan.groups
-            column = group * plan.group_padded + item % panels * plan.panel
-            for depth in range(0, plan.group_in, plan.depth):
-                multiply_rows(
-                    *(tiles, m, position * plan.m_step + column, plan.m_row),
-                    *(v, position * plan.v_step + group * plan.group_in + depth, plan.v_row, 1),
-                    *(u, (item * plan.group_in + depth) * plan.panel, plan.panel),
-                    *(min(plan.depth, plan.group_in - depth), depth),
+    for item in range(first_item, last_item):
+        row, first = item // chunks, item % chunks * chunk
+        image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
+        _fill_strip(plan, strip, x, image, first, tile_row * plan.m_h - plan.pad_h, x_steps)
+        for tile in range(plan.tiles_w):
+            to = (row * plan.tiles_w + tile) * plan.v_row + first
+            at = tile * plan.m_w * chunk
+            for c in range(0, chunk, plan.lanes):
+                to_products(
+                    *(plan.shape, v, to + c, plan.n_w * plan.v_step, plan.v_step),
+                    *(strip, at + c, plan.strip_w * chunk, chunk, strip, 0),
                 )
 
 
-@njit(parallel=True, cache=True)
-def _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips):
+@njit(cache=True)
+def _multiply(plan, first_item, last_item, tiles, v, u, m):
+    """Multiply items of a band: positions by panels of output channels."""
+    panels = plan.group_padded // plan.panel
+    for item in range(first_item, last_item):
+        position, group = item // (plan.groups * panels), item // panels % plan.groups
+        column = group * plan.group_padded + item % panels * plan.panel
+        for depth in range(0, plan.group_in, plan.depth):
+            multiply_rows(
+                *(tiles, m, position * plan.m_step + column, plan.m_row),
+                *(v, position * plan.v_step + group * plan.group_in + depth, plan.v_row, 1),
+                *(u, (item * plan.group_in + depth) * plan.panel, plan.panel),
+                *(min(plan.depth, plan.group_in - depth), depth),
+            )
+
+
+@njit(cache=True)
+def _transform_outputs(plan, start, first_item, last_item, m, bias, y, y_steps, strip):
+    """Transform items of a band back and write them: tile rows by chunks."""
     chunk = plan.out_chunk
-    out_vectors = chunk // plan.lanes
     chunks = plan.m_row // chunk
-    items = rows * chunks
+    for item in range(first_item, last_item):
+        row, first = item // chunks, item % chunks * chunk
+        image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
+        for tile in range(plan.tiles_w):
+            to = tile * plan.m_w * chunk
+            at = (row * plan.tiles_w + tile) * plan.m_row + first
+            for k in range(0, chunk, plan.lanes):
+                to_outputs(
+                    *(plan.shape, strip, to + k, plan.strip_w * chunk, chunk),
+                    *(m, at + k, plan.n_w * plan.m_step, plan.m_step, bias, first + k),
+                )
+        _write_strip(plan, strip, y, image, first, tile_row * plan.m_h, y_steps)
+
+
+@njit(cache=True)
+def _advance(plan, phase, start, rows, part, parts, x, x_steps, u, bias, y, y_steps, v, m, strip):
+    """Take one of `parts` parts of a band through one phase, or through all of them."""
+    if phase in (INPUTS, ALL):
+        items = rows * (plan.v_row // plan.in_chunk)
+        first, last = items * part // parts, items * (part + 1) // parts
+        _transform_inputs(plan, start, first, last, x, x_steps, v, strip)
+    if phase in (PRODUCTS, ALL):
+        items = plan.n_h * plan.n_w * plan.groups * (plan.group_padded // plan.panel)
+        first, last = items * part // parts, items * (part + 1) // parts
+        _multiply(plan, first, last, rows * plan.tiles_w, v, u, m)
+    if phase in (OUTPUTS, ALL):
+        items = rows * (plan.m_row // plan.out_chunk)
+        first, last = items * part // parts, items * (part + 1) // parts
+        _transform_outputs(plan, start, first, last, m, bias, y, y_steps, strip)
+
+
+@njit(cache=True)
+def _share(plan, band, total, worker, threads):
+    """Return a thread's tile rows, its part of how many parts of each band, and its row of v."""
+    if plan.fused:
+        return total * worker // threads, total * (worker + 1) // threads, 0, 1, worker
+    return band, min(band + plan.band, total), worker, threads, 0
+
+
+@njit(parallel=True, cache=True)
+def _advance_all(sizes, threads, band, phase, x, x_steps, u, bias, y, y_steps, v, m, strips):
+    """Let every thread take its share through a phase."""
+    plan = Plan(*sizes)
+    total = plan.images * plan.tiles_h
     for worker in prange(threads):
-        strip = strips[worker]
-        for item in range(items * worker // threads, items * (worker + 1) // threads):
-            row, first = item // chunks, item % chunks * chunk
-            image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
-            for tile in range(plan.tiles_w):
-                to = tile * plan.m_w * chunk
-                at = (row * plan.tiles_w + tile) * plan.m_row + first
-                for vector in range(out_vectors):
-                    k = vector * plan.lanes
-                    to_outputs(
-                        *(plan.shape, strip, to + k, plan.strip_w * chunk, chunk),
-                        *(m, at + k, plan.n_w * plan.m_step, plan.m_step, bias, first + k),
-                    )
-            _write_strip(plan, strip, y, image, first, tile_row * plan.m_h, y_steps)
+        begin, end, part, parts, own = _share(plan, band, total, int64(worker), threads)
+        for start in range(begin, end, plan.band):
+            _advance(
+                *(plan, phase, start, min(plan.band, end - start), part, parts),
+                *(x, x_steps, u, bias, y, y_steps, v[own], m[own], strips[worker]),
+            )
 
 
 @njit(cache=True)
 def convolve(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
-    """Fill y with the convolution; all arrays but `strips` are flat, `sizes` is a Plan's values."""
+    """Fill y; x, u, bias and y are flat, `sizes` is a Plan's values.
+
+    v and m have one row that all threads share, a band going through one phase after the other,
+    or, where the plan is fused, a row for each thread, which takes its own bands through all three
+    phases without waiting for others.
+    """
     plan = Plan(*sizes)
-    for start in range(0, plan.images * plan.tiles_h, plan.band):
-        rows = min(plan.band, plan.images * plan.tiles_h - start)
-        _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips)
-        _multiply(plan, threads, rows * plan.tiles_w, v, u, m)
-        _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips)
+    total = plan.images * plan.tiles_h
+    # Both ways meet in one call: compiled twice, the transforms would take twice as long.
+    for band in range(0, total, total if plan.fused else plan.band):
+        for phase in range(ALL, ALL + 1) if plan.fused else range(ALL):
+            _advance_all(
+                *(sizes, threads, band, phase, x, x_steps, u, bias, y, y_steps, v, m, strips)
+            )
 
 
 def convolve_in_phases(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
-    """Do what `convolve` does, from Python, so that its phases can be marked."""
-    plan = Plan(*sizes)
-    for start in range(0, plan.images * plan.tiles_h, plan.band):
-        rows = min(plan.band, plan.images * plan.tiles_h - start)
-        with TRANSFORM:
-            _transform_inputs(plan, threads, start, rows, x, x_steps, v, strips)
-        with PRODUCT:
-            _multiply(plan, threads, rows * plan.tiles_w, v, u, m)
-        with INVERSE:
-            _transform_outputs(plan, threads, start, rows, m, bias, y, y_steps, strips)
+    """Do what `convolve` does, from Python and never fused, so that its phases can be marked."""
+    plan = Plan(*sizes)._replace(fused=False)
+    for band in range(0, plan.images * plan.tiles_h, plan.band):
+        for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
+            with mark:
+                _advance_all(
+                    *(tuple(plan), threads, band, phase),
+                    *(x, x_steps, u, bias, y, y_steps, v, m, strips),
+                )

@@ -6,32 +6,61 @@ spend their time elsewhere. The idea, one shifted sum over a whole plane, is in 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy
 import torch
 
 from impls._arguments import problem_of
 from impls._numba import use_torch_threads
-from impls._planes import convolve, plan_for, scratch_elements
+from impls._planes import Plan, convolve, plan_for
 from suite import Problem, Unsupported, register
 from suite.phases import PACK, PRODUCT
 
+# Below this, waking a second thread costs more than it saves.
+LEAST_FLOPS_A_THREAD = 100_000
 
-def _run(input, weight, bias, problem: Problem) -> torch.Tensor:
-    plan, tables = plan_for(problem, input.element_size())
-    threads = use_torch_threads()
-    dtype = input.dtype
-    planes, outs = scratch_elements(plan)
+
+@dataclass(frozen=True)
+class Packed:
+    """The weight as it is, and all that a call would otherwise find out anew."""
+
+    input_shape: tuple[int, int, int, int]
+    output_shape: tuple[int, int, int, int]
+    plan: Plan
+    sizes: tuple[int, ...]
+    """The plan's values alone: compiled code takes long to accept a NamedTuple."""
+    tables: tuple[numpy.ndarray, ...]
+    weight: numpy.ndarray
+    no_bias: numpy.ndarray
+    threads: int
+
+
+def pack(weight: torch.Tensor, problem: Problem) -> Packed:
+    plan, tables = plan_for(problem, weight.element_size())
+    return Packed(
+        problem.input_shape,
+        problem.output_shape,
+        *(plan, tuple(plan), tables, weight.detach().contiguous().view(-1).numpy()),
+        weight.new_zeros(problem.out_channels, requires_grad=False).numpy(),
+        max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD),
+    )
+
+
+def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    if input.shape != packed.input_shape:
+        raise Unsupported(f"packed for inputs of {packed.input_shape}, got {tuple(input.shape)}")
     with PACK:
-        y = torch.empty(problem.output_shape, dtype=dtype)
-        if bias is None:
-            bias = torch.zeros(problem.out_channels, dtype=dtype)
-        x, w = input.contiguous().view(-1).numpy(), weight.contiguous().view(-1).numpy()
-        all_planes = torch.empty(threads, planes, dtype=dtype).numpy()
-        all_outs = torch.empty(threads, outs, dtype=dtype).numpy()
+        y = torch.empty(packed.output_shape, dtype=input.dtype)
+        threads = min(use_torch_threads(), packed.threads)
+        x = input.contiguous().numpy().reshape(-1)
+        added = packed.no_bias if bias is None else bias.contiguous().numpy()
+        scratch = torch.empty(threads, packed.plan.scratch, dtype=input.dtype).numpy()
     # Padding and cropping happen inside, plane by plane, while the plane is in the cache.
     with PRODUCT:
         convolve(
-            *(tuple(plan), threads, x, w, bias.contiguous().numpy(), y.view(-1).numpy()),
-            *(tables, all_planes, all_outs),
+            *(packed.sizes, threads, x, packed.weight, added),
+            *(y.numpy().reshape(-1), packed.tables, scratch),
         )
     return y
 
@@ -39,7 +68,7 @@ def _run(input, weight, bias, problem: Problem) -> torch.Tensor:
 def _workspace_bytes(problem: Problem, itemsize: int) -> int:
     """Return the bytes of a group's planes for each thread, and of a copy in NCHW order."""
     plan, _ = plan_for(problem, itemsize)
-    each = sum(scratch_elements(plan)) * torch.get_num_threads()
+    each = plan.scratch * torch.get_num_threads()
     copies = problem.input_elements + problem.weight_elements + problem.out_channels
     return itemsize * (each + copies)
 
@@ -61,6 +90,7 @@ def _why_not_depthwise(problem: Problem) -> str | None:
     family="depthwise",
     devices=("cpu",),
     supports=_why_not_depthwise,
+    prepare=pack,
     workspace_bytes=_workspace_bytes,
     executed_flops=_executed_flops,
 )
@@ -73,10 +103,12 @@ def depthwise(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     Source: in the spirit of J. Zhang, F. Franchetti, T. M. Low, "High performance zero-memory
     overhead direct convolutions" (ICML 2018); the joined rows are explained in impls/_planes.py.
     """
-    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-    if reason := _why_not_depthwise(problem):
-        raise Unsupported(reason)
-    return _run(input, weight, bias, problem)
+    if not isinstance(weight, Packed):
+        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+        if reason := _why_not_depthwise(problem):
+            raise Unsupported(reason)
+        weight = pack(weight, problem)
+    return _run(weight, input, bias)
 
 
 # A group's planes should stay in a core's own cache while its output channels are computed.
@@ -85,7 +117,7 @@ MOST_PLANES_BYTES = 2**20
 
 def _why_not_grouped(problem: Problem) -> str | None:
     plan, _ = plan_for(problem, 4)
-    needed = 4 * scratch_elements(plan)[0]
+    needed = 4 * plan.planes
     if needed <= MOST_PLANES_BYTES:
         return None
     return (
@@ -99,6 +131,7 @@ def _why_not_grouped(problem: Problem) -> str | None:
     family="direct",
     devices=("cpu",),
     supports=_why_not_grouped,
+    prepare=pack,
     workspace_bytes=_workspace_bytes,
     executed_flops=_executed_flops,
 )
@@ -111,7 +144,9 @@ def grouped(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
     Source: as for `depthwise`; the indirection over taps after M. Dukhan, "The indirect
     convolution algorithm" (2019), section 3.
     """
-    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-    if reason := _why_not_grouped(problem):
-        raise Unsupported(reason)
-    return _run(input, weight, bias, problem)
+    if not isinstance(weight, Packed):
+        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+        if reason := _why_not_grouped(problem):
+            raise Unsupported(reason)
+        weight = pack(weight, problem)
+    return _run(weight, input, bias)

@@ -21,8 +21,12 @@ from suite import Problem, Unsupported, register
 
 # A chunk of outputs by a panel of channels, and the part of a panel that one pass reads, stay in
 # a core's first cache.
-CHUNK = 48
+CHUNK = 96
 DEPTH = 192
+# Elements this far apart, or a multiple of it, fall into the same 16 or fewer sets of a core's
+# second cache.
+COLLISION_BYTES = 4096
+CACHE_LINE_BYTES = 64
 # Below this, waking a second thread costs more than it saves.
 LEAST_FLOPS_A_THREAD = 200_000
 
@@ -65,14 +69,22 @@ def pack(weight: torch.Tensor, problem: Problem) -> Packed:
     )
 
 
+def _copies(problem: Problem, itemsize: int, channels_last: bool) -> bool:
+    """Return whether the input has to be copied: for padding, or as its planes collide."""
+    plane_bytes = problem.height * problem.width * itemsize
+    collide = not channels_last and problem.in_channels > 1 and plane_bytes % COLLISION_BYTES == 0
+    return problem.padding != (0, 0) or collide
+
+
 def _plan(p: Problem, itemsize: int, channels_last: bool) -> tuple[Plan, tuple[int, ...], Tables]:
     """Return the plan, and the tables of windows' corners and of taps."""
     panel = _panel(itemsize)
-    pads = p.padding != (0, 0)
     column_step = p.in_channels if channels_last else 1
     row = p.width * column_step
     padded_row = p.padded_w * column_step
-    plane = p.padded_h * padded_row
+    copies = _copies(p, itemsize, channels_last)
+    # Planes that lie an odd number of lines apart share no place in a cache.
+    plane = p.padded_h * padded_row + (CACHE_LINE_BYTES // itemsize if copies else 0)
     channel_step = 1 if channels_last else plane
     plan = Plan(
         lanes=VECTOR_BYTES // itemsize,
@@ -86,7 +98,7 @@ def _plan(p: Problem, itemsize: int, channels_last: bool) -> tuple[Plan, tuple[i
         panels=-(-p.out_channels // p.groups // panel),
         outputs=p.out_h * p.out_w,
         taps=p.reduction_length,
-        pads=pads,
+        copies=copies,
         rows=p.batch_size * (1 if channels_last else p.in_channels) * p.height,
         plane_rows=p.height,
         row=row,
@@ -94,7 +106,10 @@ def _plan(p: Problem, itemsize: int, channels_last: bool) -> tuple[Plan, tuple[i
         left=p.pad_left * column_step,
         padded_row=padded_row,
         padded_rows=p.padded_h,
-        padded_image=p.in_channels * p.padded_h * p.padded_w,
+        padded_plane=plane,
+        stride_h=p.stride_h,
+        reach_h=p.effective_kernel_h,
+        padded_image=plane * (1 if channels_last else p.in_channels),
         channel_step=channel_step,
         out_channel=1 if channels_last else p.out_h * p.out_w,
         out_image=p.out_channels * p.out_h * p.out_w,
@@ -115,10 +130,10 @@ def _plan(p: Problem, itemsize: int, channels_last: bool) -> tuple[Plan, tuple[i
 
 
 def _workspace_bytes(problem: Problem, itemsize: int) -> int:
-    """Return the bytes of the padded input, and of a block of outputs for each thread."""
-    padded = problem.batch_size * problem.in_channels * problem.padded_h * problem.padded_w
-    items = torch.get_num_threads() * CHUNK * _panel(itemsize)
-    return itemsize * (items + (padded if problem.padding != (0, 0) else 0))
+    """Return the bytes of the copied input, and of a block of outputs for each thread."""
+    plan, _, _ = _plan(problem, itemsize, False)
+    copied = plan.images * plan.padded_image if plan.copies else 0
+    return itemsize * (copied + torch.get_num_threads() * plan.chunk * plan.panel)
 
 
 @register(
@@ -135,8 +150,8 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     Shapes: input (N, C, H, W) in either memory format, weight packed or (K, C/g, R, S), result
     (N, K, P, Q) in the input's format.
     Cost: 2·N·K·P·Q·C/g·R·S operations, K/g rounded up to whole panels.
-    Extra memory: the padded input, where there is padding; the packed weight is as large as the
-    weight.
+    Extra memory: the padded input, where there is padding or the planes' size is a multiple of
+    4 KiB; the packed weight is as large as the weight.
     Source: M. Dukhan, "The indirect convolution algorithm" (2019), section 3, with tables of
     distances in place of pointers; E. Georganas et al., "Anatomy of high-performance deep learning
     convolutions on SIMD architectures" (SC 2018), section II, for the channels in the lanes.
@@ -154,7 +169,7 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
         added = lanes.view(-1).numpy()
     threads = min(use_torch_threads(), weight.threads)
     padded = x.memory
-    if plan.pads:
+    if plan.copies:
         padded = numpy.empty(plan.images * plan.padded_image, dtype=x.memory.dtype)
     items = numpy.empty((threads, plan.chunk * plan.panel), dtype=x.memory.dtype)
     convolve(

@@ -10,6 +10,8 @@ The algorithm of winograd.py, laid out for the machine:
   rows are compiled into the code (impls/_transforms.py).
 - Each phase is divided among the threads by what it has plenty of: tile rows × channels in the
   transforms, positions × output channels in the product (impls/_winograd_bands.py).
+- With few channels, where all kernels and a row of tiles fit into one core's cache, the phases are
+  fused: each thread takes bands of its own through all three.
 
 A tile of n inputs per axis serves kernels of several sizes, m = n - r + 1: n = 8 is F(6, 3),
 F(4, 5) and F(2, 7), all with the same transform of the input. Along an axis with one tap there is
@@ -39,6 +41,9 @@ from suite.phases import PACK, is_heard
 # Found by measuring on cores with 32 KiB, 512 KiB and a shared 32 MiB of cache; flat around.
 STRIP_BYTES = 128 * 2**10
 BAND_BYTES = 8 * 2**20
+FUSED_BAND_BYTES = 768 * 2**10
+FUSED_KERNEL_BYTES = 768 * 2**10
+FUSED_ROWS_A_THREAD = 6
 DEPTH = 256
 
 
@@ -88,7 +93,14 @@ def _plan(tile: int, problem: Problem, itemsize: int) -> Plan:
     )
     v_row = _whole(problem.in_channels, in_chunk)
     row_bytes = n_h * n_w * tiles_w * (v_row + m_row) * itemsize
-    band = max(1, min(problem.batch_size * tiles_h, BAND_BYTES // row_bytes))
+    rows = problem.batch_size * tiles_h
+    kernel_bytes = n_h * n_w * m_row * problem.in_channels // problem.groups * itemsize
+    fused = (
+        row_bytes <= FUSED_BAND_BYTES
+        and kernel_bytes <= FUSED_KERNEL_BYTES
+        and rows >= FUSED_ROWS_A_THREAD * torch.get_num_threads()
+    )
+    band = max(1, min(rows, (FUSED_BAND_BYTES if fused else BAND_BYTES) // row_bytes))
     return Plan(
         shape=SHAPES.index((tile, *problem.kernel)),
         lanes=VECTOR_BYTES // itemsize,
@@ -113,6 +125,7 @@ def _plan(tile: int, problem: Problem, itemsize: int) -> Plan:
         n_w=n_w,
         strip_w=strip_w,
         band=band,
+        fused=fused,
         in_chunk=in_chunk,
         out_chunk=out_chunk,
         v_row=v_row,
@@ -163,12 +176,13 @@ def _run(tile, input, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         added.view(groups, -1)[:, : plan.group_out] = bias.view(groups, -1)
     strip = max(plan.n_h * plan.in_chunk, plan.m_h * plan.out_chunk) * plan.strip_w
+    copies = threads if plan.fused else 1
     run = convolve_in_phases if is_heard() else convolve
     run(
         *(tuple(plan), threads, x.memory, x.strides, weight.panels.numpy(), added.numpy()),
         *(y.memory, y.strides),
-        torch.empty(positions * plan.v_step, dtype=input.dtype).numpy(),
-        torch.empty(positions * plan.m_step, dtype=input.dtype).numpy(),
+        torch.empty(copies, positions * plan.v_step, dtype=input.dtype).numpy(),
+        torch.empty(copies, positions * plan.m_step, dtype=input.dtype).numpy(),
         torch.empty(threads, strip, dtype=input.dtype).numpy(),
     )
     return y.tensor
@@ -179,6 +193,7 @@ def _workspace_bytes(tile: int, problem: Problem, itemsize: int) -> int:
     plan = _plan(tile, problem, itemsize)
     strip = max(plan.n_h * plan.in_chunk, plan.m_h * plan.out_chunk) * plan.strip_w
     band = plan.n_h * plan.n_w * (plan.v_step + plan.m_step)
+    band *= torch.get_num_threads() if plan.fused else 1
     input_copy = problem.input_elements  # where its strides fit neither memory format
     return itemsize * (band + torch.get_num_threads() * strip + plan.m_row + input_copy)
 
