@@ -29,13 +29,14 @@ def _bins(problem: Problem) -> int:
 
 def _spectra_bytes(problem: Problem, itemsize: int) -> int:
     n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
-    spectra = n * c + k * c // problem.groups + n * k
+    pairs = k * c // problem.groups
     rows, columns = _plane(problem)
-    # Each spectrum exists as it was transformed and in the order that the product wants.
-    complex_bytes = 2 * itemsize * 2 * spectra * _bins(problem)
-    return complex_bytes + itemsize * n * (
-        k * rows * columns + c * problem.padded_h * problem.padded_w
-    )
+    # The weight's transform works on a padded copy and with one of its own. Then each spectrum
+    # exists as it was transformed and in the order that the product wants, the result's also as
+    # the inverse transform's copy.
+    spectra = max(n * c + 3 * pairs, 2 * (n * c + pairs) + 3 * n * k)
+    planes = k * rows * columns + c * problem.padded_h * problem.padded_w
+    return itemsize * (2 * _bins(problem) * spectra + n * planes)
 
 
 def _flops(problem: Problem) -> float:

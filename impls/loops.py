@@ -34,9 +34,13 @@ def _too_large(problem: Problem) -> str | None:
     )
 
 
+# A tensor of one number: the number's own allocation, torch's record of it and Python's.
+SCALAR_TENSOR_BYTES = 2048
+
+
 def _padded_bytes(problem: Problem, itemsize: int) -> int:
     padded = problem.batch_size * problem.in_channels * problem.padded_h * problem.padded_w
-    return itemsize * (padded + problem.output_elements)
+    return itemsize * padded + SCALAR_TENSOR_BYTES * problem.output_elements
 
 
 @register(
@@ -100,9 +104,10 @@ def _too_many_products(problem: Problem) -> str | None:
 
 def _python_numbers_bytes(problem: Problem, itemsize: int) -> int:
     padded = problem.batch_size * problem.in_channels * problem.padded_h * problem.padded_w
-    # A Python float takes 24 bytes and 8 more for its place in a list.
+    # A Python float takes 24 bytes, in places of 32, and 8 more for its place in a list, which
+    # grows ahead by an eighth.
     numbers = padded + problem.output_elements + problem.weight_elements
-    return 32 * numbers + itemsize * (padded + problem.output_elements)
+    return 41 * numbers + itemsize * (padded + problem.output_elements)
 
 
 @register(
@@ -120,7 +125,7 @@ def loops_unrolled(input, weight, bias=None, stride=1, padding=0, dilation=1, gr
     from the window's corner to the element that it multiplies; all outputs share the list.
     Shapes: as `loops`. Not differentiable.
     Cost: 2·N·K·P·Q·C/g·R·S operations, about 0.1 µs for each product.
-    Extra memory: all numbers as Python objects, 32 bytes each.
+    Extra memory: all numbers as Python objects, 41 bytes each.
 
     Raises:
         Unsupported: beyond the size at which one call takes about 10 s.

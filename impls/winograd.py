@@ -112,11 +112,13 @@ def _workspace_bytes(outputs: int, problem: Problem, itemsize: int) -> int:
     tiles = problem.batch_size * tiles_h * tiles_w
     tile = outputs + TAPS - 1
     c, k = problem.in_channels, problem.out_channels
+    padded = problem.batch_size * c * (tiles_h * outputs + 2) * (tiles_w * outputs + 2)
     transformed_weight = tile * tile * problem.weight_elements // TAPS**2
-    # The windows, the tiles after the first and after the second transform; then the products
-    # and the outputs: at most three of them live at once.
-    transformed_tiles = tile * tile * tiles * (2 * c + max(c, 2 * k))
-    return itemsize * (3 * transformed_weight + transformed_tiles + outputs**2 * tiles * k)
+    # Windows, transformed tiles and their copy in the product's order; then the products, and what
+    # einsum makes of them: reordered, after one transform, reordered again, after both.
+    of_tiles = 3 * tile**2 * c
+    of_outputs = (2 * tile**2 + 2 * outputs * tile + outputs**2) * k
+    return itemsize * (padded + 3 * transformed_weight + tiles * (of_tiles + of_outputs))
 
 
 def _executed_flops(outputs: int, problem: Problem) -> float:
