@@ -25,6 +25,8 @@ from impls._vector import BLOCK_ROWS
 
 _block_1x2, _block_2x2, _block_3x2 = (gather_product(rows, 2) for rows in (1, 2, 3))
 _block_4x2, _block_5x2, _block_6x2 = (gather_product(rows, 2) for rows in (4, 5, 6))
+SINGLE_VECTORS = 4
+_block_1x4 = gather_product(1, SINGLE_VECTORS)
 
 
 class Plan(NamedTuple):
@@ -75,8 +77,14 @@ class Plan(NamedTuple):
 @njit(cache=True)
 def _multiply(plan, rows, c, bias, d_at, x, x_at, places, p_at, taps, t_at, w, w_at, depth, keep):
     """Multiply a chunk of outputs, divided evenly: 13 as 5 + 4 + 4, not as 6 + 6 + 1."""
-    blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
     step = plan.panel
+    if step == SINGLE_VECTORS * plan.lanes:  # the panels of a problem with one output
+        _block_1x4(
+            *(c, 0, step, bias, d_at, x, x_at, places, p_at),
+            *(taps, t_at, w, w_at, step, depth, keep),
+        )
+        return
+    blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
     first = 0
     for block in range(blocks):
         last = rows * (block + 1) // blocks

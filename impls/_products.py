@@ -11,6 +11,8 @@ from numba.extending import intrinsic
 
 from impls._vector import INDEX, Emitter
 
+CHAIN = 32
+
 
 @functools.cache
 def block_product(rows: int, vectors: int):
@@ -25,7 +27,9 @@ def block_product(rows: int, vectors: int):
         c[c_at + i·c_row + j]  (+)=  Σ_{k < depth} a[a_at + i·a_row + k·a_step]
                                                  · b[b_at + k·b_step + j]
 
-    adding to c where `keep` is not 0. The sums stay in registers over the whole depth.
+    adding to c where `keep` is not 0. The sums stay in registers over the whole depth, in chains
+    of `CHAIN` products that are added to totals: the error of one long chain grows with its length,
+    and for the larger Winograd tiles it would outweigh that of the transforms.
     """
 
     @intrinsic
@@ -44,25 +48,39 @@ def block_product(rows: int, vectors: int):
                 (i, v): emit.moved(emit.moved(c_first, c_row, i), v * emit.lanes) for i, v in places
             }
             # Variables in LLVM's sense: its first pass turns them into registers.
+            totals = {place: cgutils.alloca_once(builder, emit.vector) for place in places}
             sums = {place: cgutils.alloca_once(builder, emit.vector) for place in places}
             fresh = builder.icmp_signed("==", keep, ir.Constant(INDEX, 0))
             with builder.if_else(fresh) as (from_zero, from_c):
                 with from_zero:
                     for place in places:
-                        builder.store(emit.zero, sums[place])
+                        builder.store(emit.zero, totals[place])
                 with from_c:
                     for place in places:
-                        builder.store(emit.load(targets[place]), sums[place])
-            with cgutils.for_range(builder, depth) as loop:
-                b_row = emit.moved(b_first, builder.mul(loop.index, b_step))
-                row = [emit.load(emit.moved(b_row, v * emit.lanes)) for v in range(vectors)]
-                a_column = emit.moved(a_first, builder.mul(loop.index, a_step))
-                for i in range(rows):
-                    factor = emit.spread(emit.moved(a_column, a_row, i))
-                    for v in range(vectors):
-                        emit.accumulate(sums[i, v], (factor, row[v]))
+                        builder.store(emit.load(targets[place]), totals[place])
+            chain = ir.Constant(INDEX, CHAIN)
+            chains = builder.udiv(builder.add(depth, ir.Constant(INDEX, CHAIN - 1)), chain)
+            with cgutils.for_range(builder, chains) as outer:
+                first = builder.mul(outer.index, chain)
+                left = builder.sub(depth, first)
+                length = builder.select(emit.less(left, CHAIN), left, chain)
+                for place in places:
+                    builder.store(emit.zero, sums[place])
+                with cgutils.for_range(builder, length) as loop:
+                    k = builder.add(first, loop.index)
+                    b_row = emit.moved(b_first, builder.mul(k, b_step))
+                    row = [emit.load(emit.moved(b_row, v * emit.lanes)) for v in range(vectors)]
+                    a_column = emit.moved(a_first, builder.mul(k, a_step))
+                    for i in range(rows):
+                        factor = emit.spread(emit.moved(a_column, a_row, i))
+                        for v in range(vectors):
+                            emit.accumulate(sums[i, v], (factor, row[v]))
+                for place in places:
+                    total = builder.load(totals[place], typ=emit.vector)
+                    added = builder.load(sums[place], typ=emit.vector)
+                    builder.store(builder.fadd(total, added), totals[place])
             for place in places:
-                emit.store(builder.load(sums[place], typ=emit.vector), targets[place])
+                emit.store(builder.load(totals[place], typ=emit.vector), targets[place])
             return context.get_dummy_value()
 
         return signature, generate

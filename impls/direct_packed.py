@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import problem_of
-from impls._gather import Plan, convolve
+from impls._gather import SINGLE_VECTORS, Plan, convolve
 from impls._numba import dense, new_output, use_torch_threads
 from impls._vector import BLOCK_VECTORS, VECTOR_BYTES
 from suite import Problem, Unsupported, register
@@ -48,13 +48,17 @@ class Packed:
     """For an input in NCHW and one in channels_last: the plan, its values alone, its tables."""
 
 
-def _panel(itemsize: int) -> int:
-    return BLOCK_VECTORS * VECTOR_BYTES // itemsize
+def _panel(problem: Problem, itemsize: int) -> int:
+    """Return the output channels of a panel: more where one output leaves few sums to work on."""
+    lanes = VECTOR_BYTES // itemsize
+    single = problem.output_elements == problem.out_channels
+    wide = single and problem.out_channels // problem.groups > BLOCK_VECTORS * lanes
+    return (SINGLE_VECTORS if wide else BLOCK_VECTORS) * lanes
 
 
 def pack(weight: torch.Tensor, problem: Problem) -> Packed:
     """Return the weight in panels; the last one of a group is filled up with zeros."""
-    panel = _panel(weight.element_size())
+    panel = _panel(problem, weight.element_size())
     grouped = weight.detach().reshape(problem.groups, -1, problem.reduction_length)
     grouped = F.pad(grouped, (0, 0, 0, -grouped.shape[1] % panel))
     panels = grouped.unflatten(1, (-1, panel)).transpose(2, 3).contiguous().view(-1)
@@ -78,7 +82,7 @@ def _copies(problem: Problem, itemsize: int, channels_last: bool) -> bool:
 
 def _plan(p: Problem, itemsize: int, channels_last: bool) -> tuple[Plan, tuple[int, ...], Tables]:
     """Return the plan, and the tables of windows' corners and of taps."""
-    panel = _panel(itemsize)
+    panel = _panel(p, itemsize)
     column_step = p.in_channels if channels_last else 1
     row = p.width * column_step
     padded_row = p.padded_w * column_step
