@@ -7,6 +7,10 @@ whatever the width; the few positions past the end of each row compute nonsense 
 
 Stride splits the padded plane into stride_h·stride_w smaller ones (even and odd rows and columns
 for stride 2). Each tap reads one of them, and the sum is one of shifted copies again.
+
+With one input channel a group every load would serve a single product, and most loads straddle two
+lines of the cache. There, four output rows are computed at once: an input row meets the kernel in
+all of them, each time in another row of the kernel, zero where it reaches beyond it.
 """
 
 from __future__ import annotations
@@ -29,8 +33,11 @@ _taps_3x4 = tap_product(3, 4)
 _taps_4x3 = tap_product(4, 3)
 _taps_5x2 = tap_product(5, 2)
 _taps_6x2 = tap_product(6, 2)
+_taps_4x1, _taps_4x2, _taps_4x4 = (tap_product(4, vectors) for vectors in (1, 2, 4))
 MOST_ROWS = 6
 MOST_VECTORS = 8
+STACK = 4
+"""Output rows that are computed at once where a group has one input channel."""
 
 
 class Plan(NamedTuple):
@@ -59,8 +66,12 @@ class Plan(NamedTuple):
     """Elements reserved for it."""
     planes: int
     """Elements of a group's phases, and of what the last block of vectors reads beyond them."""
+    stack_taps: int
+    """Taps of a stack of output rows; 0 where rows are joined."""
+    stack_row: int
+    """Elements reserved for an output row of a stack."""
     scratch: int
-    """Elements that a thread needs: a group's phases and the joined output rows of a block."""
+    """Elements that a thread needs: a group's phases, and the output rows of a block or stack."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -89,6 +100,7 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray
         for s in range(0, p.effective_kernel_w, p.dilation_w)
     ]
     planes = -(-(group_in * plane + MOST_VECTORS * lanes) // lanes) * lanes
+    stack_row = -(-p.out_w // lanes) * lanes
     out_row = -(-(length + MOST_VECTORS * lanes) // lanes) * lanes
     plan = Plan(
         lanes=lanes,
@@ -109,11 +121,46 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray
         length=length,
         out_row=out_row,
         planes=planes,
-        scratch=planes + MOST_ROWS * out_row,
+        stack_taps=len(stack_rows(p)) * p.kernel_w if group_in == 1 else 0,
+        stack_row=stack_row,
+        scratch=planes + max(MOST_ROWS * out_row, p.out_h * stack_row),
     )
     row_phases = _phases(p.height, p.pad_top, p.stride_h, p.stride_w * phase, pitch)
     column_phases = _phases(p.width, p.pad_left, p.stride_w, phase, 1)
     return plan, (numpy.array(shifts, dtype=numpy.int64), row_phases, column_phases)
+
+
+def stack_rows(problem: Problem) -> list[int]:
+    """Return the padded rows that a stack of output rows reads; none where there is no stack."""
+    if problem.out_h < STACK or problem.kernel_h == 1:
+        return []
+    tops = range(0, STACK * problem.stride_h, problem.stride_h)
+    taps = range(0, problem.effective_kernel_h, problem.dilation_h)
+    return sorted({top + tap for top in tops for tap in taps})
+
+
+def stack_shifts(problem: Problem, plan: Plan) -> numpy.ndarray:
+    """Return the shift of each tap of a stack: row by row, then along the kernel's columns."""
+    p = problem
+    shifts = [
+        (row % p.stride_h * p.stride_w + s % p.stride_w) * plan.phase
+        + row // p.stride_h * plan.pitch
+        + s // p.stride_w
+        for row in stack_rows(p)
+        for s in range(0, p.effective_kernel_w, p.dilation_w)
+    ]
+    return numpy.array(shifts, dtype=numpy.int64)
+
+
+def stack_weights(weight: numpy.ndarray, problem: Problem) -> numpy.ndarray:
+    """Return (K, output row of a stack, row read, S): the kernel's rows where they meet, else 0."""
+    rows = stack_rows(problem)
+    stacked = numpy.zeros((len(weight), STACK, len(rows), problem.kernel_w), dtype=weight.dtype)
+    for i in range(STACK):
+        for r in range(problem.kernel_h):
+            row = rows.index(i * problem.stride_h + r * problem.dilation_h)
+            stacked[:, i, row] = weight[:, 0, r]
+    return stacked
 
 
 def _phases(size: int, pad: int, stride: int, phase_step: int, step: int) -> numpy.ndarray:
@@ -156,6 +203,29 @@ def _sum_taps(  # noqa: PLR0912 - one branch for each compiled block
 
 
 @njit(cache=True)
+def _sum_stacks(plan, out, w, w_at, bias, b_at, planes, shifts):
+    """Compute the output rows of one channel, four at once; the last four overlap."""
+    row, taps, lanes = plan.stack_row, plan.stack_taps, plan.lanes
+    p = 0
+    while p < plan.out_h:
+        p = min(p, plan.out_h - STACK)
+        j = 0
+        while j < row:
+            to, at = p * row + j, p * plan.pitch + j
+            vectors = (row - j) // lanes
+            if vectors >= 4:
+                _taps_4x4(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+            elif vectors == 3:
+                _taps_4x3(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+            elif vectors == 2:
+                _taps_4x2(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+            else:
+                _taps_4x1(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+            j += 4 * lanes
+        p += STACK
+
+
+@njit(cache=True)
 def fill_planes(plan, channels, planes, start, x, x_at, row_phases, column_phases):
     """Copy channels into their phases, from planes[start] on; the zeros around them stay.
 
@@ -195,7 +265,13 @@ def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
         x_at = item * plan.group_in * plan.in_h * plan.in_w
         fill_planes(plan, plan.group_in, planes, 0, x, x_at, row_phases, column_phases)
         group = item % plan.groups
-        for block in range(blocks):
+        for i in range(plan.group_out if plan.stack_taps else 0):
+            k = group * plan.group_out + i
+            w_at = k * STACK * plan.stack_taps
+            _sum_stacks(plan, out, w, w_at, bias, k * STACK, planes, shifts)
+            to = (item * plan.group_out + i) * plan.out_h * plan.out_w
+            copy_rows(y, to, plan.out_w, out, 0, plan.stack_row, plan.out_h, plan.out_w)
+        for block in range(0 if plan.stack_taps else blocks):
             first = plan.group_out * block // blocks
             rows = plan.group_out * (block + 1) // blocks - first
             k = group * plan.group_out + first
@@ -211,7 +287,9 @@ def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
 def convolve(sizes, threads, x, w, bias, y, tables, scratch):
     """Fill y; x, w and y are flat and contiguous in NCHW, `sizes` is a Plan's values.
 
-    `scratch` has a row for each thread. One thread works without the others' being woken.
+    Where the plan has stacks, `w` holds `stack_weights`, `tables` begin with `stack_shifts`, and
+    the bias of each channel stands in `bias` as often as a stack has rows. `scratch` has a row for
+    each thread. One thread works without the others' being woken.
     """
     plan = Plan(*sizes)
     items = plan.images * plan.groups
