@@ -13,7 +13,8 @@ import torch
 
 from impls._arguments import problem_of
 from impls._numba import use_torch_threads
-from impls._planes import STACK, Plan, convolve, plan_for, stack_shifts, stack_weights
+from impls._plane_sums import convolve
+from impls._planes import STACK, Plan, plan_for, stack_shifts, stack_weights
 from suite import Problem, Unsupported, register
 from suite.phases import PACK, PRODUCT
 
@@ -81,9 +82,13 @@ def _workspace_bytes(problem: Problem, itemsize: int) -> int:
 
 
 def _executed_flops(problem: Problem) -> float:
-    """Return the operations with those on the positions between the rows."""
+    """Return the operations with those whose results or factors are padding."""
     plan, _ = plan_for(problem, 4)
-    return 2 * plan.length * problem.reduction_length * problem.batch_size * problem.out_channels
+    planes = problem.batch_size * problem.out_channels
+    if plan.stack_taps:
+        stacks = -(-plan.out_h // STACK)
+        return 2 * planes * stacks * STACK * plan.stack_row * plan.stack_taps
+    return 2 * planes * plan.length * problem.reduction_length
 
 
 def _why_not_depthwise(problem: Problem) -> str | None:

@@ -152,7 +152,7 @@ def winograd_2x2(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
 
     Shapes: input (N, C, H, W), weight (K, C/g, 3, 3), result (N, K, P, Q); stride 1, dilation 1.
     Cost: 2·T·K·C/g·16 operations in 16 matrix products, T = N·⌈P/2⌉·⌈Q/2⌉ tiles.
-    Extra memory: about 4 times the input for each of windows and transformed tiles.
+    Extra memory: at its peak about 12 times the input and 13 times the output.
     Source: A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016),
     section 4.1; points 0, 1, -1, ∞, so that the matrices hold only 0, ±1, ±1/2.
     """
@@ -166,7 +166,7 @@ def winograd_4x4(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
 
     Shapes: input (N, C, H, W), weight (K, C/g, 3, 3), result (N, K, P, Q); stride 1, dilation 1.
     Cost: 2·T·K·C/g·36 operations in 36 matrix products, T = N·⌈P/4⌉·⌈Q/4⌉ tiles.
-    Extra memory: about 2.25 times the input for each of windows and transformed tiles.
+    Extra memory: at its peak about 7 times the input and 9 times the output.
     Source: Lavin and Gray (2016), section 4.3, with the points 0, ±2/3, ±3/2, ∞, which halve the
     error of the usual 0, ±1, ±2 (Alam et al., 2022).
     """
