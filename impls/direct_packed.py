@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from impls._arguments import problem_of
 from impls._gather import SINGLE_VECTORS, Plan, convolve
-from impls._numba import dense, new_output, use_torch_threads
+from impls._numba import dense, is_channels_last, new_output, use_torch_threads
 from impls._vector import BLOCK_VECTORS, VECTOR_BYTES
 from suite import Problem, Unsupported, register
 
@@ -166,7 +166,7 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     if input.shape != weight.input_shape:
         raise Unsupported(f"packed for inputs of {weight.input_shape}, got {tuple(input.shape)}")
     x, y = dense(input), new_output(weight.output_shape, input)
-    plan, sizes, tables = weight.plans[x.strides[1] == 1]
+    plan, sizes, tables = weight.plans[is_channels_last(input)]
     added = weight.no_bias
     if bias is not None:
         lanes = F.pad(bias.detach().view(plan.groups, -1), (0, -plan.group_out % plan.panel))

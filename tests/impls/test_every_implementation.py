@@ -44,6 +44,7 @@ SHAPES = {
     "3×3 dilation 2": problem(1, 4, 11, 5, 3, padding=2, dilation=2),
     "3×3 dilation (1, 3), stride 2": problem(1, 4, 11, 5, 3, 2, 2, (1, 3)),
     "3×3 on one pixel": problem(1, 3, 1, 2, 3, padding=1),
+    "5×5 on one pixel, padded widely": problem(1, 5, 1, 7, 5, padding=4),
     "3×3 on one row": problem(1, 3, (1, 19), 2, 3, padding=1),
     "3×3 wide row": problem(1, 2, (3, 70), 2, 3, padding=1),
     "3×3 enough rows for every thread": problem(1, 5, (70, 9), 7, 3, padding=1, bias=True),
