@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 
 import pytest
 
 from suite.problem import Problem, Scenario
 from suite.result import Block, Ceiling, CellResult, Status
 from suite.runfile import ResultWriter, write_manifest
-from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
-import gpu_targets
+from tests.gpu_validation import targets
 
 CEILING = Ceiling(peak_flops_per_s=1e15, memory_bytes_per_s=4e12, cache_bytes_per_s=9e12)
 
@@ -75,7 +71,7 @@ def runs(triton=90e-6, fft=80e-6, again=100e-6):
 
 
 def test_reached_targets_are_told_with_what_was_found(folders, tmp_path, capsys):
-    assert gpu_targets.main(folders(**runs())) == 0
+    assert targets.main(folders(**runs())) == 0
 
     said = capsys.readouterr().out
     assert "0.83× at least" in said
@@ -96,7 +92,7 @@ def test_reached_targets_are_told_with_what_was_found(folders, tmp_path, capsys)
     ],
 )
 def test_a_missed_target_is_named_and_fails(folders, capsys, changed, target):
-    assert gpu_targets.main(folders(**runs(**changed))) == 1
+    assert targets.main(folders(**runs(**changed))) == 1
 
     missed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MISSED")]
     assert len(missed) == 1
@@ -106,7 +102,7 @@ def test_a_missed_target_is_named_and_fails(folders, capsys, changed, target):
 def test_what_a_run_cannot_tell_is_not_called_reached(folders, capsys):
     given = runs()
     given["resnet"] = [r for r in given["resnet"] if r.implementation != "triton_igemm"]
-    gpu_targets.main(folders(**given))
+    targets.main(folders(**given))
 
     assert "not told: triton_igemm" in capsys.readouterr().out
 
@@ -114,6 +110,6 @@ def test_what_a_run_cannot_tell_is_not_called_reached(folders, capsys):
 def test_hot_cells_say_nothing_about_the_flush():
     hot = dataclasses.replace(cell(1, "cudnn", 1e-9).scenario, cache="hot")
     result = dataclasses.replace(cell(1, "cudnn", 1e-9), scenario=hot)
-    summary = gpu_targets.summarise(result)
+    summary = targets.summarise(result)
 
-    assert gpu_targets.bandwidth_target({("g/k1", "cudnn"): (result, summary)}).reached is None
+    assert targets.bandwidth_target({("g/k1", "cudnn"): (result, summary)}).reached is None

@@ -1,6 +1,6 @@
 """How much longer a cell's timed span is than the kernels alone, on this machine's GPU.
 
-    python tools/gpu_overhead.py [--device cuda:1]
+    python -m tests.gpu_validation.overhead [--device cuda:1]
 
 Kernels alone: two hundred calls between two events, the card kept waiting until they are enqueued,
 over two hundred. The span: suite.cuda_timing with hot caches, as a worker uses it. Exit code 0 if
@@ -12,12 +12,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import cuda_context
 from suite.cuda_timing import CudaTimer

@@ -1,6 +1,6 @@
 """Write docs/h200.md from runs on a GPU: the table, and whether each target was reached.
 
-    python tools/gpu_targets.py --resnet A --again B --fft C --out docs/h200.md
+    python -m tests.gpu_validation.targets --resnet A --again B --fft C --out docs/h200.md
 
 The commands that make the three runs stand in docs/gpu.md. Exit code 0 if every target that the
 runs can tell about was reached, 1 otherwise.
@@ -15,12 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from suite.result import CellResult  # noqa: E402
-from suite.runfile import Run, read_run  # noqa: E402
-from suite.stats import Summary, summarise  # noqa: E402
+from suite.result import CellResult
+from suite.runfile import Run, read_run
+from suite.stats import Summary, summarise
+from tests.conftest import ROOT
 
 CUDNN = ("cudnn", "cudnn_benchmark", "cudnn_deterministic", "torch")
 LEAST_RATIO = 0.8
@@ -159,7 +157,8 @@ def page(runs: Mapping[str, Run], targets: list[Target]) -> str:
         f"cuDNN {host['cudnn']}, torch {host['torch']}, Triton {host.get('triton')}, "
         f"revision {run.manifest['git_revision']}.",
         "",
-        "Made by the commands of [gpu.md](gpu.md) and `tools/gpu_targets.py`. Microseconds a call, "
+        "Made by the commands of [gpu.md](gpu.md) and `tests.gpu_validation.targets`. Microseconds "
+        "a call, "
         "geometric mean of the blocks' medians; – where the cell did not pass.",
         "",
         "## Targets",
