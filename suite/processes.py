@@ -208,7 +208,13 @@ class Peer:
                 lines = file.read()[-8192:].decode(errors="replace").splitlines()
         except OSError:
             return ""
-        places = [line.strip() for line in lines if line.lstrip().startswith("File ")]
+        # Before the fatal error's own trace there may be those of errors that were survived.
+        fatal = [at for at, line in enumerate(lines) if "most recent call first" in line]
+        places = [
+            line.strip()
+            for line in lines[fatal[-1] if fatal else 0 :]
+            if line.lstrip().startswith("File ")
+        ]
         return f"; in {places[0]}" if places else ""
 
     def dismiss(self) -> None:
