@@ -35,10 +35,11 @@ from suite.card import Card
 from suite.channel import Message, serve
 from suite.energy import Counter, joules_per_call, rapl_counter
 from suite.errors import Unsupported, UsageError
+from suite.faults import LeakWatch, OutputFault, require_output, row_major
 from suite.guard import Company, Guard
-from suite.inputs import DTYPES, VIEWS, OperandArena, ResultArena, Stream, in_format, same_bits
+from suite.inputs import VIEWS, OperandArena, ResultArena, Stream, in_format, same_bits
 from suite.invocation import Invocation, bind, gradient_fault
-from suite.memory import own_bytes, peak_bytes_of
+from suite.memory import peak_bytes_of
 from suite.operation import Operands
 from suite.operators import OperatorLog, vendor_convolution
 from suite.problem import Scenario
@@ -53,14 +54,7 @@ SLOW_S = 0.25
 SETTLED_CALLS = 5
 """Calls that tell the time anew after the timer has changed how it takes it."""
 ENERGY_OPERANDS = 8
-LEAK_BYTES = 8 * 2**20
-LEAK_CALLS = 4
-LEAK_BYTES_A_CALL = 16 * 2**10
 _OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
-
-
-class OutputFault(Exception):
-    """What an implementation returned cannot be an output."""
 
 
 class Worker:
@@ -85,8 +79,7 @@ class Worker:
         self._state: GlobalState
         self._guard: Guard
         self._company: Company
-        self._held_bytes: int | None = None
-        self._calls_since = 0
+        self._leaks: LeakWatch
 
     def load(self) -> Message:
         torch.set_num_threads(self._threads)
@@ -151,7 +144,7 @@ class Worker:
         self._inside_s += self._now() - start
         self._check_output(output, [])
         self._check_state()
-        self._arena.write(slot, self._row_major(output))
+        self._arena.write(slot, row_major(output))
         return {
             "note": self._invocation.note,
             "operators": log and log.names,
@@ -205,7 +198,7 @@ class Worker:
                 once()
         self._check_state()
         self._company = Company()
-        self._held_bytes, self._calls_since = own_bytes(), 0
+        self._leaks = LeakWatch(self._scenario)
         return {
             "call_s": min(call_s),
             "peak_bytes": peak_bytes,
@@ -236,17 +229,17 @@ class Worker:
             if fault := self._company.left_behind():
                 raise OutputFault(f"{fault} after the call had returned")
             for output in outputs:
-                self._check_output(output, self._previous)
-                self._arena.write(slot, self._row_major(output))
+                checked = self._check_output(output, self._previous)
+                self._arena.write(slot, row_major(checked))
                 slot += 1
             self._previous = [output for output in outputs if isinstance(output, torch.Tensor)]
         card = self._card and dataclasses.asdict(self._card.state())
         self._check_untouched(operands[-1], starts[-1][-1])
         self._check_state()
-        self._calls_since += sum(len(batch) for batch in starts)
+        self._leaks.count(sum(len(batch) for batch in starts))
         if last:
             self._check_company(slot - len(self._previous))
-            self._check_growth()
+            self._leaks.require_no_growth()
         return {"samples_s": samples_s, "card": card}
 
     def energy(self) -> Message:
@@ -297,51 +290,15 @@ class Worker:
         if not torch.equal(fresh, operand):
             raise OutputFault("a timed call changed its input in place")
 
-    def _row_major(self, output: Any) -> torch.Tensor:
-        flat: torch.Tensor = output.detach().contiguous().view(-1)
-        return flat
-
-    def _check_output(self, output: Any, earlier: Sequence[torch.Tensor]) -> None:
-        if type(output) is not torch.Tensor:
-            raise OutputFault(f"returned a {type(output).__name__}, not a torch.Tensor")
-        scenario = self._scenario
-        shape = tuple(output.shape)
-        if shape != scenario.result_shape:
-            raise OutputFault(f"returned shape {shape}, expected {scenario.result_shape}")
-        if output.dtype is not DTYPES[scenario.dtype]:
-            raise OutputFault(f"returned {output.dtype}, expected {DTYPES[scenario.dtype]}")
-        if output.layout is not torch.strided or output.device != self._varying.device:
-            raise OutputFault(f"returned a {output.layout} tensor on {output.device}")
-        if output.numel() == 0:
-            return
-        place = output.untyped_storage().data_ptr()
-        operands = self._operands
-        for name in ("input", "weight", "bias", "grad"):
-            operand = getattr(operands, name)
-            if operand is not None and operand.untyped_storage().data_ptr() == place:
-                raise OutputFault(f"the output shares memory with the {name}")
-        if any(tensor.untyped_storage().data_ptr() == place for tensor in earlier):
-            raise OutputFault("the output shares memory with an earlier output")
+    def _check_output(self, output: Any, earlier: Sequence[torch.Tensor]) -> torch.Tensor:
+        return require_output(output, self._scenario, self._operands, earlier)
 
     def _check_company(self, first_slot: int) -> None:
         """Wait for what may still be running: an output must not change any more."""
         wait_until_threads_sleep()
         for slot, output in enumerate(self._previous, start=first_slot):
-            if not same_bits(self._row_major(output).cpu(), self._arena.slot(slot)):
+            if not same_bits(row_major(output).cpu(), self._arena.slot(slot)):
                 raise OutputFault("an output changed after the call had returned")
-
-    def _check_growth(self) -> None:
-        """Compare memory with that after the warm-up: caches fill once, leaks go on."""
-        held_bytes = own_bytes()
-        if held_bytes is None or self._held_bytes is None:
-            return
-        grown_bytes = held_bytes - self._held_bytes
-        allowed_bytes = max(LEAK_BYTES, LEAK_CALLS * self._scenario.least_bytes)
-        if grown_bytes > max(allowed_bytes, LEAK_BYTES_A_CALL * self._calls_since):
-            raise OutputFault(
-                f"memory grew by {grown_bytes / 2**20:.0f} MiB over {self._calls_since} calls "
-                "and was not given back"
-            )
 
     def _check_guard(self) -> None:
         if patched := self._guard.patched():

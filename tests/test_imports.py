@@ -21,7 +21,7 @@ ENGINE = {
     "timing",
     "invocation",
 } | {
-    *("guard", "inner", "operators", "preload"),
+    *("faults", "guard", "inner", "operators", "preload"),
     *("state", "memory", "ceilings"),
     # of suite.capture
     *("recorder", "process"),
