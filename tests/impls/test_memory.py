@@ -31,7 +31,8 @@ SLACK_BYTES = 2**20
 OWN = [
     entry
     for entry in implementations()
-    if entry.family not in ("vendor", "engine") and not entry.why_unavailable()
+    # What others wrote has no formula of ours; `auto` has that of the row it chooses.
+    if entry.family not in ("vendor", "engine", "auto") and not entry.why_unavailable()
 ]
 CELLS = [
     pytest.param(entry, problem, id=f"{entry.name}, {name}")
