@@ -33,11 +33,17 @@ class Checked:
 
 
 def check(
-    scenarios: Sequence[Scenario], arms: Sequence[Arm], settings: Settings
+    scenarios: Sequence[Scenario],
+    arms: Sequence[Arm],
+    settings: Settings,
+    kinds: Sequence[str] = CHECK_KINDS,
 ) -> Iterator[Checked]:
     """Yield the findings shape by shape, the arms in order within each.
 
     One process an arm serves all shapes, and is replaced when it dies.
+
+    Args:
+        kinds: of gate inputs; see `suite.settings`.
     """
     ledger = Ledger()
     referee = Referee(settings, ledger)
@@ -47,7 +53,7 @@ def check(
             with Arena(OperandLayout(scenario).size_bytes) as arena:
                 referee.open(scenario, arena)
                 lanes = [Lane(arm, scenario, referee, settings, ledger) for arm in arms]
-                _gate(lanes, peers, arena, referee)
+                _gate(lanes, peers, arena, referee, kinds)
                 for lane in lanes:
                     peers[lane.arm.key] = lane.worker.release()
                     lane.close()
@@ -69,14 +75,18 @@ def check(
 
 
 def _gate(
-    lanes: Sequence[Lane], peers: dict[str, Channel | None], arena: Arena, referee: Referee
+    lanes: Sequence[Lane],
+    peers: dict[str, Channel | None],
+    arena: Arena,
+    referee: Referee,
+    kinds: Sequence[str],
 ) -> None:
     for lane in lanes:
         if not lane.worker.adopt(peers.get(lane.arm.key)):
             lane.start()
             lane.loaded()
         lane.open(arena)
-    for kind in CHECK_KINDS:
+    for kind in kinds:
         if any(lane.alive for lane in lanes):
             referee.draw(kind)
             for lane in lanes:

@@ -1,0 +1,137 @@
+"""pytest-benchmark over scenario files, by a real pytest in a process and a folder of its own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PLUGIN = """\
+import torch.nn.functional as F
+from suite import register
+
+
+@register("honest", family="direct")
+def honest(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+@register("forgets_bias", family="direct")
+def forgets_bias(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    return F.conv2d(input, weight, None, stride, padding, dilation, groups)
+
+
+@register("needs_bias", family="direct", supports=lambda p: None if p.bias else "needs a bias")
+def needs_bias(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+"""
+OWN_TESTS = """\
+from suite.pytest_plugin import convolutions
+
+
+@convolutions("tiny.yaml", implementations=["honest"], plugins=["mine.py"])
+def test_speed(convolution, benchmark):
+    output = benchmark(convolution)
+    assert tuple(output.shape) == convolution.scenario.result_shape
+"""
+QUICKLY = ("--benchmark-max-time=0.01", "--benchmark-min-rounds=2")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny: Path) -> Path:
+    """A user's folder: a scenario file and a plug-in file."""
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    return tmp_path
+
+
+def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    points = importlib.metadata.entry_points(group="pytest11", name="convgauge")
+    load = () if points else ("-p", "suite.pytest_plugin")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *load, "--benchmark-only", *QUICKLY, *words],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def saved(folder: Path) -> list[dict[str, object]]:
+    (path,) = folder.glob(".benchmarks/*/*.json")
+    return json.loads(path.read_text())["benchmarks"]
+
+
+def test_a_scenario_file_is_timed_cell_by_cell_and_compares_with_the_saved_run(folder):
+    words = ("tiny.yaml", "--convgauge-plugin", "mine.py", "--convgauge-impl", "honest")
+    first = run_pytest(folder, *words, "--benchmark-autosave")
+    assert first.returncode == 0, first.stdout
+    found = saved(folder)
+    assert [b["fullname"] for b in found] == [
+        "tiny.yaml::test_convolution[tiny/a-honest]",
+        "tiny.yaml::test_convolution[tiny/b-honest]",
+    ]
+    assert [b["group"] for b in found] == ["tiny/a", "tiny/b"]
+    assert found[0]["extra_info"]["implementation"] == "honest"
+    assert all(b["stats"]["rounds"] >= 2 for b in found)
+
+    second = run_pytest(folder, *words, "--benchmark-compare", "--benchmark-compare-fail=min:0.0000000001")
+    assert second.stdout.count("(NOW)") == 2
+    assert "ERROR: Performance has regressed" in second.stderr + second.stdout
+    assert second.returncode
+
+
+def test_a_wrong_cell_fails_and_gets_no_time(folder):
+    words = ("tiny.yaml", "--convgauge-plugin", "mine.py", "--convgauge-impl", "forgets_bias")
+    done = run_pytest(folder, *words, "--benchmark-autosave")
+    assert done.returncode == 1
+    assert "tiny/b-forgets_bias: incorrect" in done.stdout
+    assert [b["name"] for b in saved(folder)] == ["test_convolution[tiny/a-forgets_bias]"]
+
+
+def test_a_cell_that_is_not_covered_is_skipped_with_its_reason(folder):
+    words = ("tiny.yaml", "--convgauge-plugin", "mine.py", "--convgauge-impl", "needs_bias")
+    done = run_pytest(folder, *words, "-rs")
+    assert done.returncode == 0
+    assert "1 passed, 1 skipped" in done.stdout
+    assert "needs a bias" in done.stdout
+
+
+def test_ones_own_test_takes_cells_by_parametrisation(folder):
+    (folder / "test_mine.py").write_text(OWN_TESTS)
+    done = run_pytest(folder, "test_mine.py", "-v")
+    assert done.returncode == 0, done.stdout
+    assert "test_speed[tiny/a-honest] PASSED" in done.stdout
+    assert "2 passed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tiny.yaml", "--convgauge-impl", "torhc"), 'Did you mean "torch"?'),
+        (("tiny.yaml", "--convgauge-plugin", "gone.py"), "gone.py: no such plug-in file"),
+        (("broken.yaml",), "in_chanels"),
+    ],
+)
+def test_bad_input_is_one_message_without_a_traceback(folder, words, said):
+    broken = (folder / "tiny.yaml").read_text().replace("in_channels", "in_chanels")
+    (folder / "broken.yaml").write_text(broken)
+    done = run_pytest(folder, *words)
+    assert done.returncode == 2
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_yaml_files_that_were_not_named_are_left_alone(folder):
+    (folder / "test_other.py").write_text("def test_nothing():\n    pass\n")
+    done = run_pytest(folder, "--benchmark-disable", ".", "-o", "addopts=")
+    assert "tiny.yaml" not in done.stdout
