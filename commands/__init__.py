@@ -15,6 +15,8 @@ COMMANDS = {
     "gate": "decide whether a revision is slower, wrong, bigger or less accurate",
     "profile": "show where the time and the memory of some cells go",
     "capture": "write a model's own convolutions to a scenario file",
+    "calibrate": "how small a slowdown the gate can see on this machine",
+    "history": "many runs: per cell the trend, and where its level changed",
     "list": "show implementations and scenario files",
     "validate": "check scenario files without running them",
     "doctor": "show the machine, and what would steady its measurements",

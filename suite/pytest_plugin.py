@@ -156,7 +156,7 @@ def _describe(benchmark: Any, cell: Cell) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let pytest-benchmark before 5.3 find an item's id, which pytest 9.2 keeps elsewhere."""
     if "benchmark" in getattr(item, "fixturenames", ()) and not hasattr(item, "_nodeid"):
-        item._nodeid = item.nodeid
+        item._nodeid = item.nodeid  # type: ignore[attr-defined]
 
 
 # -- scenario files as tests -----------------------------------------------------------------------

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import re
-import shutil
-import string
-import tempfile
 from pathlib import Path
 from types import TracebackType
 
 from suite.errors import UsageError
+from suite.gate.aliases import Aliases
 from suite.gate.revision import GitFailed, Repository, Revision, git
 
-LONGEST_NAME = 120
 
-
-class Checkouts:
-    """Context manager; `add` checks a revision out, `alias` gives it a new path.
-
-    Where a file lies decides how long its path is, and that shifts what lies behind it in memory.
-    Every process therefore sees its revision under a path of its own: a link with a name of
-    random length.
-    """
+class Checkouts(Aliases):
+    """Context manager; `add` checks a revision out, `alias` gives it a new path."""
 
     def __init__(self, repository: Repository) -> None:
+        super().__init__()
         self._repository = repository
-        self._folder = Path(tempfile.mkdtemp(prefix="convgauge-"))
         self._trees: list[Path] = []
-        self._random = random.Random()
 
     @property
     def root(self) -> Path:
@@ -51,7 +40,7 @@ class Checkouts:
         for tree in self._trees:
             with contextlib.suppress(GitFailed):
                 git(self._repository.root, "worktree", "remove", "--force", str(tree))
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.remove()
         with contextlib.suppress(GitFailed):
             git(self._repository.root, "worktree", "prune")
 
@@ -72,25 +61,7 @@ class Checkouts:
             ) from None
         return tree
 
-    def alias(self, tree: Path) -> Path:
-        """Return another path of the same folder; the folder itself where links are forbidden."""
-        link = self._folder / self._name()
-        try:
-            link.symlink_to(tree, target_is_directory=True)
-        except OSError:
-            return tree
-        return link
-
     def shorten(self, text: str) -> str:
         """Return a message without the checkouts' own paths: files as the repository names them."""
         folder, name = re.escape(str(self._folder)), re.escape(self._repository.root.name)
         return re.sub(rf"{folder}/[a-z]+/(?:{name}/)?", "", text)
-
-    def drop(self, alias: Path) -> None:
-        """Remove an alias that no process uses any more."""
-        if alias.is_symlink():
-            alias.unlink()
-
-    def _name(self) -> str:
-        length = self._random.randint(8, LONGEST_NAME)
-        return "".join(self._random.choices(string.ascii_lowercase, k=length))

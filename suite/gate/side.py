@@ -9,7 +9,7 @@ from typing import Any
 
 from suite.arm import Arm
 from suite.errors import Defect
-from suite.gate.checkouts import Checkouts
+from suite.gate.aliases import Aliases
 from suite.processes import Peer, ProcessFailed, passive_waits
 from suite.registry import Source
 from suite.settings import Settings
@@ -36,7 +36,7 @@ class Side:
         self,
         label: str,
         tree: Path,
-        checkouts: Checkouts,
+        checkouts: Aliases,
         settings: Settings,
         origin: Path | None = None,
     ) -> None:

@@ -11,6 +11,7 @@ from suite.gate.facts import Facts
 from suite.lane import Lane
 from suite.problem import Scenario
 from suite.result import Block, CellResult, Residuals, Status
+from suite.stats import block_time_s
 
 MOST_CLOCK_FAULTS = 3
 """On a busy machine the clocks of a few turns may differ; a clock that lies differs always."""
@@ -47,7 +48,7 @@ class Tally:
         self.peaks_bytes += lane.peaks_bytes
 
     def take_block(self, lane: Lane) -> float | None:
-        """Note a lane's block and return its median in seconds, None if the block is void."""
+        """Note a lane's block and return its time in seconds, None if the block is void."""
         if lane.status is Status.IMPLAUSIBLE and self._clock_faults < MOST_CLOCK_FAULTS - 1:
             self._clock_faults += 1
             return None
@@ -56,7 +57,7 @@ class Tally:
         if not self.alive or not lane.blocks:
             return None
         self.blocks.append(_rounded(lane.blocks[-1]))
-        return lane.block_median_s
+        return block_time_s(lane.blocks[-1].samples_s)
 
     def _take_status(self, lane: Lane) -> None:
         if self.alive and lane.status is not Status.PASSED:

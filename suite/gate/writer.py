@@ -1,4 +1,4 @@
-"""blocks.jsonl: the paired medians of every block, on disk before the next one starts."""
+"""blocks.jsonl: the paired times of every block, on disk before the next one starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCKS = "blocks.jsonl"
 
 
 class BlockWriter:
-    """Appends one line a block: stage, number, and the sides' medians in seconds by cell."""
+    """Appends one line a block: stage, number, and the sides' times in seconds by cell."""
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / BLOCKS).open("a", encoding="utf-8")

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
 import random
@@ -27,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from suite import machine, plan
@@ -38,7 +38,6 @@ from suite.ledger import Ledger
 from suite.problem import Scenario
 from suite.referee import Referee
 from suite.registry import Source
-from suite.result import cell_key
 from suite.scenario import load_files
 from suite.settings import Settings
 from tests.gate_validation.extra_work import THREADS
@@ -73,7 +72,7 @@ class Recorder:
 
     def __init__(self, folder: Path, extra: Mapping[str, object]) -> None:
         self._settings = Settings(
-            threads=THREADS, log=folder / "log", verify=False, block_s=0.008
+            threads=THREADS, log=folder / "log", verify=False, block_s=0.024, rounds=4
         )
         self._ledger = Ledger()
         self._referee = Referee(self._settings, self._ledger)
@@ -180,7 +179,7 @@ def thinned(samples_s: Sequence[float]) -> list[float]:
     """Return `SAMPLES` values at most: medians of neighbouring samples, in order of time."""
     groups = min(SAMPLES, len(samples_s))
     edges = [round(place * len(samples_s) / groups) for place in range(groups + 1)]
-    return [statistics.median(samples_s[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [statistics.median(samples_s[a:b]) for a, b in pairwise(edges)]
 
 
 @contextlib.contextmanager
@@ -239,6 +238,8 @@ def take_sitting(name: str, blocks: int, busy_from: int | None, into: Path) -> N
                     print(f"{name} block {number}: {block['wall_s']:.1f} s", flush=True)
         finally:
             recorder.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -1,4 +1,4 @@
-"""The recorded samples: one array [block, cell, arm, sample], and facts about blocks and machine."""
+"""The recorded samples: [block, cell, arm, sample], and facts about blocks and machine."""
 
 from __future__ import annotations
 

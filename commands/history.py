@@ -1,0 +1,68 @@
+"""`history`: many runs of one machine, per cell the trend and where its level changed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands.arguments import Parser
+from reports.history import text
+from reports.history.series import history
+from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
+from suite.runfile import MANIFEST, Run, read_run, write_whole
+
+FILE = "history.md"
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="folders of runs, or folders that hold such folders",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {FILE} there, too")
+
+
+def main(options: argparse.Namespace) -> int:
+    runs, unread = _read(options.folders)
+    found = history(runs)
+    print("\n".join([*text.lines(found), *unread]))
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        write_whole(options.out / FILE, text.markdown(found))
+        print(options.out / FILE)
+    return EXIT_GOOD if len(found.runs) > 1 else EXIT_NOT_COMPARABLE
+
+
+def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
+    """Return the runs that can be read, and a line for each folder that cannot.
+
+    Raises:
+        UsageError: a folder without runs, or no run at all.
+    """
+    runs, unread = {}, []
+    for folder in folders:
+        found = _run_folders(folder)
+        for place in found:
+            try:
+                runs[place.resolve()] = read_run([place])
+            except UsageError as error:
+                if place == folder:
+                    raise
+                unread.append(f"left out: {error}")
+    if not runs:
+        raise UsageError("no run that can be read\n  " + "\n  ".join(unread))
+    return list(runs.values()), unread
+
+
+def _run_folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; give folders that runs wrote")
+    if (folder / MANIFEST).is_file():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if not found:
+        raise UsageError(f"{folder}: no {MANIFEST} in it nor in its folders; run something first")
+    return found

@@ -1,0 +1,188 @@
+"""From runs to series: which runs belong together, and what each cell's times were."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from suite.change_points import LEAST_SEGMENT, change_points
+from suite.result import CellResult
+from suite.runfile import Run
+from suite.stats import summarise
+
+LEAST_RUNS = 7
+"""With fewer, no change can be significant, however large it is."""
+LEVEL = 0.05
+"""Chance that a history without any change shows one, all its cells taken together."""
+LEAST_LEVEL = 0.001
+"""What so many permutations can still show; reached from 50 cells on."""
+LEAST_CHANGE = 0.02
+"""Smaller changes of the level are not worth a look."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One cell in one run."""
+
+    run: Run
+    time_s: float
+    value: float
+    """What the series is about: time over the reference's time, or seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """The level changed with this point."""
+
+    place: int
+    ratio: float
+    """Level after over level before: above 1 is slower."""
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """A cell through all runs that have it, oldest first."""
+
+    cell: str
+    points: tuple[Point, ...]
+    relative_to: str
+    """The reference that times are divided by; empty: seconds."""
+    changes: tuple[Change, ...]
+    too_short: bool
+
+    @property
+    def trend(self) -> float:
+        """Latest level over the first one."""
+        edges = [0, *(change.place for change in self.changes), len(self.points)]
+        first, last = self.points[: edges[1]], self.points[edges[-2] :]
+        return _level(last) / _level(first)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A run that is not in the history."""
+
+    run: Run
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    runs: tuple[Run, ...]
+    left_out: tuple[LeftOut, ...]
+    series: tuple[Series, ...]
+    level: float
+    """Of each cell's test."""
+
+    @property
+    def changed(self) -> list[Series]:
+        """Return the series with changes, the largest change first."""
+        found = [series for series in self.series if series.changes]
+        return sorted(found, key=lambda s: -max(abs(math.log(c.ratio)) for c in s.changes))
+
+
+def history(runs: Sequence[Run]) -> History:
+    """Return the series of the newest run's machine; other runs are left out with their reason."""
+    ordered = sorted(runs, key=started)
+    newest = ordered[-1]
+    kept, left_out = [], []
+    for run in ordered:
+        why = why_other(newest.manifest, run.manifest)
+        if why:
+            left_out.append(LeftOut(run=run, why=why))
+        else:
+            kept.append(run)
+    cells: dict[str, list[tuple[Run, CellResult]]] = {}
+    for run in kept:
+        for result in run.results:
+            if summarise(result):
+                cells.setdefault(result.key, []).append((run, result))
+    level = max(LEAST_LEVEL, LEVEL / max(1, len(cells)))
+    series = tuple(_series(cell, found, level) for cell, found in cells.items())
+    return History(runs=tuple(kept), left_out=tuple(left_out), series=series, level=level)
+
+
+def started(run: Run) -> str:
+    return str(run.manifest.get("started_at") or "")
+
+
+def why_other(newest: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return why a run's times do not belong to the newest one's, or an empty text."""
+    theirs, ours = (manifest.get("machine") or {} for manifest in (other, newest))
+    if not theirs.get("fingerprint"):
+        return "it has no machine fingerprint"
+    if theirs["fingerprint"] == ours.get("fingerprint"):
+        return ""
+    facts = [
+        f"{fact} {_short(theirs.get(fact))}, the newest has {_short(ours.get(fact))}"
+        for fact in sorted(theirs.keys() | ours.keys())
+        if theirs.get(fact) != ours.get(fact)
+        and fact in ("cpu", "cores", "governor", "gpu", "torch", "os", "threads")
+    ]
+    return f"another machine: {'; '.join(facts) or 'flags or builds differ'}"
+
+
+def _short(fact: object) -> str:
+    text = str(fact)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _series(cell: str, found: Sequence[tuple[Run, CellResult]], level: float) -> Series:
+    reference = _reference(found)
+    points = tuple(_point(run, result, bool(reference)) for run, result in found)
+    logs = [math.log(point.value) for point in points]
+    too_short = len(points) < LEAST_RUNS
+    changes = () if too_short else _changes(points, logs, level)
+    return Series(
+        cell=cell, points=points, relative_to=reference, changes=changes, too_short=too_short
+    )
+
+
+def _reference(found: Sequence[tuple[Run, CellResult]]) -> str:
+    """Return the reference that all runs raced the cell against; the reference itself has none."""
+    names = Counter(
+        result.reference
+        for _, result in found
+        if result.implementation != result.reference and _against_reference(result) is not None
+    )
+    name, count = names.most_common(1)[0] if names else ("", 0)
+    return name if count == len(found) else ""
+
+
+def _against_reference(result: CellResult) -> float | None:
+    summary = summarise(result)
+    return 1 / summary.speedup.value if summary and summary.speedup else None
+
+
+def _point(run: Run, result: CellResult, relative: bool) -> Point:
+    summary = summarise(result)
+    assert summary is not None
+    time_s = summary.time_s.value
+    value = _against_reference(result) if relative else time_s
+    assert value is not None
+    return Point(run=run, time_s=time_s, value=value)
+
+
+def _changes(points: Sequence[Point], logs: Sequence[float], level: float) -> tuple[Change, ...]:
+    found = change_points(logs, level)
+    edges = [0, *(point.place for point in found), len(points)]
+    changes = []
+    for number, point in enumerate(found, start=1):
+        before = points[edges[number - 1] : edges[number]]
+        after = points[edges[number] : edges[number + 1]]
+        ratio = _level(after) / _level(before)
+        if abs(math.log(ratio)) >= math.log1p(LEAST_CHANGE):
+            changes.append(Change(place=point.place, ratio=ratio, p=point.p))
+    return tuple(changes)
+
+
+def _level(points: Sequence[Point]) -> float:
+    return statistics.median(point.value for point in points)
+
+
+assert LEAST_RUNS > 2 * LEAST_SEGMENT

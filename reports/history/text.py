@@ -1,0 +1,112 @@
+"""A history as lines for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from reports import units
+from reports.history.series import LEAST_RUNS, Change, History, Series
+from suite.runfile import Run
+
+BARS = "▁▂▃▄▅▆▇█"
+MOST_BARS = 60
+
+
+def lines(found: History) -> list[str]:
+    """Return the changes first, then every cell's trend, then the runs that were left out."""
+    shown = [headline(found)]
+    shown += [f"  {text}" for series in found.changed for text in _changes(series)]
+    shown += ["", *trends(found.series)] if found.series else []
+    shown += [f"left out: {left.run.folder}: {left.why}" for left in found.left_out]
+    return shown
+
+
+def headline(found: History) -> str:
+    runs = _count(len(found.runs), "run")
+    if not found.series:
+        return f"{runs}, no cell that passed"
+    if all(series.too_short for series in found.series):
+        return f"{runs}: too few to find changes, {LEAST_RUNS} are the least"
+    if not found.changed:
+        return f"{runs}, {len(found.series)} cells: no change of level"
+    changes = sum(len(series.changes) for series in found.changed)
+    return (
+        f"{runs}, {len(found.series)} cells: {_count(changes, 'change')} of level "
+        f"in {_count(len(found.changed), 'cell')}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _changes(series: Series) -> list[str]:
+    return [f"{series.cell}: {change_text(series, change)}" for change in series.changes]
+
+
+def change_text(series: Series, change: Change) -> str:
+    """Return by how much, from which run on, and how sure."""
+    before, run = series.points[change.place - 1].run, series.points[change.place].run
+    word = "slower" if change.ratio > 1 else "faster"
+    return (
+        f"{units.times(change.ratio)} ({word}) from {run_name(run)} on (before: "
+        f"{run_name(before)}), p {change.p:.2g}"
+    )
+
+
+def run_name(run: Run) -> str:
+    """Return the run's folder and its revision, if it has one."""
+    revision = run.manifest.get("git_revision")
+    changed = "+" if run.manifest.get("git_dirty") else ""
+    return f"{run.folder}{f' {str(revision)[:10]}{changed}' if revision else ''}"
+
+
+def trends(found: Sequence[Series]) -> list[str]:
+    """Return one line a cell: bars from its lowest to its highest value, times, and the trend."""
+    width = max(len(series.cell) for series in found)
+    return [
+        f"{series.cell:<{width}}  {bars([p.value for p in series.points])}  "
+        f"{units.seconds(series.points[0].time_s)} → {units.seconds(series.points[-1].time_s)}"
+        f"{_trend(series)}"
+        for series in found
+    ]
+
+
+def _trend(series: Series) -> str:
+    if series.too_short or not series.relative_to:
+        return ""
+    return f", {units.times(series.trend)} against {series.relative_to}"
+
+
+def bars(values: Sequence[float]) -> str:
+    """Return a line of blocks; the scale spans 20 % at least, so that noise looks like noise."""
+    shown = list(values)[-MOST_BARS:]
+    middle = median(shown)
+    low, high = min(*shown, 0.9 * middle), max(*shown, 1.1 * middle)
+    return "".join(BARS[round((v - low) / (high - low) * (len(BARS) - 1))] for v in shown)
+
+
+def markdown(found: History) -> str:
+    """Return history.md."""
+    text = [f"# History: {headline(found)}", ""]
+    if found.changed:
+        text += ["| cell | change | from | before | p |", "| --- | --- | --- | --- | --- |"]
+        for series in found.changed:
+            for change in series.changes:
+                run, before = series.points[change.place].run, series.points[change.place - 1].run
+                text.append(
+                    f"| {series.cell} | {units.times(change.ratio)} | {run_name(run)} | "
+                    f"{run_name(before)} | {change.p:.2g} |"
+                )
+        text.append("")
+    text += ["| cell | runs | trend | first | last |", "| --- | --- | --- | --- | --- |"]
+    text += [
+        f"| {series.cell} | {len(series.points)} | {bars([p.value for p in series.points])} | "
+        f"{units.seconds(series.points[0].time_s)} | {units.seconds(series.points[-1].time_s)} |"
+        for series in found.series
+    ]
+    if found.left_out:
+        text += ["", "Left out:", ""]
+        text += [f"- {left.run.folder}: {left.why}" for left in found.left_out]
+    return "\n".join(text) + "\n"

@@ -1,0 +1,191 @@
+"""What blocks of the same code say about a machine: how much they differ, and what can be seen.
+
+All arms run the same code, so that every "regressed" is a false alarm, and the spread of the
+paired log-ratios is the noise that a real gate has to see through.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+from suite.gate import student
+from suite.gate.bias import NullCell, bias_variance
+from suite.gate.decision import CellTimes, Decision
+from suite.gate.paired import Component, trimmed_mean
+from suite.gate.replay import replay
+from suite.gate.rule import Rule
+from suite.gate.verdict import Verdict
+
+Block = Mapping[str, CellTimes]
+
+ARMS = ("base_s", "head_s", "null_s")
+LEAST_BLOCKS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellCalibration:
+    """How well one cell can be told."""
+
+    cell: str
+    base_s: float
+    blocks: int
+    spread: float
+    """Standard deviation of ln(head / base) between blocks."""
+    visible: float
+    """The smallest slowdown that a default gate would see with a chance of 90 %; 0.03 is 3 %."""
+    blocks_wished: int | None
+    """Blocks that the wished slowdown takes; None: no number of blocks, for the bias is larger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FalseAlarms:
+    """What the gate's own decisions said of equal code."""
+
+    runs: int
+    runs_failing: int
+    cells: int
+    cells_flagged: int
+    undecided: int
+
+    @property
+    def most_failing(self) -> float:
+        """Upper 95 % bound (Clopper & Pearson, Biometrika 26, 1934), were the runs independent."""
+        return _upper_bound(self.runs_failing, self.runs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    cells: tuple[CellCalibration, ...]
+    bias: float
+    """Standard deviation of the bias that survives pairing, over all cells."""
+    false_alarms: FalseAlarms
+    block_s: float
+    """Seconds of a block of all cells with base and head."""
+
+    def seconds_for(self, cells: Sequence[CellCalibration], rule: Rule) -> float | None:
+        """Return what a gate takes that screens all cells and confirms these; None: no time."""
+        wished = [cell.blocks_wished for cell in cells if cell.blocks_wished is not None]
+        if len(wished) < len(cells):
+            return None
+        one_s = self.block_s / len(self.cells)
+        return rule.screen_blocks * self.block_s + one_s * sum(wished)
+
+
+def calibrate(blocks: Sequence[Block], rule: Rule, wished: float, block_s: float) -> Calibration:
+    """Return what blocks with three arms of the same code show.
+
+    Args:
+        blocks: at least `LEAST_BLOCKS`; all with the null arm.
+        wished: the slowdown beyond the margin's lower half that is to be seen: 0.05 is 5 %.
+        block_s: seconds that a block of two arms takes.
+
+    Raises:
+        ValueError: too few blocks.
+    """
+    if len(blocks) < LEAST_BLOCKS:
+        raise ValueError(f"{len(blocks)} blocks, {LEAST_BLOCKS} are the least")
+    names = [cell for cell in blocks[0] if all(cell in block for block in blocks)]
+    bias = _bias(blocks, names)
+    return Calibration(
+        cells=tuple(_cell(cell, blocks, bias, rule, wished) for cell in names),
+        bias=math.sqrt(bias.variance),
+        false_alarms=_false_alarms(blocks, names, rule),
+        block_s=block_s,
+    )
+
+
+def _ratios(cell: str, blocks: Sequence[Block], of: str, over: str) -> list[float]:
+    found = []
+    for block in blocks:
+        top, bottom = getattr(block[cell], of), getattr(block[cell], over)
+        if top is not None and bottom is not None:
+            found.append(math.log(top / bottom))
+    return found
+
+
+def _bias(blocks: Sequence[Block], names: Sequence[str]) -> Component:
+    """Return the variance of the bias by all cells, as the gate's null arm estimates it."""
+    nulls = []
+    for cell in names:
+        mean, own = trimmed_mean(_ratios(cell, blocks, "head_s", "base_s"))
+        base_s = statistics.median(block[cell].base_s for block in blocks)
+        nulls.append(NullCell(base_s=base_s, mean=mean, variance=own.variance))
+    typical_s = statistics.median(null.base_s for null in nulls)
+    return bias_variance(nulls, typical_s)
+
+
+def _cell(
+    cell: str, blocks: Sequence[Block], bias: Component, rule: Rule, wished: float
+) -> CellCalibration:
+    ratios = _ratios(cell, blocks, "head_s", "base_s")
+    base_s = statistics.median(block[cell].base_s for block in blocks)
+    variance = trimmed_mean(ratios)[1].variance * len(ratios)
+    limit = rule.limit(base_s)
+    visible = _visible(variance, bias, rule.most_blocks, limit, rule)
+    needed = next(
+        (
+            count
+            for count in range(rule.least_blocks, 1000)
+            if _visible(variance, bias, count, limit, rule) <= math.log1p(wished)
+        ),
+        None,
+    )
+    return CellCalibration(
+        cell=cell,
+        base_s=base_s,
+        blocks=len(ratios),
+        spread=math.sqrt(variance),
+        visible=math.expm1(visible),
+        blocks_wished=needed,
+    )
+
+
+def _visible(variance: float, bias: Component, blocks: int, limit: float, rule: Rule) -> float:
+    """Return the smallest log-ratio beyond `limit` that so many blocks see."""
+    own = variance / blocks
+    error = math.sqrt(own + bias.variance)
+    parts = own**2 / (blocks - 1) + bias.variance**2 / bias.degrees
+    degrees = error**4 / parts if parts else blocks - 1
+    reach = student.quantile(1 - rule.level, degrees) + student.quantile(rule.power, degrees)
+    return limit + reach * error
+
+
+def _false_alarms(blocks: Sequence[Block], names: Sequence[str], rule: Rule) -> FalseAlarms:
+    """Let the gate decide on every ordered pair of arms, from every screen's length on."""
+    verdicts: list[list[Verdict]] = []
+    last = len(blocks) - rule.screen_blocks
+    for start in range(0, last + 1, rule.screen_blocks):
+        for seed, (base, head, null) in enumerate(permutations(ARMS)):
+            decision = Decision(names, rule, seed=seed)
+            replay(decision, [_roles(block, names, base, head, null) for block in blocks[start:]])
+            verdicts.append([found.verdict for found in decision.verdicts().values()])
+    flat = [verdict for run in verdicts for verdict in run]
+    return FalseAlarms(
+        runs=len(verdicts),
+        runs_failing=sum(Verdict.REGRESSED in run for run in verdicts),
+        cells=len(flat),
+        cells_flagged=flat.count(Verdict.REGRESSED),
+        undecided=flat.count(Verdict.CANNOT_TELL),
+    )
+
+
+def _roles(block: Block, names: Sequence[str], base: str, head: str, null: str) -> Block:
+    return {
+        cell: CellTimes(
+            base_s=getattr(block[cell], base),
+            head_s=getattr(block[cell], head),
+            null_s=getattr(block[cell], null),
+        )
+        for cell in names
+    }
+
+
+def _upper_bound(count: int, total: int) -> float:
+    """Return the share that so few would show with a chance of 5 %."""
+    from scipy.special import betaincinv  # noqa: PLC0415
+
+    return 1.0 if count >= total else float(betaincinv(count + 1, total - count, 0.95))

@@ -1,0 +1,85 @@
+"""Measures blocks in which all three arms are the same code: what `calibrate` looks at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from suite.arm import Arm
+from suite.gate.aliases import Aliases
+from suite.gate.bench import BASE, HEAD, NULL, Bench, Sides
+from suite.gate.calibration import Block
+from suite.gate.cells import Candidate
+from suite.gate.decision import Request
+from suite.gate.side import Side
+from suite.gate.verdict import Stage
+from suite.ledger import Ledger
+from suite.problem import Scenario
+from suite.settings import Settings
+
+
+@dataclass
+class SameCode:
+    """What was measured."""
+
+    blocks: list[Block] = field(default_factory=list)
+    took_s: list[float] = field(default_factory=list)
+    """Seconds of each block, three arms in every cell."""
+    left_out: list[str] = field(default_factory=list)
+    """Cells that cannot be measured, each with its reason."""
+    interrupted: bool = False
+
+
+def measure(
+    scenarios: Sequence[Scenario],
+    arms: Sequence[Arm],
+    *,
+    tree: Path,
+    settings: Settings,
+    count: int,
+    watch: Callable[[int], None] = lambda _: None,
+) -> SameCode:
+    """Measure `count` blocks; Ctrl-C ends it early and keeps what was measured.
+
+    Args:
+        tree: where the implementations are.
+        watch: called with the number of every block before it starts.
+    """
+    candidates = [
+        Candidate(scenario=scenario, base=arm, head=arm) for scenario in scenarios for arm in arms
+    ]
+    aliases = Aliases()
+    base, head, null = (Side(label, tree, aliases, settings) for label in (BASE, HEAD, NULL))
+    bench = Bench(candidates, Sides(base=base, head=head, null=null), settings, Ledger())
+    found = SameCode()
+    try:
+        for _ in bench.check():
+            pass
+        cells = _sound(bench, found)
+        for number in range(count if cells else 0):
+            watch(number)
+            began = time.monotonic()
+            request = Request(
+                stage=Stage.SCREEN, number=number, cells=cells, with_null=frozenset(cells)
+            )
+            found.blocks.append(bench.measure(request))
+            found.took_s.append(time.monotonic() - began)
+    except KeyboardInterrupt:
+        found.interrupted = True
+    finally:
+        bench.close()
+        aliases.remove()
+    return found
+
+
+def _sound(bench: Bench, found: SameCode) -> tuple[str, ...]:
+    sound = []
+    for cell, sides in bench.tallies.items():
+        failed = [side for side in (sides[BASE], sides[HEAD]) if not side.alive]
+        if failed:
+            found.left_out.append(f"{cell}: {failed[0].status.value}: {failed[0].reason}")
+        else:
+            sound.append(cell)
+    return tuple(sound)
