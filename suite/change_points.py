@@ -75,9 +75,11 @@ def change_points(
         found = []
         for before, place, after in zip(edges, edges[1:], edges[2:], strict=False):
             part, split = series[before:after], place - before
-            p = p_of(
-                _gain_at(part, split), lambda part=part, split=split: _gain_at(draw(part), split)
-            )
+
+            def permuted_here(part: np.ndarray = part, split: int = split) -> float:
+                return _gain_at(draw(part), split)
+
+            p = p_of(_gain_at(part, split), permuted_here)
             found.append(ChangePoint(place=place, p=p))
         weakest = max(found, key=lambda point: point.p, default=None)
         if weakest is None or weakest.p <= level:
