@@ -63,6 +63,9 @@ class Ours:
     """Share of slowed cells that were said to be fine."""
     blamed: int
     """Cells of equal code that were called regressed in runs with slowed ones."""
+    halfway_runs: int
+    """A/A runs in the middle of which a core became busy."""
+    halfway_failing: int
     seconds_same: float
     """Median of a decision's length, as the recording's blocks took."""
     seconds_slowed: float
@@ -95,6 +98,7 @@ def gate(recording: Recording, margin: float, step: int = STEP) -> Ours:
         for number, place in enumerate(places)
         for base, head in pairs_of_same()
     ]
+    halfway = [run for run in same if is_halfway(recording, run)]
     power, undecided, missed, slowed_runs, blamed = {}, {}, {}, [], 0
     for arm in SIZES:
         verdicts = []
@@ -119,6 +123,8 @@ def gate(recording: Recording, margin: float, step: int = STEP) -> Ours:
         undecided=undecided,
         missed=missed,
         blamed=blamed,
+        halfway_runs=len(halfway),
+        halfway_failing=sum(run.fails for run in halfway),
         seconds_same=statistics.median(run.seconds for run in same),
         seconds_slowed=statistics.median(run.seconds for run in slowed_runs),
         seconds_most=max(run.seconds for run in [*same, *slowed_runs]),
@@ -134,6 +140,12 @@ def slowed(
             heads = mixed_heads(len(times.recording.cells), arm, SLOWED, draw)
             run = decide(times, place, base="base", heads=heads, rule=rule, seed=number)
             yield run, heads
+
+
+def is_halfway(recording: Recording, run: Run) -> bool:
+    """Return whether a core became busy between the first and the last block of a run."""
+    busy = recording.busy[run.start : run.start + run.blocks]
+    return bool(busy.any() and not busy[0])
 
 
 def share(found: Sequence[Verdict], verdict: Verdict) -> float:
@@ -236,6 +248,8 @@ def report(recording: Recording) -> tuple[list[str], dict[str, object]]:
         + ", ".join(f"{percent(first.undecided[arm])} of those at {SIZES[arm]}" for arm in SIZES)
         + f"; called fine: {', '.join(percent(first.missed[arm]) for arm in SIZES)}; "
         f"{first.blamed} cells of equal code were blamed beside slowed ones",
+        f"{first.halfway_failing} of {first.halfway_runs} A/A runs failed in whose middle a core "
+        "became busy",
         f"a decision took {first.seconds_same:.0f} s without and {first.seconds_slowed:.0f} s with "
         f"slowed cells (medians), {first.seconds_most:.0f} s at most",
     ]

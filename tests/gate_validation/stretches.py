@@ -72,6 +72,7 @@ class Run:
     """One replayed decision: what it said of every cell, and what it took."""
 
     verdicts: Mapping[str, TimeVerdict]
+    start: int
     blocks: int
     seconds: float
 
@@ -109,7 +110,12 @@ def decide(
         decision.add(found)
         seconds += block_seconds(recording, block, request.cells, request.with_null)
         block += 1
-    return Run(verdicts=decision.verdicts(), blocks=block - stretch.start, seconds=seconds)
+    return Run(
+        verdicts=decision.verdicts(),
+        start=stretch.start,
+        blocks=block - stretch.start,
+        seconds=seconds,
+    )
 
 
 def block_seconds(
