@@ -99,9 +99,9 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("no cell can be measured")
     # A gate's block has two arms and not three.
     found = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)
-    print("\n".join(calibration_text.lines(found, rule, wished)))
+    print("\n".join(calibration_text.lines(found, wished)))
     if options.out:
-        text = json.dumps(calibration_text.record(found, rule, wished), indent=1)
+        text = json.dumps(calibration_text.record(found, wished), indent=1)
         write_whole(options.out / FILE, text)
         print(options.out / FILE)
     return EXIT_INTERRUPTED if measured.interrupted else EXIT_GOOD

@@ -7,11 +7,10 @@ from statistics import median
 from typing import Any
 
 from reports import units
-from suite.gate.calibration import Calibration, CellCalibration
-from suite.gate.rule import Rule
+from suite.gate.calibrated import Calibration, CellCalibration
 
 
-def lines(found: Calibration, rule: Rule, wished: float) -> list[str]:
+def lines(found: Calibration, wished: float) -> list[str]:
     """Return one line a cell, the least visible first, then what it means for a gate run."""
     cells = sorted(found.cells, key=lambda cell: -cell.visible)
     width = max(len(cell.cell) for cell in cells)
@@ -20,7 +19,7 @@ def lines(found: Calibration, rule: Rule, wished: float) -> list[str]:
         f"sees {cell.visible:6.1%}  {_blocks(cell, wished)}"
         for cell in cells
     ]
-    return [*shown, "", *_summary(found, rule, wished)]
+    return [*shown, "", *_summary(found, wished)]
 
 
 def _blocks(cell: CellCalibration, wished: float) -> str:
@@ -29,11 +28,11 @@ def _blocks(cell: CellCalibration, wished: float) -> str:
     return f"{wished:.1%} takes {cell.blocks_wished} blocks"
 
 
-def _summary(found: Calibration, rule: Rule, wished: float) -> list[str]:
+def _summary(found: Calibration, wished: float) -> list[str]:
     alarms = found.false_alarms
     visible = [cell.visible for cell in found.cells]
     text = [
-        f"margin {rule.margin:.1%}: with {rule.most_blocks} blocks the gate sees "
+        f"margin {found.margin:.1%}: with {found.most_blocks} blocks the gate sees "
         f"{median(visible):.1%} in the median cell, {max(visible):.1%} in the worst, nine times "
         "of ten",
         f"bias that survives pairing: {found.bias:.2%}",
@@ -43,7 +42,7 @@ def _summary(found: Calibration, rule: Rule, wished: float) -> list[str]:
     ]
     one = max(found.cells, key=lambda cell: cell.blocks_wished or 10**6)
     for what, cells in (("the worst cell", [one]), ("all cells", list(found.cells))):
-        seconds = found.seconds_for(cells, rule)
+        seconds = found.seconds_for(cells)
         text.append(
             f"to see {wished:.1%} in {what}, a gate would need "
             + (f"{seconds:.0f} s" if seconds is not None else "another machine: the bias is larger")
@@ -51,9 +50,8 @@ def _summary(found: Calibration, rule: Rule, wished: float) -> list[str]:
     return text
 
 
-def record(found: Calibration, rule: Rule, wished: float) -> dict[str, Any]:
+def record(found: Calibration, wished: float) -> dict[str, Any]:
     return {
-        "margin": rule.margin,
         "wished": wished,
         **dataclasses.asdict(found),
         "most_failing": found.false_alarms.most_failing,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 
 from suite.gate import student
 from suite.gate.bias import NullCell, bias_variance
+from suite.gate.calibrated import Calibration, CellCalibration, FalseAlarms
 from suite.gate.decision import CellTimes, Decision
 from suite.gate.paired import Component, trimmed_mean
 from suite.gate.replay import replay
@@ -24,55 +24,6 @@ Block = Mapping[str, CellTimes]
 
 ARMS = ("base_s", "head_s", "null_s")
 LEAST_BLOCKS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellCalibration:
-    """How well one cell can be told."""
-
-    cell: str
-    base_s: float
-    blocks: int
-    spread: float
-    """Standard deviation of ln(head / base) between blocks."""
-    visible: float
-    """The smallest slowdown that a default gate would see with a chance of 90 %; 0.03 is 3 %."""
-    blocks_wished: int | None
-    """Blocks that the wished slowdown takes; None: no number of blocks, for the bias is larger."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FalseAlarms:
-    """What the gate's own decisions said of equal code."""
-
-    runs: int
-    runs_failing: int
-    cells: int
-    cells_flagged: int
-    undecided: int
-
-    @property
-    def most_failing(self) -> float:
-        """Upper 95 % bound (Clopper & Pearson, Biometrika 26, 1934), were the runs independent."""
-        return _upper_bound(self.runs_failing, self.runs)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    cells: tuple[CellCalibration, ...]
-    bias: float
-    """Standard deviation of the bias that survives pairing, over all cells."""
-    false_alarms: FalseAlarms
-    block_s: float
-    """Seconds of a block of all cells with base and head."""
-
-    def seconds_for(self, cells: Sequence[CellCalibration], rule: Rule) -> float | None:
-        """Return what a gate takes that screens all cells and confirms these; None: no time."""
-        wished = [cell.blocks_wished for cell in cells if cell.blocks_wished is not None]
-        if len(wished) < len(cells):
-            return None
-        one_s = self.block_s / len(self.cells)
-        return rule.screen_blocks * self.block_s + one_s * sum(wished)
 
 
 def calibrate(blocks: Sequence[Block], rule: Rule, wished: float, block_s: float) -> Calibration:
@@ -91,6 +42,9 @@ def calibrate(blocks: Sequence[Block], rule: Rule, wished: float, block_s: float
     names = [cell for cell in blocks[0] if all(cell in block for block in blocks)]
     bias = _bias(blocks, names)
     return Calibration(
+        margin=rule.margin,
+        most_blocks=rule.most_blocks,
+        screen_blocks=rule.screen_blocks,
         cells=tuple(_cell(cell, blocks, bias, rule, wished) for cell in names),
         bias=math.sqrt(bias.variance),
         false_alarms=_false_alarms(blocks, names, rule),
@@ -182,10 +136,3 @@ def _roles(block: Block, names: Sequence[str], base: str, head: str, null: str) 
         )
         for cell in names
     }
-
-
-def _upper_bound(count: int, total: int) -> float:
-    """Return the share that so few would show with a chance of 5 %."""
-    from scipy.special import betaincinv  # noqa: PLC0415
-
-    return 1.0 if count >= total else float(betaincinv(count + 1, total - count, 0.95))

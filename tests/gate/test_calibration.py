@@ -43,14 +43,14 @@ def test_spread_and_what_can_be_seen_follow_the_noise():
 def test_a_wish_within_the_noise_of_every_run_is_said_to_be_impossible():
     found = calibrate(blocks(20), Rule(margin=0.05), wished=0.0501, block_s=2.0)
     assert all(cell.blocks_wished is None for cell in found.cells)
-    assert found.seconds_for(found.cells, Rule()) is None
+    assert found.seconds_for(found.cells) is None
 
 
 def test_seconds_count_the_screen_of_all_cells_and_the_blocks_of_those_asked_for():
     rule = Rule(margin=0.05)
     found = calibrate(blocks(60), rule, wished=0.10, block_s=4.0)
     calm = found.cells[0]
-    assert found.seconds_for([calm], rule) == rule.screen_blocks * 4.0 + calm.blocks_wished * 2.0
+    assert found.seconds_for([calm]) == rule.screen_blocks * 4.0 + calm.blocks_wished * 2.0
 
 
 def test_equal_code_gives_no_false_alarm_and_an_honest_bound():
