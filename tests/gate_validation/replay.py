@@ -36,8 +36,8 @@ from tests.gate_validation.stretches import (
 )
 
 MARGIN = 0.02
-STEP = 6
-"""Stretches begin every six blocks: a screen's length."""
+STEP = 2
+"""Stretches begin every second block of a sitting; they overlap."""
 SLOWED = 1 / 3
 """Share of the cells that are slowed in a run that looks for slowdowns."""
 DRAWS = 3
@@ -89,10 +89,11 @@ class Theirs:
     failing_at_equal_power: float | None
 
 
-def gate(recording: Recording, margin: float, step: int = STEP) -> Ours:
+def gate(recording: Recording, margin: float, sitting: str | None = None) -> Ours:
+    """Let the gate decide on all stretches, or on those of one sitting."""
     times, rule = Times(recording), Rule(margin=margin)
     cells = len(recording.cells)
-    places = stretches(recording, step)
+    places = [place for place in stretches(recording, STEP) if sitting in (None, place.sitting)]
     same = [
         decide(times, place, base=base, heads=[head] * cells, rule=rule, seed=number)
         for number, place in enumerate(places)
@@ -140,6 +141,20 @@ def slowed(
             heads = mixed_heads(len(times.recording.cells), arm, SLOWED, draw)
             run = decide(times, place, base="base", heads=heads, rule=rule, seed=number)
             yield run, heads
+
+
+def by_sitting(recording: Recording) -> list[str]:
+    """Return a line on every sitting that is long enough."""
+    long_enough = {place.sitting for place in stretches(recording, STEP)}
+    lines = []
+    for name in recording.sitting_names:
+        if name in long_enough:
+            found = gate(recording, MARGIN, name)
+            lines.append(
+                f"{name}: {found.same_runs_failing} of {found.same_runs} A/A runs failed; caught "
+                + ", ".join(f"{percent(found.power[arm])} of {SIZES[arm]}" for arm in SIZES)
+            )
+    return lines
 
 
 def is_halfway(recording: Recording, run: Run) -> bool:
@@ -250,6 +265,7 @@ def report(recording: Recording) -> tuple[list[str], dict[str, object]]:
         f"{first.blamed} cells of equal code were blamed beside slowed ones",
         f"{first.halfway_failing} of {first.halfway_runs} A/A runs failed in whose middle a core "
         "became busy",
+        *by_sitting(recording),
         f"a decision took {first.seconds_same:.0f} s without and {first.seconds_slowed:.0f} s with "
         f"slowed cells (medians), {first.seconds_most:.0f} s at most",
     ]

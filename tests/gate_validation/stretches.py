@@ -17,7 +17,7 @@ from tests.gate_validation.samples import ARMS, Recording
 
 NULLS = ("base", "same", "again")
 """Arms of the same code."""
-LEAST_BLOCKS = 24
+LEAST_BLOCKS = 18
 """Blocks that a stretch must have: the screen's and enough for suspects."""
 OURS = 18
 """Blocks of both sides on our schedule: the screen's 6 and 12 more."""
@@ -135,8 +135,8 @@ def own_schedule(
     middle = start + rival.processes
     end = middle + rival.processes
     return (
-        recording.arm(base)[start:middle, cell, : rival.samples],
-        recording.arm(head)[middle:end, cell, : rival.samples],
+        _taken(recording, base, slice(start, middle), cell, rival.samples),
+        _taken(recording, head, slice(middle, end), cell, rival.samples),
     )
 
 
@@ -146,9 +146,15 @@ def our_schedule(
     """Return as many samples of as many interleaved processes as our gate looks at."""
     blocks = slice(start, start + OURS)
     return (
-        recording.arm(base)[blocks, cell, : rival.samples],
-        recording.arm(head)[blocks, cell, : rival.samples],
+        _taken(recording, base, blocks, cell, rival.samples),
+        _taken(recording, head, blocks, cell, rival.samples),
     )
+
+
+def _taken(recording: Recording, arm: str, blocks: slice, cell: int, samples: int) -> np.ndarray:
+    """Return up to `samples` samples of every process, one after the other."""
+    found = recording.arm(arm)[blocks, cell, :samples].ravel()
+    return found[~np.isnan(found)]
 
 
 def mixed_heads(cells: int, slower: str, share: float, draw: random.Random) -> list[str]:

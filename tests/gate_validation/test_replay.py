@@ -39,7 +39,7 @@ def made_up(*, spread: float = 0.015, drift: float = 0.10, bias: float = 0.0) ->
 
 def test_equal_arms_never_fail_and_slowed_ones_are_caught():
     found = gate(made_up(), margin=0.02)
-    assert found.same_runs == 36
+    assert found.same_runs == 19 * 6
     assert found.same_runs_failing == found.same_cells_flagged == found.blamed == 0
     assert found.halfway_runs > 0
     assert found.power["plus10"] == 1.0
