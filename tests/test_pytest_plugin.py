@@ -96,7 +96,7 @@ def test_a_scenario_file_is_timed_cell_by_cell_and_compares_with_the_saved_run(f
     make_faster(folder, 1000)
     second = run_pytest(folder, *words, "--benchmark-compare", "--benchmark-compare-fail=min:50%")
     assert second.stdout.count("(NOW)") == 2
-    assert "ERROR: Performance has regressed" in second.stderr + second.stdout
+    assert "Performance has regressed" in second.stderr + second.stdout
     assert second.returncode
 
 
