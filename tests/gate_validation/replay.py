@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import statistics
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ import numpy as np
 
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
-from tests.gate_validation.rivals import RIVALS, Rival
+from tests.gate_validation.rivals import NEVER, RIVALS, Rival
 from tests.gate_validation.samples import FILE, Recording, read
 from tests.gate_validation.stretches import (
     OURS,
@@ -38,6 +39,9 @@ from tests.gate_validation.stretches import (
 MARGIN = 0.02
 STEP = 2
 """Stretches begin every second block of a sitting; they overlap."""
+WHOLE = 30
+"""Blocks that a stretch must have to look for slowdowns: the screen's, and 24 for suspects.
+Equal code is looked for on shorter ones, too."""
 SLOWED = 1 / 3
 """Share of the cells that are slowed in a run that looks for slowdowns."""
 DRAWS = 3
@@ -93,7 +97,8 @@ def gate(recording: Recording, margin: float, sitting: str | None = None) -> Our
     """Let the gate decide on all stretches, or on those of one sitting."""
     times, rule = Times(recording), Rule(margin=margin)
     cells = len(recording.cells)
-    places = [place for place in stretches(recording, STEP) if sitting in (None, place.sitting)]
+    places = [p for p in stretches(recording, STEP) if sitting in (None, p.sitting)]
+    whole = [place for place in places if place.end - place.start >= WHOLE]
     same = [
         decide(times, place, base=base, heads=[head] * cells, rule=rule, seed=number)
         for number, place in enumerate(places)
@@ -103,7 +108,7 @@ def gate(recording: Recording, margin: float, sitting: str | None = None) -> Our
     power, undecided, missed, slowed_runs, blamed = {}, {}, {}, [], 0
     for arm in SIZES:
         verdicts = []
-        for run, heads in slowed(times, places, arm, rule):
+        for run, heads in slowed(times, whole, arm, rule):
             slowed_runs.append(run)
             for found, head in zip(run.verdicts.values(), heads, strict=True):
                 if head == arm:
@@ -127,7 +132,7 @@ def gate(recording: Recording, margin: float, sitting: str | None = None) -> Our
         halfway_runs=len(halfway),
         halfway_failing=sum(run.fails for run in halfway),
         seconds_same=statistics.median(run.seconds for run in same),
-        seconds_slowed=statistics.median(run.seconds for run in slowed_runs),
+        seconds_slowed=statistics.median(run.seconds for run in slowed_runs or same),
         seconds_most=max(run.seconds for run in [*same, *slowed_runs]),
     )
 
@@ -150,9 +155,10 @@ def by_sitting(recording: Recording) -> list[str]:
     for name in recording.sitting_names:
         if name in long_enough:
             found = gate(recording, MARGIN, name)
+            caught = ", ".join(f"{percent(found.power[arm])} of {SIZES[arm]}" for arm in SIZES)
             lines.append(
-                f"{name}: {found.same_runs_failing} of {found.same_runs} A/A runs failed; caught "
-                + ", ".join(f"{percent(found.power[arm])} of {SIZES[arm]}" for arm in SIZES)
+                f"{name}: {found.same_runs_failing} of {found.same_runs} A/A runs failed"
+                + ("" if math.isnan(found.power["plus05"]) else f"; caught {caught}")
             )
     return lines
 
@@ -164,7 +170,7 @@ def is_halfway(recording: Recording, run: Run) -> bool:
 
 
 def share(found: Sequence[Verdict], verdict: Verdict) -> float:
-    return sum(one is verdict for one in found) / len(found)
+    return sum(one is verdict for one in found) / len(found) if found else math.nan
 
 
 def rival(recording: Recording, rule: Rival, schedule: str, power_at_5: float) -> Theirs:
@@ -176,7 +182,8 @@ def rival(recording: Recording, rule: Rival, schedule: str, power_at_5: float) -
 
     def scores(start: int, base: str, head: str) -> list[float]:
         found = [take(recording, rule, start, cell, base, head) for cell in cells]
-        return [rule.score(old, new) for old, new in found]
+        # A side without samples has failed there: void, as in a live run.
+        return [rule.score(old, new) if old.size and new.size else NEVER for old, new in found]
 
     same = np.array([scores(s, base, head) for s in starts for base, head in pairs_of_same()])
     slower = {arm: np.array([scores(s, "base", arm) for s in starts]) for arm in SIZES}

@@ -59,8 +59,10 @@ class Times:
             if samples.size:
                 self._s[place] = block_time_s(samples.tolist())
 
-    def cell(self, block: int, cell: int, arm: str) -> float:
-        return float(self._s[block, cell, self._arms[arm]])
+    def cell(self, block: int, cell: int, arm: str) -> float | None:
+        """Return seconds, None where the arm has no sample."""
+        found = float(self._s[block, cell, self._arms[arm]])
+        return None if np.isnan(found) else found
 
     def arm(self, arm: str) -> np.ndarray:
         """Return [block, cell]."""
@@ -101,12 +103,12 @@ def decide(
         for cell in request.cells:
             number = cells.index(cell)
             head = heads[number]
+            base_s, head_s = (times.cell(block, number, arm) for arm in (base, head))
+            if base_s is None or head_s is None:
+                continue  # void, as a live block with a fault is
             null = next(arm for arm in NULLS if arm not in (base, head))
-            found[cell] = CellTimes(
-                base_s=times.cell(block, number, base),
-                head_s=times.cell(block, number, head),
-                null_s=times.cell(block, number, null) if cell in request.with_null else None,
-            )
+            null_s = times.cell(block, number, null) if cell in request.with_null else None
+            found[cell] = CellTimes(base_s=base_s, head_s=head_s, null_s=null_s)
         decision.add(found)
         seconds += block_seconds(recording, block, request.cells, request.with_null)
         block += 1
