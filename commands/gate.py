@@ -79,7 +79,7 @@ def add_arguments(parser: Parser) -> None:
         type=at_least(4, int),
         metavar="N",
         help="most fresh process pairs that confirm a suspect (default "
-        f"{Rule.most_blocks}; with --baseline: most fresh processes of a cell, default 6)",
+        f"{Rule.most_blocks}; with --baseline: most fresh processes of a cell, default 5)",
     )
 
 

@@ -68,9 +68,9 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--blocks",
         type=at_least(1, int),
-        default=6,
+        default=5,
         metavar="N",
-        help="most fresh processes a cell gets (default 6)",
+        help="most fresh processes a cell gets (default 5)",
     )
     parser.add_argument(
         "--reference",

@@ -11,6 +11,7 @@ from suite.processes import Peer, ProcessFailed
 from suite.registry import Source
 from suite.settings import Settings
 
+BEFORE_BLOCKS = ("load", "open", "gate", "gradcheck")
 CHECKING = ("turn", "hand_back")
 """Requests in which what is not inside the implementation's calls is there to verify them."""
 
@@ -55,7 +56,7 @@ class ArmWorker:
         self._peer: Channel | None = None
         self._leaving: list[Channel] = []
         self.spent_s = 0.0
-        """Seconds that its processes held the token."""
+        """Seconds that its processes held the token in blocks: gates and loading left out."""
 
     def start(self) -> None:
         """Start a fresh process and ask it to load; `answer("load")` waits for it.
@@ -100,7 +101,8 @@ class ArmWorker:
         self._ledger.inside_s += reply["inside_s"]
         if do in CHECKING:
             self._ledger.checking_s += reply["held_s"] - reply["inside_s"]
-        self.spent_s += reply["held_s"]
+        if do not in BEFORE_BLOCKS:
+            self.spent_s += reply["held_s"]
         if "status" in reply:
             if reply["status"] == "crashed":  # what is broken must not serve another cell
                 self.dismiss()

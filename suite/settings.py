@@ -24,17 +24,18 @@ class Settings:
     threads: int
     log: Path
     """Where the processes' own output goes."""
-    blocks: int = 6
-    """Most blocks of fresh processes a cell gets: Student's t is 2.6 there, 4.3 at three."""
+    blocks: int = 5
+    """Most blocks of fresh processes a cell gets: Student's t is 2.8 there, 4.3 at three."""
     least_blocks: int = 4
     target_half_width: float = 0.02
     """A cell stops when its speed-up is known to ±2 % (95 %)."""
-    block_s: float = 0.15
+    block_s: float = 0.18
     """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
     rounds: int = 2
     """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
     cell_budget_s: float = 2.5
-    """A cell whose worker took this long, gates and packing included, ends after two blocks."""
+    """A cell whose blocks took this long ends after two of them. Gates do not count: what is
+    compiled there is compiled once."""
     timeout_s: float = 60.0
     """One request to a worker, a call of up to about 10 s included."""
     memory_limit_bytes: int | None = None
