@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Ledger:
-    """Seconds by purpose, from the moment the first worker is up."""
+    """Seconds by purpose, from the moment the first worker is up to the last cell."""
 
     inside_s: float = 0.0
     """In the implementations' own calls: gates, warm-up and timed calls."""
@@ -21,14 +21,21 @@ class Ledger:
     starting_s: float = 0.0
     """Starting processes and loading implementations."""
     started_at: float | None = field(default=None, repr=False)
+    ended_at: float | None = field(default=None, repr=False)
 
     def begin(self) -> None:
         if self.started_at is None:
             self.started_at = time.monotonic()
 
+    def end(self) -> None:
+        """Stop the wall clock: what is written afterwards is no measuring."""
+        self.ended_at = time.monotonic()
+
     @property
     def wall_s(self) -> float:
-        return 0.0 if self.started_at is None else time.monotonic() - self.started_at
+        if self.started_at is None:
+            return 0.0
+        return (self.ended_at or time.monotonic()) - self.started_at
 
     @contextlib.contextmanager
     def judging(self) -> Iterator[None]:

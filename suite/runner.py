@@ -94,6 +94,7 @@ class Runner:
         finally:
             referee.close()
             writer.close()
+            self._ledger.end()
         return Outcome(tuple(results), tuple(skipped), self._ledger, interrupted)
 
     def _missing(self, scenario: Scenario, have: set[str]) -> list[Arm]:

@@ -29,7 +29,7 @@ class Settings:
     least_blocks: int = 4
     target_half_width: float = 0.02
     """A cell stops when its speed-up is known to ±2 % (95 %)."""
-    block_s: float = 0.18
+    block_s: float = 0.22
     """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
     rounds: int = 2
     """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
