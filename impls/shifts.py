@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 
 from impls._arguments import problem_of
@@ -43,8 +42,9 @@ def depthwise_shift(input, weight, bias=None, stride=1, padding=0, dilation=1, g
     pads = (problem.pad_left, problem.pad_right, problem.pad_top, problem.pad_bottom)
     x = F.pad(input, pads).unsqueeze(2)
     taps = weight.reshape(problem.in_channels, -1, problem.kernel_h, problem.kernel_w, 1, 1)
-    start = 0.0 if bias is None else bias.view(problem.in_channels, -1, 1, 1)
-    y = x.new_zeros(n, *taps.shape[:2], p, q) + start
+    y = x.new_zeros(n, *taps.shape[:2], p, q)
+    if bias is not None:
+        y += bias.view(problem.in_channels, -1, 1, 1)
     for r in range(problem.kernel_h):
         top = r * dilation_h
         for s in range(problem.kernel_w):
@@ -53,5 +53,5 @@ def depthwise_shift(input, weight, bias=None, stride=1, padding=0, dilation=1, g
                 *(..., slice(top, top + (p - 1) * stride_h + 1, stride_h)),
                 slice(left, left + (q - 1) * stride_w + 1, stride_w),
             ]
-            y = torch.addcmul(y, window, taps[:, :, r, s])
+            y.addcmul_(window, taps[:, :, r, s])
     return y.reshape(n, k, p, q)

@@ -99,7 +99,7 @@ class Ceiling:
     """What the machine reached on simple work, measured in the same run."""
 
     peak_flops_per_s: float
-    """Large matrix product."""
+    """The larger of a matrix product's and, on CPUs, a deep convolution's rate."""
     memory_bytes_per_s: float
     """Large copy, bytes read and written."""
     cache_bytes_per_s: float

@@ -36,7 +36,7 @@ def method(run: Run, grid: Grid) -> list[str]:
         "Intervals are 95 % Student intervals over blocks on the logarithmic scale"
         + (f"; a cell stopped early at ±{units.percent(width)}." if width else "."),
         "GFLOP/s count the operations of the textbook sum, so algorithms that need fewer may "
-        "exceed the machine's peak; the ceilings are a large matrix product and copies, measured "
+        "exceed the machine's peak; the ceilings are large products and copies, measured "
         "in the same run.",
         f"The run used {threads or 'the stated number of'} threads"
         + (f" and took {units.seconds(summary['wall_s'])}" if summary.get("wall_s") else "")

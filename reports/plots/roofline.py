@@ -111,7 +111,7 @@ def _draw_roof(axes: Axes, ceiling: Ceiling, left: float, right: float) -> None:
     knee = min(max(ceiling.peak_flops_per_s / ceiling.cache_bytes_per_s, left), right)
     axes.plot([knee, right], [peak, peak], color=INK, lw=1.3)
     axes.annotate(
-        f"matrix product {peak:.3g} GFLOP/s",
+        f"peak {peak:.3g} GFLOP/s",
         (knee, peak),
         xytext=(2, 5),
         textcoords="offset points",

@@ -57,7 +57,9 @@ def peak_bytes(entry, problem: Problem) -> int:
     with torch.no_grad():
         convolve()
         gc.collect()
-        peak = peak_bytes_of(convolve, "cpu")
+        # Now and then the allocator takes fresh memory although some was just freed.
+        peaks = [peak_bytes_of(convolve, "cpu") for _ in range(3)]
+        peak = None if None in peaks else min(peaks)
     if peak is None:
         pytest.skip("this system does not tell a call's high-water mark")
     return peak

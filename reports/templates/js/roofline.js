@@ -95,7 +95,7 @@ function drawRoofline(kind = 0) {
     caption: [
       "Filled marks count the direct sum's operations, hollow ones what the algorithm executes.",
       "Filled marks above the roof need fewer operations; a hollow one above it is a wrong count.",
-      `The flat part is a large matrix product, ${digits(ceiling.peak_flops_per_s / 1e9)} GFLOP/s;`,
+      `The flat part is what a large product reaches, ${digits(ceiling.peak_flops_per_s / 1e9)} GFLOP/s;`,
       "the slopes are copies.",
       shown.length === MOST_POINTS ? `The first ${MOST_POINTS} cells are drawn.` : "",
     ].join(" "),
