@@ -12,7 +12,8 @@ from suite.capture import Captured, Input, Target, as_id, capture
 from suite.errors import EXIT_GOOD, UsageError
 from suite.problem import DTYPE_BYTES
 from suite.runfile import write_whole
-from suite.scenario import load_file, scenario_text
+from suite.scenario import load_file
+from suite.scenario.writer import scenario_text
 
 DEFAULT_DTYPE = "float32"
 MOST_NAMED = 4

@@ -18,7 +18,6 @@ from suite.scenario.files import (
     load_files,
     shipped_files,
 )
-from suite.scenario.writer import scenario_text
 
 __all__ = [
     "MOST_SCENARIOS",
@@ -28,6 +27,5 @@ __all__ = [
     "headline",
     "load_file",
     "load_files",
-    "scenario_text",
     "shipped_files",
 ]
