@@ -9,7 +9,8 @@ import pytest
 
 from suite.errors import UsageError
 from suite.problem import Problem, Scenario
-from suite.scenario import load_file, scenario_text
+from suite.scenario import load_file
+from suite.scenario.writer import scenario_text
 from tests.conftest import ROOT
 from tests.test_command_line import expect_usage_error
 
