@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from commands._gate_rule import rule_for
-from commands._setup import catalogue_for, scenario_files, scratch_folder, settings_for
+from commands._setup import catalogue_for, recorded, scenario_files, scratch_folder, settings_for
 from reports import terminal
 from suite import __version__, plan
 from suite.arm import Arm
@@ -62,10 +62,7 @@ def against_run(
         catalogue=catalogue,
         facts=facts,
         settings={
-            **{
-                key: str(value) if isinstance(value, Path) else value
-                for key, value in dataclasses.asdict(settings).items()
-            },
+            **recorded(settings),
             "gate": dataclasses.asdict(rule),
         },
         version=__version__,

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from commands._gate_rule import rule_for
-from commands._setup import scenario_files, scratch_folder, settings_for
+from commands._setup import recorded, scenario_files, scratch_folder, settings_for
 from suite import __version__, plan
 from suite.catalogue import Catalogue, Entry
 from suite.errors import UsageError
@@ -193,10 +193,7 @@ def _write_manifest(
     head: Revision,
     rule: Rule,
 ) -> dict[str, object]:
-    known = {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in dataclasses.asdict(settings).items()
-    }
+    known = recorded(settings)
     manifest = plan.write_run_manifest(
         folder,
         name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,3 +66,11 @@ def patterns(
         return list(options.impl)
     named = [name for file in files for name in file.implementations]
     return [*named, *names_of_plugins(options, catalogue)]
+
+
+def recorded(settings: Settings) -> dict[str, object]:
+    """Return the settings as a manifest holds them."""
+    return {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in dataclasses.asdict(settings).items()
+    }

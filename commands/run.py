@@ -8,7 +8,6 @@ With --profile the cells that passed are profiled afterwards, when nothing is ti
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,14 @@ from pathlib import Path
 from rich.console import Console
 
 import reports
-from commands._setup import catalogue_for, patterns, scenario_files, scratch_folder, settings_for
+from commands._setup import (
+    catalogue_for,
+    patterns,
+    recorded,
+    scenario_files,
+    scratch_folder,
+    settings_for,
+)
 from commands.arguments import (
     Parser,
     add_instructions,
@@ -139,7 +145,7 @@ def main(options: argparse.Namespace) -> int:
                 "budget_s": options.budget,
                 "shard": options.shard,
                 "plugins": [str(plugin) for plugin in options.plugin],
-                **{key: _plain(value) for key, value in dataclasses.asdict(settings).items()},
+                **recorded(settings),
             },
             version=__version__,
         )
@@ -222,7 +228,3 @@ def _resuming(options: argparse.Namespace, folder: Path) -> str:
         words += ["--reference", options.reference]
     words += [f"--{name}" for name in ("profile", "instructions") if getattr(options, name)]
     return shlex.join([*words, "--out", str(folder), "--resume"])
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value
