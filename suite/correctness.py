@@ -13,7 +13,8 @@ Three gates, after the error analysis of each algorithm family:
    On spiked inputs all partial sums are as large as the spike, so that all roundings are, and
    the largest of many errors is three deviations out: direct methods get three times the bound.
    In a transformed tile or plane a spike meets kernel taps that it never meets directly:
-   transform methods get S of the planes' maxima.
+   transform methods get S of the planes' maxima. So they do where the plane is smaller than the
+   kernel and is itself a spike (5×5 on one pixel, F(4×4, 5×5): 1 of 100 honest draws was beyond S).
 3. norm: L2 error relative to max(‖y‖, ‖S‖/√K), 1e-6 (α ≤ 2), 5e-6 (α ≤ 4) or 1.5e-5 in
    float32. Unlike the usual fixed limit it grows with √(K/576) beyond K = 576, where it was
    calibrated: a plain float32 sum of 4,608 products has 1.7e-6 and is not wrong. A norm over

@@ -139,6 +139,14 @@ def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:
     return size * places if scenario.direction == "backward_weight" else size
 
 
+def meets_no_whole_kernel(problem: Problem) -> bool:
+    """Return whether the input's plane is smaller than the kernel.
+
+    To a transform it is then what a spike is: spread over a tile with taps that it never meets.
+    """
+    return problem.height < problem.effective_kernel_h or problem.width < problem.effective_kernel_w
+
+
 def _crop(problem: Problem, padded: torch.Tensor) -> torch.Tensor:
     top, left = problem.pad_top, problem.pad_left
     return padded[:, :, top : top + problem.height, left : left + problem.width]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from oracle import DTYPES, call, draw, exact, implementations, worst_ratio
 
+from suite.correctness import NORM_WISE_FAMILIES
 from suite.problem import Problem, Scenario
 
 torch.set_num_threads(2)
@@ -114,6 +115,27 @@ def ratio_of(entry, shape: Problem, input, weight, bias) -> float:
 @pytest.mark.parametrize(("entry", "shape", "dtype"), CELLS)
 def test_stays_within_the_error_of_its_family(entry, shape, dtype):
     assert ratio_of(entry, shape, *draw(shape, DTYPES[dtype])) <= 1
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_transforms_of_a_plane_smaller_than_the_kernel_pass_whatever_is_drawn(kernel):
+    """One pixel in a tile is a spike; a bound from what it meets directly blamed 1 draw in 100."""
+    shape = problem(1, 5, 1, 7, kernel, padding=kernel - 1)
+    for entry in ENTRIES:
+        if entry.family in NORM_WISE_FAMILIES and covers(entry, shape, "float64"):
+            operands = [draw(shape, torch.float64, seed) for seed in range(100)]
+            assert max(ratio_of(entry, shape, *drawn) for drawn in operands) <= 1, entry.name
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_a_wrong_tap_over_a_plane_smaller_than_the_kernel_is_noticed(kernel):
+    shape = problem(1, 5, 1, 7, kernel, padding=kernel - 1)
+    entry = next(entry for entry in ENTRIES if entry.name == "winograd_tile8")
+    input, weight, bias = draw(shape)
+    spoilt = weight.clone()
+    spoilt[3, 2, 0, 1] *= 1.01
+    output = call(entry, shape, input, spoilt, bias)
+    assert worst_ratio(entry, shape, output, input, weight, bias) > 1
 
 
 LAYOUTS = {
