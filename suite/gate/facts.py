@@ -18,8 +18,9 @@ threads that add in another order change it by a few percent."""
 UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 """Errors below are all alike: rounding the exact result makes as much."""
 MEMORY_SHARE = 0.02
-MEMORY_BYTES = 2**18
-"""A peak that grows by less than the larger of both is the system's bookkeeping in pages."""
+MEMORY_BYTES = 2**20
+"""A peak that grows by less than the larger of both is the system's bookkeeping in pages; an arena
+that the allocator opens for a thread has been seen to take a third of a megabyte."""
 
 
 class Check(StrEnum):
