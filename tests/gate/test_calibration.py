@@ -65,6 +65,7 @@ def test_a_planted_slowdown_in_one_arm_shows_as_false_alarms():
     assert alarms.cells_flagged > 0
 
 
+@pytest.mark.slow
 def test_the_command_measures_real_processes(command, tiny, tmp_path):
     words = ("--impl", "torch", "--threads", 1, "--scenario", "*/a", "--blocks", 8)
     said = command("calibrate", tiny, *words, "--out", tmp_path / "out")

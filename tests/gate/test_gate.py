@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 import run_bench
 from suite.result import Status
 from suite.runfile import read_run
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TINY
 from tests.gate.planting import BODIES, SCENARIOS, commit, git, plugin, repository
 
 QUICK = ("--threads", "1", "--blocks", "4")
@@ -281,10 +282,21 @@ def test_an_interrupted_gate_leaves_neither_worktrees_nor_processes(planted):
 # -- a stored run --------------------------------------------------------------------------------
 
 
-def test_a_stored_run_is_measured_again_and_compared(command, tiny, tmp_path):
-    words = ("--threads", "1", "--blocks", "4")
-    command("run", tiny, "--impl", "unfold", "--out", "stored", *words)
-    said = command("gate", "--baseline", "stored", "--out", "now", "--accept", "memory", *words)
+WORDS = ("--threads", "1", "--blocks", "4")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two cells and their reference."""
+    folder = tmp_path_factory.mktemp("stored")
+    (folder / "tiny.yaml").write_text(TINY)
+    words = ("run", folder / "tiny.yaml", "--impl", "unfold", "--out", folder / "run", *WORDS)
+    assert run_bench.main([str(word) for word in words]) == 0
+    return folder / "run"
+
+
+def test_a_stored_run_is_measured_again_and_compared(command, stored, tmp_path):
+    said = command("gate", "--baseline", stored, "--out", "now", "--accept", "memory", *WORDS)
 
     record = json.loads((tmp_path / "now/gate.json").read_text())
     assert {(cell["scenario"], cell["implementation"]) for cell in record["cells"]} == {
@@ -297,13 +309,12 @@ def test_a_stored_run_is_measured_again_and_compared(command, tiny, tmp_path):
     assert record["exit_code"] == said.code
 
 
-def test_another_machine_makes_times_advisory_and_facts_still_decide(command, tiny, tmp_path):
-    words = ("--threads", "1", "--blocks", "4")
-    command("run", tiny, "--impl", "unfold", "--out", "stored", *words)
-    manifest = json.loads((tmp_path / "stored/manifest.json").read_text())
+def test_another_machine_makes_times_advisory_and_facts_still_decide(command, stored, tmp_path):
+    other = shutil.copytree(stored, tmp_path / "other")
+    manifest = json.loads((other / "manifest.json").read_text())
     manifest["machine"]["cpu"] = "Another CPU"
-    (tmp_path / "stored/manifest.json").write_text(json.dumps(manifest))
-    said = command("gate", "--baseline", "stored", "--out", "now", "--accept", "memory", *words)
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    said = command("gate", "--baseline", other, "--out", "now", "--accept", "memory", *WORDS)
 
     assert said.code == 0, said.out + said.err
     assert "times only inform: the baseline is from another machine" in said.out

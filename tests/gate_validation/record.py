@@ -72,7 +72,7 @@ class Recorder:
 
     def __init__(self, folder: Path, extra: Mapping[str, object]) -> None:
         self._settings = Settings(
-            threads=THREADS, log=folder / "log", verify=False, block_s=0.024, rounds=4
+            threads=THREADS, log=folder / "log", verify=False, block_s=0.048, rounds=4
         )
         self._ledger = Ledger()
         self._referee = Referee(self._settings, self._ledger)

@@ -56,11 +56,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return reports.write("html", small_run(), tmp_path_factory.mktemp("report"))
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture
 def visit(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterator[Visit]:
-    visit = Visit(browser, report, request.param)
+    """The page in light colours, or in those that `both_schemes` asks for."""
+    visit = Visit(browser, report, getattr(request, "param", "light"))
     yield visit
     visit.close()
+
+
+both_schemes = pytest.mark.parametrize("visit", ["light", "dark"], indirect=True)
 
 
 def axe_violations(page: Any) -> list[str]:
@@ -75,12 +79,14 @@ def control(page: Any, label: str) -> Any:
     return page.locator("#heat-controls label", has_text=label).locator("select")
 
 
+@both_schemes
 def test_it_is_one_request_and_nothing_on_the_console(visit: Visit) -> None:
     assert visit.said == []
     assert len(visit.requests) == 1
     assert visit.page.locator(".plot .main-svg").count() > 0
 
 
+@both_schemes
 def test_axe_finds_no_violation_with_everything_open(visit: Visit) -> None:
     page = visit.page
     assert axe_violations(page) == []
@@ -93,6 +99,7 @@ def test_axe_finds_no_violation_with_everything_open(visit: Visit) -> None:
     assert axe_violations(page) == []
 
 
+@both_schemes
 def test_the_heat_map_shows_every_cell_and_hatches_what_has_no_time(visit: Visit) -> None:
     squares = visit.page.locator(".heat td[data-cell]")
     assert squares.count() == 56
