@@ -97,7 +97,7 @@ def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario]
     entries: list[Entry] = []
     failures: list[str] = []
     for source in sources:
-        peer = Peer("suite.worker:describe", source, name=source.location, log=log)
+        peer = Peer("suite.description:describe", source, name=source.location, log=log)
         try:
             reply = peer.ask("describe", timeout_s=IMPORT_TIMEOUT_S, scenarios=questions)
         except ProcessFailed as failed:

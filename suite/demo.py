@@ -104,7 +104,7 @@ def main(connection: Connection, source: Source, name: str) -> None:
     """Serve one implementation; runs in its own process."""
 
     def answer(**files: str) -> Message:
-        from suite.worker import failure  # noqa: PLC0415 - imports torch
+        from suite.faults import failure  # noqa: PLC0415 - imports torch
 
         try:
             return _filter(source, name, **files)

@@ -1,23 +1,23 @@
-"""What only the worker's own process can see of a fault: no tensor, shared memory, a leak.
+"""What an output is that counts, and what an exception stands for.
 
-Whether numbers are right is for the judge.
+Only the worker's own process can see either; whether numbers are right is for the judge.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from suite.channel import Message
+from suite.errors import Unsupported, UsageError
 from suite.inputs import DTYPES
-from suite.memory import own_bytes
 from suite.operation import Operands
 from suite.problem import Scenario
 
-LEAK_BYTES = 8 * 2**20
-LEAK_RESULTS = 4
-LEAK_BYTES_A_CALL = 16 * 2**10
+_OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
 
 
 class OutputFault(Exception):
@@ -61,29 +61,17 @@ def require_output(
     return output
 
 
-class LeakWatch:
-    """Compares memory with that after the warm-up: caches fill once, leaks go on."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self._allowed_bytes = max(LEAK_BYTES, LEAK_RESULTS * scenario.least_bytes)
-        self._held_bytes = own_bytes()
-        self._calls = 0
-
-    def count(self, calls: int) -> None:
-        self._calls += calls
-
-    def require_no_growth(self) -> None:
-        """Refuse memory that grows with the calls and is not given back.
-
-        Raises:
-            OutputFault: by how much it grew.
-        """
-        held_bytes = own_bytes()
-        if held_bytes is None or self._held_bytes is None:
-            return
-        grown_bytes = held_bytes - self._held_bytes
-        if grown_bytes > max(self._allowed_bytes, LEAK_BYTES_A_CALL * self._calls):
-            raise OutputFault(
-                f"memory grew by {grown_bytes / 2**20:.0f} MiB over {self._calls} calls "
-                "and was not given back"
-            )
+def failure(error: Exception) -> Message:
+    """Return the status and the reason that an exception stands for."""
+    if isinstance(error, Unsupported | NotImplementedError):
+        return {"status": "unsupported", "reason": str(error) or type(error).__name__}
+    if isinstance(error, UsageError):
+        return {"status": "error", "reason": str(error)}
+    if isinstance(error, OutputFault):
+        return {"status": "incorrect", "reason": str(error)}
+    text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    if isinstance(error, MemoryError) or any(word in text.lower() for word in _OUT_OF_MEMORY):
+        return {"status": "out_of_memory", "reason": text}
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return {"status": "error", "reason": text + place}

@@ -34,9 +34,8 @@ from suite import cuda_context, registry
 from suite.card import Card
 from suite.channel import Message, serve
 from suite.energy import Counter, joules_per_call, rapl_counter
-from suite.errors import Unsupported, UsageError
-from suite.faults import LeakWatch, OutputFault, require_output, row_major
-from suite.guard import Company, Guard
+from suite.errors import Unsupported
+from suite.faults import OutputFault, failure, require_output, row_major
 from suite.inputs import VIEWS, OperandArena, ResultArena, Stream, in_format, same_bits
 from suite.invocation import Invocation, bind, gradient_fault
 from suite.memory import peak_bytes_of
@@ -44,9 +43,9 @@ from suite.operation import Operands
 from suite.operators import OperatorLog, vendor_convolution
 from suite.problem import Scenario
 from suite.processes import wait_until_threads_sleep
-from suite.state import GlobalState
 from suite.timers import timer_for
 from suite.timing import Timer
+from suite.watch import Watch
 
 WARM_S = 0.05
 """Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
@@ -54,7 +53,6 @@ SLOW_S = 0.25
 SETTLED_CALLS = 5
 """Calls that tell the time anew after the timer has changed how it takes it."""
 ENERGY_OPERANDS = 8
-_OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
 
 
 class Worker:
@@ -66,7 +64,8 @@ class Worker:
         self._threads = threads
         self._now = time.perf_counter
         self._inside_s = 0.0
-        self._previous: list[torch.Tensor] = []
+        self._held: list[torch.Tensor] = []
+        """Outputs of the last timed sample, which the next may not reuse."""
         self._implementation: registry.Implementation
         self._scenario: Scenario
         self._given: OperandArena
@@ -76,19 +75,16 @@ class Worker:
         self._operands: Operands
         self._invocation: Invocation
         self._timer: Timer
-        self._state: GlobalState
-        self._guard: Guard
-        self._company: Company
-        self._leaks: LeakWatch
+        self._watch: Watch
 
     def load(self) -> Message:
         torch.set_num_threads(self._threads)
         torch.set_grad_enabled(False)
         cuda_context.compute_strictly()
-        self._guard = Guard()
+        self._watch = Watch()
         registry.load(self._source)
         self._implementation = registry.get(self._name)
-        self._check_guard()
+        self._watch.require_own_clocks()
         return {"unavailable": self._implementation.why_unavailable()}
 
     def open(self, scenario: dict[str, Any], operands: str, results: str) -> Message:
@@ -135,15 +131,15 @@ class Worker:
     def gate(self, slot: int, kind: str, log_operators: bool = False) -> Message:
         """Make one call on the dense tensors; `kind` says which views they are given as."""
         start = self._now()
-        self._state = GlobalState()
+        self._watch.begin()
         self._bind(kind)
         logging = OperatorLog(self._scenario.device) if log_operators else contextlib.nullcontext()
         with logging as log:
             output = self._invocation.call(self._varying)
         self._synchronise()
         self._inside_s += self._now() - start
-        self._check_output(output, [])
-        self._check_state()
+        self._require_output(output)
+        self._watch.require_state()
         self._arena.write(slot, row_major(output))
         return {
             "note": self._invocation.note,
@@ -166,10 +162,10 @@ class Worker:
         return {"fault": gradient_fault(self._implementation, problem, x, weight, bias)}
 
     def bind(self) -> Message:
-        self._state = GlobalState()
+        self._watch.begin()
         self._bind()
         self._stream = self._given.stream.on(self._scenario.device)
-        self._check_state()
+        self._watch.require_state()
         return {"prepare_s": self._invocation.prepare_s}
 
     def warm(self) -> Message:
@@ -182,7 +178,7 @@ class Worker:
             outputs, seconds = self._timer(self._invocation.call, [operand])
             self._inside_s += seconds
             call_s.append(seconds)
-            self._check_output(outputs[0], [])
+            self._require_output(outputs[0])
             return outputs
 
         started = self._now()
@@ -196,9 +192,8 @@ class Worker:
             call_s.clear()
             for _ in range(SETTLED_CALLS):
                 once()
-        self._check_state()
-        self._company = Company()
-        self._leaks = LeakWatch(self._scenario)
+        self._watch.require_state()
+        self._watch.warmed(self._scenario)
         return {
             "call_s": min(call_s),
             "peak_bytes": peak_bytes,
@@ -213,7 +208,7 @@ class Worker:
         and the thread pool to themselves. What takes time to check is checked in the `last` turn
         of a block.
         """
-        self._state = GlobalState()
+        self._watch.begin()
         operands = [torch.empty_like(self._varying) for _ in starts[0]]
         samples_s: list[float] = []
         slot = 0
@@ -226,20 +221,18 @@ class Worker:
             outputs, seconds = self._timer(self._invocation.call, operands)
             self._inside_s += seconds
             samples_s.append(seconds / len(batch))
-            if fault := self._company.left_behind():
-                raise OutputFault(f"{fault} after the call had returned")
-            for output in outputs:
-                checked = self._check_output(output, self._previous)
-                self._arena.write(slot, row_major(checked))
+            self._watch.require_no_company()
+            self._held = [self._require_output(output, self._held) for output in outputs]
+            for output in self._held:
+                self._arena.write(slot, row_major(output))
                 slot += 1
-            self._previous = [output for output in outputs if isinstance(output, torch.Tensor)]
         card = self._card and dataclasses.asdict(self._card.state())
-        self._check_untouched(operands[-1], starts[-1][-1])
-        self._check_state()
-        self._leaks.count(sum(len(batch) for batch in starts))
+        self._require_untouched(operands[-1], starts[-1][-1])
+        self._watch.require_state()
+        self._watch.count(slot)
         if last:
-            self._check_company(slot - len(self._previous))
-            self._leaks.require_no_growth()
+            self._require_still(slot - len(self._held))
+            self._watch.require_no_growth()
         return {"samples_s": samples_s, "card": card}
 
     def energy(self) -> Message:
@@ -284,30 +277,21 @@ class Worker:
     def _fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         self._stream.fill(operand, start)
 
-    def _check_untouched(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
+    def _require_output(self, output: Any, held: Sequence[torch.Tensor] = ()) -> torch.Tensor:
+        return require_output(output, self._scenario, self._operands, held)
+
+    def _require_untouched(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         fresh = torch.empty_like(operand)
         self._fill(fresh, start)
         if not torch.equal(fresh, operand):
             raise OutputFault("a timed call changed its input in place")
 
-    def _check_output(self, output: Any, earlier: Sequence[torch.Tensor]) -> torch.Tensor:
-        return require_output(output, self._scenario, self._operands, earlier)
-
-    def _check_company(self, first_slot: int) -> None:
+    def _require_still(self, first_slot: int) -> None:
         """Wait for what may still be running: an output must not change any more."""
         wait_until_threads_sleep()
-        for slot, output in enumerate(self._previous, start=first_slot):
+        for slot, output in enumerate(self._held, start=first_slot):
             if not same_bits(row_major(output).cpu(), self._arena.slot(slot)):
                 raise OutputFault("an output changed after the call had returned")
-
-    def _check_guard(self) -> None:
-        if patched := self._guard.patched():
-            raise OutputFault(f"replaced {', '.join(patched)}, which measure and judge others")
-
-    def _check_state(self) -> None:
-        self._check_guard()
-        if changed := self._state.restore():
-            raise OutputFault(f"changed global state ({'; '.join(changed)}); restored")
 
     def handlers(self) -> dict[str, Callable[..., Message]]:
         names = ("load", "open", "gate", "gradcheck", "bind", "warm", "turn", "energy", "hand_back")
@@ -332,59 +316,6 @@ class Worker:
         return guarded
 
 
-def failure(error: Exception) -> Message:
-    """Return the status and the reason that an exception stands for."""
-    if isinstance(error, Unsupported | NotImplementedError):
-        return {"status": "unsupported", "reason": str(error) or type(error).__name__}
-    if isinstance(error, UsageError):
-        return {"status": "error", "reason": str(error)}
-    if isinstance(error, OutputFault):
-        return {"status": "incorrect", "reason": str(error)}
-    text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    if isinstance(error, MemoryError) or any(word in text.lower() for word in _OUT_OF_MEMORY):
-        return {"status": "out_of_memory", "reason": text}
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return {"status": "error", "reason": text + place}
-
-
 def main(connection: Connection, source: registry.Source, name: str, threads: int) -> None:
     """Serve the runner until it closes the channel."""
     serve(connection, Worker(source, name, threads).handlers())
-
-
-def describe(connection: Connection, source: registry.Source) -> None:
-    """Import one source and tell what it registered; in a process of its own, as it may crash."""
-
-    def describe_source(scenarios: Sequence[dict[str, Any]]) -> Message:
-        try:
-            entries = registry.load(source)
-        except UsageError as error:
-            return {"failure": str(error)}
-        questions = [Scenario.from_dict(scenario) for scenario in scenarios]
-        return {"entries": [_describe_entry(entry, questions) for entry in entries]}
-
-    serve(connection, {"describe": describe_source})
-
-
-def _describe_entry(entry: registry.Implementation, scenarios: Sequence[Scenario]) -> Message:
-    unsupported = {}
-    for scenario in scenarios:
-        # What fails here fails in the cell's own worker too, which reports it.
-        with contextlib.suppress(Exception):
-            if reason := entry.why_unsupported(scenario):
-                unsupported[scenario.id] = reason
-    return {
-        "name": entry.name,
-        "family": entry.family,
-        "source": entry.source,
-        "summary": entry.summary,
-        "devices": entry.devices,
-        "dtypes": entry.dtypes,
-        "precision": entry.precision,
-        "error_factor": entry.error_factor,
-        "packs": entry.prepare is not None,
-        "on_request": entry.on_request,
-        "unavailable": entry.why_unavailable(),
-        "unsupported": unsupported,
-    }

@@ -24,6 +24,7 @@ import torch
 from suite import registry
 from suite.channel import Message, serve
 from suite.errors import Unsupported
+from suite.faults import failure
 from suite.problem import Scenario
 from suite.profile import Operators
 from suite.profiling import (
@@ -35,7 +36,6 @@ from suite.profiling import (
     traffic,
 )
 from suite.profiling.bench import Bench
-from suite.worker import failure
 
 SMALLEST_CALLS = 30
 SPIN_S = 0.4
