@@ -62,10 +62,10 @@ def check(
                         implementation=lane.arm.name,
                         status=lane.status,
                         reason=lane.reason,
-                        residuals=lane.residuals,
-                        deterministic=lane.deterministic,
-                        error_factor=lane.declared.get("error_factor"),
-                        precision=lane.declared.get("precision"),
+                        residuals=lane.found.residuals,
+                        deterministic=lane.found.deterministic,
+                        error_factor=lane.found.declared.get("error_factor"),
+                        precision=lane.found.declared.get("precision"),
                     )
     finally:
         for peer in peers.values():

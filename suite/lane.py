@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from suite import stats
 from suite.arena import STREAM_SLACK, Arena, ResultLayout
 from suite.arm import Arm, ArmWorker
 from suite.card import CardState
-from suite.kernels import WhatRan
+from suite.findings import Findings
 from suite.ledger import Ledger
 from suite.problem import Scenario
 from suite.processes import ProcessFailed
 from suite.referee import Referee, TimedCall
-from suite.result import Block, Ceiling, CellResult, Residuals, Status, worst_of
+from suite.result import Block, Ceiling, CellResult, Residuals, Status
 from suite.settings import SPECIAL_KINDS, Settings
+from suite.voiding import clock_fault, throttling
 
 LOGGED_CALL_S = 0.05
 """Slower gate calls are not repeated to see whether they agree and which operators they run."""
@@ -27,9 +27,6 @@ LEAD_CALL_S = 0.05
 """Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
 MOST_SAMPLES = 25
 """Samples of a turn: the median's own error is then far below the spread between blocks."""
-CLOCK_TOLERANCE_S = 0.01
-CLOCK_TOLERANCE = 0.1
-LEAST_TURNS = 3
 
 Reply = TypeVar("Reply")
 
@@ -51,16 +48,8 @@ class Lane:
         self.worker = ArmWorker(arm, self.threads, settings, ledger)
         self._layout = ResultLayout(scenario)
         self._results = Arena(self._layout.size_bytes)
-        self.declared: dict[str, Any] = {}
-        self._residuals: dict[str, Residuals] = {}
-        self._notes: list[str] = []
-        self._peaks_bytes: list[int] = []
+        self.found = Findings()
         self._prepare_s: float | None = None
-        self._deterministic: bool | None = None
-        self.operators: tuple[str, ...] | None = None
-        self.vendor: str | None = None
-        """The convolution of torch's own that did the work, if one did."""
-        self._ran: WhatRan | None = None
         self._cards: list[CardState] = []
         self._energy: dict[str, Any] | None = None
         self._samples_s: list[float] = []
@@ -105,9 +94,9 @@ class Lane:
         paths = {"operands": arena.path, "results": self._results.path}
         reply = self._ask("open", scenario=self.scenario.to_dict(), **paths)
         if reply:
-            self.declared = reply
+            self.found.declared = reply
             if reply["note"]:
-                self._note(reply["note"])
+                self.found.note(reply["note"])
 
     def close(self) -> None:
         """End its process and give back its memory."""
@@ -130,14 +119,6 @@ class Lane:
 
     # -- the gate ------------------------------------------------------------------------------
 
-    @property
-    def tolerance(self) -> dict[str, Any]:
-        return {
-            "family": self.declared["family"],
-            "error_factor": self.declared["error_factor"],
-            "precision": self.declared["precision"],
-        }
-
     def gate(self, kind: str) -> None:
         """Make one call on the drawn gate inputs and have its output judged."""
         began = time.monotonic()
@@ -145,16 +126,17 @@ class Lane:
         if reply is None:
             return
         took_s = time.monotonic() - began
-        if reply["note"] and reply["note"] not in self._notes:
-            self._notes.append(reply["note"])
+        if reply["note"]:
+            self.found.note(reply["note"])
         if kind in SPECIAL_KINDS:
-            if fault := self._referee.judge_spread(self._results, 0, self.declared["nan_policy"]):
+            policy = self.found.declared["nan_policy"]
+            if fault := self._referee.judge_spread(self._results, 0, policy):
                 self.fail(Status.INCORRECT, fault)
             return
-        found = self._referee.judge(self._results, 0, self.tolerance)
-        self._residuals[kind] = Residuals.from_dict(found["residuals"])
-        if found["fault"]:
-            self.fail(Status.INCORRECT, found["fault"])
+        judged = self._referee.judge(self._results, 0, self.found.tolerance)
+        self.found.residuals_by_kind[kind] = Residuals.from_dict(judged["residuals"])
+        if judged["fault"]:
+            self.fail(Status.INCORRECT, judged["fault"])
             return
         self._require_untouched("the call")
         # On a GPU calls are short; what took the time is the way to the judge and back.
@@ -168,30 +150,22 @@ class Lane:
         reply = self._ask("gate", slot=1, kind="normal", log_operators=True)
         if reply is None:
             return
-        self._deterministic = self._referee.same_bits(self._results, 0, 1)
-        self._note_operators(reply)
+        self.found.deterministic = self._referee.same_bits(self._results, 0, 1)
+        self.found.take_operators(reply, self.scenario, self.arm.family)
 
     def log_operators(self) -> None:
         """Make one more call to see which operators it runs, unless that is known."""
-        if self.operators is None:
+        if self.found.operators is None:
             reply = self._ask("gate", slot=0, kind="normal", log_operators=True)
             if reply is not None:
-                self._note_operators(reply)
-
-    def _note_operators(self, reply: dict[str, Any]) -> None:
-        self.operators, self.vendor = tuple(reply["operators"]), reply["vendor"]
-        self._ran = reply["ran"] and WhatRan.from_dict(reply["ran"])
-        if self._ran and self.scenario.on_cuda and self.arm.family == "vendor":
-            self._note(self._ran.sentence)
-        if self.vendor and self.arm.family not in ("vendor", "engine", "reference"):
-            self._note(f"computes through torch's own {self.vendor}")
+                self.found.take_operators(reply, self.scenario, self.arm.family)
 
     def gradcheck(self) -> None:
         """Hold autograd's gradients against finite differences.
 
         Not where a lower precision is declared: it does not see differences so small.
         """
-        if self.declared.get("precision"):
+        if self.found.declared.get("precision"):
             return
         reply = self._ask("gradcheck")
         if reply and reply["fault"]:
@@ -218,9 +192,9 @@ class Lane:
         self._call_s = warmed["call_s"]
         self._batch = min(warmed["batch"], self._layout.slots)
         if warmed["note"]:
-            self._note(warmed["note"])
+            self.found.note(warmed["note"])
         if warmed["peak_bytes"] is not None:
-            self._peaks_bytes.append(warmed["peak_bytes"])
+            self.found.peaks_bytes.append(warmed["peak_bytes"])
 
     @property
     def rounds(self) -> int:
@@ -252,7 +226,7 @@ class Lane:
         held_s = time.monotonic() - began
         self._turns_s.append((reply["held_s"], held_s))
         if not reply["quiet"]:
-            self._note("threads were still busy 50 ms after a turn")
+            self.found.note("threads were still busy 50 ms after a turn")
         self._samples_s += reply["samples_s"]
         if reply["card"]:
             self._cards.append(CardState.from_dict(reply["card"]))
@@ -263,7 +237,7 @@ class Lane:
     def judge_turn(self) -> None:
         """Have the outputs judged that wait in their slots."""
         if self._unjudged and self.alive and self._settings.verify:
-            fault = self._referee.judge_timed(self._results, self._unjudged, self.tolerance)
+            fault = self._referee.judge_timed(self._results, self._unjudged, self.found.tolerance)
             if fault:
                 self.fail(Status.INCORRECT, fault)
         self._unjudged = []
@@ -280,7 +254,7 @@ class Lane:
         if not self.alive or not self._samples_s:
             return
         if fault := throttling(self._cards):
-            self._note(fault)
+            self.found.note(fault)
             return
         self.blocks.append(
             Block(
@@ -294,41 +268,15 @@ class Lane:
         )
 
     @property
-    def residuals(self) -> Residuals | None:
-        return worst_of(self._residuals)
-
-    @property
-    def peaks_bytes(self) -> tuple[int, ...]:
-        """The high-water mark of a call in every block."""
-        return tuple(self._peaks_bytes)
-
-    @property
-    def deterministic(self) -> bool | None:
-        """Whether two calls on the same operands agreed bit for bit; None where not tried."""
-        return self._deterministic
-
-    @property
     def block_median_s(self) -> float | None:
         return stats.block_median_s(self._samples_s) if self._samples_s else None
 
-    def _note(self, text: str) -> None:
-        if text not in self._notes:
-            self._notes.append(text)
-
-    @property
-    def measured_workspace_bytes(self) -> int | None:
-        """Extra memory of a call beyond its output, where the peak is an allocator's own."""
-        if not self.scenario.on_cuda or not self._peaks_bytes:
-            return None
-        elements = math.prod(self.scenario.result_shape)
-        return max(0, max(self._peaks_bytes) - elements * self.scenario.itemsize)
-
     def result(self, ceiling: Ceiling | None) -> CellResult:
-        declared, energy = self.declared, self._energy or {}
+        energy = self._energy or {}
         if self.status is Status.PASSED and not self.blocks:
-            self.fail(Status.ERROR, "no block counts: " + "; ".join(self._notes))
+            self.fail(Status.ERROR, "no block counts: " + "; ".join(self.found.notes))
         if energy.get("reason"):
-            self._note(f"energy: {energy['reason']}")
+            self.found.note(f"energy: {energy['reason']}")
         return CellResult(
             scenario=self.scenario,
             implementation=self.arm.name,
@@ -337,51 +285,9 @@ class Lane:
             reason=self.reason,
             reference=self._settings.reference,
             blocks=tuple(self.blocks),
-            residuals=self.residuals,
             threads=self.threads,
-            precision=declared.get("precision"),
-            error_factor=declared.get("error_factor"),
-            peak_bytes=max(self._peaks_bytes, default=None),
-            workspace_bytes=declared.get("workspace_bytes"),
-            executed_flops=declared.get("executed_flops"),
-            measured_workspace_bytes=self.measured_workspace_bytes,
+            measured_workspace_bytes=self.found.measured_workspace_bytes(self.scenario),
             joules_per_call=energy.get("joules_per_call"),
-            ran=self._ran,
-            deterministic=self._deterministic,
-            operators=self.operators,
-            vendor=self.vendor,
             ceiling=ceiling,
-            notes=tuple(self._notes),
+            **self.found.fields(),
         )
-
-
-def throttling(cards: Sequence[CardState]) -> str | None:
-    """Return why a block on this card does not count, if it does not."""
-    for card in cards:
-        if card.throttled:
-            return (
-                f"a block was discarded, the card throttled: {', '.join(card.throttled)} at "
-                f"{card.sm_clock_mhz} MHz, {card.temperature_c} °C"
-            )
-    return None
-
-
-def clock_fault(turns_s: Sequence[tuple[float, float]]) -> str | None:
-    """Return what is wrong with a worker's clock by the runner's own, if anything.
-
-    Each turn is (seconds the worker counted, seconds the runner counted). On a busy machine
-    messages wait, so that a turn may look longer from outside; a clock that lies makes every turn
-    look so, and no honest clock counts more than the runner's.
-    """
-    if len(turns_s) < LEAST_TURNS:
-        return None
-    for told_s, held_s in turns_s:
-        if told_s > held_s + CLOCK_TOLERANCE_S:
-            return f"the worker counted {told_s:.3f} s in a turn of {held_s:.3f} s"
-    told_s, held_s = min(turns_s, key=lambda turn: (turn[1] - turn[0]) / turn[1])
-    if held_s - told_s > CLOCK_TOLERANCE_S + CLOCK_TOLERANCE * held_s:
-        return (
-            f"in no turn did the worker's clock agree with the runner's; at best it counted "
-            f"{told_s:.3f} s of {held_s:.3f} s"
-        )
-    return None

@@ -82,7 +82,7 @@ class Race:
         The ceilings are measured once more before that is said: they may have been low because
         something else was running.
         """
-        precision = lane.declared.get("precision")
+        precision = lane.found.declared.get("precision")
         result = lane.result(self._referee.ceiling(self._scenario, lane.threads, precision))
         if why_implausible(result):
             again = self._referee.ceiling(self._scenario, lane.threads, precision, anew=True)

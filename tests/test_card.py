@@ -8,7 +8,7 @@ import pytest
 
 from suite.card import Card, CardState
 from suite.energy import joules_per_call, rapl_counter
-from suite.lane import throttling
+from suite.voiding import throttling
 
 
 class FakeNvml:

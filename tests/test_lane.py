@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from suite.arm import Arm
-from suite.lane import Lane, clock_fault
+from suite.lane import Lane
 from suite.problem import Problem, Scenario
 from suite.registry import Source
+from suite.voiding import clock_fault
 
 BIG_OUTPUT = Problem.of_call((8, 1, 512, 512), (8, 1, 1, 1))
 """64 MiB of outputs from 8 MiB of input: one slot, and batches of four by the operand alone."""

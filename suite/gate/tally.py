@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
 
 from suite.arm import Arm
+from suite.findings import Findings
 from suite.gate.facts import Facts
 from suite.lane import Lane
 from suite.problem import Scenario
-from suite.result import Block, CellResult, Residuals, Status
+from suite.result import Block, CellResult, Status
 from suite.stats import block_time_s
 
 MOST_CLOCK_FAULTS = 3
@@ -25,12 +25,7 @@ class Tally:
     scenario: Scenario
     status: Status = Status.PASSED
     reason: str = ""
-    residuals: Residuals | None = None
-    declared: dict[str, Any] = field(default_factory=dict)
-    deterministic: bool | None = None
-    operators: tuple[str, ...] | None = None
-    vendor: str | None = None
-    peaks_bytes: list[int] = field(default_factory=list)
+    found: Findings = field(default_factory=Findings)
     threads: int | None = None
     blocks: list[Block] = field(default_factory=list)
     _clock_faults: int = 0
@@ -41,11 +36,10 @@ class Tally:
 
     def take_facts(self, lane: Lane) -> None:
         """Note what a lane's gates found out."""
-        self.residuals, self.declared = lane.residuals, lane.declared
-        self.deterministic, self.threads = lane.deterministic, lane.threads
-        self.operators, self.vendor = lane.operators, lane.vendor
+        peaks_bytes = [*self.found.peaks_bytes, *lane.found.peaks_bytes]
+        self.found = dataclasses.replace(lane.found, peaks_bytes=peaks_bytes)
+        self.threads = lane.threads
         self._take_status(lane)
-        self.peaks_bytes += lane.peaks_bytes
 
     def take_block(self, lane: Lane) -> float | None:
         """Note a lane's block and return its time in seconds, None if the block is void."""
@@ -53,7 +47,7 @@ class Tally:
             self._clock_faults += 1
             return None
         self._take_status(lane)
-        self.peaks_bytes += lane.peaks_bytes
+        self.found.peaks_bytes += lane.found.peaks_bytes
         if not self.alive or not lane.blocks:
             return None
         self.blocks.append(_rounded(lane.blocks[-1]))
@@ -65,16 +59,16 @@ class Tally:
 
     def facts(self) -> Facts:
         """Return what is held against the other side."""
-        residuals = self.residuals
+        found, residuals = self.found, self.found.residuals
         return Facts(
             status=self.status,
             reason=self.reason,
             rel_l2_error=residuals.rel_l2_error if residuals else None,
             worst_error_ratio=residuals.worst_error_ratio if residuals else None,
-            peak_bytes=min(self.peaks_bytes, default=None),
-            most_peak_bytes=max(self.peaks_bytes, default=None),
-            operators=self.operators,
-            vendor=self.vendor,
+            peak_bytes=min(found.peaks_bytes, default=None),
+            most_peak_bytes=max(found.peaks_bytes, default=None),
+            operators=found.operators,
+            vendor=found.vendor,
         )
 
     def result(self) -> CellResult:
@@ -90,16 +84,8 @@ class Tally:
             reason=reason,
             reference="base revision",
             blocks=tuple(self.blocks) if passed else (),
-            residuals=self.residuals,
             threads=self.threads,
-            precision=self.declared.get("precision"),
-            error_factor=self.declared.get("error_factor"),
-            peak_bytes=max(self.peaks_bytes, default=None),
-            workspace_bytes=self.declared.get("workspace_bytes"),
-            executed_flops=self.declared.get("executed_flops"),
-            deterministic=self.deterministic,
-            operators=self.operators,
-            vendor=self.vendor,
+            **self.found.fields(),
         )
 
 
