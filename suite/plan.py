@@ -243,7 +243,7 @@ def write_run_manifest(
             {
                 "name": entry.name,
                 "family": entry.family,
-                "source": entry.file,
+                "source": _short(entry.file),
                 "summary": entry.summary,
                 "unavailable": entry.unavailable,
             }
@@ -252,3 +252,9 @@ def write_run_manifest(
     }
     write_manifest(folder, manifest)
     return manifest
+
+
+def _short(file: str) -> str:
+    """Return a file's place in this tree, where it is in it: what a reader of a report can use."""
+    path = Path(file)
+    return path.relative_to(TREE).as_posix() if path.is_relative_to(TREE) else file
