@@ -19,6 +19,7 @@ _taps_4x3 = tap_product(4, 3)
 _taps_5x2 = tap_product(5, 2)
 _taps_6x2 = tap_product(6, 2)
 _taps_4x1, _taps_4x2, _taps_4x4 = (tap_product(4, vectors) for vectors in (1, 2, 4))
+_taps_two_4x1 = tap_product(4, 2, apart=True)
 
 
 @njit(cache=True)
@@ -74,6 +75,23 @@ def _sum_stacks(plan, out, w, w_at, bias, b_at, planes, shifts):
 
 
 @njit(cache=True)
+def _sum_narrow_stacks(plan, out, w, w_at, bias, b_at, planes, shifts):
+    """Do as `_sum_stacks` where a row is one vector: two stacks at once, or sums would wait."""
+    row, taps = plan.stack_row, plan.stack_taps
+    stacks, last = (plan.out_h + STACK - 1) // STACK, plan.out_h - STACK
+    for stack in range(0, stacks, 2):
+        p, q = min(STACK * stack, last), min(STACK * (stack + 1), last)
+        to, at = p * row, p * plan.pitch
+        if q > p:
+            _taps_two_4x1(
+                *(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps),
+                *((q - p) * row, (q - p) * plan.pitch),
+            )
+        else:
+            _taps_4x1(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+
+
+@njit(cache=True)
 def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
     """Compute the groups of all images from `first_item` to `last_item`."""
     shifts, row_phases, column_phases = tables
@@ -87,7 +105,10 @@ def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
         for i in range(plan.group_out if plan.stack_taps else 0):
             k = group * plan.group_out + i
             w_at = k * STACK * plan.stack_taps
-            _sum_stacks(plan, out, w, w_at, bias, k * STACK, planes, shifts)
+            if plan.stack_row == plan.lanes:
+                _sum_narrow_stacks(plan, out, w, w_at, bias, k * STACK, planes, shifts)
+            else:
+                _sum_stacks(plan, out, w, w_at, bias, k * STACK, planes, shifts)
             to = (item * plan.group_out + i) * plan.out_h * plan.out_w
             copy_rows(y, to, plan.out_w, out, 0, plan.stack_row, plan.out_h, plan.out_w)
         for block in range(0 if plan.stack_taps else blocks):

@@ -89,7 +89,7 @@ def block_product(rows: int, vectors: int):
 
 
 @functools.cache
-def tap_product(rows: int, vectors: int):
+def tap_product(rows: int, vectors: int, *, apart: bool = False):
     """Return a Numba function that sums shifted copies of one array: a convolution's taps.
 
     The function is called as
@@ -102,45 +102,58 @@ def tap_product(rows: int, vectors: int):
                                                           · x[x_at + taps[t] + j]
 
     A matrix product whose second matrix is never written down: its rows overlap in x.
+
+    Blocks whose vectors lie `apart` take two more arguments, y_step and x_step, the distances from
+    one vector to the next in y and in x.
     """
 
-    @intrinsic
-    def block(typing, y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count):
-        at = types.intp
-        signature = types.void(y, at, at, w, at, at, b, at, x, at, taps, at)
-
-        def generate(context, builder, signature, arguments):
-            y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count = arguments
-            emit = Emitter(context, builder, signature.args[0])
-            y_first = emit.start(signature.args[0], y, y_at)
-            w_first = emit.start(signature.args[3], w, w_at)
-            b_first = emit.start(signature.args[6], b, b_at)
-            x_first = emit.start(signature.args[8], x, x_at)
-            shifts = emit.start(signature.args[10], taps, 0)
-            sums = {
-                (i, v): cgutils.alloca_once(builder, emit.vector)
-                for i in range(rows)
-                for v in range(vectors)
-            }
+    def generate(context, builder, signature, arguments):
+        y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count, *steps = arguments
+        emit = Emitter(context, builder, signature.args[0])
+        y_step, x_step = steps or (emit.lanes, emit.lanes)
+        y_first = emit.start(signature.args[0], y, y_at)
+        w_first = emit.start(signature.args[3], w, w_at)
+        b_first = emit.start(signature.args[6], b, b_at)
+        x_first = emit.start(signature.args[8], x, x_at)
+        shifts = emit.start(signature.args[10], taps, 0)
+        sums = {
+            (i, v): cgutils.alloca_once(builder, emit.vector)
+            for i in range(rows)
+            for v in range(vectors)
+        }
+        for i in range(rows):
+            start = emit.spread(emit.moved(b_first, i))
+            for v in range(vectors):
+                builder.store(start, sums[i, v])
+        with cgutils.for_range(builder, count) as loop:
+            shift = builder.load(emit.moved(shifts, loop.index), typ=INDEX)
+            x_tap = emit.moved(x_first, shift)
+            values = [emit.load(emit.moved(x_tap, x_step, v)) for v in range(vectors)]
+            w_tap = emit.moved(w_first, loop.index)
             for i in range(rows):
-                start = emit.spread(emit.moved(b_first, i))
+                factor = emit.spread(emit.moved(w_tap, w_row, i))
                 for v in range(vectors):
-                    builder.store(start, sums[i, v])
-            with cgutils.for_range(builder, count) as loop:
-                shift = builder.load(emit.moved(shifts, loop.index), typ=INDEX)
-                x_tap = emit.moved(x_first, shift)
-                values = [emit.load(emit.moved(x_tap, v * emit.lanes)) for v in range(vectors)]
-                w_tap = emit.moved(w_first, loop.index)
-                for i in range(rows):
-                    factor = emit.spread(emit.moved(w_tap, w_row, i))
-                    for v in range(vectors):
-                        emit.accumulate(sums[i, v], (factor, values[v]))
-            for (i, v), place in sums.items():
-                target = emit.moved(emit.moved(y_first, y_row, i), v * emit.lanes)
-                emit.store(builder.load(place, typ=emit.vector), target)
-            return context.get_dummy_value()
+                    emit.accumulate(sums[i, v], (factor, values[v]))
+        for (i, v), place in sums.items():
+            target = emit.moved(emit.moved(y_first, y_row, i), y_step, v)
+            emit.store(builder.load(place, typ=emit.vector), target)
+        return context.get_dummy_value()
 
-        return signature, generate
+    if apart:
+
+        @intrinsic
+        def block(
+            typing, y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count, y_step, x_step
+        ):
+            at = types.intp
+            return types.void(y, at, at, w, at, at, b, at, x, at, taps, at, at, at), generate
+
+    else:
+
+        @intrinsic
+        def block(typing, y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count):
+            at = types.intp
+            return types.void(y, at, at, w, at, at, b, at, x, at, taps, at), generate
 
     return block
 
