@@ -13,8 +13,7 @@ from impls._vector import INDEX, Emitter
 def copy_rows(typing, y, y_at, y_row, x, x_at, x_row, rows, count):
     """Copy `rows` rows of `count` elements: y[y_at + i·y_row + j] = x[x_at + i·x_row + j].
 
-    The last vector of a row overlaps the one before it, so that no element is copied singly
-    unless a row is shorter than half a vector.
+    A row ends in a masked vector: short rows are many, and no element is copied singly.
     """
     at = types.intp
     signature = types.void(y, at, at, x, at, at, at, at)
@@ -24,34 +23,20 @@ def copy_rows(typing, y, y_at, y_row, x, x_at, x_row, rows, count):
         emit = Emitter(context, builder, signature.args[0])
         y_first = emit.start(signature.args[0], y, y_at)
         x_first = emit.start(signature.args[3], x, x_at)
+        whole = builder.udiv(count, ir.Constant(INDEX, emit.lanes))
+        done = emit.times(whole, emit.lanes)
+        mask = emit.first_lanes(builder.sub(count, done))
         with cgutils.for_range(builder, rows) as loop:
             target = emit.moved(y_first, builder.mul(loop.index, y_row))
             source = emit.moved(x_first, builder.mul(loop.index, x_row))
-            with builder.if_else(emit.less(count, emit.lanes)) as (short, long):
-                with short:
-                    _copy_short(emit, target, source, count)
-                with long:
-                    last = builder.sub(count, ir.Constant(INDEX, emit.lanes))
-                    before = builder.sub(count, ir.Constant(INDEX, 1))
-                    vectors = builder.udiv(before, ir.Constant(INDEX, emit.lanes))
-                    with cgutils.for_range(builder, vectors) as inner:
-                        emit.copy(target, source, emit.times(inner.index, emit.lanes))
-                    emit.copy(target, source, last)
+            with cgutils.for_range(builder, whole) as inner:
+                emit.copy(target, source, emit.times(inner.index, emit.lanes))
+            emit.store_masked(
+                emit.load_masked(emit.moved(source, done), mask), emit.moved(target, done), mask
+            )
         return context.get_dummy_value()
 
     return signature, generate
-
-
-def _copy_short(emit: Emitter, target, source, count) -> None:
-    """Copy fewer elements than a vector has lanes."""
-    builder, half = emit.builder, emit.halved()
-    with builder.if_else(emit.less(count, half.lanes)) as (single, halves):
-        with single, cgutils.for_range(builder, count) as loop:
-            value = builder.load(emit.moved(source, loop.index), typ=emit.element)
-            builder.store(value, emit.moved(target, loop.index))
-        with halves:
-            half.copy(target, source, ir.Constant(INDEX, 0))
-            half.copy(target, source, builder.sub(count, ir.Constant(INDEX, half.lanes)))
 
 
 @intrinsic

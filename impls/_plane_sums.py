@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from impls._copies import copy_rows
 from impls._planes import MOST_ROWS, STACK, Plan, fill_planes
-from impls._products import tap_product
+from impls._products import stack_product, tap_product
 
 _taps_1x8 = tap_product(1, 8)
 _taps_1x4 = tap_product(1, 4)
@@ -20,6 +20,10 @@ _taps_5x2 = tap_product(5, 2)
 _taps_6x2 = tap_product(6, 2)
 _taps_4x1, _taps_4x2, _taps_4x4 = (tap_product(4, vectors) for vectors in (1, 2, 4))
 _taps_two_4x1 = tap_product(4, 2, apart=True)
+_stack_x1, _stack_x2, _stack_x3, _stack_x4 = (
+    stack_product(STACK, vectors) for vectors in (1, 2, 3, 4)
+)
+_two_stacks = stack_product(STACK, 2, apart=True)
 
 
 @njit(cache=True)
@@ -52,43 +56,75 @@ def _sum_taps(  # noqa: PLR0912 - one branch for each compiled block
 
 
 @njit(cache=True)
-def _sum_stacks(plan, out, w, w_at, bias, b_at, planes, shifts):
-    """Compute the output rows of one channel, four at once; the last four overlap."""
-    row, taps, lanes = plan.stack_row, plan.stack_taps, plan.lanes
+def _sum_neighbours(plan, y, y_at, w, w_at, bias, b_at, planes, shifts):
+    """Compute the output rows of one channel in y, four at once; the last four overlap.
+
+    A row of a single vector leaves four sums, which would wait for each other: two stacks then.
+    """
+    lanes, last = plan.lanes, plan.out_h - STACK
+    height, width, columns = plan.kernel_h, plan.kernel_w, plan.out_w
     p = 0
     while p < plan.out_h:
-        p = min(p, plan.out_h - STACK)
-        j = 0
-        while j < row:
-            to, at = p * row + j, p * plan.pitch + j
-            vectors = (row - j) // lanes
-            if vectors >= 4:
-                _taps_4x4(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
-            elif vectors == 3:
-                _taps_4x3(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
-            elif vectors == 2:
-                _taps_4x2(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
-            else:
-                _taps_4x1(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
-            j += 4 * lanes
+        p = min(p, last)
+        to, at = y_at + p * plan.out_w, p * plan.pitch
+        apart = min(STACK, last - p)
+        if columns <= lanes and apart > 0:
+            _two_stacks(
+                *(y, to, plan.out_w, columns, w, w_at, bias, b_at, planes, at, shifts),
+                *(height, width, apart * plan.out_w, apart * plan.pitch),
+            )
+            p += STACK
+        else:
+            for j in range(0, columns, 4 * lanes):
+                _sum_vectors(
+                    *(y, to + j, plan.out_w, columns - j, w, w_at, bias, b_at, planes, at + j),
+                    *(shifts, height, width, lanes),
+                )
         p += STACK
 
 
 @njit(cache=True)
-def _sum_narrow_stacks(plan, out, w, w_at, bias, b_at, planes, shifts):
-    """Do as `_sum_stacks` where a row is one vector: two stacks at once, or sums would wait."""
-    row, taps = plan.stack_row, plan.stack_taps
-    stacks, last = (plan.out_h + STACK - 1) // STACK, plan.out_h - STACK
-    for stack in range(0, stacks, 2):
-        p, q = min(STACK * stack, last), min(STACK * (stack + 1), last)
-        to, at = p * row, p * plan.pitch
-        if q > p:
+def _sum_vectors(
+    y, y_at, y_row, columns, w, w_at, bias, b_at, planes, at, shifts, height, width, lanes
+):
+    """Compute up to four vectors of four output rows."""
+    if columns > 3 * lanes:
+        _stack_x4(y, y_at, y_row, columns, w, w_at, bias, b_at, planes, at, shifts, height, width)
+    elif columns > 2 * lanes:
+        _stack_x3(y, y_at, y_row, columns, w, w_at, bias, b_at, planes, at, shifts, height, width)
+    elif columns > lanes:
+        _stack_x2(y, y_at, y_row, columns, w, w_at, bias, b_at, planes, at, shifts, height, width)
+    else:
+        _stack_x1(y, y_at, y_row, columns, w, w_at, bias, b_at, planes, at, shifts, height, width)
+
+
+@njit(cache=True)
+def _sum_stacks(plan, out, w, w_at, bias, b_at, planes, shifts):
+    """Do the same for rows that are no neighbours, whose weights have zeros; into `out`."""
+    row, taps, lanes, last = plan.stack_row, plan.stack_taps, plan.lanes, plan.out_h - STACK
+    p = 0
+    while p < plan.out_h:
+        p = min(p, last)
+        apart = min(STACK, last - p)
+        if row == lanes and apart > 0:
             _taps_two_4x1(
-                *(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps),
-                *((q - p) * row, (q - p) * plan.pitch),
+                *(out, p * row, row, w, w_at, taps, bias, b_at, planes, p * plan.pitch, shifts),
+                *(taps, apart * row, apart * plan.pitch),
             )
+            p += STACK
         else:
-            _taps_4x1(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+            for j in range(0, row, 4 * lanes):
+                to, at = p * row + j, p * plan.pitch + j
+                vectors = (row - j) // lanes
+                if vectors >= 4:
+                    _taps_4x4(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+                elif vectors == 3:
+                    _taps_4x3(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+                elif vectors == 2:
+                    _taps_4x2(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+                else:
+                    _taps_4x1(out, to, row, w, w_at, taps, bias, b_at, planes, at, shifts, taps)
+        p += STACK
 
 
 @njit(cache=True)
@@ -104,13 +140,13 @@ def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
         group = item % plan.groups
         for i in range(plan.group_out if plan.stack_taps else 0):
             k = group * plan.group_out + i
-            w_at = k * STACK * plan.stack_taps
-            if plan.stack_row == plan.lanes:
-                _sum_narrow_stacks(plan, out, w, w_at, bias, k * STACK, planes, shifts)
-            else:
-                _sum_stacks(plan, out, w, w_at, bias, k * STACK, planes, shifts)
             to = (item * plan.group_out + i) * plan.out_h * plan.out_w
-            copy_rows(y, to, plan.out_w, out, 0, plan.stack_row, plan.out_h, plan.out_w)
+            if plan.neighbours:
+                _sum_neighbours(plan, y, to, w, k * plan.taps, bias, k, planes, shifts)
+            else:
+                w_at = k * STACK * plan.stack_taps
+                _sum_stacks(plan, out, w, w_at, bias, k * STACK, planes, shifts)
+                copy_rows(y, to, plan.out_w, out, 0, plan.stack_row, plan.out_h, plan.out_w)
         for block in range(0 if plan.stack_taps else blocks):
             first = plan.group_out * block // blocks
             rows = plan.group_out * (block + 1) // blocks - first
@@ -127,9 +163,9 @@ def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
 def convolve(sizes, threads, x, w, bias, y, tables, scratch):
     """Fill y; x, w and y are flat and contiguous in NCHW, `sizes` is a Plan's values.
 
-    Where the plan has stacks, `w` holds `stack_weights`, `tables` begin with `stack_shifts`, and
-    the bias of each channel stands in `bias` as often as a stack has rows. `scratch` has a row for
-    each thread. One thread works without the others' being woken.
+    Where the plan has stacks, `tables` begin with `stack_shifts`; where they are no neighbours, `w`
+    holds `stack_weights`, and each channel's bias stands in `bias` once for each row of a stack.
+    `scratch` has a row for each thread. One thread works without the others' being woken.
     """
     plan = Plan(*sizes)
     items = plan.images * plan.groups

@@ -10,7 +10,8 @@ for stride 2). Each tap reads one of them, and the sum is one of shifted copies 
 
 With one input channel a group every load would serve a single product, and most loads straddle two
 lines of the cache. There, four output rows are computed at once: an input row meets the kernel in
-all of them, each time in another row of the kernel, zero where it reaches beyond it.
+all of them, each time in another row of the kernel. Where it reaches beyond it, nothing is added
+(or zeros are, where stride or dilation leave gaps).
 """
 
 from __future__ import annotations
@@ -58,11 +59,15 @@ class Plan(NamedTuple):
     planes: int
     """Elements of a group's phases, and of what the last block of vectors reads beyond them."""
     stack_taps: int
-    """Taps of a stack of output rows; 0 where rows are joined."""
+    """Taps that a stack of output rows reads; 0 where rows are joined."""
+    kernel_h: int
+    kernel_w: int
+    neighbours: bool
+    """Whether the output rows of a stack meet neighbouring input rows: no zeros are needed then."""
     stack_row: int
     """Elements reserved for an output row of a stack."""
     scratch: int
-    """Elements that a thread needs: a group's phases, and the output rows of a block or stack."""
+    """Elements that a thread needs: a group's phases, and output rows that are copied out."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -93,6 +98,10 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray
     planes = -(-(group_in * plane + MOST_VECTORS * lanes) // lanes) * lanes
     stack_row = -(-p.out_w // lanes) * lanes
     out_row = -(-(length + MOST_VECTORS * lanes) // lanes) * lanes
+    stack_taps = len(stack_rows(p)) * p.kernel_w if group_in == 1 else 0
+    neighbours = (
+        stack_taps > 0 and p.stride_h == 1 and p.dilation_h == 1 and p.kernel_h >= STACK - 1
+    )
     plan = Plan(
         lanes=lanes,
         images=p.batch_size,
@@ -112,9 +121,12 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray
         length=length,
         out_row=out_row,
         planes=planes,
-        stack_taps=len(stack_rows(p)) * p.kernel_w if group_in == 1 else 0,
+        stack_taps=stack_taps,
+        kernel_h=p.kernel_h,
+        kernel_w=p.kernel_w,
+        neighbours=neighbours,
         stack_row=stack_row,
-        scratch=planes + max(MOST_ROWS * out_row, p.out_h * stack_row),
+        scratch=planes + (0 if neighbours else max(MOST_ROWS * out_row, p.out_h * stack_row)),
     )
     row_phases = _phases(p.height, p.pad_top, p.stride_h, p.stride_w * phase, pitch)
     column_phases = _phases(p.width, p.pad_left, p.stride_w, phase, 1)

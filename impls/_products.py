@@ -159,6 +159,92 @@ def tap_product(rows: int, vectors: int, *, apart: bool = False):
 
 
 @functools.cache
+def stack_product(rows: int, vectors: int, *, apart: bool = False):
+    """Return a Numba function that sums the taps of `rows` neighbouring output rows at once.
+
+    The function is called as
+
+        block(y, y_at, y_row, columns, w, w_at, b, b_at, x, x_at, taps, kernel_h, kernel_w)
+
+    and computes, for i < rows and j < columns (at most vectors·lanes), with S = kernel_w and RS
+    taps in all,
+
+        y[y_at + i·y_row + j] = b[b_at] + Σ_{n < RS} w[w_at + n] · x[x_at + taps[n + i·S] + j]
+
+    taps[n] is the shift of tap n % S in row n / S of the input, which has rows - 1 more than the
+    kernel. Each x is loaded once, for all output rows that need it: one in the first row, all from
+    row `rows` on, one in the last. Needs kernel_h >= rows - 1. `apart` as for `tap_product`.
+    """
+
+    def generate(context, builder, signature, arguments):
+        y, y_at, y_row, columns, w, w_at, b, b_at, x, x_at, taps, *more = arguments
+        kernel_h, kernel_w, *steps = more
+        emit = Emitter(context, builder, signature.args[0])
+        y_step, x_step = steps or (emit.lanes, emit.lanes)
+        y_first = emit.start(signature.args[0], y, y_at)
+        w_first = emit.start(signature.args[4], w, w_at)
+        bias = emit.spread(emit.start(signature.args[6], b, b_at))
+        x_first = emit.start(signature.args[8], x, x_at)
+        shifts = emit.start(signature.args[10], taps, 0)
+        sums = {
+            (i, v): cgutils.alloca_once(builder, emit.vector)
+            for i in range(rows)
+            for v in range(vectors)
+        }
+        for place in sums.values():
+            builder.store(bias, place)
+
+        def meet(first, last, kernel_rows) -> None:
+            """Add the taps from `first` to `last` to the output rows that they belong to."""
+            with cgutils.for_range(builder, builder.sub(last, first)) as loop:
+                n = builder.add(first, loop.index)
+                shift = builder.load(emit.moved(shifts, n), typ=INDEX)
+                x_tap = emit.moved(x_first, shift)
+                values = [emit.load(emit.moved(x_tap, x_step, v)) for v in range(vectors)]
+                w_tap = emit.moved(w_first, n)
+                for i in kernel_rows:
+                    factor = emit.spread(emit.moved(w_tap, kernel_w, -i))
+                    for v in range(vectors):
+                        emit.accumulate(sums[i, v], (factor, values[v]))
+
+        whole = builder.mul(kernel_h, kernel_w)
+        for t in range(rows - 1):
+            meet(emit.times(kernel_w, t), emit.times(kernel_w, t + 1), range(t + 1))
+        meet(emit.times(kernel_w, rows - 1), whole, range(rows))
+        for t in range(rows - 1):
+            first = builder.add(whole, emit.times(kernel_w, t))
+            meet(first, builder.add(first, kernel_w), range(t + 1, rows))
+        for v in range(vectors):
+            before = 0 if apart else v * emit.lanes
+            mask = emit.first_lanes(builder.sub(columns, ir.Constant(INDEX, before)))
+            for i in range(rows):
+                target = emit.moved(emit.moved(y_first, y_row, i), y_step, v)
+                emit.store_masked(builder.load(sums[i, v], typ=emit.vector), target, mask)
+        return context.get_dummy_value()
+
+    if apart:
+
+        @intrinsic
+        def block(
+            typing, y, y_at, y_row, columns, w, w_at, b, b_at, x, x_at, taps,
+            kernel_h, kernel_w, y_step, x_step,
+        ):  # fmt: skip
+            at = types.intp
+            return types.void(y, at, at, at, w, at, b, at, x, at, taps, at, at, at, at), generate
+
+    else:
+
+        @intrinsic
+        def block(
+            typing, y, y_at, y_row, columns, w, w_at, b, b_at, x, x_at, taps, kernel_h, kernel_w
+        ):
+            at = types.intp
+            return types.void(y, at, at, at, w, at, b, at, x, at, taps, at, at), generate
+
+    return block
+
+
+@functools.cache
 def gather_product(rows: int, vectors: int):
     """Return a Numba function that multiplies rows gathered from an array, as a convolution does.
 

@@ -69,12 +69,10 @@ class Emitter:
         return self.builder.gep(pointer, [shift])
 
     def load(self, pointer):
-        typed = self.builder.bitcast(pointer, self.vector.as_pointer())
-        return self.builder.load(typed, align=self.itemsize, typ=self.vector)
+        return self.builder.load(self._typed(pointer), align=self.itemsize, typ=self.vector)
 
     def store(self, value, pointer):
-        typed = self.builder.bitcast(pointer, self.vector.as_pointer())
-        self.builder.store(value, typed, align=self.itemsize)
+        self.builder.store(value, self._typed(pointer), align=self.itemsize)
 
     def copy(self, target, source, distance) -> None:
         self.store(self.load(self.moved(source, distance)), self.moved(target, distance))
@@ -86,12 +84,35 @@ class Emitter:
             total = self.fma(a, b, total)
         self.builder.store(total, place)
 
-    def halved(self) -> Emitter:
-        """Return an emitter for vectors of half the lanes."""
-        other = copy.copy(self)
-        other.lanes = self.lanes // 2
-        other.vector = ir.VectorType(self.element, other.lanes)
-        return other
+    def first_lanes(self, count):
+        """Return a mask of the first `count` lanes."""
+        lanes = ir.VectorType(INDEX, self.lanes)
+        undefined = ir.Constant(lanes, ir.Undefined)
+        first = self.builder.insert_element(undefined, count, ir.Constant(_LANE, 0))
+        counts = self.builder.shuffle_vector(first, undefined, self.lane_indices([0] * self.lanes))
+        return self.builder.icmp_signed("<", ir.Constant(lanes, list(range(self.lanes))), counts)
+
+    def load_masked(self, pointer, mask):
+        """Return a vector whose masked lanes were read and whose others are 0."""
+        arguments = [self._typed(pointer), self._alignment, mask, self.zero]
+        return self.builder.call(self._masked("load", self.vector, arguments), arguments)
+
+    def store_masked(self, value, pointer, mask) -> None:
+        arguments = [value, self._typed(pointer), self._alignment, mask]
+        self.builder.call(self._masked("store", ir.VoidType(), arguments), arguments)
+
+    @property
+    def _alignment(self):
+        return ir.Constant(_LANE, self.itemsize)
+
+    def _typed(self, pointer):
+        return self.builder.bitcast(pointer, self.vector.as_pointer())
+
+    def _masked(self, do: str, result, arguments):
+        kind = f"v{self.lanes}f{8 * self.itemsize}"
+        function = ir.FunctionType(result, [argument.type for argument in arguments])
+        name = f"llvm.masked.{do}.{kind}.p0"
+        return cgutils.get_or_insert_function(self.builder.module, function, name)
 
     def less(self, value, than: int):
         return self.builder.icmp_signed("<", value, ir.Constant(INDEX, than))

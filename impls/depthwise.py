@@ -44,7 +44,8 @@ def pack(weight: torch.Tensor, problem: Problem) -> Packed:
     taps = weight.detach().contiguous().numpy()
     repeats = 1
     if plan.stack_taps:
-        taps, repeats = stack_weights(taps, problem), STACK
+        if not plan.neighbours:
+            taps, repeats = stack_weights(taps, problem), STACK
         tables = (stack_shifts(problem, plan), *tables[1:])
     return Packed(
         problem.input_shape,
@@ -87,7 +88,8 @@ def _executed_flops(problem: Problem) -> float:
     planes = problem.batch_size * problem.out_channels
     if plan.stack_taps:
         stacks = -(-plan.out_h // STACK)
-        return 2 * planes * stacks * STACK * plan.stack_row * plan.stack_taps
+        taps = plan.taps if plan.neighbours else plan.stack_taps
+        return 2 * planes * stacks * STACK * plan.stack_row * taps
     return 2 * planes * plan.length * problem.reduction_length
 
 
@@ -111,7 +113,8 @@ def depthwise(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     """One input channel a group: shifted sums over whole planes, any kernel, stride, dilation.
 
     Shapes: input (N, C, H, W), weight (K, 1, R, S), result (N, K, P, Q) with K a multiple of C.
-    Cost: 2·N·K·P·(R + 3)·S·Q operations in full vectors at stride 1, four output rows at once.
+    Cost: 2·N·K·P·R·S·Q operations in full vectors at stride 1, four output rows at once;
+    (R + 3)·S in place of R·S where a dilation or a kernel of two rows leaves gaps.
     Extra memory: one padded plane for each thread.
     Source: in the spirit of J. Zhang, F. Franchetti, T. M. Low, "High performance zero-memory
     overhead direct convolutions" (ICML 2018); the joined rows are explained in impls/_planes.py.
