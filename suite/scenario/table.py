@@ -33,8 +33,9 @@ _NAMES = ("name", "example")
 COLUMNS = (*_NAMES, *(name for names in _COLUMNS_OF.values() for name in names), "models")
 
 
-Row = tuple[int, list[str]]
-"""Line and cells; no named tuple, as thousands of rows are read to draw fifty."""
+Row = tuple[int, list[str] | str]
+"""Line, and cells or the text that holds them; thousands of rows are read to draw fifty, and few
+are worth being taken apart."""
 
 
 class Table(NamedTuple):
@@ -77,18 +78,14 @@ def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> Table
 
 def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults) -> Table | None:
     """Return the table, or None and faults: no such file, no rows, columns that do not fit."""
-    import csv  # noqa: PLC0415 - 1 ms that only tables need
-
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            rows = [(reader.line_num, cells) for cells in reader if cells]
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        header, rows = _quoted_rows(text) if '"' in text else _plain_rows(text)
     except FileNotFoundError:
         tables = [found.name for found in path.parent.glob("*.csv")] if path.parent.is_dir() else []
         faults.add(asked_at, f"{path}: no such table.{did_you_mean(path.name, tables)}")
         return None
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         faults.add(asked_at, f"{path}: cannot be read as CSV: {error}")
         return None
     wrong = list(_wrong_columns(header, weight))
@@ -99,6 +96,34 @@ def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults)
     return (
         None if wrong else Table(path, {name: at for at, name in enumerate(header)}, rows, weight)
     )
+
+
+def _plain_rows(text: str) -> tuple[list[str], list[Row]]:
+    """Return header and rows of a CSV text without quotes, where commas and line ends are all."""
+    first, *lines = text.split("\n")
+    return first.split(",") if first else [], [
+        (at, line) for at, line in enumerate(lines, start=2) if line
+    ]
+
+
+def _quoted_rows(text: str) -> tuple[list[str], list[Row]]:
+    """Return header and rows of any CSV text.
+
+    Raises:
+        ValueError: a quote that is not closed, or what else csv does not accept.
+    """
+    import csv  # noqa: PLC0415 - 1 ms that only such tables need
+
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    try:
+        return next(reader, []), [(reader.line_num, cells) for cells in reader if cells]
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def _cells(row: list[str] | str, most: int = -1) -> list[str]:
+    """Return a row's cells; of a text only the first `most`, and then the rest in one."""
+    return row.split(",", most) if isinstance(row, str) else row
 
 
 def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
@@ -145,7 +170,8 @@ def _weights(table: Table, faults: Faults) -> list[float]:
         return [1.0] * len(table.rows)
     column = table.columns[table.weight]
     weights = []
-    for line, cells in table.rows:
+    for line, row in table.rows:
+        cells = _cells(row, column + 1)
         try:
             weight = float(cells[column])
         except (ValueError, IndexError):
@@ -163,8 +189,8 @@ def _weights(table: Table, faults: Faults) -> list[float]:
 
 def read_rows(table: Table, faults: Faults) -> Iterator[Candidate]:
     """Yield a candidate for each row; what is no value becomes a fault."""
-    for line, cells in table.rows:
-        place = Place(line, None, table.path)
+    for line, row in table.rows:
+        place, cells = Place(line, None, table.path), _cells(row)
         if len(cells) != len(table.columns):
             faults.add(place, f"{len(cells)} cells, the header has {len(table.columns)}")
             continue
