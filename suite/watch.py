@@ -50,8 +50,9 @@ class Watch:
         """Allow for so many more calls' traces in memory."""
         self._memory.count(calls)
 
-    def require_no_growth(self) -> None:
-        self._memory.require_no_growth()
+    def require_no_growth(self, ours_bytes: int) -> None:
+        """Refuse memory that calls keep; `ours_bytes` are operands and outputs that we hold."""
+        self._memory.require_no_growth(ours_bytes)
 
 
 class _Memory:
@@ -65,7 +66,7 @@ class _Memory:
     def count(self, calls: int) -> None:
         self._calls += calls
 
-    def require_no_growth(self) -> None:
+    def require_no_growth(self, ours_bytes: int) -> None:
         """Refuse memory that grows with the calls and is not given back.
 
         Raises:
@@ -74,7 +75,7 @@ class _Memory:
         held_bytes = own_bytes()
         if held_bytes is None or self._held_bytes is None:
             return
-        grown_bytes = held_bytes - self._held_bytes
+        grown_bytes = held_bytes - self._held_bytes - ours_bytes
         if grown_bytes > max(self._allowed_bytes, LEAK_BYTES_A_CALL * self._calls):
             raise OutputFault(
                 f"memory grew by {grown_bytes / 2**20:.0f} MiB over {self._calls} calls "

@@ -232,7 +232,7 @@ class Worker:
         self._watch.count(slot)
         if last:
             self._require_still(slot - len(self._held))
-            self._watch.require_no_growth()
+            self._watch.require_no_growth(sum(t.nbytes for t in (*operands, *self._held)))
         return {"samples_s": samples_s, "card": card}
 
     def energy(self) -> Message:
