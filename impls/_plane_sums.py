@@ -128,30 +128,50 @@ def _sum_stacks(plan, out, w, w_at, bias, b_at, planes, shifts):
 
 
 @njit(cache=True)
-def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
-    """Compute the groups of all images from `first_item` to `last_item`."""
-    shifts, row_phases, column_phases = tables
+def _fill(plan, planes, item, x, tables):
+    _, row_phases, column_phases = tables
+    x_at = item * plan.group_in * plan.in_h * plan.in_w
+    fill_planes(plan, plan.group_in, planes, 0, x, x_at, row_phases, column_phases)
+
+
+@njit(cache=True)
+def _neighbours(plan, first_item, last_item, x, w, bias, y, tables, scratch):
+    """Compute the groups of all images from `first_item` to `last_item`; so do the next two."""
+    planes, length = scratch[: plan.planes], plan.out_h * plan.out_w
+    planes[:] = 0
+    for item in range(first_item, last_item):
+        _fill(plan, planes, item, x, tables)
+        for i in range(plan.group_out):
+            k = item % plan.groups * plan.group_out + i
+            to = (item * plan.group_out + i) * length
+            _sum_neighbours(plan, y, to, w, k * plan.taps, bias, k, planes, tables[0])
+
+
+@njit(cache=True)
+def _stacks(plan, first_item, last_item, x, w, bias, y, tables, scratch):
+    planes, out = scratch[: plan.planes], scratch[plan.planes :]
+    planes[:] = 0
+    for item in range(first_item, last_item):
+        _fill(plan, planes, item, x, tables)
+        for i in range(plan.group_out):
+            k = (item % plan.groups * plan.group_out + i) * STACK
+            _sum_stacks(plan, out, w, k * plan.stack_taps, bias, k, planes, tables[0])
+            to = (item * plan.group_out + i) * plan.out_h * plan.out_w
+            copy_rows(y, to, plan.out_w, out, 0, plan.stack_row, plan.out_h, plan.out_w)
+
+
+@njit(cache=True)
+def _joined(plan, first_item, last_item, x, w, bias, y, tables, scratch):
     planes, out = scratch[: plan.planes], scratch[plan.planes :]
     planes[:] = 0
     blocks = (plan.group_out + MOST_ROWS - 1) // MOST_ROWS
     for item in range(first_item, last_item):
-        x_at = item * plan.group_in * plan.in_h * plan.in_w
-        fill_planes(plan, plan.group_in, planes, 0, x, x_at, row_phases, column_phases)
-        group = item % plan.groups
-        for i in range(plan.group_out if plan.stack_taps else 0):
-            k = group * plan.group_out + i
-            to = (item * plan.group_out + i) * plan.out_h * plan.out_w
-            if plan.neighbours:
-                _sum_neighbours(plan, y, to, w, k * plan.taps, bias, k, planes, shifts)
-            else:
-                w_at = k * STACK * plan.stack_taps
-                _sum_stacks(plan, out, w, w_at, bias, k * STACK, planes, shifts)
-                copy_rows(y, to, plan.out_w, out, 0, plan.stack_row, plan.out_h, plan.out_w)
-        for block in range(0 if plan.stack_taps else blocks):
+        _fill(plan, planes, item, x, tables)
+        for block in range(blocks):
             first = plan.group_out * block // blocks
             rows = plan.group_out * (block + 1) // blocks - first
-            k = group * plan.group_out + first
-            _sum_taps(rows, plan, out, w, k * plan.taps, bias, k, planes, shifts)
+            k = item % plan.groups * plan.group_out + first
+            _sum_taps(rows, plan, out, w, k * plan.taps, bias, k, planes, tables[0])
             to = (item * plan.group_out + first) * plan.out_h * plan.out_w
             for i in range(rows):
                 at = i * plan.out_row
@@ -159,19 +179,49 @@ def _compute(plan, first_item, last_item, x, w, bias, y, tables, scratch):
                 to += plan.out_h * plan.out_w
 
 
-@njit(parallel=True, cache=True)
-def convolve(sizes, threads, x, w, bias, y, tables, scratch):
-    """Fill y; x, w and y are flat and contiguous in NCHW, `sizes` is a Plan's values.
+# Three functions and not one with three branches: what is not called need not be compiled.
 
-    Where the plan has stacks, `tables` begin with `stack_shifts`; where they are no neighbours, `w`
-    holds `stack_weights`, and each channel's bias stands in `bias` once for each row of a stack.
-    `scratch` has a row for each thread. One thread works without the others' being woken.
+
+@njit(parallel=True, cache=True)
+def sum_neighbours(sizes, threads, x, w, bias, y, tables, scratch):
+    """Fill y where the output rows of a stack are neighbours.
+
+    x, w and y are flat and contiguous in NCHW, `sizes` is a Plan's values, `tables` begin with
+    `stack_shifts`. `scratch` has a row for each thread. One thread works without the others' being
+    woken.
     """
     plan = Plan(*sizes)
     items = plan.images * plan.groups
     if threads == 1:
-        _compute(plan, 0, items, x, w, bias, y, tables, scratch[0])
+        _neighbours(plan, 0, items, x, w, bias, y, tables, scratch[0])
         return
     for worker in prange(threads):
         first, last = items * worker // threads, items * (worker + 1) // threads
-        _compute(plan, first, last, x, w, bias, y, tables, scratch[worker])
+        _neighbours(plan, first, last, x, w, bias, y, tables, scratch[worker])
+
+
+@njit(parallel=True, cache=True)
+def sum_stacks(sizes, threads, x, w, bias, y, tables, scratch):
+    """Do the same for other stacks: `w` holds `stack_weights`, and `bias` each channel's once for
+    each row of a stack."""
+    plan = Plan(*sizes)
+    items = plan.images * plan.groups
+    if threads == 1:
+        _stacks(plan, 0, items, x, w, bias, y, tables, scratch[0])
+        return
+    for worker in prange(threads):
+        first, last = items * worker // threads, items * (worker + 1) // threads
+        _stacks(plan, first, last, x, w, bias, y, tables, scratch[worker])
+
+
+@njit(parallel=True, cache=True)
+def sum_joined_rows(sizes, threads, x, w, bias, y, tables, scratch):
+    """Do the same without stacks: `tables` begin with the shift of every tap of a group."""
+    plan = Plan(*sizes)
+    items = plan.images * plan.groups
+    if threads == 1:
+        _joined(plan, 0, items, x, w, bias, y, tables, scratch[0])
+        return
+    for worker in prange(threads):
+        first, last = items * worker // threads, items * (worker + 1) // threads
+        _joined(plan, first, last, x, w, bias, y, tables, scratch[worker])

@@ -6,6 +6,7 @@ spend their time elsewhere. The idea, one shifted sum over a whole plane, is in 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy
@@ -13,7 +14,7 @@ import torch
 
 from impls._arguments import problem_of
 from impls._numba import use_torch_threads
-from impls._plane_sums import convolve
+from impls._plane_sums import sum_joined_rows, sum_neighbours, sum_stacks
 from impls._planes import STACK, Plan, plan_for, stack_shifts, stack_weights
 from suite import Problem, Unsupported, register
 from suite.phases import PACK, PRODUCT
@@ -37,15 +38,17 @@ class Packed:
     """How often the bias of a channel stands in the array of all."""
     no_bias: numpy.ndarray
     threads: int
+    sums: Callable[..., None]
+    """The compiled function that this plan needs."""
 
 
 def pack(weight: torch.Tensor, problem: Problem) -> Packed:
     plan, tables = plan_for(problem, weight.element_size())
     taps = weight.detach().contiguous().numpy()
-    repeats = 1
+    repeats, sums = 1, sum_neighbours if plan.neighbours else sum_joined_rows
     if plan.stack_taps:
         if not plan.neighbours:
-            taps, repeats = stack_weights(taps, problem), STACK
+            taps, repeats, sums = stack_weights(taps, problem), STACK, sum_stacks
         tables = (stack_shifts(problem, plan), *tables[1:])
     return Packed(
         problem.input_shape,
@@ -53,6 +56,7 @@ def pack(weight: torch.Tensor, problem: Problem) -> Packed:
         *(plan, tuple(plan), tables, taps.reshape(-1)),
         *(repeats, numpy.zeros(problem.out_channels * repeats, dtype=taps.dtype)),
         max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD),
+        sums,
     )
 
 
@@ -67,7 +71,7 @@ def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torc
         scratch = torch.empty(threads, packed.plan.scratch, dtype=input.dtype).numpy()
     # Padding and cropping happen inside, plane by plane, while the plane is in the cache.
     with PRODUCT:
-        convolve(
+        packed.sums(
             *(packed.sizes, threads, x, packed.weight, added),
             *(y.numpy().reshape(-1), packed.tables, scratch),
         )
