@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from impls._copies import copy_rows
 from impls._planes import MOST_ROWS, STACK, Plan, fill_planes
-from impls._products import stack_product, tap_product
+from impls._taps import stack_product, tap_product
 
 _taps_1x8 = tap_product(1, 8)
 _taps_1x4 = tap_product(1, 4)

@@ -15,7 +15,7 @@ from impls._arguments import problem_of
 from impls._copies import copy_rows
 from impls._numba import use_torch_threads
 from impls._planes import MOST_VECTORS, Plan, fill_planes, plan_for
-from impls._products import tap_product
+from impls._taps import tap_product
 from impls._vector import BLOCK_ROWS, BLOCK_VECTORS
 from suite import Problem, register
 
