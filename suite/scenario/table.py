@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,17 +33,19 @@ _NAMES = ("name", "example")
 COLUMNS = (*_NAMES, *(name for names in _COLUMNS_OF.values() for name in names), "models")
 
 
-Row = tuple[int, list[str] | str]
-"""Line, and cells or the text that holds them; thousands of rows are read to draw fifty, and few
-are worth being taken apart."""
+Row = list[str] | str
+"""Cells, or the text that holds them: thousands of rows are read to draw fifty, and only those are
+taken apart."""
 
 
 class Table(NamedTuple):
-    """A CSV file's rows as text, and where each column stands."""
+    """A CSV file's rows, and where each column stands."""
 
     path: Path
     columns: dict[str, int]
-    rows: list[Row]
+    rows: Sequence[Row]
+    lines: Sequence[int]
+    """Where in the file each row stands, counted from 1."""
     weight: str | None = None
     """Column that the rows are drawn by."""
 
@@ -69,18 +71,20 @@ def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> Table
     table = _read_table(path, asked["file"].place, values.get("weight"), faults)
     if table is None or "sample" not in values:
         return table
-    rows = draw(table, values["sample"], values.get("seed", 0), faults)
-    if len(rows) < values["sample"]:
-        message = f"sample is {values['sample']}, {path} has {len(rows)} rows to draw from"
+    drawn = draw(table, values["sample"], values.get("seed", 0), faults)
+    if len(drawn) < values["sample"]:
+        message = f"sample is {values['sample']}, {path} has {len(drawn)} rows to draw from"
         faults.add(asked["sample"].place, message)
-    return table._replace(rows=rows)
+    return table._replace(
+        rows=[table.rows[at] for at in drawn], lines=[table.lines[at] for at in drawn]
+    )
 
 
 def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults) -> Table | None:
     """Return the table, or None and faults: no such file, no rows, columns that do not fit."""
     try:
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        header, rows = _quoted_rows(text) if '"' in text else _plain_rows(text)
+        header, rows, lines = _quoted_rows(text) if '"' in text else _plain_rows(text)
     except FileNotFoundError:
         tables = [found.name for found in path.parent.glob("*.csv")] if path.parent.is_dir() else []
         faults.add(asked_at, f"{path}: no such table.{did_you_mean(path.name, tables)}")
@@ -93,21 +97,23 @@ def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults)
         wrong.append("no rows below the header")
     for message in wrong:
         faults.add(Place(1, None, path), message)
-    return (
-        None if wrong else Table(path, {name: at for at, name in enumerate(header)}, rows, weight)
-    )
+    if wrong:
+        return None
+    return Table(path, {name: at for at, name in enumerate(header)}, rows, lines, weight)
 
 
-def _plain_rows(text: str) -> tuple[list[str], list[Row]]:
-    """Return header and rows of a CSV text without quotes, where commas and line ends are all."""
-    first, *lines = text.split("\n")
-    return first.split(",") if first else [], [
-        (at, line) for at, line in enumerate(lines, start=2) if line
-    ]
+def _plain_rows(text: str) -> tuple[list[str], list[Row], Sequence[int]]:
+    """Return header, rows and their lines, of a CSV text whose commas and line ends are all."""
+    first, *rows = text.removesuffix("\n").split("\n")
+    lines: Sequence[int] = range(2, len(rows) + 2)
+    if "" in rows:
+        lines = [line for line, row in zip(lines, rows, strict=True) if row]
+        rows = [row for row in rows if row]
+    return first.split(",") if first else [], list[Row](rows), lines
 
 
-def _quoted_rows(text: str) -> tuple[list[str], list[Row]]:
-    """Return header and rows of any CSV text.
+def _quoted_rows(text: str) -> tuple[list[str], list[Row], Sequence[int]]:
+    """Return header, rows and their lines, of any CSV text.
 
     Raises:
         ValueError: a quote that is not closed, or what else csv does not accept.
@@ -116,14 +122,11 @@ def _quoted_rows(text: str) -> tuple[list[str], list[Row]]:
 
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     try:
-        return next(reader, []), [(reader.line_num, cells) for cells in reader if cells]
+        header = next(reader, [])
+        found = [(cells, reader.line_num) for cells in reader if cells]
     except csv.Error as error:
         raise ValueError(str(error)) from error
-
-
-def _cells(row: list[str] | str, most: int = -1) -> list[str]:
-    """Return a row's cells; of a text only the first `most`, and then the rest in one."""
-    return row.split(",", most) if isinstance(row, str) else row
+    return header, [cells for cells, _ in found], [line for _, line in found]
 
 
 def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
@@ -141,8 +144,8 @@ def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
         yield f'no column "{weight}" to weigh by.{did_you_mean(weight, header)}'
 
 
-def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[Row]:
-    """Return up to `sample` rows in the table's order, drawn without replacement.
+def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[int]:
+    """Return which rows are drawn, up to `sample` and without replacement, in the table's order.
 
     A row's chance at each draw is proportional to its weight: every row gets the key
     log(u) / weight with u uniform in (0, 1], and the largest keys win. Rows of weight 0 are never
@@ -156,12 +159,12 @@ def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[Row]:
 
     generator = random.Random(seed)
     shares = [1.0 - generator.random() for _ in table.rows]
-    keys = (
-        (math.log(share) / weight, at)
-        for at, (share, weight) in enumerate(zip(shares, _weights(table, faults), strict=True))
-        if weight
-    )
-    return [table.rows[at] for at in sorted(at for _, at in heapq.nlargest(sample, keys))]
+    keys = [
+        math.log(share) / weight if weight else -math.inf
+        for share, weight in zip(shares, _weights(table, faults), strict=True)
+    ]
+    drawn = heapq.nlargest(sample, range(len(keys)), key=keys.__getitem__)
+    return sorted(at for at in drawn if keys[at] > -math.inf)
 
 
 def _weights(table: Table, faults: Faults) -> list[float]:
@@ -169,27 +172,41 @@ def _weights(table: Table, faults: Faults) -> list[float]:
     if table.weight is None:
         return [1.0] * len(table.rows)
     column = table.columns[table.weight]
-    weights = []
-    for line, row in table.rows:
-        cells = _cells(row, column + 1)
-        try:
-            weight = float(cells[column])
-        except (ValueError, IndexError):
-            weight = math.nan
-        if not 0 <= weight < math.inf:
-            found = ", ".join(cells[column : column + 1])
-            faults.add(
-                Place(line, None, table.path),
-                f'{table.weight} is "{found}"; accepted as a weight: a number of 0 or more',
-            )
-            weight = 0.0
-        weights.append(weight)
-    return weights
+    try:  # thousands of rows, and hardly ever one that is wrong
+        weights = [float(_cells(row, column + 1)[column]) for row in table.rows]
+        if min(weights) >= 0 and sum(weights) < math.inf:
+            return weights
+    except (ValueError, IndexError):
+        pass
+    return [
+        _weight(table, line, _cells(row), column, faults)
+        for line, row in zip(table.lines, table.rows, strict=True)
+    ]
+
+
+def _weight(table: Table, line: int, cells: list[str], column: int, faults: Faults) -> float:
+    try:
+        weight = float(cells[column])
+    except (ValueError, IndexError):
+        weight = math.nan
+    if 0 <= weight < math.inf:
+        return weight
+    found = ", ".join(cells[column : column + 1])
+    faults.add(
+        Place(line, None, table.path),
+        f'{table.weight} is "{found}"; accepted as a weight: a number of 0 or more',
+    )
+    return 0.0
+
+
+def _cells(row: Row, most: int = -1) -> list[str]:
+    """Return a row's cells; of a text only the first `most`, and then the rest in one."""
+    return row.split(",", most) if isinstance(row, str) else row
 
 
 def read_rows(table: Table, faults: Faults) -> Iterator[Candidate]:
     """Yield a candidate for each row; what is no value becomes a fault."""
-    for line, row in table.rows:
+    for line, row in zip(table.lines, table.rows, strict=True):
         place, cells = Place(line, None, table.path), _cells(row)
         if len(cells) != len(table.columns):
             faults.add(place, f"{len(cells)} cells, the header has {len(table.columns)}")
