@@ -24,6 +24,23 @@ layers:
 """
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share the whole suite between two processes, as Numba compiles on one core.
+
+    Whoever names a file gets one process, in which a debugger works. A file's tests stay together:
+    they share what is dear, such as a run or compiled code.
+    """
+    is_one_of_two = hasattr(config, "workerinput")
+    whole_suite = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    undecided = config.getoption("numprocesses", 1) is None and not config.option.usepdb
+    if whole_suite and undecided and not is_one_of_two:
+        config.option.numprocesses = 2
+        config.option.dist = "loadfile"
+    if config.getoption("numprocesses", None) or is_one_of_two:
+        config.option.benchmark_disable = True  # or pytest-benchmark warns that it does so itself
+
+
 @dataclass(frozen=True)
 class Said:
     """What a command answered."""

@@ -54,7 +54,7 @@ def folder(tmp_path: Path, tiny: Path) -> Path:
 def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     points = importlib.metadata.entry_points(group="pytest11", name="convgauge")
     load = () if points else ("-p", "suite.pytest_plugin")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
+    environment = {key: value for key, value in os.environ.items() if "PYTEST" not in key}
     return subprocess.run(
         [sys.executable, "-m", "pytest", *load, "--benchmark-only", *QUICKLY, *words],
         cwd=folder,
