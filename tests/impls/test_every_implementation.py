@@ -51,6 +51,7 @@ SHAPES = {
     "3×3 enough rows for every thread": problem(1, 5, (70, 9), 7, 3, padding=1, bias=True),
     "1×1": problem(2, 8, 6, 5, 1, bias=True),
     "1×1 on one pixel": problem(3, 16, 1, 8, 1, bias=True),
+    "1×1 on one pixel of one image": problem(1, 37, 1, 150, 1, bias=True),
     "1×1 padded": problem(1, 3, 4, 2, 1, padding=2, bias=True),
     "1×1 stride 2": problem(2, 6, 7, 4, 1, stride=2),
     "1×1 on planes of 4 KiB": problem(2, 6, 32, 5, 1, stride=2, bias=True),
@@ -173,11 +174,13 @@ def test_leaves_its_arguments_alone(entry):
 
 @pytest.mark.parametrize("entry", RUNNABLE)
 def test_takes_numbers_for_pairs_and_no_options_at_all(entry):
-    shape = problem(1, 16, 8, 16, 3, padding=1)
-    if not covers(entry, shape):
-        shape = problem(1, 16, 8, 16, 1)
-    if not covers(entry, shape):
-        shape = problem(1, 16, 8, 16, 3, padding=1, groups=16)
+    shapes = (
+        problem(1, 16, 8, 16, 3, padding=1),
+        problem(1, 16, 8, 16, 1),
+        problem(1, 16, 8, 16, 3, padding=1, groups=16),
+        problem(1, 16, 1, 16, 1),
+    )
+    shape = next(shape for shape in shapes if covers(entry, shape))
     input, weight, bias = draw(shape)
     prepared = entry.prepare(weight, shape) if entry.prepare else weight
     output = entry.function(input, prepared, padding=shape.pad_top, groups=shape.groups)

@@ -1,0 +1,96 @@
+"""A panel of a matrix times a vector, its sums in registers, its operands by address."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from impls._vector import INDEX, Emitter
+
+SUMS = 8
+"""As many independent sums hide the latency of an FMA on two ports."""
+WIDTHS = (8, 4, 2, 1)
+"""Vectors of outputs in a panel. A narrow one has sums to spare: it takes every second, fourth or
+eighth row of the matrix apart."""
+
+
+class _Elements(NamedTuple):
+    """What `Emitter` asks of an array's type."""
+
+    dtype: types.Float
+
+
+def panel_product(dtype: types.Float):
+    """Return a Numba function that multiplies a panel of a matrix by a vector.
+
+    The function is called as
+
+        panel(width, count, depth, y, b, x, w)
+
+    with the addresses of elements of `dtype`, and computes, for j < count <= width·lanes,
+
+        y[j] = b[j] + Σ_{k < depth} x[k] · w[k·width·lanes + j]
+    """
+
+    @intrinsic
+    def panel(typing, width, count, depth, y, b, x, w):
+        at = types.intp
+        signature = types.void(at, at, at, at, at, at, at)
+
+        def generate(context, builder, signature, arguments):
+            width, *operands = arguments
+            emit = Emitter(context, builder, _Elements(dtype))
+            after = builder.append_basic_block("multiplied")
+            switch = builder.switch(width, after)
+            for vectors in WIDTHS:
+                case = builder.append_basic_block(f"width_{vectors}")
+                switch.add_case(ir.Constant(INDEX, vectors), case)
+                builder.position_at_end(case)
+                _multiply(emit, vectors, *operands)
+                builder.branch(after)
+            builder.position_at_end(after)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return panel
+
+
+def _multiply(emit: Emitter, vectors: int, count, depth, y, b, x, w) -> None:
+    builder = emit.builder
+    y, b, x, w = (builder.inttoptr(address, emit.element.as_pointer()) for address in (y, b, x, w))
+    parts = SUMS // vectors
+    sums = [
+        [cgutils.alloca_once(builder, emit.vector) for _ in range(vectors)] for _ in range(parts)
+    ]
+    masks = [
+        emit.first_lanes(builder.sub(count, ir.Constant(INDEX, v * emit.lanes)))
+        for v in range(vectors)
+    ]
+    for part, places in enumerate(sums):
+        for v, place in enumerate(places):
+            start = emit.load_masked(emit.moved(b, emit.lanes, v), masks[v]) if part == 0 else None
+            builder.store(start or emit.zero, place)
+
+    def add(k, places) -> None:
+        factor = emit.spread(emit.moved(x, k))
+        row = emit.moved(w, emit.times(k, vectors * emit.lanes))
+        for v, place in enumerate(places):
+            emit.accumulate(place, (factor, emit.load(emit.moved(row, emit.lanes, v))))
+
+    rounds = builder.udiv(depth, ir.Constant(INDEX, parts))
+    with cgutils.for_range(builder, rounds) as loop:
+        first = emit.times(loop.index, parts)
+        for part, places in enumerate(sums):
+            add(builder.add(first, ir.Constant(INDEX, part)), places)
+    done = emit.times(rounds, parts)
+    with cgutils.for_range(builder, builder.sub(depth, done)) as loop:
+        add(builder.add(done, loop.index), sums[0])
+    for v in range(vectors):
+        total = builder.load(sums[0][v], typ=emit.vector)
+        for places in sums[1:]:
+            total = builder.fadd(total, builder.load(places[v], typ=emit.vector))
+        emit.store_masked(total, emit.moved(y, emit.lanes, v), masks[v])
