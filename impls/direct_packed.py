@@ -169,8 +169,10 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     plan, sizes, tables = weight.plans[is_channels_last(input)]
     added = weight.no_bias
     if bias is not None:
-        lanes = F.pad(bias.detach().view(plan.groups, -1), (0, -plan.group_out % plan.panel))
-        added = lanes.view(-1).numpy()
+        # torch's own padding would take longer than a small convolution does.
+        added = added.copy()
+        lanes = added.reshape(plan.groups, -1)
+        lanes[:, : plan.group_out] = bias.detach().numpy().reshape(plan.groups, -1)
     threads = min(use_torch_threads(), weight.threads)
     padded = x.memory
     if plan.copies:
