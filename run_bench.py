@@ -1,48 +1,11 @@
-"""ConvGauge's command line: one command in, its exit code out. Each command is in `commands/`."""
+"""ConvGauge's command line. Each command is in `commands/`.
 
-from __future__ import annotations
+Nothing else stands here: Python compiles the file that it is started with anew each time.
+"""
 
-import signal
 import sys
-from collections.abc import Sequence
-from importlib import import_module
-from types import FrameType
 
-from commands.arguments import build_parser
-from suite.errors import EXIT_DEFECT, EXIT_GOOD, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
-
-INSTALL = "pip install -e . -c constraints.txt"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; every deliberate error becomes a message and its exit code."""
-    signal.signal(signal.SIGTERM, _raise_interrupt)
-    try:
-        options = build_parser().parse_args(arguments)
-        code: int = import_module(f"commands.{options.command}").main(options)
-        return code
-    except ConvGaugeError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return EXIT_GOOD
-    except ModuleNotFoundError as error:
-        print(f"the package {error.name} is not installed; run: {INSTALL}", file=sys.stderr)
-        return EXIT_USAGE
-    except Exception as error:
-        import traceback  # noqa: PLC0415
-
-        traceback.print_exc()
-        print(f"a defect in ConvGauge ({error}); please report it with this text", file=sys.stderr)
-        return EXIT_DEFECT
-
-
-def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
+from commands._main import main
 
 if __name__ == "__main__":
     sys.exit(main())

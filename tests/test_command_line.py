@@ -268,7 +268,7 @@ def test_every_command_in_the_readme_is_understood(line):
     from commands.arguments import build_parser
 
     words = line.partition("#")[0].split()[2:]
-    options = build_parser().parse_args(words)
+    options = build_parser(words).parse_args(words)
     for name in getattr(options, "files", []):
         from suite.scenario import find_file
 

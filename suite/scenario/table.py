@@ -173,7 +173,11 @@ def _weights(table: Table, faults: Faults) -> list[float]:
         return [1.0] * len(table.rows)
     column = table.columns[table.weight]
     try:  # thousands of rows, and hardly ever one that is wrong
-        weights = [float(_cells(row, column + 1)[column]) for row in table.rows]
+        most = column + 1
+        weights = [
+            float((row if isinstance(row, list) else row.split(",", most))[column])
+            for row in table.rows
+        ]
         if min(weights) >= 0 and sum(weights) < math.inf:
             return weights
     except (ValueError, IndexError):
@@ -199,40 +203,36 @@ def _weight(table: Table, line: int, cells: list[str], column: int, faults: Faul
     return 0.0
 
 
-def _cells(row: Row, most: int = -1) -> list[str]:
-    """Return a row's cells; of a text only the first `most`, and then the rest in one."""
-    return row.split(",", most) if isinstance(row, str) else row
+def _cells(row: Row) -> list[str]:
+    return row.split(",") if isinstance(row, str) else row
 
 
 def read_rows(table: Table, faults: Faults) -> Iterator[Candidate]:
     """Yield a candidate for each row; what is no value becomes a fault."""
+    at = table.columns
+    fields = [
+        (name, BY_NAME[name].kind, [at[column] for column in columns])
+        for name, columns in _COLUMNS_OF.items()
+        if columns[0] in at
+    ]
+    names = next((at[name] for name in _NAMES if name in at), None)
     for line, row in zip(table.lines, table.rows, strict=True):
-        place, cells = Place(line, None, table.path), _cells(row)
-        if len(cells) != len(table.columns):
-            faults.add(place, f"{len(cells)} cells, the header has {len(table.columns)}")
+        place, cells = Place(line, None, table.path), [cell.strip() for cell in _cells(row)]
+        if len(cells) != len(at):
+            faults.add(place, f"{len(cells)} cells, the header has {len(at)}")
             continue
-        settings = _settings(table, cells, place, faults)
+        settings = {}
+        for name, kind, columns in fields:
+            texts = [cells[column] for column in columns]
+            if any(texts):
+                nodes = [Node(scalar(text), place) for text in texts]
+                node = nodes[0] if len(nodes) == 1 else Node(nodes, place)
+                settings[name] = Setting(kind.read(name, node, faults), place)
         if table.weight == "occurrences":
             # The draw has counted them: weighing once more would count them squared.
             settings["occurrences"] = Setting(1, place)
-        name = next((_text(table, cells, key) for key in _NAMES if key in table.columns), "")
-        yield Candidate(_as_identity(name) or layer_identity(settings), settings, place)
-
-
-def _settings(table: Table, cells: list[str], place: Place, faults: Faults) -> Chosen:
-    settings = {}
-    for name, columns in _COLUMNS_OF.items():
-        texts = [_text(table, cells, key) for key in columns]
-        if any(texts):
-            nodes = [Node(scalar(text), place) for text in texts]
-            node = nodes[0] if len(nodes) == 1 else Node(nodes, place)
-            settings[name] = Setting(BY_NAME[name].kind.read(name, node, faults), place)
-    return settings
-
-
-def _text(table: Table, cells: list[str], column: str) -> str:
-    """Return a cell's text, empty where the table has no such column."""
-    return cells[table.columns[column]].strip() if column in table.columns else ""
+        identity = "" if names is None else _as_identity(cells[names])
+        yield Candidate(identity or layer_identity(settings), settings, place)
 
 
 def _as_identity(name: str) -> str:

@@ -1,0 +1,45 @@
+"""One command in, its exit code out; every deliberate error becomes a message."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+
+from commands.arguments import build_parser
+from suite.errors import EXIT_DEFECT, EXIT_GOOD, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
+
+INSTALL = "pip install -e . -c constraints.txt"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that these words (those of the process if None) ask for."""
+    signal.signal(signal.SIGTERM, _raise_interrupt)
+    try:
+        words = sys.argv[1:] if arguments is None else arguments
+        options = build_parser(words).parse_args(words)
+        code: int = import_module(f"commands.{options.command}").main(options)
+        return code
+    except ConvGaugeError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_GOOD
+    except ModuleNotFoundError as error:
+        print(f"the package {error.name} is not installed; run: {INSTALL}", file=sys.stderr)
+        return EXIT_USAGE
+    except Exception as error:
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+        print(f"a defect in ConvGauge ({error}); please report it with this text", file=sys.stderr)
+        return EXIT_DEFECT
+
+
+def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
