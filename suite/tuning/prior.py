@@ -14,7 +14,7 @@ from suite.tuning.features import kind_of
 from suite.tuning.selector import Prediction
 from suite.tuning.table import Conditions, Row
 
-DEVIATION = 0.4
+DEVIATION = 0.2
 """Of a log speed-up on an unknown machine: a row is chosen if it promises 1.45 times torch."""
 
 WINOGRAD = Row("winograd_tile6", "impls.winograd_blocked")
