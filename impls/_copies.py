@@ -8,6 +8,8 @@ from numba.extending import intrinsic
 
 from impls._vector import INDEX, Emitter
 
+CACHE_LINE_BYTES = 64
+
 
 @intrinsic
 def copy_rows(typing, y, y_at, y_row, x, x_at, x_row, rows, count):
@@ -34,6 +36,27 @@ def copy_rows(typing, y, y_at, y_row, x, x_at, x_row, rows, count):
             emit.store_masked(
                 emit.load_masked(emit.moved(source, done), mask), emit.moved(target, done), mask
             )
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def prefetch(typing, x, x_at, count):
+    """Ask for x[x_at : x_at + count] to be brought into the cache while other work is done."""
+    at = types.intp
+    signature = types.void(x, at, at)
+
+    def generate(context, builder, signature, arguments):
+        x, x_at, count = arguments
+        emit = Emitter(context, builder, signature.args[0])
+        first = emit.start(signature.args[0], x, x_at)
+        line = CACHE_LINE_BYTES // emit.itemsize
+        lines = builder.udiv(
+            builder.add(count, ir.Constant(INDEX, line - 1)), ir.Constant(INDEX, line)
+        )
+        with cgutils.for_range(builder, lines) as loop:
+            emit.prefetch(emit.moved(first, emit.times(loop.index, line)))
         return context.get_dummy_value()
 
     return signature, generate

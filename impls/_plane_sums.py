@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from numba import njit, prange
 
-from impls._copies import copy_rows
+from impls._copies import copy_rows, prefetch
 from impls._planes import MOST_ROWS, STACK, Plan, fill_planes
 from impls._taps import stack_product, tap_product
+
+MOST_AHEAD = 1024
+"""Elements of a plane. Where it lies in memory that no cache holds, 128 planes of 28×28 take 36 µs
+in place of 40, 192 of 14×14 take 21 in place of 29."""
 
 _taps_1x8 = tap_product(1, 8)
 _taps_1x4 = tap_product(1, 4)
@@ -99,13 +103,14 @@ def _sum_vectors(
 
 
 @njit(cache=True)
-def _sum_stacks(plan, out, w, w_at, bias, b_at, planes, shifts):
+def _sum_stacks(plan, out, w, w_at, bias, b_at, planes, shifts, x, item, last_item):
     """Do the same for rows that are no neighbours, whose weights have zeros; into `out`."""
     row, taps, lanes, last = plan.stack_row, plan.stack_taps, plan.lanes, plan.out_h - STACK
     p = 0
     while p < plan.out_h:
         p = min(p, last)
         apart = min(STACK, last - p)
+        _ask_for_rows(plan, item, last_item, p, 2 * STACK if row == lanes else STACK, x)
         if row == lanes and apart > 0:
             _taps_two_4x1(
                 *(out, p * row, row, w, w_at, taps, bias, b_at, planes, p * plan.pitch, shifts),
@@ -135,12 +140,37 @@ def _fill(plan, planes, item, x, tables):
 
 
 @njit(cache=True)
+def _ask_for_next(plan, item, last_item, x):
+    """Let the next group's planes come nearer while this one's are summed, if they are small.
+
+    Larger ones the processor foresees by itself once it reads them.
+    """
+    length = plan.group_in * plan.in_h * plan.in_w
+    if item + 1 < last_item and length <= MOST_AHEAD:
+        prefetch(x, (item + 1) * length, length)
+
+
+@njit(cache=True)
+def _ask_for_rows(plan, item, last_item, first, count, x):
+    """Let the next channel's rows that `count` output rows from `first` on read come nearer.
+
+    A stride's phases are read one after the other, every second row: nothing foresees that.
+    """
+    length = plan.in_h * plan.in_w
+    at = first * plan.stride_h * plan.in_w
+    if item + 1 < last_item and at < length:
+        ahead = min(count * plan.stride_h * plan.in_w, length - at)
+        prefetch(x, (item + 1) * length + at, ahead)
+
+
+@njit(cache=True)
 def _neighbours(plan, first_item, last_item, x, w, bias, y, tables, scratch):
     """Compute the groups of all images from `first_item` to `last_item`; so do the next two."""
     planes, length = scratch[: plan.planes], plan.out_h * plan.out_w
     planes[:] = 0
     for item in range(first_item, last_item):
         _fill(plan, planes, item, x, tables)
+        _ask_for_next(plan, item, last_item, x)
         for i in range(plan.group_out):
             k = item % plan.groups * plan.group_out + i
             to = (item * plan.group_out + i) * length
@@ -155,7 +185,10 @@ def _stacks(plan, first_item, last_item, x, w, bias, y, tables, scratch):
         _fill(plan, planes, item, x, tables)
         for i in range(plan.group_out):
             k = (item % plan.groups * plan.group_out + i) * STACK
-            _sum_stacks(plan, out, w, k * plan.stack_taps, bias, k, planes, tables[0])
+            last = last_item if i == 0 else 0  # the first output channel asks for all of it
+            _sum_stacks(
+                *(plan, out, w, k * plan.stack_taps, bias, k, planes, tables[0], x, item, last)
+            )
             to = (item * plan.group_out + i) * plan.out_h * plan.out_w
             copy_rows(y, to, plan.out_w, out, 0, plan.stack_row, plan.out_h, plan.out_w)
 
@@ -167,6 +200,7 @@ def _joined(plan, first_item, last_item, x, w, bias, y, tables, scratch):
     blocks = (plan.group_out + MOST_ROWS - 1) // MOST_ROWS
     for item in range(first_item, last_item):
         _fill(plan, planes, item, x, tables)
+        _ask_for_next(plan, item, last_item, x)
         for block in range(blocks):
             first = plan.group_out * block // blocks
             rows = plan.group_out * (block + 1) // blocks - first
