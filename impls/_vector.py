@@ -28,6 +28,7 @@ def _vector_bytes() -> int:
 
 
 VECTOR_BYTES = _vector_bytes()
+CACHE_LINE_BYTES = 64
 # A block of 6 by 2 vectors needs 12 registers for its sums, 2 for a row of B and 1 for an element
 # of A: 15 of the 16 that AVX2 has. 12 independent sums also cover the latency of an FMA.
 BLOCK_ROWS = 6
@@ -102,6 +103,7 @@ class Emitter:
         self.builder.call(self._masked("store", ir.VoidType(), arguments), arguments)
 
     def prefetch(self, pointer) -> None:
+        """Ask for the line at `pointer`, to be read soon and more than once."""
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, _LANE, _LANE, _LANE])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")

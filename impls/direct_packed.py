@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from impls._arguments import problem_of
 from impls._gather import SINGLE_VECTORS, Plan, convolve
 from impls._numba import dense, is_channels_last, new_output, use_torch_threads
-from impls._vector import BLOCK_VECTORS, VECTOR_BYTES
+from impls._vector import BLOCK_VECTORS, CACHE_LINE_BYTES, VECTOR_BYTES
 from suite import Problem, Unsupported, register
 
 # A chunk of outputs by a panel of channels, and the part of a panel that one pass reads, stay in
@@ -26,7 +26,6 @@ DEPTH = 192
 # Elements this far apart, or a multiple of it, fall into the same 16 or fewer sets of a core's
 # second cache.
 COLLISION_BYTES = 4096
-CACHE_LINE_BYTES = 64
 # Below this, waking a second thread costs more than it saves.
 LEAST_FLOPS_A_THREAD = 200_000
 
