@@ -39,25 +39,34 @@ def copy_rows(typing, y, y_at, y_row, x, x_at, x_row, rows, count):
     return signature, generate
 
 
-@intrinsic
-def prefetch(typing, x, x_at, count):
-    """Ask for x[x_at : x_at + count] to be brought into the cache while other work is done."""
-    at = types.intp
-    signature = types.void(x, at, at)
+def _prefetch(*, to_write: bool):
+    @intrinsic
+    def prefetch(typing, x, x_at, count):
+        at = types.intp
+        signature = types.void(x, at, at)
 
-    def generate(context, builder, signature, arguments):
-        x, x_at, count = arguments
-        emit = Emitter(context, builder, signature.args[0])
-        first = emit.start(signature.args[0], x, x_at)
-        line = CACHE_LINE_BYTES // emit.itemsize
-        lines = builder.udiv(
-            builder.add(count, ir.Constant(INDEX, line - 1)), ir.Constant(INDEX, line)
-        )
-        with cgutils.for_range(builder, lines) as loop:
-            emit.prefetch(emit.moved(first, emit.times(loop.index, line)))
-        return context.get_dummy_value()
+        def generate(context, builder, signature, arguments):
+            x, x_at, count = arguments
+            emit = Emitter(context, builder, signature.args[0])
+            first = emit.start(signature.args[0], x, x_at)
+            line = ir.Constant(INDEX, CACHE_LINE_BYTES // emit.itemsize)
+            last = builder.sub(line, ir.Constant(INDEX, 1))
+            lines = builder.udiv(builder.add(count, last), line)
+            with cgutils.for_range(builder, lines) as loop:
+                emit.prefetch(
+                    builder.gep(first, [builder.mul(loop.index, line)]), to_write=to_write
+                )
+            return context.get_dummy_value()
 
-    return signature, generate
+        return signature, generate
+
+    return prefetch
+
+
+prefetch = _prefetch(to_write=False)
+"""prefetch(x, x_at, count): let x[x_at : x_at + count] come into the cache beside other work."""
+prefetch_to_write = _prefetch(to_write=True)
+"""The same for what is going to be overwritten."""
 
 
 @intrinsic

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from numba import njit, prange
 
-from impls._copies import copy_rows, prefetch
+from impls._copies import copy_rows, prefetch, prefetch_to_write
 from impls._planes import MOST_ROWS, STACK, Plan, fill_planes
 from impls._taps import stack_product, tap_product
 
 MOST_AHEAD = 1024
-"""Elements of a plane: 4 KiB of float32. A longer copy the processor foresees by itself."""
+"""Elements, 4 KiB of float32: what is worth asking for. More the processor foresees by itself."""
 
 _taps_1x8 = tap_product(1, 8)
 _taps_1x4 = tap_product(1, 4)
@@ -132,16 +132,12 @@ def _sum_stacks(plan, out, w, w_at, bias, b_at, planes, shifts, x, item, last_it
 
 
 @njit(cache=True)
-def _fill(plan, planes, item, x, tables):
+def _fill(plan, planes, item, last_item, x, y, tables):
+    """Copy a group's planes; let its outputs and the next group's planes come nearer meanwhile."""
     _, row_phases, column_phases = tables
-    x_at = item * plan.group_in * plan.in_h * plan.in_w
-    fill_planes(plan, plan.group_in, planes, 0, x, x_at, row_phases, column_phases)
-
-
-@njit(cache=True)
-def _ask_for_next(plan, item, last_item, x):
-    """Let the next group's planes come nearer while this one's are summed, if they are small."""
-    length = plan.group_in * plan.in_h * plan.in_w
+    outputs, length = plan.out_h * plan.out_w, plan.group_in * plan.in_h * plan.in_w
+    prefetch_to_write(y, item * plan.group_out * outputs, min(outputs, MOST_AHEAD))
+    fill_planes(plan, plan.group_in, planes, 0, x, item * length, row_phases, column_phases)
     if item + 1 < last_item and length <= MOST_AHEAD:
         prefetch(x, (item + 1) * length, length)
 
@@ -165,8 +161,7 @@ def _neighbours(plan, first_item, last_item, x, w, bias, y, tables, scratch):
     planes, length = scratch[: plan.planes], plan.out_h * plan.out_w
     planes[:] = 0
     for item in range(first_item, last_item):
-        _fill(plan, planes, item, x, tables)
-        _ask_for_next(plan, item, last_item, x)
+        _fill(plan, planes, item, last_item, x, y, tables)
         for i in range(plan.group_out):
             k = item % plan.groups * plan.group_out + i
             to = (item * plan.group_out + i) * length
@@ -178,7 +173,7 @@ def _stacks(plan, first_item, last_item, x, w, bias, y, tables, scratch):
     planes, out = scratch[: plan.planes], scratch[plan.planes :]
     planes[:] = 0
     for item in range(first_item, last_item):
-        _fill(plan, planes, item, x, tables)
+        _fill(plan, planes, item, last_item, x, y, tables)
         for i in range(plan.group_out):
             k = (item % plan.groups * plan.group_out + i) * STACK
             last = last_item if i == 0 else 0  # the first output channel asks for all of it
@@ -195,8 +190,7 @@ def _joined(plan, first_item, last_item, x, w, bias, y, tables, scratch):
     planes[:] = 0
     blocks = (plan.group_out + MOST_ROWS - 1) // MOST_ROWS
     for item in range(first_item, last_item):
-        _fill(plan, planes, item, x, tables)
-        _ask_for_next(plan, item, last_item, x)
+        _fill(plan, planes, item, last_item, x, y, tables)
         for block in range(blocks):
             first = plan.group_out * block // blocks
             rows = plan.group_out * (block + 1) // blocks - first

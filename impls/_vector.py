@@ -102,13 +102,13 @@ class Emitter:
         arguments = [value, self._typed(pointer), self._alignment, mask]
         self.builder.call(self._masked("store", ir.VoidType(), arguments), arguments)
 
-    def prefetch(self, pointer) -> None:
-        """Ask for the line at `pointer`, to be read soon and more than once."""
+    def prefetch(self, pointer, *, to_write: bool = False) -> None:
+        """Ask for the line at `pointer`, to be used soon and more than once."""
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, _LANE, _LANE, _LANE])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
-        reading, keep, data = (ir.Constant(_LANE, flag) for flag in (0, 3, 1))
-        self.builder.call(function, [self.builder.bitcast(pointer, byte), reading, keep, data])
+        write, keep, data = (ir.Constant(_LANE, flag) for flag in (int(to_write), 3, 1))
+        self.builder.call(function, [self.builder.bitcast(pointer, byte), write, keep, data])
 
     @property
     def _alignment(self):
