@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llvmlite import ir
+from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -17,10 +16,13 @@ WIDTHS = (8, 4, 2, 1)
 eighth row of the matrix apart."""
 
 
-class _Elements(NamedTuple):
-    """What `Emitter` asks of an array's type."""
-
-    dtype: types.Float
+@njit(cache=True)
+def width_of(vectors):
+    """Return the width of the next panel where so many vectors of outputs are left."""
+    for width in WIDTHS:
+        if vectors >= width:
+            return width
+    return 0
 
 
 def panel_product(dtype: types.Float):
@@ -42,7 +44,7 @@ def panel_product(dtype: types.Float):
 
         def generate(context, builder, signature, arguments):
             width, *operands = arguments
-            emit = Emitter(context, builder, _Elements(dtype))
+            emit = Emitter(context, builder, types.Array(dtype, 1, "C"))
             after = builder.append_basic_block("multiplied")
             switch = builder.switch(width, after)
             for vectors in WIDTHS:

@@ -1,9 +1,8 @@
 """One output pixel: a packed matrix times a vector, where calling takes longer than computing.
 
-Squeeze-and-excitation blocks and heads convolve a single pixel: a microsecond's worth of products
-under two or three microseconds of checks, views and dispatch. Here everything that follows from
-the shapes is settled when the weight is packed; a call allocates its output and hands four
-addresses to compiled code.
+Squeeze-and-excitation blocks and heads convolve a single pixel: few products, under checks, views
+and dispatch that take longer. Here everything that follows from the shapes is settled when the
+weight is packed; a call allocates its output and hands four addresses to compiled code.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import torch.nn.functional as F
 from numba import njit, types
 
 from impls._arguments import problem_of
-from impls._panels import WIDTHS, panel_product
+from impls._panels import panel_product, width_of
 from impls._vector import VECTOR_BYTES
 from suite import Problem, Unsupported, register
 
@@ -25,10 +24,10 @@ _double = panel_product(types.float64)
 
 @njit(cache=True)
 def _multiply(itemsize, lanes, outputs, depth, y, b, x, w):
-    """Fill y from b, x and w, given by their addresses: in panels as wide as what is left."""
+    """Fill y from b, x and w, given by their addresses, panel by panel."""
     vectors = (outputs + lanes - 1) // lanes
     while vectors > 0:
-        width = 8 if vectors >= 8 else 4 if vectors >= 4 else 2 if vectors >= 2 else 1
+        width = width_of(vectors)
         count = min(outputs, width * lanes)
         if itemsize == 4:
             _single(width, count, depth, y, b, x, w)
@@ -47,7 +46,7 @@ class Packed:
 
     input_shape: torch.Size
     like: torch.Tensor
-    """A tensor like the output: making another takes half as long as from a shape."""
+    """A tensor like the output: to make another takes less than to make one from a shape."""
     panels: torch.Tensor
     no_bias: torch.Tensor
     sizes: tuple[int, int, int, int]
@@ -66,10 +65,12 @@ def _why_not(problem: Problem) -> str | None:
 
 
 def _widths(outputs: int, lanes: int) -> list[int]:
-    """Return the vectors of each panel, as `_multiply` takes them."""
-    vectors = -(-outputs // lanes)
-    wide, rest = divmod(vectors, WIDTHS[0])
-    return [WIDTHS[0]] * wide + [width for width in WIDTHS[1:] if rest & width]
+    """Return the vectors of each panel."""
+    vectors, widths = -(-outputs // lanes), []
+    while vectors > 0:
+        widths.append(width_of.py_func(vectors))
+        vectors -= widths[-1]
+    return widths
 
 
 def pack(weight: torch.Tensor, problem: Problem) -> Packed:

@@ -61,20 +61,20 @@ def _server_environment() -> Iterator[None]:
     It looks for what it preloads on a path of its own, and skips silently what it does not find.
     """
     ours = {"PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))}
-    with _variables(ours | steadying()):
+    with _variables(ours | steady_environment()):
         yield
 
 
-def steadying() -> dict[str, str]:
+def steady_environment() -> dict[str, str]:
     """Return the variables that make a call's time its own, each unless the user chose.
 
     libgomp's threads spin for 9 ms after their work, and every turn waits until they sleep; a
     millisecond still bridges the gaps within and between calls.
 
     glibc gives large freed blocks back to the system, and their pages cost a fault each when they
-    are wanted again. Which outputs meet that is chance: of 1.6 MB ones every second call took
-    1.0 ms, those between 0.2 ms. So blocks are kept, as far as glibc can (32 MiB each), as they
-    are between the layers of a network.
+    are wanted again. Which outputs meet that is chance, a layer's every second one perhaps, and no
+    median stands above it. So blocks are kept, as far as glibc can (32 MiB each), as they are
+    between the layers of a network.
     """
     variables = {}
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:

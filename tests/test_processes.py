@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from suite.processes import steadying
+from suite.processes import steady_environment
 
 CALLS = """\
 import resource, torch
@@ -41,20 +41,20 @@ def faults_a_call(variables: dict[str, str]) -> float:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc's allocator")
 def test_a_call_does_not_pay_for_pages_that_the_call_before_gave_back():
     assert faults_a_call({}) > 50  # of 385 pages an output; or this test shows nothing
-    assert faults_a_call(steadying()) < 20
+    assert faults_a_call(steady_environment()) < 20
 
 
 @pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES"])
 def test_an_allocator_that_the_user_has_set_up_stays_as_it_is(monkeypatch, name):
-    assert any(variable.startswith("MALLOC_") for variable in steadying())
+    assert any(variable.startswith("MALLOC_") for variable in steady_environment())
     monkeypatch.setenv(name, "1")
-    assert not any(variable.startswith("MALLOC_") for variable in steadying())
+    assert not any(variable.startswith("MALLOC_") for variable in steady_environment())
 
 
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
 def test_waits_that_the_user_has_chosen_stay_as_they_are(monkeypatch, name):
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    assert "GOMP_SPINCOUNT" in steadying()
+    assert "GOMP_SPINCOUNT" in steady_environment()
     monkeypatch.setenv(name, "1")
-    assert "GOMP_SPINCOUNT" not in steadying()
+    assert "GOMP_SPINCOUNT" not in steady_environment()

@@ -10,7 +10,7 @@ from typing import Any
 from suite.arm import Arm
 from suite.errors import Defect
 from suite.gate.aliases import Aliases
-from suite.processes import Peer, ProcessFailed, steadying
+from suite.processes import Peer, ProcessFailed, steady_environment
 from suite.registry import Source
 from suite.settings import Settings
 
@@ -67,7 +67,7 @@ class Side:
             environment={
                 "CONVGAUGE_PADDING": "x" * draw(MOST_PADDING_BYTES),
                 "PYTHONHASHSEED": str(draw(2**32)),
-                **steadying(),
+                **steady_environment(),
             },
         )
 

@@ -17,8 +17,8 @@ from suite.tuning.regression import LEAST_POINTS, Observation, Regression, Shape
 from suite.tuning.table import Row, Shapes, Trial
 
 SIGMAS = 2.0
-"""One deviation let six times as many choices turn out noticeably slower than torch as two do, for
-4 % more speed in the mean; `tune` counts both on problems left out."""
+"""Most choices lie far above this border, so that the second deviation costs little speed. `tune`
+counts, on problems left out, how many turn out noticeably slower than torch."""
 NOTICEABLE = math.log(0.97)
 LEAST_GAIN = math.log(1.03)
 """Less is not worth another way of rounding."""
