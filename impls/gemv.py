@@ -53,6 +53,14 @@ class Packed:
     """Bytes of an element, lanes of a vector, outputs, inputs."""
     address: int
 
+    def fits(self, input: torch.Tensor, bias: torch.Tensor) -> bool:
+        dtype = self.like.dtype
+        return (
+            input.shape == self.input_shape
+            and input.dtype is dtype
+            and (bias is self.no_bias or (bias.shape == self.no_bias.shape and bias.dtype is dtype))
+        )
+
 
 def _why_not(problem: Problem) -> str | None:
     if problem.batch_size != 1 or problem.output_elements != problem.out_channels:
@@ -117,12 +125,17 @@ def gemv(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         if reason := _why_not(problem):
             raise Unsupported(reason)
         weight = pack(weight, problem)
-    if input.shape != weight.input_shape:
-        raise Unsupported(f"packed for inputs of {weight.input_shape}, got {tuple(input.shape)}")
-    x = input if input.is_contiguous() else input.contiguous()
     if bias is None:
         bias = weight.no_bias
-    elif not bias.is_contiguous():
+    # Compiled code sees addresses alone: what does not fit would be read past its end.
+    if not weight.fits(input, bias):
+        raise Unsupported(
+            f"packed for {weight.like.dtype}, inputs of {tuple(weight.input_shape)} and "
+            f"{weight.no_bias.numel()} outputs; got {input.dtype}, {tuple(input.shape)} and a bias "
+            f"of {bias.dtype}, {tuple(bias.shape)}"
+        )
+    x = input if input.is_contiguous() else input.contiguous()
+    if not bias.is_contiguous():
         bias = bias.contiguous()
     y = torch.empty_like(weight.like)
     _multiply(*weight.sizes, y.data_ptr(), bias.data_ptr(), x.data_ptr(), weight.address)
