@@ -5,8 +5,8 @@ from __future__ import annotations
 from numba import njit
 
 from impls._copies import transpose
-from impls._products import block_product
-from impls._vector import BLOCK_ROWS, BLOCK_VECTORS
+from impls._products import CHAIN, block_product
+from impls._vector import BLOCK_ROWS, BLOCK_VECTORS, CACHE_LINE_BYTES
 
 _block_1 = block_product(1, BLOCK_VECTORS)
 _block_2 = block_product(2, BLOCK_VECTORS)
@@ -17,43 +17,43 @@ _block_6 = block_product(6, BLOCK_VECTORS)
 
 
 @njit(cache=True)
-def multiply_block(rows, c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep):
+def multiply_block(
+    rows, c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines
+):
     """Multiply a block of 1 to 6 rows; the arguments are those of `block_product`."""
     if rows == 6:
-        _block_6(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+        _block_6(c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines)
     elif rows == 5:
-        _block_5(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+        _block_5(c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines)
     elif rows == 4:
-        _block_4(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+        _block_4(c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines)
     elif rows == 3:
-        _block_3(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+        _block_3(c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines)
     elif rows == 2:
-        _block_2(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+        _block_2(c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines)
     elif rows == 1:
-        _block_1(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+        _block_1(c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines)
 
 
 @njit(cache=True)
-def multiply_rows(rows, c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep):
-    """Multiply any number of rows, divided evenly: 13 rows as 5 + 4 + 4, not as 6 + 6 + 1."""
+def multiply_rows(rows, c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep):
+    """Multiply any number of rows, divided evenly: 13 rows as 5 + 4 + 4, not as 6 + 6 + 1.
+
+    The matrix that follows b in memory is taken to be the next one to multiply by. It comes into
+    the cache meanwhile, a share with every chain: else its first block of rows would wait for it.
+    """
     blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+    chains = (depth + CHAIN - 1) // CHAIN
+    line = CACHE_LINE_BYTES // b.itemsize
+    size = depth * b_step
+    one_each = blocks * chains * line
+    lines = (size + one_each - 1) // one_each
     for block in range(blocks):
         first = rows * block // blocks
         count = rows * (block + 1) // blocks - first
         multiply_block(
-            count,
-            c,
-            c_at + first * c_row,
-            c_row,
-            a,
-            a_at + first * a_row,
-            a_row,
-            a_step,
-            b,
-            b_at,
-            b_step,
-            depth,
-            keep,
+            *(count, c, c_at + first * c_row, c_row, a, a_at + first * a_row, a_row),
+            *(b, b_at, b_step, depth, keep, b_at + size + block * chains * lines * line, lines),
         )
 
 

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from impls._vector import INDEX, Emitter
+from impls._vector import CACHE_LINE_BYTES, INDEX, Emitter
 
 CHAIN = 32
 
@@ -20,29 +20,36 @@ def block_product(rows: int, vectors: int):
 
     The function is called as
 
-        block(c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep)
+        block(c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines)
 
     and computes, for i < rows and j < vectors·lanes,
 
-        c[c_at + i·c_row + j]  (+)=  Σ_{k < depth} a[a_at + i·a_row + k·a_step]
+        c[c_at + i·c_row + j]  (+)=  Σ_{k < depth} a[a_at + i·a_row + k]
                                                  · b[b_at + k·b_step + j]
 
     adding to c where `keep` is not 0. The sums stay in registers over the whole depth, in chains
     of `CHAIN` products that are added to totals: the error of one long chain grows with its length,
     and for the larger Winograd tiles it would outweigh that of the transforms.
+
+    Before each chain the block asks for `lines` more cache lines of b from next_at on. A few at a
+    time: a core that waits for more of them than it can keep track of (some two dozen) does nothing
+    else.
     """
 
     @intrinsic
-    def block(typing, c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep):
+    def block(typing, c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines):
         at = types.intp
-        signature = types.void(c, at, at, a, at, at, at, b, at, at, at, at)
+        signature = types.void(c, at, at, a, at, at, b, at, at, at, at, at, at)
 
         def generate(context, builder, signature, arguments):
-            c, c_at, c_row, a, a_at, a_row, a_step, b, b_at, b_step, depth, keep = arguments
+            c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, *ahead = arguments
+            next_at, lines = ahead
             emit = Emitter(context, builder, signature.args[0])
             c_first = emit.start(signature.args[0], c, c_at)
             a_first = emit.start(signature.args[3], a, a_at)
-            b_first = emit.start(signature.args[7], b, b_at)
+            b_first = emit.start(signature.args[6], b, b_at)
+            b_next = emit.start(signature.args[6], b, next_at)
+            line = CACHE_LINE_BYTES // emit.itemsize
             places = [(i, v) for i in range(rows) for v in range(vectors)]
             targets = {
                 (i, v): emit.moved(emit.moved(c_first, c_row, i), v * emit.lanes) for i, v in places
@@ -64,13 +71,16 @@ def block_product(rows: int, vectors: int):
                 first = builder.mul(outer.index, chain)
                 left = builder.sub(depth, first)
                 length = builder.select(emit.less(left, CHAIN), left, chain)
+                asked = emit.moved(b_next, builder.mul(outer.index, lines), line)
+                with cgutils.for_range(builder, lines) as asking:
+                    emit.prefetch(emit.moved(asked, asking.index, line))
                 for place in places:
                     builder.store(emit.zero, sums[place])
                 with cgutils.for_range(builder, length) as loop:
                     k = builder.add(first, loop.index)
                     b_row = emit.moved(b_first, builder.mul(k, b_step))
                     row = [emit.load(emit.moved(b_row, v * emit.lanes)) for v in range(vectors)]
-                    a_column = emit.moved(a_first, builder.mul(k, a_step))
+                    a_column = emit.moved(a_first, k)
                     for i in range(rows):
                         factor = emit.spread(emit.moved(a_column, a_row, i))
                         for v in range(vectors):

@@ -143,7 +143,7 @@ def _multiply(plan, first_item, last_item, tiles, v, u, m):
         for depth in range(0, plan.group_in, plan.depth):
             multiply_rows(
                 *(tiles, m, position * plan.m_step + column, plan.m_row),
-                *(v, position * plan.v_step + group * plan.group_in + depth, plan.v_row, 1),
+                *(v, position * plan.v_step + group * plan.group_in + depth, plan.v_row),
                 *(u, (item * plan.group_in + depth) * plan.panel, plan.panel),
                 *(min(plan.depth, plan.group_in - depth), depth),
             )
