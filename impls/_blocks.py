@@ -42,6 +42,8 @@ def multiply_rows(rows, c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, 
     The matrix that follows b in memory is taken to be the next one to multiply by. It comes into
     the cache meanwhile, a share with every chain: else its first block of rows would wait for it.
     """
+    if rows == 0:
+        return
     blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
     chains = (depth + CHAIN - 1) // CHAIN
     line = CACHE_LINE_BYTES // b.itemsize

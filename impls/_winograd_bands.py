@@ -52,8 +52,8 @@ class Plan(NamedTuple):
     n_h: int
     n_w: int
     strip_w: int
-    band: int
-    """Rows of tiles in a band."""
+    bands: int
+    """Into how many the rows of tiles are divided, or each thread's share of them where fused."""
     fused: bool
     """Each thread takes bands of its own through all phases."""
     in_chunk: int
@@ -186,24 +186,31 @@ def _advance(plan, phase, start, rows, part, parts, x, x_steps, u, bias, y, y_st
 
 
 @njit(cache=True)
-def _share(plan, band, total, worker, threads):
-    """Return a thread's tile rows, its part of how many parts of each band, and its row of v."""
-    if plan.fused:
-        return total * worker // threads, total * (worker + 1) // threads, 0, 1, worker
-    return band, min(band + plan.band, total), worker, threads, 0
+def _divided(first, last, index, count):
+    """Return the beginning and end of one of `count` parts of a range, as even as they can be."""
+    size = last - first
+    return first + size * index // count, first + size * (index + 1) // count
 
 
 @njit(parallel=True, cache=True)
 def _advance_all(sizes, threads, band, phase, x, x_steps, u, bias, y, y_steps, v, m, strips):
-    """Let every thread take its share through a phase."""
+    """Let every thread take its share of a band through a phase, or, fused, of all bands."""
     plan = Plan(*sizes)
     total = plan.images * plan.tiles_h
     for worker in prange(threads):
-        begin, end, part, parts, own = _share(plan, band, total, int64(worker), threads)
-        for start in range(begin, end, plan.band):
+        own = int64(worker)
+        begin, end = 0, total
+        part, parts, copy = own, threads, 0
+        first_band, last_band = band, band + 1
+        if plan.fused:
+            begin, end = _divided(0, total, own, threads)
+            part, parts, copy = 0, 1, own
+            first_band, last_band = 0, plan.bands
+        for index in range(first_band, last_band):
+            start, stop = _divided(begin, end, index, plan.bands)
             _advance(
-                *(plan, phase, start, min(plan.band, end - start), part, parts),
-                *(x, x_steps, u, bias, y, y_steps, v[own], m[own], strips[worker]),
+                *(plan, phase, start, stop - start, part, parts),
+                *(x, x_steps, u, bias, y, y_steps, v[copy], m[copy], strips[worker]),
             )
 
 
@@ -216,9 +223,8 @@ def convolve(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
     phases without waiting for others.
     """
     plan = Plan(*sizes)
-    total = plan.images * plan.tiles_h
     # Both ways meet in one call: compiled twice, the transforms would take twice as long.
-    for band in range(0, total, total if plan.fused else plan.band):
+    for band in range(1 if plan.fused else plan.bands):
         for phase in range(ALL, ALL + 1) if plan.fused else range(ALL):
             _advance_all(
                 *(sizes, threads, band, phase, x, x_steps, u, bias, y, y_steps, v, m, strips)
@@ -227,8 +233,10 @@ def convolve(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
 
 def convolve_in_phases(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
     """Do what `convolve` does, from Python and never fused, so that its phases can be marked."""
-    plan = Plan(*sizes)._replace(fused=False)
-    for band in range(0, plan.images * plan.tiles_h, plan.band):
+    plan = Plan(*sizes)
+    if plan.fused:  # the threads' bands, one after the other
+        plan = plan._replace(fused=False, bands=plan.bands * threads)
+    for band in range(plan.bands):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
             with mark:
                 _advance_all(

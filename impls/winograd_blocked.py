@@ -84,7 +84,7 @@ def _whole(count: int, unit: int) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def _plan(tile: int, problem: Problem, itemsize: int) -> Plan:
+def _plan(tile: int, problem: Problem, itemsize: int, threads: int) -> Plan:
     panel = _panel(itemsize)
     n_h, n_w = (tile if taps > 1 else 1 for taps in problem.kernel)
     m_h, m_w = n_h - problem.kernel_h + 1, n_w - problem.kernel_w + 1
@@ -106,9 +106,12 @@ def _plan(tile: int, problem: Problem, itemsize: int) -> Plan:
     fused = (
         row_bytes <= FUSED_BAND_BYTES
         and kernel_bytes <= FUSED_KERNEL_BYTES
-        and rows >= FUSED_ROWS_A_THREAD * torch.get_num_threads()
+        and rows >= FUSED_ROWS_A_THREAD * threads
     )
-    band = max(1, min(rows, (FUSED_BAND_BYTES if fused else BAND_BYTES) // row_bytes))
+    share = -(-rows // threads) if fused else rows
+    most = max(1, (FUSED_BAND_BYTES if fused else BAND_BYTES) // row_bytes)
+    bands = max(1, -(-share // most))
+    band = -(-share // bands)
     return Plan(
         shape=SHAPES.index((tile, *problem.kernel)),
         lanes=VECTOR_BYTES // itemsize,
@@ -132,7 +135,7 @@ def _plan(tile: int, problem: Problem, itemsize: int) -> Plan:
         n_h=n_h,
         n_w=n_w,
         strip_w=strip_w,
-        band=band,
+        bands=bands,
         fused=fused,
         in_chunk=in_chunk,
         out_chunk=out_chunk,
@@ -176,8 +179,8 @@ def _run(tile, input, weight, bias, stride, padding, dilation, groups):
     problem = weight.problem
     if tuple(input.shape) != problem.input_shape:
         raise Unsupported(f"packed for inputs of {problem.input_shape}, got {tuple(input.shape)}")
-    plan = _plan(tile, problem, input.element_size())
     threads = use_torch_threads()
+    plan = _plan(tile, problem, input.element_size(), threads)
     x, y = dense(input), new_output(problem.output_shape, input)
     positions = plan.n_h * plan.n_w
     added = torch.zeros(plan.m_row, dtype=input.dtype)
@@ -198,17 +201,18 @@ def _run(tile, input, weight, bias, stride, padding, dilation, groups):
 
 def _workspace_bytes(tile: int, problem: Problem, itemsize: int) -> int:
     """Return the bytes of a band and of a strip for each of torch's threads."""
-    plan = _plan(tile, problem, itemsize)
+    threads = torch.get_num_threads()
+    plan = _plan(tile, problem, itemsize, threads)
     strip = max(plan.n_h * plan.in_chunk, plan.m_h * plan.out_chunk) * plan.strip_w
     band = plan.n_h * plan.n_w * (plan.v_step + plan.m_step)
-    band *= torch.get_num_threads() if plan.fused else 1
+    band *= threads if plan.fused else 1
     input_copy = problem.input_elements  # where its strides fit neither memory format
-    return itemsize * (band + torch.get_num_threads() * strip + plan.m_row + input_copy)
+    return itemsize * (band + threads * strip + plan.m_row + input_copy)
 
 
 def _executed_flops(tile: int, problem: Problem) -> float:
     """Return the operations of the products, and of the transforms as dense matrices."""
-    plan = _plan(tile, problem, 4)
+    plan = _plan(tile, problem, 4, 1)
     tiles = plan.images * plan.tiles_h * plan.tiles_w
     products = 2 * plan.n_h * plan.n_w * tiles * plan.group_in * problem.out_channels
     to_products = 2 * plan.n_h * plan.n_w * (plan.n_h + plan.n_w)
