@@ -187,6 +187,38 @@ def test_takes_numbers_for_pairs_and_no_options_at_all(entry):
     assert worst_ratio(entry, shape, output, input, weight, bias) <= 1
 
 
+PREPARED = [
+    marked(entry, id=entry.name)
+    for entry in ENTRIES
+    if entry.prepare and not entry.why_unavailable() and entry.family != "engine"
+]
+
+
+@pytest.fixture
+def one_thread_later():
+    yield lambda: torch.set_num_threads(1)
+    torch.set_num_threads(2)
+
+
+@pytest.mark.parametrize("entry", PREPARED)
+def test_weights_prepared_for_two_threads_serve_one(entry, one_thread_later):
+    """Buffers for a thread's share are larger where there are fewer threads."""
+    shapes = (
+        problem(1, 8, (150, 70), 16, 3, padding=1, bias=True),
+        problem(1, 16, 8, 16, 1),
+        problem(1, 16, 40, 16, 3, padding=1, groups=16),
+        problem(1, 16, 1, 16, 1),
+    )
+    shape = next(shape for shape in shapes if covers(entry, shape))
+    input, weight, bias = draw(shape)
+    prepared = entry.prepare(weight, shape)
+    arguments = bias, shape.stride, shape.padding, shape.dilation, shape.groups
+    entry.function(input, prepared, *arguments)
+    one_thread_later()
+    output = entry.function(input, prepared, *arguments)
+    assert worst_ratio(entry, shape, output, input, weight, bias) <= 1
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_documents_itself_its_memory_and_its_work(entry):
     assert len(entry.summary) > 20
