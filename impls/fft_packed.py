@@ -124,7 +124,8 @@ def _run(choose, input, weight, bias, stride, padding, dilation, groups):
     with INVERSE:
         y = torch.fft.irfft2(y_spectra, tiling.size)
     with UNPACK:
-        return add_bias(_joined(y, problem, tiling), bias)
+        # Gradients do not come through: not through the bias alone, either.
+        return add_bias(_joined(y, problem, tiling), None if bias is None else bias.detach())
 
 
 def _tiles(x: torch.Tensor, problem: Problem, tiling: Tiling) -> torch.Tensor:

@@ -38,7 +38,11 @@ def factorise(weight: torch.Tensor, problem: Problem) -> Factors:
     groups = problem.groups
     kernels = weight.detach().double().unflatten(0, (groups, -1))  # (g, K/g, C/g, R, S)
     matrices = kernels.permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2)
-    left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    if matrices.isfinite().all():
+        left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    else:  # no decomposition, but a pass for each column's tap that lets NaN and infinity through
+        left = torch.eye(matrices.shape[1], dtype=matrices.dtype).expand(groups, -1, -1)
+        values, right = torch.ones(left.shape[:2], dtype=matrices.dtype), matrices
     largest = values[:, :1].clamp_min(torch.finfo(torch.float64).tiny)
     rank = max(1, int((values > NEGLIGIBLE * largest).sum(dim=1).max()))
     scale = values[:, :rank].sqrt()

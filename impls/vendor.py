@@ -42,9 +42,13 @@ def _why_not_slow2d(problem: Problem) -> str | None:
 
 @register("aten_slow2d", family="vendor", devices=("cpu",), supports=_why_not_slow2d)
 def aten_slow2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """ATen's own im2col and matrix product: what float64 gets, and float32 without oneDNN."""
+    """ATen's own im2col and matrix product: what float64 gets, and float32 without oneDNN.
+
+    Its gradient of the weight is wrong where the input is not contiguous (seen in 2.13), which
+    conv2d makes it beforehand, as this row does.
+    """
     return torch.ops.aten._slow_conv2d_forward(
-        input, weight, weight.shape[2:], bias, pair(stride), pair(padding)
+        input.contiguous(), weight, weight.shape[2:], bias, pair(stride), pair(padding)
     )
 
 

@@ -15,6 +15,7 @@ Three gates, after the error analysis of each algorithm family:
    In a transformed tile or plane a spike meets kernel taps that it never meets directly:
    transform methods get S of the planes' maxima. So they do where the plane is smaller than the
    kernel and is itself a spike (5×5 on one pixel, F(4×4, 5×5): 1 of 100 honest draws was beyond S).
+   What approximates the weight mixes its channels as well: it gets the maximum of S over an image.
 3. norm: L2 error relative to max(‖y‖, ‖S‖/√K), 1e-6 (α ≤ 2), 5e-6 (α ≤ 4) or 1.5e-5 in
    float32. Unlike the usual fixed limit it grows with √(K/576) beyond K = 576, where it was
    calibrated: a plain float32 sum of 4,608 products has 1.7e-6 and is not wrong. A norm over
@@ -59,7 +60,12 @@ class Tolerance:
 
     @property
     def is_norm_wise(self) -> bool:
-        return self.family in NORM_WISE_FAMILIES or self.error_factor > 1
+        return self.family in NORM_WISE_FAMILIES or self.error_factor > 1 or self._is_approximate
+
+    @property
+    def _is_approximate(self) -> bool:
+        """Whether the weight is approximated as a whole, all its channels together."""
+        return self.precision == "approximate"
 
     def element_bounds(self, expected: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
         """Return the largest allowed error of each element, in float64.
@@ -70,7 +76,8 @@ class Tolerance:
         dtype = self.scenario.dtype
         length = self.scenario.reduction_length
         if self.is_norm_wise and size.numel():
-            size = size.amax(dim=tuple(range(size.dim()))[-2:], keepdim=True)
+            shared = 3 if self._is_approximate else 2
+            size = size.amax(dim=tuple(range(size.dim()))[-shared:], keepdim=True)
             length += TRANSFORM_LENGTH
         per_size = self.error_factor * math.sqrt(length) * _U_ACC[dtype]
         if self.precision:

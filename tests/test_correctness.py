@@ -60,6 +60,20 @@ def test_torch_itself_passes_every_kind_of_input(kind, dtype, seed):
     assert judged(kind, output, operands, scenario).fault is None
 
 
+def test_what_approximates_the_weight_is_held_to_the_largest_sum_of_its_image():
+    """Its channels are mixed: where one has nothing to sum, the others' error shows."""
+    scenario = Scenario(id="s", problem=DEEP)
+    operands = drawn("integer", scenario)
+    operands.weight[0] = 0
+    off = F.conv2d(operands.input, operands.weight, padding=1)
+    off[0, 0] += 1e-6
+
+    assert judged("integer", off, operands, scenario).fault is not None
+    assert judged("integer", off, operands, scenario, precision="approximate").fault is None
+    off[0, 0] += off.abs().max()
+    assert judged("integer", off, operands, scenario, precision="approximate").fault is not None
+
+
 @pytest.mark.parametrize("kind", ["integer", "normal", "uniform", "large"])
 def test_bfloat16_inside_a_float32_row_fails_unless_it_is_declared(kind):
     scenario = Scenario(id="s", problem=DEEP)

@@ -35,6 +35,7 @@ SHAPES = {
     "gemm_1x1": {"kernel_h": 1, "kernel_w": 1},
     "gemm_patches": {"kernel_h": 2, "kernel_w": 2, "stride_h": 2, "stride_w": 2},
     "depthwise": {"groups": 8},
+    "winograd_tile8": {"in_channels": 32},
     "grouped": {"groups": 2},
 }
 
@@ -68,8 +69,8 @@ def notes():
 
 
 def bench_of(name: str) -> Bench:
-    sizes = {"kernel_h": 3, "kernel_w": 3, **SHAPES.get(name, {})}
-    problem = Problem(batch_size=2, in_channels=8, height=12, width=11, out_channels=8, **sizes)
+    sizes = {"in_channels": 8, "kernel_h": 3, "kernel_w": 3, **SHAPES.get(name, {})}
+    problem = Problem(batch_size=2, height=12, width=11, out_channels=8, **sizes)
     return Bench(registry.get(name), Scenario(id="t/one", problem=problem))
 
 

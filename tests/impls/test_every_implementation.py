@@ -131,7 +131,7 @@ def test_transforms_of_a_plane_smaller_than_the_kernel_pass_whatever_is_drawn(ke
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_a_wrong_tap_over_a_plane_smaller_than_the_kernel_is_noticed(kernel):
     shape = problem(1, 5, 1, 7, kernel, padding=kernel - 1)
-    entry = next(entry for entry in ENTRIES if entry.name == "winograd_tile8")
+    entry = next(entry for entry in ENTRIES if entry.name == "winograd_tile6")
     input, weight, bias = draw(shape)
     spoilt = weight.clone()
     spoilt[3, 2, 0, 1] *= 1.01
@@ -176,6 +176,7 @@ def test_leaves_its_arguments_alone(entry):
 def test_takes_numbers_for_pairs_and_no_options_at_all(entry):
     shapes = (
         problem(1, 16, 8, 16, 3, padding=1),
+        problem(1, 32, 8, 16, 3, padding=1),
         problem(1, 16, 8, 16, 1),
         problem(1, 16, 8, 16, 3, padding=1, groups=16),
         problem(1, 16, 1, 16, 1),
@@ -205,6 +206,7 @@ def test_weights_prepared_for_two_threads_serve_one(entry, one_thread_later):
     """Buffers for a thread's share are larger where there are fewer threads."""
     shapes = (
         problem(1, 8, (150, 70), 16, 3, padding=1, bias=True),
+        problem(1, 32, (150, 70), 16, 3, padding=1, bias=True),
         problem(1, 16, 8, 16, 1),
         problem(1, 16, 40, 16, 3, padding=1, groups=16),
         problem(1, 16, 1, 16, 1),
