@@ -97,10 +97,8 @@ def _executed_flops(problem: Problem) -> float:
 @register(
     "separable",
     family="direct",
-    # Factors are rounded, so that even whole numbers come out inexact. They are computed in
-    # float64, which leaves nothing to spare for float64 weights.
+    # Factors are rounded, so that even whole numbers come out inexact.
     precision="approximate",
-    dtypes=("float32",),
     prepare=factorise,
     accuracy_note=describe,
     workspace_bytes=_workspace_bytes,
