@@ -10,9 +10,6 @@ import torch.nn.functional as F
 from impls._arguments import pair, problem_of
 from suite import Problem, register
 
-# Singular values below this share of the largest are rounding errors of the weight itself.
-NEGLIGIBLE = 1e-7
-
 
 @dataclass(frozen=True)
 class Factors:
@@ -41,10 +38,12 @@ def factorise(weight: torch.Tensor, problem: Problem) -> Factors:
     if matrices.isfinite().all():
         left, values, right = torch.linalg.svd(matrices, full_matrices=False)
     else:  # no decomposition, but a pass for each column's tap that lets NaN and infinity through
-        left = torch.eye(matrices.shape[1], dtype=matrices.dtype).expand(groups, -1, -1)
-        values, right = torch.ones(left.shape[:2], dtype=matrices.dtype), matrices
+        values = matrices.new_ones(matrices.shape[:2])
+        left, right = values.diag_embed(), matrices
     largest = values[:, :1].clamp_min(torch.finfo(torch.float64).tiny)
-    rank = max(1, int((values > NEGLIGIBLE * largest).sum(dim=1).max()))
+    # Singular values below this share are rounding errors: of the weight, or of these factors.
+    negligible = max(torch.finfo(weight.dtype).eps, 1e-14)
+    rank = max(1, int((values > negligible * largest).sum(dim=1).max()))
     scale = values[:, :rank].sqrt()
     columns = (left[:, :, :rank] * scale[:, None]).transpose(1, 2)
     rows = scale[:, :, None] * right[:, :rank]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from impls.separable import describe, factorise
+from impls.separable import describe, factorise, separable
 from suite.problem import Problem
 
 
@@ -16,6 +16,25 @@ def test_a_gaussian_has_rank_one():
     assert factors.rank == 1
     assert factors.relative_error < 1e-7
     assert describe(weight, problem).startswith("rank 1 of at most 5")
+
+
+def test_float64_kernels_keep_what_float32_would_round_away():
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(1, 1, 5, 1, generator=generator, dtype=torch.float64)
+    weight = weight @ torch.randn(1, 1, 1, 5, generator=generator, dtype=torch.float64)
+    problem = Problem.of_call((1, 1, 9, 9), (1, 1, 5, 5))
+    assert factorise(weight, problem).rank == 1
+    weight[0, 0, 2, 3] += 1e-9
+    assert factorise(weight, problem).rank == 2
+    assert factorise(weight.float(), problem).rank == 1
+
+
+def test_nan_in_the_weight_reaches_its_output_channel_and_no_other():
+    weight = torch.ones(3, 2, 3, 3)
+    weight[1, 0, 2, 1] = float("nan")
+    output = separable(torch.ones(1, 2, 5, 5), weight)
+    assert output[0, 1].isnan().all()
+    assert (output[0, [0, 2]] == 18).all()
 
 
 def test_random_kernels_keep_their_full_rank():
