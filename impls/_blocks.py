@@ -48,8 +48,7 @@ def multiply_rows(rows, c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, 
     chains = (depth + CHAIN - 1) // CHAIN
     line = CACHE_LINE_BYTES // b.itemsize
     size = depth * b_step
-    one_each = blocks * chains * line
-    lines = (size + one_each - 1) // one_each
+    lines = -(-size // (blocks * chains * line))
     for block in range(blocks):
         first = rows * block // blocks
         count = rows * (block + 1) // blocks - first

@@ -42,8 +42,7 @@ def block_product(rows: int, vectors: int):
         signature = types.void(c, at, at, a, at, at, b, at, at, at, at, at, at)
 
         def generate(context, builder, signature, arguments):
-            c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, *ahead = arguments
-            next_at, lines = ahead
+            c, c_at, c_row, a, a_at, a_row, b, b_at, b_step, depth, keep, next_at, lines = arguments
             emit = Emitter(context, builder, signature.args[0])
             c_first = emit.start(signature.args[0], c, c_at)
             a_first = emit.start(signature.args[3], a, a_at)

@@ -53,7 +53,7 @@ class Plan(NamedTuple):
     n_w: int
     strip_w: int
     bands: int
-    """Into how many the rows of tiles are divided, or each thread's share of them where fused."""
+    """Into how many the rows of tiles are divided."""
     fused: bool
     """Each thread takes bands of its own through all phases."""
     in_chunk: int
@@ -169,45 +169,43 @@ def _transform_outputs(plan, start, first_item, last_item, m, bias, y, y_steps, 
 
 
 @njit(cache=True)
+def _part(size, index, count):
+    """Return the beginning and end of one of `count` parts of a range, as even as they can be."""
+    return size * index // count, size * (index + 1) // count
+
+
+@njit(cache=True)
 def _advance(plan, phase, start, rows, part, parts, x, x_steps, u, bias, y, y_steps, v, m, strip):
     """Take one of `parts` parts of a band through one phase, or through all of them."""
     if phase in (INPUTS, ALL):
         items = rows * (plan.v_row // plan.in_chunk)
-        first, last = items * part // parts, items * (part + 1) // parts
+        first, last = _part(items, part, parts)
         _transform_inputs(plan, start, first, last, x, x_steps, v, strip)
     if phase in (PRODUCTS, ALL):
         items = plan.n_h * plan.n_w * plan.groups * (plan.group_padded // plan.panel)
-        first, last = items * part // parts, items * (part + 1) // parts
+        first, last = _part(items, part, parts)
         _multiply(plan, first, last, rows * plan.tiles_w, v, u, m)
     if phase in (OUTPUTS, ALL):
         items = rows * (plan.m_row // plan.out_chunk)
-        first, last = items * part // parts, items * (part + 1) // parts
+        first, last = _part(items, part, parts)
         _transform_outputs(plan, start, first, last, m, bias, y, y_steps, strip)
-
-
-@njit(cache=True)
-def _divided(first, last, index, count):
-    """Return the beginning and end of one of `count` parts of a range, as even as they can be."""
-    size = last - first
-    return first + size * index // count, first + size * (index + 1) // count
 
 
 @njit(parallel=True, cache=True)
 def _advance_all(sizes, threads, band, phase, x, x_steps, u, bias, y, y_steps, v, m, strips):
-    """Let every thread take its share of a band through a phase, or, fused, of all bands."""
+    """Let every thread take its share of a band through a phase, or, fused, of the bands."""
     plan = Plan(*sizes)
     total = plan.images * plan.tiles_h
     for worker in prange(threads):
         own = int64(worker)
-        begin, end = 0, total
-        part, parts, copy = own, threads, 0
-        first_band, last_band = band, band + 1
         if plan.fused:
-            begin, end = _divided(0, total, own, threads)
+            first, last = _part(plan.bands, own, threads)
             part, parts, copy = 0, 1, own
-            first_band, last_band = 0, plan.bands
-        for index in range(first_band, last_band):
-            start, stop = _divided(begin, end, index, plan.bands)
+        else:
+            first, last = band, band + 1
+            part, parts, copy = own, threads, 0
+        for index in range(first, last):
+            start, stop = _part(total, index, plan.bands)
             _advance(
                 *(plan, phase, start, stop - start, part, parts),
                 *(x, x_steps, u, bias, y, y_steps, v[copy], m[copy], strips[worker]),
@@ -233,9 +231,7 @@ def convolve(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
 
 def convolve_in_phases(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
     """Do what `convolve` does, from Python and never fused, so that its phases can be marked."""
-    plan = Plan(*sizes)
-    if plan.fused:  # the threads' bands, one after the other
-        plan = plan._replace(fused=False, bands=plan.bands * threads)
+    plan = Plan(*sizes)._replace(fused=False)
     for band in range(plan.bands):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
             with mark:

@@ -196,13 +196,13 @@ PREPARED = [
 
 
 @pytest.fixture
-def one_thread_later():
-    yield lambda: torch.set_num_threads(1)
+def two_threads_again():
+    yield
     torch.set_num_threads(2)
 
 
 @pytest.mark.parametrize("entry", PREPARED)
-def test_weights_prepared_for_two_threads_serve_one(entry, one_thread_later):
+def test_weights_prepared_for_two_threads_serve_one(entry, two_threads_again):
     """Buffers for a thread's share are larger where there are fewer threads."""
     shapes = (
         problem(1, 8, (150, 70), 16, 3, padding=1, bias=True),
@@ -216,7 +216,7 @@ def test_weights_prepared_for_two_threads_serve_one(entry, one_thread_later):
     prepared = entry.prepare(weight, shape)
     arguments = bias, shape.stride, shape.padding, shape.dilation, shape.groups
     entry.function(input, prepared, *arguments)
-    one_thread_later()
+    torch.set_num_threads(1)
     output = entry.function(input, prepared, *arguments)
     assert worst_ratio(entry, shape, output, input, weight, bias) <= 1
 
