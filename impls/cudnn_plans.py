@@ -7,6 +7,7 @@ problem is unsupported there, with the reason: that too says what the card still
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 from typing import Any
@@ -16,8 +17,8 @@ import torch
 from impls._arguments import add_bias, problem_of
 from suite import Problem, Unsupported, register
 
-RANKED = 8
-"""Plans in the heuristic's order that have a row each."""
+RANKED = 48
+"""Plans in the heuristic's order that have a row each; cuDNN 9.24 ranks up to 43 on an H100."""
 NOTES = ("WINOGRAD", "FFT", "TENSOR_CORE")
 """Numeric notes by which cuDNN marks its algorithms; a row each, the best plan that has it."""
 LIMITS_MIB = (0, 8, 64, 512)
@@ -41,12 +42,18 @@ def _front_end() -> Any:
     return importlib.import_module("cudnn")
 
 
+def _strides(shape: tuple[int, ...], memory_format: torch.memory_format) -> tuple[int, ...]:
+    return torch.empty(shape, device="meta", memory_format=memory_format).stride()
+
+
 class Plan:
     """One of cuDNN's plans for a problem, in the memory format of `weight`.
 
     Args:
+        cudnn: the front end's module.
         rank: which of the plans that are left, from the heuristic's first.
-        note: only plans that have this numeric note.
+        note: only plans that have this numeric note; of engines, too, that the heuristic leaves
+            out.
         most_workspace_bytes: only plans that need no more.
 
     Raises:
@@ -64,8 +71,10 @@ class Plan:
         most_workspace_bytes: int | None = None,
     ) -> None:
         self.shape = weight.shape
-        self.format = torch.contiguous_format if weight.is_contiguous() else torch.channels_last
-        self._cudnn, self._rank = cudnn, rank
+        # By strides: a 1×1 weight is contiguous in both formats.
+        last = weight.stride() == _strides(weight.shape, torch.channels_last)
+        self.format = torch.channels_last if last else torch.contiguous_format
+        self._cudnn = cudnn
         self._weight = weight.detach().contiguous(memory_format=self.format)
         self._handle = cudnn.create_handle()
         self._graph, self._places = self._describe(problem)
@@ -73,17 +82,15 @@ class Plan:
             self._graph.validate()
             self._graph.build_operation_graph()
             self._graph.create_execution_plans([cudnn.heur_mode.A, cudnn.heur_mode.FALLBACK])
-            self._choose(note, most_workspace_bytes)
-            self._graph.check_support()
-            found = self._graph.get_execution_plan_count()
-            if rank >= found:
-                raise Unsupported(f"cuDNN offers {found} such plans for this problem")
-            self._graph.build_plan_at_index(rank)
-        except RuntimeError as error:  # cudnnGraphNotSupportedError is one
-            reason = str(error).strip().splitlines() or ["no such plan"]
+        except cudnn.cudnnGraphNotSupportedError as error:
+            reason = str(error).strip().splitlines() or ["no plan"]
             raise Unsupported(f"cuDNN: {reason[0]}") from error
-        self.name = self._graph.get_plan_name_at_index(rank)
-        self.workspace_bytes = self._graph.get_workspace_size_plan_at_index(rank)
+        if note:
+            self._add_other_engines()
+        self._narrow(note, most_workspace_bytes)
+        self._index = self._build(rank)
+        self.name = self._graph.get_plan_name_at_index(self._index)
+        self.workspace_bytes = self._graph.get_workspace_size_plan_at_index(self._index)
 
     def _describe(self, problem: Problem) -> tuple[Any, tuple[Any, Any, Any]]:
         cudnn, kind = self._cudnn, getattr(self._cudnn.data_type, _TYPES[self._weight.dtype])
@@ -98,10 +105,8 @@ class Plan:
         )
 
         def tensor(name: str, shape: tuple[int, ...]) -> Any:
-            like = torch.empty(shape, device="meta", memory_format=self.format)
-            return graph.tensor(
-                name=name, dim=list(shape), stride=list(like.stride()), data_type=kind
-            )
+            strides = list(_strides(shape, self.format))
+            return graph.tensor(name=name, dim=list(shape), stride=strides, data_type=kind)
 
         x, weight = tensor("x", problem.input_shape), tensor("w", problem.weight_shape)
         padding = list(problem.padding)
@@ -114,22 +119,40 @@ class Plan:
             dilation=list(problem.dilation),
             compute_data_type=sums,
         )
-        like = torch.empty(problem.output_shape, device="meta", memory_format=self.format)
         y.set_output(True).set_data_type(kind)
-        y.set_dim(list(problem.output_shape)).set_stride(list(like.stride()))
+        strides = list(_strides(problem.output_shape, self.format))
+        y.set_dim(list(problem.output_shape)).set_stride(strides)
         return graph, (x, weight, y)
 
-    def _choose(self, note: str | None, most_workspace_bytes: int | None) -> None:
+    def _add_other_engines(self) -> None:
+        """Append every engine at its default settings: the heuristic drops what seems slow."""
+        for engine in range(self._graph.get_engine_count()):
+            # What does not take the problem fails as either, whatever is amiss with it.
+            with contextlib.suppress(self._cudnn.cudnnGraphNotSupportedError, RuntimeError):
+                self._graph.create_execution_plan(engine, {})
+
+    def _narrow(self, note: str | None, most_workspace_bytes: int | None) -> None:
+        """Bar plans. They keep their places, and refuse to be built."""
         notes = self._cudnn.numerical_note
         if note:
             self._graph.select_numeric_notes([getattr(notes, note)])
         if self._weight.dtype is torch.float32:  # strict: tensor cores would mean TF32
             if note == "TENSOR_CORE":
                 raise Unsupported("in float32 tensor cores compute TF32; the row is strict")
-            self._graph.deselect_numeric_notes([notes.TENSOR_CORE])
-            self._graph.deselect_numeric_notes([notes.DOWN_CONVERT_INPUTS])
+            self._graph.deselect_numeric_notes([notes.TENSOR_CORE, notes.DOWN_CONVERT_INPUTS])
         if most_workspace_bytes is not None:
             self._graph.deselect_workspace_greater_than(most_workspace_bytes)
+
+    def _build(self, rank: int) -> int:
+        """Build the plans that are left, up to `rank`, and return the last one's place."""
+        found = 0
+        for place in range(self._graph.get_execution_plan_count()):
+            with contextlib.suppress(self._cudnn.cudnnGraphNotSupportedError):
+                self._graph.build_plan_at_index(place)
+                if found == rank:
+                    return place
+                found += 1
+        raise Unsupported(f"cuDNN offers {found} such plans for this problem")
 
     def __call__(self, input: torch.Tensor, problem: Problem) -> torch.Tensor:
         x = input.detach().contiguous(memory_format=self.format)
@@ -141,7 +164,7 @@ class Plan:
             stream = torch.cuda.current_stream().cuda_stream
             self._cudnn.set_stream(handle=self._handle, stream=stream)
         given = dict(zip(self._places, (x, self._weight, y), strict=True))
-        self._graph.execute_plan_at_index(given, workspace, index=self._rank, handle=self._handle)
+        self._graph.execute_plan_at_index(given, workspace, index=self._index, handle=self._handle)
         return y
 
 
@@ -172,7 +195,9 @@ def _row(name: str, summary: str, **choice: Any) -> None:
 
 
 for _rank in range(RANKED):
-    _row(f"cudnn_plan_{_rank}", f"cuDNN's plan number {_rank} by its heuristic.", rank=_rank)
+    _row(
+        f"cudnn_plan_{_rank}", "cuDNN's plan of this rank; its heuristic's first is 0.", rank=_rank
+    )
 for _note in NOTES:
     _row(
         f"cudnn_{_note.lower()}",

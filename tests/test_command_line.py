@@ -210,6 +210,15 @@ def test_list_shows_implementations_with_why_one_is_unavailable_and_scenarios(co
     assert "unavailable: needs an NVIDIA GPU" in said.out
 
 
+def test_list_shows_a_numbered_series_that_runs_on_request_as_one_line(command):
+    said = command("list", "--impls")
+
+    assert "cudnn_plan_0 … 47" in said.out
+    assert "cudnn_plan_7" not in said.out
+    for tile in (4, 6, 8):
+        assert f"winograd_tile{tile}" in said.out
+
+
 def test_validate_expand_shows_every_scenario_and_about_how_long(command, tiny):
     said = command("validate", tiny, "--expand")
 
