@@ -7,19 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_CONVERSIONS = re.compile(r"nchwToNhwc|nhwcToNchw|nchwToFoldedNhwc|nchw2nhwc|nhwc2nchw", re.I)
+# Names as cuDNN 9, CUTLASS, cuBLAS, ATen and Inductor write them; they change with generations.
+_CONVERSIONS = re.compile(
+    r"(nchw|nhwc)(2|_?to_?)(folded)?(nchw|nhwc)|AddPaddingKernel|nhwcSliceC"
+    r"|tensorTransform|transpose\w*_?kernel",
+    re.I,
+)
+_COPIES = re.compile(r"direct_copy_kernel|copy_device_to_device|CatArrayBatchedCopy|elementwise")
+"""Their names would pass for algorithms ("direct"); they compute none."""
 _NOT_KERNELS = ("Memcpy", "Memset", "[CUDA memcpy", "[CUDA memset")
-# The first that matches, from the most specific on. Names as cuDNN, CUTLASS, ATen and Inductor
-# write them; what cuDNN calls its engines changes with every generation.
+# The first that matches, from the most specific on.
 _ALGORITHMS = (
     (re.compile(r"winograd", re.I), "winograd"),
     (re.compile(r"fft", re.I), "fft"),
     (re.compile(r"depthwise|dgrouped_direct|conv2d_c1_k1", re.I), "depthwise"),
-    (re.compile(r"implicit_?gemm|implicit_convolve|_igemm|fprop|dgrad|wgrad|triton_.*conv", re.I),
-     "implicit gemm"),
+    (re.compile(r"implicit_?gemm|implicit_convolve|_igemm|fprop|dgrad|wgrad|_[sdhi]\d*cudnn_"
+                r"|triton_tem_.*conv", re.I), "implicit gemm"),
     (re.compile(r"direct|convolve_", re.I), "direct"),
-    (re.compile(r"im2col|unfold", re.I), "im2col"),
-    (re.compile(r"gemm|gemv|cutlass|_mm_|s\d+gemm", re.I), "gemm"),
+    (re.compile(r"im2col|vol2col|unfold", re.I), "im2col"),
+    (re.compile(r"gemm|gemv|cutlass|_mm_|_bmm_|s\d+gemm|^nvjet", re.I), "gemm"),
 )  # fmt: skip
 
 
@@ -49,7 +55,7 @@ def what_ran(names: Sequence[str]) -> WhatRan | None:
     if not kernels:
         return None
     conversions = [name for name in kernels if _CONVERSIONS.search(name)]
-    working = [name for name in kernels if name not in conversions]
+    working = [name for name in kernels if name not in conversions and not _COPIES.search(name)]
     algorithms = (
         algorithm
         for pattern, algorithm in _ALGORITHMS

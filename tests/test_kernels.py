@@ -31,7 +31,31 @@ XMMA = (
         (["void at::native::im2col_kernel<float>(...)", "ampere_sgemm_128x64_nn"], "im2col", 0),
         (["void at::native::(anonymous namespace)::conv_depthwise2d_forward_kernel<3>"],
          "depthwise", 0),
-        (["nvjet_tst_128x256_64x4_1x2_h_bz_coopA_NTN"], None, 0),
+        (["nvjet_tst_128x256_64x4_1x2_h_bz_coopA_NTN"], "gemm", 0),
+        # As cuDNN 9.24 holds them; found in its libraries.
+        (["sm90_xmma_fprop_implicit_gemm_f16f16_f16f32_f32_nhwckrsc_nhwc_tilesize128x32x64"
+          "_warpgroupsize1x1x1_g1_execute_segment_k_off_kernel__5x_cudnn"], "implicit gemm", 0),
+        (["void foldedNhwcToNhwcKernel<__half, __half, float, true, (cudnnKernelDataType_t)2>()",
+          "void nhwcAddPaddingKernel<__half, float, float, false, (cudnnKernelDataType_t)2>()",
+          "void cudnn::engines_precompiled::nchwToNhwc3To4Kernel<float>()",
+          "sm80_xmma_gemm_f16f16_f16f32_f32_nt_n_tilesize96x128x32_stage5"], "gemm", 3),
+        (["void cudnn::engines_precompiled::genericTranspose_kernel<float>()",
+          "void convolve_common_engine_float_NHWC<float, float, 1024, 5, 5, 3>()"], "direct", 1),
+        (["ampere_fp16_s16816cudnn_fp16_256x64_ldg8_relu_f2f_exp_small_nhwc_tn_v1"],
+         "implicit gemm", 0),
+        (["volta_scudnn_128x64_relu_interior_nn_v1"], "implicit gemm", 0),
+        (["void cudnn::cnn::conv2d_grouped_direct_kernel<false, float>()"], "direct", 0),
+        (["sm90_xmma_depthwise_convolution_fprop_tiling_f16f16_f32f32_f32_nhwckrsc_nhwc_tilesize"
+          "1x8x8_1x3x3_1x2x2_1x1x1_stage2_warpsize4x1x1_g32_betaFalse"], "depthwise", 0),
+        (["void cudnn::winograd::generateWinogradTilesKernel<0, float, float>()",
+          "ampere_scudnn_winograd_128x128_ldg1_ldg4_relu_tile148n_nt_v1"], "winograd", 0),
+        # What torch adds around a product.
+        (["void at::native::elementwise_kernel<128, 4, direct_copy_kernel_cuda<float>>()",
+          "nvjet_hsh_64x256_64x5_1x2_h_bz_TNN",
+          "void at::native::vectorized_elementwise_kernel<4, CUDAFunctor_add<float>>()"],
+         "gemm", 0),
+        (["triton_poi_fused_convolution_0", "nvjet_tst_64x8_64x16_1x1_v_bz_TNT"], "gemm", 0),
+        (["triton_tem_fused_convolution_1"], "implicit gemm", 0),
     ],
 )  # fmt: skip
 def test_recorded_kernels_name_the_algorithm_and_the_conversions(names, algorithm, conversions):
