@@ -4,11 +4,17 @@ The convolution is a matrix product of M = N·P·Q output pixels by K/g output c
 reduction of R·S·C/g. A program computes one tile of it; for each step along the reduction it works
 out which pixel and channel its elements are, and loads them where they lie. In NHWC order the
 channels of a pixel are neighbours, so that loads are as wide as in a plain matrix product.
+
+What the program computes besides products competes with them for the card's issue slots, so the
+loop holds little. Where an element lies is the sum of a place that depends on the pixel alone and
+a shift that depends on the step alone. Whether it lies inside the image is one bit of a mask that
+was made before the loop, a bit for each tap; so CUTLASS's optimized iterators do it, too.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 
@@ -26,25 +32,30 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DTYPES = ("float32", "float16") if INTERPRETED else ("float32", "float16", "bfloat16")
 MOST_ELEMENTS = 2**31 - 1
 """Offsets are 32 bits wide."""
+MOST_EXTENT, MOST_TAPS = 8, 30
+"""Kernels up to this have a bit for each tap in a mask of 32."""
 
-# Tile of pixels, tile of channels, step of the reduction, stages, warps: what Triton's own matrix
-# product tries, without what spills or starves on small layers.
+# Tile of pixels, tile of channels, step of the reduction, stages, warps. From large tiles, which
+# spend the least on addresses, to small ones, which keep a card busy on small layers; the last
+# three fit into the shared memory of any card.
 CONFIGS = (
     (128, 256, 64, 3, 8),
     (256, 128, 64, 3, 8),
     (128, 128, 64, 4, 8),
-    (128, 128, 32, 4, 4),
+    (128, 128, 64, 3, 4),
+    (64, 256, 64, 3, 4),
+    (128, 64, 128, 3, 4),
+    (64, 128, 128, 3, 4),
     (128, 64, 64, 4, 4),
-    (64, 128, 64, 4, 4),
-    (256, 64, 32, 4, 4),
+    (64, 64, 128, 3, 4),
+    (128, 128, 32, 4, 4),
     (64, 64, 64, 4, 4),
     (128, 32, 32, 4, 4),
-    (32, 64, 32, 5, 2),
 )
 SMALLEST = (16, 16, 16, 1, 1)
 """What the interpreter runs, which has no use for large tiles."""
 TUNING_MS = 15
-"""For each configuration; ten of them, once per weight."""
+"""For each configuration, once per weight."""
 
 
 def _why_not_here() -> str | None:
@@ -68,51 +79,74 @@ if triton is not None:
     def _igemm(
         x, w, b, y, M, H, W, P, Q, C, K, R, S,
         stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups,
-        HAS_BIAS: tl.constexpr, ALIGNED: tl.constexpr,
+        HAS_BIAS: tl.constexpr, ALIGNED: tl.constexpr, EXTENT: tl.constexpr,
         BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
     ):  # fmt: skip
         """One tile of one group. x (N, H, W, g·C), w (g·K, R, S, C), y (N, P, Q, g·K); C and K are
-        channels of a group. ALIGNED: C is a multiple of BLOCK_K, so that a step is one tap's."""
+        channels of a group. ALIGNED: C is a multiple of BLOCK_K, so that a step is one tap's, and
+        the kernel has EXTENT rows and columns at most."""
         group = tl.program_id(1)
         tiles_n = tl.cdiv(K, BLOCK_N)
         m = tl.program_id(0) // tiles_n * BLOCK_M + tl.arange(0, BLOCK_M)
         k = tl.program_id(0) % tiles_n * BLOCK_N + tl.arange(0, BLOCK_N)
-        column = m % Q
-        row = m // Q % P
-        top = row * stride_h - pad_h
-        left = column * stride_w - pad_w
-        image = m // (P * Q) * H
+        top = m // Q % P * stride_h - pad_h
+        left = m % Q * stride_w - pad_w
+        pixel = ((m // (P * Q) * H + top) * W + left) * (C * groups) + group * C
         total = R * S * C
         step = tl.arange(0, BLOCK_K)
+        given = k < K
+        weights = w + (group * K + k)[None, :] * total + step[:, None]
         sums = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
-        for start in range(0, total, BLOCK_K):
-            at = start + step
-            if ALIGNED:
-                tap = start // C
-                channel = start % C + step
-                h = (top + tap // S * dilation_h)[:, None]
-                v = (left + tap % S * dilation_w)[:, None]
-            else:
-                tap = at // C
-                channel = at % C
-                h = top[:, None] + (tap // S * dilation_h)[None, :]
-                v = left[:, None] + (tap % S * dilation_w)[None, :]
-            inside = (m < M)[:, None] & (at < total)[None, :]
-            inside = inside & (h >= 0) & (h < H) & (v >= 0) & (v < W)
-            pixel = (image[:, None] + h) * W + v
-            a = tl.load(
-                x + pixel * (C * groups) + (group * C + channel)[None, :], mask=inside, other=0.0
+        # Compared without sign, what lies before the first row or column is beyond the last.
+        if ALIGNED:
+            pixels = x + pixel[:, None] + step[None, :]
+            n = tl.arange(0, EXTENT)[None, :]
+            across = ((left[:, None] + n * dilation_w).to(tl.uint32) < W) & (n < S)
+            down = ((top[:, None] + n * dilation_h).to(tl.uint32) < H) & (n < R) & (m < M)[:, None]
+            # Bit r·S + s: the product repeats the bits of a row wherever `down` has one.
+            inside = tl.sum(tl.where(across, 1 << n, 0), 1) * tl.sum(
+                tl.where(down, 1 << n * S, 0), 1
             )
-            given = (at < total)[:, None] & (k < K)[None, :]
-            f = tl.load(w + (group * K + k)[None, :] * total + at[:, None], mask=given, other=0.0)
-            sums = tl.dot(a, f, sums, input_precision="ieee")
+            inside = inside[:, None]
+            r, s, c, tap = 0, 0, 0, 1
+            for _ in range(0, total, BLOCK_K):
+                shift = (r * dilation_h * W + s * dilation_w) * (C * groups) + c
+                a = tl.load(pixels + shift, mask=(inside & tap) != 0, other=0.0)
+                f = tl.load(weights, mask=given[None, :], other=0.0)
+                sums = tl.dot(a, f, sums, input_precision="ieee")
+                weights += BLOCK_K
+                # Counted on: a division would cost as much as all of the above.
+                c += BLOCK_K
+                s = tl.where(c == C, s + 1, s)
+                tap = tl.where(c == C, tap + tap, tap)
+                c = tl.where(c == C, 0, c)
+                r = tl.where(s == S, r + 1, r)
+                s = tl.where(s == S, 0, s)
+        else:
+            for start in range(0, total, BLOCK_K):
+                at = start + step
+                r = at // C // S * dilation_h
+                s = at // C % S * dilation_w
+                inside = (m < M)[:, None] & (at < total)[None, :]
+                inside = inside & ((top[:, None] + r[None, :]).to(tl.uint32) < H)
+                inside = inside & ((left[:, None] + s[None, :]).to(tl.uint32) < W)
+                shift = (r * W + s) * (C * groups) + at % C
+                a = tl.load(x + pixel[:, None] + shift[None, :], mask=inside, other=0.0)
+                f = tl.load(weights, mask=(at < total)[:, None] & given[None, :], other=0.0)
+                sums = tl.dot(a, f, sums, input_precision="ieee")
+                weights += BLOCK_K
         if HAS_BIAS:
-            sums += tl.load(b + group * K + k, mask=k < K, other=0.0)[None, :].to(tl.float32)
+            sums += tl.load(b + group * K + k, mask=given, other=0.0)[None, :].to(tl.float32)
         out = y + m[:, None] * (K * groups) + (group * K + k)[None, :]
-        tl.store(out, sums.to(y.dtype.element_ty), mask=(m < M)[:, None] & (k < K)[None, :])
+        tl.store(out, sums.to(y.dtype.element_ty), mask=(m < M)[:, None] & given[None, :])
+
+    def _is_aligned(given: dict[str, Any]) -> bool:
+        r, s = given["R"], given["S"]
+        small = max(r, s) <= MOST_EXTENT and r * s <= MOST_TAPS
+        return small and given["C"] % given["BLOCK_K"] == 0
 
     _kernel = triton.jit(_igemm)
-    _heuristics = triton.heuristics({"ALIGNED": lambda given: given["C"] % given["BLOCK_K"] == 0})
+    _heuristics = triton.heuristics({"ALIGNED": _is_aligned, "EXTENT": lambda _: MOST_EXTENT})
     _fixed = _heuristics(_kernel)
     _tuned = triton.autotune(
         configs=[
@@ -161,7 +195,7 @@ def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.T
         return tiles_m * triton.cdiv(per_group, given["BLOCK_N"]), groups
 
     if config is None and not INTERPRETED:
-        _tuned[grid](*arguments, HAS_BIAS=bias is not None)
+        _tuned[grid](*arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
         return y
     block_m, block_n, block_k, stages, warps = config or SMALLEST
     _fixed[grid](
@@ -172,6 +206,7 @@ def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.T
         BLOCK_K=block_k,
         num_stages=stages,
         num_warps=warps,
+        enable_fp_fusion=True,
     )
     return y
 

@@ -86,7 +86,7 @@ class WithoutCard:
     """
 
     def __init__(self, card: str) -> None:
-        import cudnn  # noqa: PLC0415
+        import cudnn
 
         self._cudnn = cudnn
         self._device = cudnn.create_device_properties(json.dumps(CARDS[card]))
