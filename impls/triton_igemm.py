@@ -13,6 +13,7 @@ was made before the loop, a bit for each tap; so CUTLASS's optimized iterators d
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -148,20 +149,25 @@ if triton is not None:
     _kernel = triton.jit(_igemm)
     _heuristics = triton.heuristics({"ALIGNED": _is_aligned, "EXTENT": lambda _: MOST_EXTENT})
     _fixed = _heuristics(_kernel)
-    _tuned = triton.autotune(
-        configs=[
+
+    @functools.cache
+    def _tuned() -> Any:
+        """Return the kernel that tunes itself; Triton before 3.3 asks for a GPU to make it."""
+        configs = [
             triton.Config(
                 {"BLOCK_M": block_m, "BLOCK_N": block_n, "BLOCK_K": block_k},
                 num_stages=stages,
                 num_warps=warps,
             )
             for block_m, block_n, block_k, stages, warps in CONFIGS
-        ],
-        key=["M", "K", "C", "R", "S", "stride_h", "stride_w"],
-        do_bench=lambda call, quantiles: triton.testing.do_bench(
-            call, warmup=TUNING_MS // 3, rep=TUNING_MS, quantiles=quantiles
-        ),
-    )(_heuristics(_kernel))
+        ]
+        return triton.autotune(
+            configs=configs,
+            key=["M", "K", "C", "R", "S", "stride_h", "stride_w"],
+            do_bench=lambda call, quantiles: triton.testing.do_bench(
+                call, warmup=TUNING_MS // 3, rep=TUNING_MS, quantiles=quantiles
+            ),
+        )(_heuristics(_kernel))
 
 
 def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.Tensor:
@@ -195,7 +201,7 @@ def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.T
         return tiles_m * triton.cdiv(per_group, given["BLOCK_N"]), groups
 
     if config is None and not INTERPRETED:
-        _tuned[grid](*arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
+        _tuned()[grid](*arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
         return y
     block_m, block_n, block_k, stages, warps = config or SMALLEST
     _fixed[grid](
