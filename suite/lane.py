@@ -140,18 +140,23 @@ class Lane:
             return
         self._require_untouched("the call")
         # On a GPU calls are short; what took the time is the way to the judge and back.
-        if kind == "normal" and (took_s < LOGGED_CALL_S or self.scenario.on_cuda):
-            if self._layout.slots > 1:
-                self._call_again()
-            elif self.scenario.on_cuda:
-                self.log_operators()
+        short = took_s < LOGGED_CALL_S or self.scenario.on_cuda
+        if kind == "normal" and short and self._layout.slots > 1:
+            self._call_again()
 
     def _call_again(self) -> None:
-        reply = self._ask("gate", slot=1, kind="normal", log_operators=True)
+        """See whether a second call agrees, and on a CPU which operators it runs.
+
+        On CUDA the profiler stays attached to the process in which it was once used; there the
+        operators wait until the block has been timed.
+        """
+        log = not self.scenario.on_cuda
+        reply = self._ask("gate", slot=1, kind="normal", log_operators=log)
         if reply is None:
             return
         self.found.deterministic = self._referee.same_bits(self._results, 0, 1)
-        self.found.take_operators(reply, self.scenario, self.arm.family)
+        if log:
+            self.found.take_operators(reply, self.scenario, self.arm.family)
 
     def log_operators(self) -> None:
         """Make one more call to see which operators it runs, unless that is known."""
@@ -250,6 +255,8 @@ class Lane:
             self.fail(Status.IMPLAUSIBLE, fault)
         if self._settings.energy and self._energy is None:
             self._energy = self._ask("energy")
+        if self.scenario.on_cuda:
+            self.log_operators()
         self.worker.dismiss()
         if not self.alive or not self._samples_s:
             return

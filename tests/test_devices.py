@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from suite import plan
@@ -71,3 +73,20 @@ def test_a_record_from_before_there_were_gpus_still_reads(scenario):
     del record["blocks"][0]["cards"]
 
     assert CellResult.from_dict(record) == result
+
+
+def test_gradients_are_checked_on_the_scenario_s_device(scenario, monkeypatch):
+    from suite import registry, worker
+
+    seen = []
+
+    def fault(implementation, problem, x, weight, bias):
+        seen.extend(tensor.device.type for tensor in (x, weight))
+
+    monkeypatch.setattr(worker, "gradient_fault", fault)
+    checking = worker.Worker(registry.Source("none"), "torch", 1)
+    checking._implementation = None
+    checking._scenario = dataclasses.replace(scenario, device="meta")
+
+    assert checking.gradcheck() == {"fault": None}
+    assert seen == ["meta", "meta"]

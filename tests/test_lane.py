@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from suite.arm import Arm
@@ -29,6 +31,40 @@ def test_a_batch_never_has_more_outputs_than_there_are_slots(settings, ledger, m
     lane.close()
 
     assert lane.turn_calls == 1
+
+
+TINY = Problem.of_call((1, 2, 6, 6), (2, 2, 3, 3))
+EXACT = {"rel_l2_error": 0.0, "worst_error_ratio": 0.0, "worst": None}
+
+
+@pytest.mark.parametrize(("device", "logged_with"), [("cpu", "gate"), ("cuda", "end_block")])
+def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
+    settings, ledger, monkeypatch, device, logged_with
+):
+    """It stays attached to a process; on a CPU it does not, and the gate's call is as good."""
+    referee = SimpleNamespace(
+        judge=lambda *_: {"residuals": EXACT, "fault": None},
+        changed_operands=lambda _: [],
+        same_bits=lambda *_: True,
+    )
+    scenario = Scenario(id="b/1", problem=TINY, device=device)
+    lane = Lane(Arm("fast", "direct", Source("none")), scenario, referee, settings, ledger)
+    lane.found.declared = dict.fromkeys(("family", "error_factor", "precision"))
+    stage, logged = "gate", []
+
+    def ask(do, *, log_operators=False, **_):
+        if log_operators:
+            logged.append(stage)
+        return {"note": None, "operators": ["conv2d"], "vendor": None, "ran": None}
+
+    monkeypatch.setattr(lane.worker, "ask", ask)
+    lane.gate("normal")
+    stage = "end_block"
+    lane.end_block("seed", None)
+    lane.close()
+
+    assert logged == [logged_with]
+    assert lane.found.operators == ("conv2d",)
 
 
 WARMED = {"call_s": 10e-6, "batch": 4, "peak_bytes": None, "note": None}

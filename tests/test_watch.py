@@ -39,3 +39,17 @@ def test_what_calls_keep_is_a_leak_whatever_is_held_beside_it(held):
     held.append(held[0] + 50 * MIB + 16 * MIB)
     with pytest.raises(OutputFault, match="memory grew by 50 MiB over 8 calls"):
         watched.require_no_growth(16 * MIB)
+
+
+def test_on_cuda_the_card_s_memory_counts_and_not_the_driver_s_on_the_host(held, monkeypatch):
+    on_card = [100 * MIB]
+    monkeypatch.setattr(watch.torch.cuda, "memory_allocated", lambda: on_card[-1])
+    watched = watch.Watch()
+    watched.warmed(Scenario(id="s", problem=PROBLEM, device="cuda"))
+    watched.count(8)
+
+    held.append(held[0] + 200 * MIB)
+    watched.require_no_growth(0)
+    on_card.append(150 * MIB)
+    with pytest.raises(OutputFault, match="memory grew by 50 MiB over 8 calls"):
+        watched.require_no_growth(0)

@@ -114,7 +114,8 @@ def measure(bench: Bench) -> Memory:
     address = output.untyped_storage().data_ptr()
     output_bytes = output.untyped_storage().nbytes()
     tree = seen.profiler.kineto_results.experimental_event_tree()
-    found = [a for a in allocations(tree) if start_ns <= a.at_ns <= end_ns]
+    device = torch.device(bench.scenario.device).type
+    found = [a for a in allocations(tree, device) if start_ns <= a.at_ns <= end_ns]
     samples = [(at, used - before) for at, used in held.samples if start_ns <= at <= end_ns]
     output_at = (address, output_bytes)
     steps = _steps(found, [], output_at, (start_ns, end_ns))
@@ -160,19 +161,20 @@ def _packed_bytes(bench: Bench) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         kept = bench.bind()
     tree = seen.profiler.kineto_results.experimental_event_tree()
-    live = sum(allocation.size_bytes for allocation in allocations(tree))
+    device = torch.device(bench.scenario.device).type
+    live = sum(allocation.size_bytes for allocation in allocations(tree, device))
     del kept
     return max(0, live)
 
 
-def allocations(tree: Iterable[Any]) -> list[Allocation]:
-    """Return torch's allocations in the order in which they happened."""
+def allocations(tree: Iterable[Any], device: str) -> list[Allocation]:
+    """Return torch's allocations on a kind of device in the order in which they happened."""
     found = []
     pending = list(tree)
     while pending:
         event = pending.pop()
         pending.extend(event.children)
-        if event.tag.name == "Allocation":
+        if event.tag.name == "Allocation" and event.extra_fields.device.type == device:
             fields = event.extra_fields
             found.append(Allocation(event.start_time_ns, fields.ptr or 0, fields.alloc_size))
     return sorted(found, key=lambda allocation: allocation.at_ns)
