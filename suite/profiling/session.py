@@ -42,6 +42,7 @@ _DECODE: dict[str, Callable[[Any], Any]] = {
     "python": lambda part: tuple(Function(**item) for item in part),
 }
 _WITH_FILES = ("operators", "python")
+_OF_THE_HOST = ("threads", "counters", "instructions")
 
 
 @dataclass
@@ -120,6 +121,8 @@ class _Cell:
 
     def look_at(self, part: str) -> None:
         try:
+            if part in _OF_THE_HOST and self._scenario.on_cuda:
+                raise Unsupported("tells of the host's processor, and a GPU computes")
             if part == "instructions":
                 self._count_instructions()
             elif part == "counters":
