@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import gzip
 import json
 import subprocess
@@ -469,3 +470,29 @@ def test_cells_of_like_names_get_folders_of_their_own():
 def test_a_profile_is_read_back_as_it_was_written(profiled):
     for profile in read_profiles(profiled):
         assert CellProfile.from_dict(json.loads(json.dumps(profile.to_dict()))) == profile
+
+
+@linux
+@pytest.mark.parametrize("device", ["cuda:0", "cpu"])
+def test_live_bytes_on_cuda_are_those_that_its_allocator_reports(device):
+    """Reported by the function of torch that CUDA's allocator reports to, here without a card:
+    one block inside an operator of its own, one outside of any, given back there."""
+    library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libc10.so"))
+    report = library._ZN3c1027reportMemoryUsageToProfilerEPvlmmNS_6DeviceE
+    report.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_size_t] * 2, ctypes.c_uint16]
+    kinds = {"cpu": 0, "cuda:0": 1}
+
+    def call():
+        report(0x7000, 4096, 4096, 8192, kinds[device])
+        with torch.profiler.record_function("operator"):
+            report(0x8000, 512, 4608, 8192, kinds[device])
+        report(0x7000, -4096, 512, 8192, kinds[device])
+        other = next(kind for name, kind in kinds.items() if name != device)
+        report(0x9000, 2**20, 2**20, 2**20, other)
+        return "output"
+
+    told = live_bytes.listen(call, device)
+
+    assert told.result == "output"
+    found = [(a.address, a.size_bytes) for a in told.allocations]
+    assert found == [(0x7000, 4096), (0x8000, 512), (0x7000, -4096)]

@@ -15,13 +15,13 @@ import ctypes
 import itertools
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from suite.memory import peak_bytes_of
 from suite.profile import LiveBytes, Memory
@@ -48,6 +48,7 @@ class Held:
         self._process = psutil.Process()
         self.samples: list[tuple[int, int]] = []
         """Nanoseconds since the epoch, bytes."""
+        self.before = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -56,6 +57,10 @@ class Held:
             free, total = torch.cuda.mem_get_info()
             return int(total - free)
         return int(self._process.memory_info().rss)
+
+    def mark(self) -> None:
+        """Remember what is held now, from which on samples count."""
+        self.before = self.now()
 
     def _look(self) -> None:
         while not self._stop.wait(INTERVAL_S):
@@ -101,26 +106,24 @@ def measure(bench: Bench) -> Memory:
     }[bench.scenario.direction]
     input_bytes = _size(*taken)
     weight_bytes = _size(operands.weight, operands.bias) + _packed_bytes(bench)
-    activities = [ProfilerActivity.CPU]
-    if bench.is_cuda:
-        activities.append(ProfilerActivity.CUDA)
     operand = bench.next_operand()
-    with profile(activities=activities, profile_memory=True) as seen, Held(bench.is_cuda) as held:
-        before = held.now()
-        start_ns = time.time_ns()
+
+    def call() -> Any:
+        held.mark()
         output = bench.invocation.call(operand)
         bench.synchronise()
-        end_ns = time.time_ns()
+        return output
+
+    with Held(bench.is_cuda) as held:
+        told = listen(call, bench.scenario.device)
+    output, start_ns, end_ns = told.result, told.start_ns, told.end_ns
     address = output.untyped_storage().data_ptr()
     output_bytes = output.untyped_storage().nbytes()
-    tree = seen.profiler.kineto_results.experimental_event_tree()
-    device = torch.device(bench.scenario.device).type
-    found = [a for a in allocations(tree, device) if start_ns <= a.at_ns <= end_ns]
-    samples = [(at, used - before) for at, used in held.samples if start_ns <= at <= end_ns]
+    samples = [(at, used - held.before) for at, used in held.samples if start_ns <= at <= end_ns]
     output_at = (address, output_bytes)
-    steps = _steps(found, [], output_at, (start_ns, end_ns))
+    steps = _steps(told.allocations, [], output_at, (start_ns, end_ns))
     if _is_too_little(max(sum(step[1:]) for step in steps), system_peak):
-        steps = _steps(found, samples, output_at, (start_ns, end_ns))
+        steps = _steps(told.allocations, samples, output_at, (start_ns, end_ns))
     live = LiveBytes(
         at_s=tuple((at - start_ns) * 1e-9 for at, *_ in steps),
         input=(input_bytes,) * len(steps),
@@ -158,16 +161,38 @@ def _packed_bytes(bench: Bench) -> int:
     """Return the bytes that preparing the weight keeps, as far as torch's allocators know."""
     if bench.implementation.prepare is None:
         return 0
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-        kept = bench.bind()
+    told = listen(bench.bind, bench.scenario.device)
+    return max(0, sum(allocation.size_bytes for allocation in told.allocations))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What torch's allocators told of a call."""
+
+    result: Any
+    allocations: list[Allocation]
+    start_ns: int
+    end_ns: int
+
+
+def listen(call: Callable[[], Any], device: str) -> Told:
+    """Call, and listen to torch's allocators for that kind of device meanwhile.
+
+    The call is marked as an event: outside of any, the profiler's tree leaves CUDA's allocations
+    out, among them every block that Python gives back between two operators.
+    """
+    host = [ProfilerActivity.CPU]  # where allocators are called, CUDA's too
+    with profile(activities=host, profile_memory=True) as seen, record_function("call"):
+        start_ns = time.time_ns()
+        result = call()
+        end_ns = time.time_ns()
     tree = seen.profiler.kineto_results.experimental_event_tree()
-    device = torch.device(bench.scenario.device).type
-    live = sum(allocation.size_bytes for allocation in allocations(tree, device))
-    del kept
-    return max(0, live)
+    kind = torch.device(device).type
+    found = [a for a in _allocations(tree, kind) if start_ns <= a.at_ns <= end_ns]
+    return Told(result, found, start_ns, end_ns)
 
 
-def allocations(tree: Iterable[Any], device: str) -> list[Allocation]:
+def _allocations(tree: Iterable[Any], device: str) -> list[Allocation]:
     """Return torch's allocations on a kind of device in the order in which they happened."""
     found = []
     pending = list(tree)
