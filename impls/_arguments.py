@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from suite import Problem
+from suite.errors import UsageError
 
 Pair = tuple[int, int]
 
@@ -35,7 +36,8 @@ def problem_of(
         UsageError: the shapes do not fit together.
     """
     pairs = pair(stride), pair(padding), pair(dilation)
-    return _problem(tuple(input.shape), tuple(weight.shape), bias is not None, *pairs, groups)
+    bias_shape = None if bias is None else tuple(bias.shape)
+    return _problem(tuple(input.shape), tuple(weight.shape), bias_shape, *pairs, groups)
 
 
 # Checking the sizes takes longer than the smallest convolutions do.
@@ -43,16 +45,22 @@ def problem_of(
 def _problem(
     input_shape: tuple[int, ...],
     weight_shape: tuple[int, ...],
-    bias: bool,
+    bias_shape: tuple[int, ...] | None,
     stride: Pair,
     padding: Pair,
     dilation: Pair,
     groups: int,
 ) -> Problem:
+    wanted = weight_shape[:1]
+    if bias_shape not in (None, wanted):
+        # One number would be broadcast, and compiled code reads past the end of fewer.
+        raise UsageError(
+            f"the bias has shape {bias_shape}; {weight_shape[0]} output channels need {wanted}"
+        )
     return Problem.of_call(
         input_shape,
         weight_shape,
-        bias=bias,
+        bias=bias_shape is not None,
         stride=stride,
         padding=padding,
         dilation=dilation,

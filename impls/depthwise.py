@@ -63,6 +63,8 @@ def pack(weight: torch.Tensor, problem: Problem) -> Packed:
 def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     if input.shape != packed.input_shape:
         raise Unsupported(f"packed for inputs of {packed.input_shape}, got {tuple(input.shape)}")
+    if bias is not None and len(bias) != packed.output_shape[1]:  # compiled code would read on
+        raise Unsupported(f"packed for {packed.output_shape[1]} biases, got {len(bias)}")
     with PACK:
         y = torch.empty(packed.output_shape, dtype=input.dtype)
         threads = min(use_torch_threads(), packed.threads)

@@ -22,7 +22,7 @@ ENGINE = {
     "invocation",
 } | {
     *("faults", "guard", "inner", "operators", "preload"),
-    *("state", "memory", "ceilings"),
+    *("state", "memory", "ceilings", "watch"),
     # of suite.pytest_plugin
     "pytest_call",
     # of suite.capture

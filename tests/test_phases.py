@@ -162,8 +162,6 @@ def test_plugins_find_the_marks_where_the_documentation_says(tmp_path):
 
 def test_a_pause_while_the_marks_are_calibrated_does_not_lengthen_them(monkeypatch):
     """One collection of garbage in a fresh process takes 0.1 s: 3000 short calls."""
-    from suite.profiling import phase_times
-
     readings = itertools.count()
 
     def paused() -> float:

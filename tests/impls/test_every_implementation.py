@@ -9,6 +9,7 @@ import torch
 from oracle import DTYPES, call, draw, exact, implementations, worst_ratio
 
 from suite.correctness import NORM_WISE_FAMILIES
+from suite.errors import Unsupported, UsageError
 from suite.problem import Problem, Scenario
 
 torch.set_num_threads(2)
@@ -186,6 +187,48 @@ def test_takes_numbers_for_pairs_and_no_options_at_all(entry):
     prepared = entry.prepare(weight, shape) if entry.prepare else weight
     output = entry.function(input, prepared, padding=shape.pad_top, groups=shape.groups)
     assert worst_ratio(entry, shape, output, input, weight, bias) <= 1
+
+
+OWN = [
+    marked(entry, id=entry.name)
+    for entry in ENTRIES
+    if entry.family not in ("vendor", "engine") and not entry.why_unavailable()
+]
+
+
+@pytest.mark.parametrize("entry", OWN)
+@pytest.mark.parametrize(
+    "wrong", [-1, 1, None], ids=["one too few", "one too many", "a single one"]
+)
+def test_a_bias_of_another_length_is_refused(entry, wrong):
+    """One number would be added to every channel, and compiled code reads past the end of few."""
+    shape = dataclasses.replace(first_covered(entry), bias=True)
+    input, weight, _ = draw(shape)
+    length = 1 if wrong is None else shape.out_channels + wrong
+    if length == shape.out_channels:
+        length += 1
+
+    with pytest.raises((UsageError, Unsupported)):
+        entry.function(
+            *(input, weight, torch.zeros(length)),
+            *(shape.stride, shape.padding, shape.dilation, shape.groups),
+        )
+
+
+@pytest.mark.parametrize("name", ["depthwise", "grouped"])
+def test_so_it_is_by_compiled_code_with_a_prepared_weight(name):
+    entry = next(entry for entry in ENTRIES if entry.name == name)
+    shape = dataclasses.replace(first_covered(entry), bias=True)
+    input, weight, _ = draw(shape)
+    packed = entry.prepare(weight, shape)
+
+    with pytest.raises(Unsupported, match="biases, got"):
+        entry.function(
+            input,
+            packed,
+            torch.zeros(shape.out_channels - 1),
+            *(shape.stride, shape.padding, shape.dilation, shape.groups),
+        )
 
 
 PREPARED = [
