@@ -186,7 +186,7 @@ def _doubts(grid: Grid, manifest: dict[str, Any]) -> Iterable[str]:
     unavailable = [
         entry["name"]
         for entry in manifest.get("implementations", [])
-        if entry.get("unavailable") and entry.get("name")
+        if entry.get("unavailable") and entry.get("name") and not entry.get("on_request")
     ]
     if unavailable:
         yield f"Not available on this machine: {', '.join(unavailable)}."

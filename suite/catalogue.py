@@ -17,6 +17,8 @@ from suite.processes import Peer, ProcessFailed
 from suite.registry import Source, builtin_sources, installed_sources
 
 IMPORT_TIMEOUT_S = 60.0
+SERIES = 4
+"""So many rows on request that differ by a number alone are listed as one."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,21 @@ class Catalogue:
     failures: tuple[str, ...]
     """One line for each source that does not import."""
 
+    def listed(self) -> dict[str, Entry]:
+        """Return the entries by name, numbered series that nobody runs unasked as one each."""
+        series: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            stem = entry.name.rstrip("0123456789") if entry.on_request else entry.name
+            series.setdefault(stem, []).append(entry)
+        shown = {}
+        for stem, entries in series.items():
+            if len(entries) < SERIES:
+                shown.update({entry.name: entry for entry in entries})
+            else:
+                last = entries[-1].name.removeprefix(stem)
+                shown[f"{entries[0].name} … {last}"] = entries[0]
+        return shown
+
     def select(self, patterns: Sequence[str]) -> list[Entry]:
         """Return the entries whose names match any of the globs.
 
@@ -58,7 +75,7 @@ class Catalogue:
                 names = [entry.name for entry in self.entries]
                 raise UsageError(
                     f"--impl {pattern}: no implementation of that name."
-                    f"{did_you_mean(pattern, names)} There are: {', '.join(names)}"
+                    f"{did_you_mean(pattern, names)} There are: {', '.join(self.listed())}"
                 )
         return [
             entry

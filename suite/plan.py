@@ -246,6 +246,7 @@ def write_run_manifest(
                 "source": _short(entry.file),
                 "summary": entry.summary,
                 "unavailable": entry.unavailable,
+                "on_request": entry.on_request,
             }
             for entry in catalogue.entries
         ],

@@ -219,6 +219,13 @@ def test_list_shows_a_numbered_series_that_runs_on_request_as_one_line(command):
         assert f"winograd_tile{tile}" in said.out
 
 
+def test_an_unknown_row_is_told_which_there_are_without_a_long_series(command, tiny):
+    said = command("run", tiny, "--impl", "cudnn_plan_99")
+
+    assert said.code == 2
+    assert "cudnn_plan_0 … 47, cudnn_winograd" in said.err
+
+
 def test_validate_expand_shows_every_scenario_and_about_how_long(command, tiny):
     said = command("validate", tiny, "--expand")
 

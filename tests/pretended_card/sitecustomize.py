@@ -43,16 +43,6 @@ class _Stream:
     def wait_stream(self, other: object) -> None: ...
 
 
-class _Memory:
-    """An allocator that has given out 100 MiB, and 1 MiB more at each peak."""
-
-    def allocated(self, device: object = None) -> int:
-        return 100 * 2**20
-
-    def peak(self, device: object = None) -> int:
-        return 101 * 2**20
-
-
 class _Graph:
     def __init__(self) -> None:
         raise RuntimeError("CUDA graphs are not pretended")
@@ -60,7 +50,6 @@ class _Graph:
 
 def _pretend(torch: Any) -> None:
     current = [0]
-    memory = _Memory()
     properties = SimpleNamespace(
         name=CARDS[0], uuid="0", L2_cache_size=2**20, total_memory=8 * 2**30, major=9, minor=0,
         multi_processor_count=132,
@@ -77,8 +66,8 @@ def _pretend(torch: Any) -> None:
         "synchronize": lambda device=None: None,
         "current_stream": lambda device=None: _Stream(),
         "stream": lambda stream: contextlib.nullcontext(),
-        "memory_allocated": memory.allocated,
-        "max_memory_allocated": memory.peak,
+        "memory_allocated": lambda device=None: 100 * 2**20,
+        "max_memory_allocated": lambda device=None: 101 * 2**20,
         "reset_peak_memory_stats": lambda device=None: None,
         "mem_get_info": lambda device=None: (4 * 2**30, 8 * 2**30),
         "empty_cache": lambda: None,

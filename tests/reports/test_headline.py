@@ -106,3 +106,15 @@ def test_a_problem_is_described_by_what_differs_from_the_plain_one() -> None:
 
 
 RESULTS = small_run().results
+
+
+def test_rows_that_nobody_asked_for_are_not_said_to_be_missing() -> None:
+    """They fill the first screen: there are 48 for cuDNN's plans alone."""
+    run = small_run()
+    asked = {"name": "asked", "unavailable": "needs CUDA", "on_request": False}
+    not_asked = {**asked, "name": "cudnn_plan_7", "on_request": True}
+    manifest = {**run.manifest, "implementations": [asked, not_asked]}
+
+    top = headline(Grid.of(run), manifest)
+
+    assert "Not available on this machine: asked." in top.doubts
