@@ -14,16 +14,17 @@ from rich.console import Console
 from commands._gate_rule import rule_for
 from commands._setup import catalogue_for, recorded, scenario_files, scratch_folder, settings_for
 from reports import terminal
-from suite import __version__, plan
-from suite.arm import Arm
-from suite.catalogue import Catalogue
+from suite import __version__
 from suite.errors import NotComparable
 from suite.gate.baseline import compare, open_baseline
 from suite.gate.outcome import Outcome
+from suite.measuring import new_run, selection
+from suite.measuring.arm import Arm
+from suite.measuring.run import Runner
 from suite.problem import Scenario
-from suite.result import cell_key
-from suite.runfile import Run, finish_manifest, read_manifest, read_results, write_manifest
-from suite.runner import Runner
+from suite.registry.catalogue import Catalogue
+from suite.results.cell import cell_key
+from suite.results.folder import Run, finish_manifest, read_manifest, read_results, write_manifest
 from suite.scenario import ScenarioFile
 
 
@@ -36,8 +37,8 @@ def against_run(
     reference = base.results[0].reference
     with scratch_folder() as scratch:
         log = Path(scratch) / "start.log"
-        facts = plan.torch_facts(log)
-        scenarios = plan.on_device(_scenarios(options, files, base), options.device, facts)
+        facts = new_run.torch_facts(log)
+        scenarios = selection.on_device(_scenarios(options, files, base), options.device, facts)
         catalogue = catalogue_for(options, scenarios, log, console)
     known = {entry.name for entry in catalogue.entries}
     names, gone = _names(options, base, catalogue)
@@ -46,15 +47,15 @@ def against_run(
             f"--baseline {options.baseline}: none of its implementations is here any more: "
             f"{', '.join(gone)}"
         )
-    arms = plan.chosen_arms(catalogue, names, reference if reference in known else None)
-    plan.refuse_too_many(len(scenarios) * len(arms), options.yes)
+    arms = selection.chosen_arms(catalogue, names, reference if reference in known else None)
+    selection.refuse_too_many(len(scenarios) * len(arms), options.yes)
     name = f"gate-{base.manifest.get('name') or 'baseline'}"
-    folder = plan.open_folder(options.out, name, False, [s.id for s in scenarios])
+    folder = new_run.open_folder(options.out, name, False, [s.id for s in scenarios])
     settings = settings_for(options, folder / "worker.log")
     if reference in known:
         settings = dataclasses.replace(settings, reference=reference)
     rule = rule_for(options, scenarios)
-    plan.write_run_manifest(
+    new_run.write_run_manifest(
         folder,
         name=name,
         files=files,
@@ -102,7 +103,7 @@ def _scenarios(
         everything = [scenario for file in files for scenario in file.scenarios]
     else:
         everything = list({cell.scenario.id: cell.scenario for cell in base.results}.values())
-    return plan.chosen_scenarios(everything, options.scenario)
+    return selection.chosen_scenarios(everything, options.scenario)
 
 
 def _names(

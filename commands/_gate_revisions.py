@@ -13,20 +13,21 @@ from rich.console import Console
 
 from commands._gate_rule import rule_for
 from commands._setup import recorded, scenario_files, scratch_folder, settings_for
-from suite import __version__, plan
-from suite.catalogue import Catalogue, Entry
+from suite import __version__
 from suite.errors import UsageError
-from suite.gate.cells import Candidate, read_revision, take_stock
 from suite.gate.checkouts import Checkouts
+from suite.gate.inventory import Candidate, read_revision, take_stock
+from suite.gate.live_run import Progress
 from suite.gate.outcome import Outcome
 from suite.gate.revision import Repository, Revision
 from suite.gate.rule import Rule
 from suite.gate.run import BASE_FOLDER, Asked, Trees, measure
-from suite.gate.session import Progress
+from suite.measuring import new_run, selection
+from suite.measuring.settings import Settings
 from suite.problem import Scenario
-from suite.runfile import finish_manifest, read_manifest, write_manifest
+from suite.registry.catalogue import Catalogue, Entry
+from suite.results.folder import finish_manifest, read_manifest, write_manifest
 from suite.scenario import ScenarioFile
-from suite.settings import Settings
 
 ROUNDS = 4
 """Turns of each side in a block: more than in `run`, as there are only two sides to alternate."""
@@ -54,11 +55,11 @@ def between_revisions(
         inventory = take_stock(
             old, new, _patterns(options, files, (*old.entries, *new.entries), plugins)
         )
-        facts = plan.torch_facts(log)
-        scenarios = plan.on_device(_chosen(options, files), options.device, facts)
-        plan.refuse_too_many(len(scenarios) * len(inventory.both), options.yes)
+        facts = new_run.torch_facts(log)
+        scenarios = selection.on_device(_chosen(options, files), options.device, facts)
+        selection.refuse_too_many(len(scenarios) * len(inventory.both), options.yes)
         name = "gate-" + "-".join(file.name for file in files)
-        folder = plan.open_folder(options.out, name, False, [s.id for s in scenarios])
+        folder = new_run.open_folder(options.out, name, False, [s.id for s in scenarios])
         settings = dataclasses.replace(
             settings_for(options, folder / "worker.log"),
             rounds=ROUNDS,
@@ -179,7 +180,7 @@ def _patterns(
 
 def _chosen(options: argparse.Namespace, files: Sequence[ScenarioFile]) -> list[Scenario]:
     everything = [scenario for file in files for scenario in file.scenarios]
-    return plan.chosen_scenarios(everything, options.scenario)
+    return selection.chosen_scenarios(everything, options.scenario)
 
 
 def _write_manifest(
@@ -194,7 +195,7 @@ def _write_manifest(
     rule: Rule,
 ) -> dict[str, object]:
     known = recorded(settings)
-    manifest = plan.write_run_manifest(
+    manifest = new_run.write_run_manifest(
         folder,
         name=name,
         files=files,

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from suite import plan
-from suite.catalogue import Catalogue, read_catalogue
+from suite.measuring import new_run, selection
+from suite.measuring.settings import Settings
 from suite.problem import Scenario
+from suite.registry.catalogue import Catalogue, read_catalogue
 from suite.scenario import ScenarioFile, load_files
-from suite.settings import Settings
 
 
 def scratch_folder() -> TemporaryDirectory[str]:
@@ -30,7 +30,7 @@ def catalogue_for(
     options: argparse.Namespace, scenarios: Sequence[Scenario], log: Path, console: Console
 ) -> Catalogue:
     """Describe all implementations; what does not import is one dim line each."""
-    catalogue = read_catalogue(plan.TREE, options.plugin, log, scenarios)
+    catalogue = read_catalogue(new_run.TREE, options.plugin, log, scenarios)
     for failure in catalogue.failures:
         console.print(failure, style="dim", highlight=False, soft_wrap=True)
     return catalogue
@@ -43,10 +43,10 @@ def settings_for(options: argparse.Namespace, log: Path) -> Settings:
         "energy": getattr(options, "energy", None),
     }
     return Settings(
-        threads=plan.chosen_threads(options.threads),
+        threads=selection.chosen_threads(options.threads),
         log=log,
         timeout_s=options.timeout,
-        memory_limit_bytes=plan.chosen_memory_limit_bytes(options.memory_limit),
+        memory_limit_bytes=selection.chosen_memory_limit_bytes(options.memory_limit),
         verify=not getattr(options, "no_verify", False),
         **{key: value for key, value in chosen.items() if value is not None},
     )

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from reports import units
 from reports.terminal import clock, table
-from suite import stats
 from suite.problem import Scenario
-from suite.result import CellResult
+from suite.results.cell import CellResult
+from suite.results.summary import summarise
 from suite.tuning.learning import Outlook
 
 MOST_NAMES = 4
@@ -21,7 +21,7 @@ def progress_line(
     scenario: Scenario, results: Sequence[CellResult], done: int, total: int, left_s: float
 ) -> Text:
     """Return "[3/40] id: 5 rows, fastest gemm_1x1 1.31×; 1:20 left"."""
-    summaries = {result.implementation: stats.summarise(result) for result in results}
+    summaries = {result.implementation: summarise(result) for result in results}
     speedups = {
         name: summary.speedup.value
         for name, summary in summaries.items()

@@ -13,11 +13,11 @@ from commands._gate_rule import rule_for
 from commands._setup import catalogue_for, patterns, scenario_files, scratch_folder, settings_for
 from commands.arguments import Parser, add_measuring, add_selection, at_least
 from reports import calibration_text, terminal
-from suite import plan
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
 from suite.gate.calibration import LEAST_BLOCKS, calibrate
 from suite.gate.same_code import measure
-from suite.runfile import write_whole
+from suite.measuring import new_run, selection
+from suite.results.folder import write_whole
 
 FILE = "calibration.json"
 
@@ -67,14 +67,14 @@ def main(options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
         log = Path(scratch) / "worker.log"
         everything = [scenario for file in files for scenario in file.scenarios]
-        scenarios = plan.on_device(
-            plan.chosen_scenarios(everything, options.scenario),
+        scenarios = selection.on_device(
+            selection.chosen_scenarios(everything, options.scenario),
             options.device,
-            plan.torch_facts(log),
+            new_run.torch_facts(log),
         )
         catalogue = catalogue_for(options, scenarios, log, console)
-        arms = plan.chosen_arms(catalogue, patterns(options, files, catalogue) or ["torch"])
-        plan.refuse_too_many(len(scenarios) * len(arms), options.yes)
+        arms = selection.chosen_arms(catalogue, patterns(options, files, catalogue) or ["torch"])
+        selection.refuse_too_many(len(scenarios) * len(arms), options.yes)
         count, options.blocks = options.blocks, None
         rule = rule_for(options, scenarios)
         wished = _wished(options.see, rule.margin)
@@ -82,7 +82,7 @@ def main(options: argparse.Namespace) -> int:
         measured = measure(
             scenarios,
             arms,
-            tree=plan.TREE,
+            tree=new_run.TREE,
             settings=settings,
             count=count,
             watch=lambda number: console.print(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from commands._setup import scratch_folder
 from commands.arguments import Parser, at_least
-from suite import plan
 from suite.capture import Captured, Input, Target, as_id, capture
 from suite.errors import EXIT_GOOD, UsageError
+from suite.measuring import selection
 from suite.problem import DTYPE_BYTES
-from suite.runfile import write_whole
+from suite.results.folder import write_whole
 from suite.scenario import load_file
 from suite.scenario.writer import scenario_text
 
@@ -68,7 +68,7 @@ def main(options: argparse.Namespace) -> int:
             source=name,
             dtype=options.dtype,
             timeout_s=options.timeout,
-            memory_limit_bytes=plan.chosen_memory_limit_bytes(None),
+            memory_limit_bytes=selection.chosen_memory_limit_bytes(None),
             log=Path(scratch) / "model.log",
         )
     given = " and ".join(options.input)

@@ -18,10 +18,10 @@ from commands._setup import (
 )
 from commands.arguments import Parser, add_measuring, add_selection
 from reports import terminal, units
-from suite import plan
-from suite.check import Checked, check
 from suite.errors import EXIT_GOOD, EXIT_WRONG
-from suite.result import Status
+from suite.measuring import new_run, selection
+from suite.measuring.check import Checked, check
+from suite.results.cell import Status
 
 LEGEND = """\
 A shape passes when integers come out exactly and, on six more kinds of data, every element lies
@@ -47,13 +47,15 @@ def main(options: argparse.Namespace) -> int:
     files = scenario_files(options)
     with scratch_folder() as scratch:
         settings = settings_for(options, Path(scratch) / "worker.log")
-        facts = plan.torch_facts(settings.log)
-        scenarios = plan.on_device(
+        facts = new_run.torch_facts(settings.log)
+        scenarios = selection.on_device(
             [scenario for file in files for scenario in file.scenarios], options.device, facts
         )
         catalogue = catalogue_for(options, scenarios, settings.log, console)
         # With --plugin it is about what the plug-in registers, and nothing else.
-        arms = plan.chosen_arms(catalogue, options.impl or names_of_plugins(options, catalogue))
+        arms = selection.chosen_arms(
+            catalogue, options.impl or names_of_plugins(options, catalogue)
+        )
         found = []
         for checked in check(scenarios, arms, settings):
             found.append(checked)

@@ -10,7 +10,7 @@ from commands.arguments import Parser
 from reports import compare_text
 from reports.compare import compare_runs
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE
-from suite.runfile import read_run
+from suite.results.folder import read_run
 
 
 def add_arguments(parser: Parser) -> None:

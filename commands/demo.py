@@ -12,10 +12,10 @@ from rich.text import Text
 from commands._setup import scratch_folder
 from commands.arguments import Parser, add_selection
 from reports import demo_picture, terminal, units
-from suite import plan
-from suite.catalogue import read_catalogue
-from suite.demo import FILTERS, Filtered, filter_with, load_grey
+from suite.demo.filtering import FILTERS, Filtered, filter_with, load_grey
 from suite.errors import EXIT_GOOD, EXIT_WRONG
+from suite.measuring import new_run, selection
+from suite.registry.catalogue import read_catalogue
 
 
 def add_arguments(parser: Parser) -> None:
@@ -31,8 +31,8 @@ def main(options: argparse.Namespace) -> int:
     grey = load_grey(options.image)
     with scratch_folder() as scratch:
         log = Path(scratch) / "worker.log"
-        catalogue = read_catalogue(plan.TREE, options.plugin, log)
-        arms = plan.chosen_arms(catalogue, options.impl)
+        catalogue = read_catalogue(new_run.TREE, options.plugin, log)
+        arms = selection.chosen_arms(catalogue, options.impl)
         filtered = list(filter_with(arms, grey, log))
     console.print(_table(filtered))
     passed = [result for result in filtered if len(result.planes) == len(FILTERS)]

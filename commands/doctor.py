@@ -13,8 +13,9 @@ from rich.text import Text
 from commands._setup import scratch_folder
 from commands.arguments import Parser
 from reports import terminal, units
-from suite import machine, plan
 from suite.errors import EXIT_GOOD
+from suite.machine import host
+from suite.measuring import new_run
 
 
 def add_arguments(parser: Parser) -> None:
@@ -23,10 +24,10 @@ def add_arguments(parser: Parser) -> None:
 
 def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
-        facts = plan.torch_facts(Path(scratch) / "log")
-    now = machine.load()
-    found = {**machine.facts(), **facts, "threads": machine.usable_cores()}
-    noise = machine.spread(machine.noise_samples(1.0))
+        facts = new_run.torch_facts(Path(scratch) / "log")
+    now = host.load()
+    found = {**host.facts(), **facts, "threads": host.usable_cores()}
+    noise = host.spread(host.noise_samples(1.0))
     _print(terminal.console(), found, now, noise)
     return EXIT_GOOD
 
@@ -50,14 +51,14 @@ def _print(console: Console, found: dict[str, Any], now: dict[str, Any], noise: 
         if found["gpus"]
         else "none that torch sees",
         "thread pools": _parallel_lines(found["torch_parallel"]),
-        "noise": f"grade {machine.noise_grade(noise)}: equal work takes up to {noise:.1%} longer "
+        "noise": f"grade {host.noise_grade(noise)}: equal work takes up to {noise:.1%} longer "
         "than its median (90th percentile)",
     }
     shown = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows.items():
         shown.add_row(Text(name, style="bold"), Text(str(value)))
     console.print(shown)
-    advice = machine.advice(found, now)
+    advice = host.advice(found, now)
     for line in advice:
         console.print(f"• {line}", highlight=False)
     if not advice:

@@ -9,7 +9,7 @@ from commands.arguments import Parser
 from reports.history import text
 from reports.history.series import history
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
-from suite.runfile import MANIFEST, Run, read_run, write_whole
+from suite.results.folder import MANIFEST, Run, read_run, write_whole
 
 FILE = "history.md"
 

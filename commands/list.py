@@ -33,12 +33,12 @@ def _list_implementations(options: argparse.Namespace) -> None:
 
     from commands._setup import scratch_folder  # noqa: PLC0415
     from reports import terminal  # noqa: PLC0415
-    from suite import plan  # noqa: PLC0415
-    from suite.catalogue import read_catalogue  # noqa: PLC0415
+    from suite.measuring import new_run  # noqa: PLC0415
+    from suite.registry.catalogue import read_catalogue  # noqa: PLC0415
 
     console = terminal.console()
     with scratch_folder() as scratch:
-        catalogue = read_catalogue(plan.TREE, options.plugin, Path(scratch) / "log")
+        catalogue = read_catalogue(new_run.TREE, options.plugin, Path(scratch) / "log")
     shown = terminal.table("implementation", "family", "what it is")
     for name, entry in catalogue.listed().items():
         if entry.unavailable:

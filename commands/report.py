@@ -9,8 +9,8 @@ from pathlib import Path
 import reports
 from commands.arguments import Parser
 from suite.errors import EXIT_GOOD, UsageError
-from suite.profile import FOLDER
-from suite.runfile import read_run
+from suite.results.folder import read_run
+from suite.results.profile import FOLDER
 
 
 def add_arguments(parser: Parser) -> None:

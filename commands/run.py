@@ -1,6 +1,6 @@
 """`run`: race implementations over scenario files.
 
-scenario files ─► suite.plan ─► suite.runner ─► results.jsonl ─► reports
+scenario files ─► suite.measuring ─► results.jsonl ─► reports
 
 With --profile the cells that passed are profiled afterwards, when nothing is timed any more.
 """
@@ -32,15 +32,16 @@ from commands.arguments import (
     shard,
 )
 from reports import profile_text, terminal
-from suite import __version__, plan
-from suite.arm import Arm
+from suite import __version__
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG, UsageError
-from suite.profile import CellProfile
-from suite.profiling.session import Profiler
-from suite.result import Status
-from suite.runfile import finish_manifest, read_results, read_run
-from suite.runner import Runner
-from suite.settings import Settings
+from suite.measuring import new_run, selection
+from suite.measuring.arm import Arm
+from suite.measuring.run import Runner
+from suite.measuring.settings import Settings
+from suite.profiling.profiler import Profiler
+from suite.results.cell import Status
+from suite.results.folder import finish_manifest, read_results, read_run
+from suite.results.profile import CellProfile
 
 DEFAULT_REFERENCE = "torch"
 
@@ -121,20 +122,22 @@ def main(options: argparse.Namespace) -> int:
     name = "-".join(file.name for file in files)
     with scratch_folder() as scratch:
         log = Path(scratch) / "start.log"
-        facts = plan.torch_facts(log)
-        scenarios = plan.chosen_scenarios(
+        facts = new_run.torch_facts(log)
+        scenarios = selection.chosen_scenarios(
             [scenario for file in files for scenario in file.scenarios], options.scenario
         )
-        scenarios = plan.on_device(scenarios, options.device, facts)
-        facts = plan.facts_on(scenarios, facts)
-        scenarios = plan.shard_of(scenarios, options.shard)
+        scenarios = selection.on_device(scenarios, options.device, facts)
+        facts = selection.facts_on(scenarios, facts)
+        scenarios = selection.shard_of(scenarios, options.shard)
         catalogue = catalogue_for(options, scenarios, log, console)
-        arms = plan.chosen_arms(catalogue, patterns(options, files, catalogue), options.reference)
-    plan.refuse_too_many(len(scenarios) * len(arms), options.yes)
-    folder = plan.open_folder(options.out, name, options.resume, [s.id for s in scenarios])
+        arms = selection.chosen_arms(
+            catalogue, patterns(options, files, catalogue), options.reference
+        )
+    selection.refuse_too_many(len(scenarios) * len(arms), options.yes)
+    folder = new_run.open_folder(options.out, name, options.resume, [s.id for s in scenarios])
     settings = settings_for(options, folder / "worker.log")
     if not options.resume:
-        plan.write_run_manifest(
+        new_run.write_run_manifest(
             folder,
             name=name,
             files=files,

@@ -17,16 +17,16 @@ from commands._setup import catalogue_for, scenario_files, scratch_folder, setti
 from commands._tuned import outlook_table, progress_line
 from commands.arguments import Parser, add_measuring, add_selection, at_least
 from reports import terminal
-from suite import plan
-from suite.arm import Arm
-from suite.catalogue import Catalogue, Entry
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
+from suite.measuring import new_run
+from suite.measuring.arm import Arm
 from suite.problem import MEMORY_FORMATS, Scenario
-from suite.result import CellResult
-from suite.runfile import RESULTS, read_results
+from suite.registry.catalogue import Catalogue, Entry
+from suite.results.cell import CellResult
+from suite.results.folder import RESULTS, read_results
 from suite.tuning.campaign import Campaign, in_turns, trials_of, under_formats
 from suite.tuning.learning import outlook, shapes_of
-from suite.tuning.table import (
+from suite.tuning.store import (
     Conditions,
     Table,
     Trial,
@@ -84,7 +84,7 @@ def main(options: argparse.Namespace) -> int:
         )
         catalogue = catalogue_for(options, asked, settings.log, console)
         arms = _arms(catalogue, options.impl)
-        facts = machine_facts(plan.torch_facts(settings.log)["torch"])
+        facts = machine_facts(new_run.torch_facts(settings.log)["torch"])
         path = table_path(fingerprint_of(facts))
         folder = _folder(path, fresh=options.fresh)
         campaign = Campaign(

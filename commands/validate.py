@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from commands.arguments import Parser
-from suite import estimate
 from suite.errors import EXIT_GOOD
+from suite.measuring import estimate
 from suite.problem import Scenario
 from suite.scenario import load_files
 

@@ -23,7 +23,7 @@ from suite import Problem, Unsupported, register, registry
 from suite.errors import UsageError
 from suite.problem import Scenario
 from suite.tuning.advice import advise
-from suite.tuning.table import Conditions
+from suite.tuning.store import Conditions
 
 TREE = str(Path(__file__).resolve().parents[1])
 MOST_ERROR_FACTOR = 4

@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 
 from suite.errors import UsageError, did_you_mean
-from suite.runfile import Run, write_whole
+from suite.results.folder import Run, write_whole
 
 FORMATS = {
     "csv": "reports.csv_table",

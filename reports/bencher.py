@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.exports import NS_PER_S, passed, write_json
-from suite.runfile import Run
+from suite.results.folder import Run
 
 FILE = "bencher.json"
 

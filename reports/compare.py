@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.grid import Cell, Grid
-from suite.result import Status
-from suite.runfile import Run
-from suite.stats import Interval
+from suite.results.cell import Status
+from suite.results.folder import Run
+from suite.stats.intervals import Interval
 
 _MACHINE_FACTS = ("cpu", "gpu", "cores", "threads", "governor", "torch", "os", "python")
 

@@ -7,13 +7,13 @@ import io
 from pathlib import Path
 from typing import Any
 
-from suite.bound import bound
 from suite.phases import NAMES
 from suite.problem import PROBLEM_FIELDS
-from suite.profile import CellProfile
-from suite.result import CellResult
-from suite.runfile import Run, write_whole
-from suite.stats import summarise
+from suite.results.cell import CellResult
+from suite.results.folder import Run, write_whole
+from suite.results.profile import CellProfile
+from suite.results.roofline import bound
+from suite.results.summary import summarise
 
 FILE = "results.csv"
 

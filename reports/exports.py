@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from reports.grid import Cell, Grid
-from suite.runfile import Run, write_whole
-from suite.stats import Summary
+from suite.results.folder import Run, write_whole
+from suite.results.summary import Summary
 
 NS_PER_S = 1e9
 

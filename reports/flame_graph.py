@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from reports import units
-from suite.profile import FOLDER, CellProfile, StackNode
-from suite.runfile import Run, write_whole
+from suite.results.folder import Run, write_whole
+from suite.results.profile import FOLDER, CellProfile, StackNode
 
 FILE = "flame.svg"
 WIDTH, ROW, MARGIN, HEAD = 1200, 20, 10, 46

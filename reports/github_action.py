@@ -10,7 +10,7 @@ from typing import Any
 
 from reports import units
 from reports.exports import NS_PER_S, passed, write_json
-from suite.runfile import Run
+from suite.results.folder import Run
 
 FILE = "github-action-benchmark.json"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from suite.problem import Scenario
-from suite.result import CellResult
-from suite.runfile import Run
-from suite.stats import Summary, summarise
+from suite.results.cell import CellResult
+from suite.results.folder import Run
+from suite.results.summary import Summary, summarise
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.stats import t975
+from suite.stats.student import t975
 
 LEAST_POINTS = 3
 LEAST_FOR_BASE = 5

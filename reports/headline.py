@@ -13,7 +13,7 @@ from reports import units
 from reports.grid import Cell, Grid
 from reports.layers import layer_family
 from suite.problem import Scenario
-from suite.result import Status
+from suite.results.cell import Status
 
 WIDE_HALF_WIDTH = 0.1
 """An interval of more than ±10 % is pointed out."""

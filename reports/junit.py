@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 from reports import units
 from reports.grid import Cell, Grid
-from suite.result import Status
-from suite.runfile import Run, write_whole
+from suite.results.cell import Status
+from suite.results.folder import Run, write_whole
 
 FILE = "junit.xml"
 _OUTCOME = {

@@ -9,8 +9,8 @@ from reports import units
 from reports.grid import Cell, Grid
 from reports.headline import Headline, headline
 from reports.networks import Total, networks
-from suite.result import Status
-from suite.runfile import Run, write_whole
+from suite.results.cell import Status
+from suite.results.folder import Run, write_whole
 
 FILE = "results.md"
 MOST_BYTES = 60_000

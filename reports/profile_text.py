@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports import units
-from suite.bound import bound
-from suite.profile import CellProfile
-from suite.result import Status
-from suite.runfile import Run
+from suite.results.cell import Status
+from suite.results.folder import Run
+from suite.results.profile import CellProfile
+from suite.results.roofline import bound
 
 DISTURBED = 0.05
 """Phases and the unprofiled time are measured in turns; further apart they are worth little."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from reports.exports import passed, write_json
-from suite.result import CellResult
-from suite.runfile import Run
-from suite.stats import block_median_s
+from suite.results.cell import CellResult
+from suite.results.folder import Run
+from suite.stats.intervals import block_median_s
 
 FILE = "pytest-benchmark.json"
 

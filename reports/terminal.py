@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import units
-from suite import stats
-from suite.result import CellResult, Status
+from suite.results.cell import CellResult, Status
+from suite.results.summary import summarise
 
 __all__ = ["FAILED", "RunDisplay", "console", "print_summary", "table"]
 
@@ -50,7 +50,7 @@ def clock(seconds: float) -> str:
 
 def cell_columns(result: CellResult) -> tuple[str, str, str, str]:
     """Return time, speed-up, error and remark of a cell, as shown in progress and lists."""
-    summary = stats.summarise(result)
+    summary = summarise(result)
     if summary is None:
         return "", "", "", result.reason
     speedup = summary.speedup
@@ -161,7 +161,7 @@ def _winners(results: Sequence[CellResult]) -> Table:
     )
     by_scenario: dict[str, list[tuple[float, CellResult]]] = {}
     for result in results:
-        summary = stats.summarise(result)
+        summary = summarise(result)
         entries = by_scenario.setdefault(result.scenario.id, [])
         if summary is not None:
             entries.append((summary.time_s.value, result))
@@ -189,7 +189,7 @@ def _verified_share(spent: Mapping[str, Any]) -> float:
 def _noisiest(results: Iterable[CellResult]) -> str | None:
     widths = {}
     for result in results:
-        summary = stats.summarise(result)
+        summary = summarise(result)
         if summary and summary.time_s.half_width is not None:
             widths[result.key] = summary.time_s.half_width
     if not widths:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from suite.errors import Unsupported
     from suite.problem import Problem
-    from suite.registry import register
+    from suite.registry.registering import register
 
 __all__ = ["Problem", "Unsupported", "register"]
 __version__ = "0.1.0"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import run_bench
-from suite.ledger import Ledger
+from suite.measuring.settings import Settings
+from suite.measuring.time_spent import Ledger
 from suite.problem import Problem, Scenario
-from suite.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULTY = Path(__file__).parent / "faulty"

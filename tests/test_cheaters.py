@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from suite.arm import Arm
-from suite.check import check
-from suite.ledger import Ledger
+from suite.measuring.arm import Arm
+from suite.measuring.check import check
+from suite.measuring.judge_client import Referee
+from suite.measuring.race import Race
+from suite.measuring.settings import Settings
+from suite.measuring.time_spent import Ledger
 from suite.problem import Problem, Scenario
-from suite.race import Race
-from suite.referee import Referee
-from suite.registry import Source, builtin_sources
-from suite.settings import Settings
+from suite.registry.sources import Source, builtin_sources
 from tests.conftest import ROOT
 
 GALLERY = Path(__file__).parent / "cheaters"

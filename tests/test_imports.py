@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
-ENGINE = {
-    "cuda_timing",
-    "cuda_context",
-    "timers",
-    "worker",
-    "judge",
-    "operation",
-    "inputs",
-    "correctness",
-    "timing",
-    "invocation",
-} | {
-    *("faults", "guard", "inner", "operators", "preload"),
-    *("state", "memory", "ceilings", "watch"),
-    # of suite.pytest_plugin
-    "pytest_call",
-    # of suite.capture
-    *("recorder", "process"),
-    # of suite.profiling
-    *("bench", "phase_times", "operator_view", "traffic", "live_bytes", "thread_times"),
-    "regression",  # numpy only: in the workers of `auto`, and in `tune`
-}
-"""Modules of suite that run in processes with torch; nothing else in suite may import it."""
+COMPUTING = ("operands", "worker", "judge")
+"""Rooms of suite/ with torch, as every `child/` is: they run in processes of their own."""
+PARENTS = ("measuring", "gate", "profiling", "tuning", "capture", "pytest_plugin", "demo")
+"""Rooms that start those processes."""
+SLOW_TO_IMPORT = {"torch", "numba", "numpy", "pandas", "matplotlib", "scipy", "sympy"}
 
 
 def imported(path: Path, *, top_level_only: bool = False) -> set[str]:
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     nodes = tree.body if top_level_only else ast.walk(tree)
     names = set()
     for node in nodes:
@@ -51,16 +34,92 @@ def packages(names: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+def room_of(parts: tuple[str, ...]) -> str:
+    """Return the room of a module below suite/, given as its folders and name.
+
+    "child" whatever it is a child of; "" for the words that lie beside the rooms.
+    """
+    return "child" if "child" in parts[:-1] else parts[0] if len(parts) > 1 else ""
+
+
+def rooms_imported(root: Path, path: Path) -> set[str]:
+    """Return the rooms that a module's import statements reach, wherever they stand in it."""
+    rooms = set()
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] != "suite":
+            continue
+        if (root / Path(*parts)).is_dir():  # a package: the room itself
+            parts.append("__init__")
+        rooms.add(room_of(tuple(parts[1:])))
+    return rooms
+
+
+def breaches(root: Path) -> Iterator[str]:
+    """Yield how the modules of suite/ below `root` break its law, three sentences long.
+
+    torch and numba only under operands/, worker/, judge/ and */child/. No parent folder imports
+    those. Judge and worker never import each other.
+    """
+    for path in sorted((root / "suite").rglob("*.py")):
+        place = path.relative_to(root / "suite")
+        room, reached = room_of(place.parts), rooms_imported(root, path)
+        computes = room in (*COMPUTING, "child")
+        if not computes and packages(imported(path)) & {"torch", "numba"}:
+            yield f"{place}: torch or numba"
+        if room in PARENTS and (found := reached & {*COMPUTING, "child"}):
+            yield f"{place}: a parent imports {', '.join(sorted(found))}"
+        if {room, *reached} >= {"judge", "worker"} and room in ("judge", "worker"):
+            yield f"{place}: judge and worker know each other"
+
+
+def test_torch_stays_in_its_rooms_parents_outside_of_them_and_judge_and_worker_apart():
+    assert list(breaches(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "statement", "breach"),
+    [
+        ("measuring/clock.py", "import torch", "torch or numba"),
+        ("stats/fast.py", "def fast():\n    import numba", "torch or numba"),
+        ("results/rows.py", "from torch.nn import functional", "torch or numba"),
+        ("gate/run.py", "from suite.worker.process import Worker", "a parent imports worker"),
+        ("measuring/cell.py", "from suite.operands import tensors", "a parent imports operands"),
+        ("profiling/profiler.py", "import suite.profiling.child.traffic", "a parent imports child"),
+        ("tuning/store.py", "def f():\n    from suite import judge", "a parent imports judge"),
+        ("judge/process.py", "from suite.worker import outputs", "judge and worker"),
+        ("worker/process.py", "import suite.judge.reference", "judge and worker"),
+    ],
+)
+def test_a_module_in_the_wrong_room_is_found(tmp_path, place, statement, breach):
+    for room in (*COMPUTING, *PARENTS, "stats", "results", "profiling/child"):
+        (tmp_path / "suite" / room).mkdir(parents=True, exist_ok=True)
+    (tmp_path / "suite" / place).write_text(statement + "\n")
+
+    assert [found for found in breaches(tmp_path) if breach in found]
+
+
+def test_what_every_room_may_do_is_no_breach(tmp_path):
+    for room in ("operands", "worker", "measuring", "gate/child"):
+        (tmp_path / "suite" / room).mkdir(parents=True)
+    (tmp_path / "suite/operands/tensors.py").write_text("import torch\n")
+    (tmp_path / "suite/worker/process.py").write_text("from suite.operands import tensors\n")
+    (tmp_path / "suite/gate/child/process.py").write_text("from suite.worker import process\n")
+    (tmp_path / "suite/measuring/race.py").write_text("from suite.problem import Problem\n")
+
+    assert list(breaches(tmp_path)) == []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "suite").rglob("*.py")), ids=lambda p: p.stem)
 def test_suite_imports_neither_implementations_nor_reports(path):
     assert not packages(imported(path)) & {"impls", "reports", "commands", "run_bench", "tests"}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "suite").rglob("*.py")), ids=lambda p: p.stem)
-def test_only_what_runs_in_workers_and_the_judge_imports_torch_at_the_top(path):
-    if path.stem not in ENGINE:
-        heavy = {"torch", "numpy", "pandas", "matplotlib", "scipy", "numba"}
-        assert not packages(imported(path, top_level_only=True)) & heavy
+def test_commands_that_compute_nothing_start_without_what_is_slow_to_import():
+    for path in sorted((ROOT / "suite").rglob("*.py")):
+        room = room_of(path.relative_to(ROOT / "suite").parts)
+        if room not in (*COMPUTING, "child") and path.stem != "gaussian_process":
+            assert not packages(imported(path, top_level_only=True)) & SLOW_TO_IMPORT, path
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "impls").rglob("*.py")), ids=lambda p: p.stem)
@@ -82,16 +141,12 @@ def test_reports_can_be_rebuilt_without_torch(path):
     assert not packages(imported(path)) & {"torch", "impls", "commands", "run_bench"}
 
 
-MEASURING = ENGINE | {
-    *("arm", "capture", "catalogue", "check", "demo", "lane", "machine", "plan", "processes"),
-    *("race", "referee", "registry", "runner"),
-}
-"""Modules of suite that find, start or time what is measured."""
+REPORTS_MAY_READ = {"results", "stats", "scenario", "problem", "errors", "phases", "gate"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "reports").rglob("*.py")), ids=lambda p: p.stem)
 def test_reports_know_results_and_nothing_of_how_they_were_measured(path):
     found = [name.split(".")[1:] for name in imported(path) if name.startswith("suite.")]
-    assert not {parts[0] for parts in found} & MEASURING
+    assert {parts[0] for parts in found} <= REPORTS_MAY_READ
     of_gate = {parts[1] for parts in found if parts[0] == "gate" and len(parts) > 1}
     assert of_gate <= {"calibrated", "outcome", "facts", "verdict"}

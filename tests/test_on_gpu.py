@@ -7,10 +7,10 @@ import json
 import pytest
 import torch
 
-from suite import registry
-from suite.cuda_timing import CudaTimer
-from suite.result import Status
-from suite.runfile import read_results
+from suite.registry import registering, sources
+from suite.results.cell import Status
+from suite.results.folder import read_results
+from suite.worker.cuda_clock import CudaTimer
 from tests.conftest import FAULTY, ROOT
 
 pytestmark = [
@@ -27,9 +27,9 @@ grid: {kernel_size: [1, 3], dtype: [float32, float16], memory_format: [contiguou
 
 def test_every_row_for_cuda_passes_or_says_what_it_does_not_cover(command, tmp_path):
     (tmp_path / "sixteen.yaml").write_text(SIXTEEN)
-    for source in registry.builtin_sources(ROOT):
-        registry.load(source)
-    rows = [e.name for e in registry.registered() if "cuda" in e.devices and not e.on_request]
+    for source in sources.builtin_sources(ROOT):
+        sources.load(source)
+    rows = [e.name for e in registering.registered() if "cuda" in e.devices and not e.on_request]
     rows += ["compile", "cudnn_plan_0", "cudnn_tensor_core", "cudnn_workspace_0mib"]
     words = [word for name in rows for word in ("--impl", name)]
     said = command("run", "sixteen.yaml", *words, "--out", "r", *QUICK)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.result import Status
-from suite.runfile import read_profiles, read_results
+from suite.results.cell import Status
+from suite.results.folder import read_profiles, read_results
 from tests.conftest import FAULTY, ROOT
 
 CARD = ROOT / "tests" / "pretended_card"

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from suite.change_points import LEAST_SEGMENT, change_points
-from suite.result import CellResult
-from suite.runfile import Run
-from suite.stats import summarise
+from suite.results.cell import CellResult
+from suite.results.folder import Run
+from suite.results.summary import summarise
+from suite.stats.change_points import LEAST_SEGMENT, change_points
 
 LEAST_RUNS = 7
 """With fewer, no change can be significant, however large it is."""

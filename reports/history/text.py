@@ -7,7 +7,7 @@ from statistics import median
 
 from reports import units
 from reports.history.series import LEAST_RUNS, Change, History, Series
-from suite.runfile import Run
+from suite.results.folder import Run
 
 BARS = "▁▂▃▄▅▆▇█"
 MOST_BARS = 60

@@ -21,8 +21,8 @@ from reports.palette import SERIES, SERIES_ON_DARK
 from reports.series import Growth
 from reports.sweeps import crossover, scalings
 from suite.problem import Scenario
-from suite.result import CellResult, Status
-from suite.runfile import Run
+from suite.results.cell import CellResult, Status
+from suite.results.folder import Run
 
 SAMPLES_IN_ALL = 24_000
 """Samples take most of a page; with 500 cells this many keep it under 6 MB."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from suite.result import CellResult
+from suite.results.cell import CellResult
 
 
 def embed(data: dict[str, Any]) -> Markup:

@@ -6,7 +6,7 @@ from typing import Any
 
 from reports import units
 from reports.grid import Grid
-from suite.runfile import Run
+from suite.results.folder import Run
 
 
 def method(run: Run, grid: Grid) -> list[str]:

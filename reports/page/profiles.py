@@ -8,11 +8,11 @@ from typing import Any
 
 from reports.grid import Grid
 from reports.page.encoding import rounded
-from suite.bound import bound
 from suite.phases import NAMES
-from suite.profile import CellProfile, Operators, Phases, StackNode
-from suite.result import CellResult
-from suite.runfile import Run
+from suite.results.cell import CellResult
+from suite.results.folder import Run
+from suite.results.profile import CellProfile, Operators, Phases, StackNode
+from suite.results.roofline import bound
 
 
 def profile_data(run: Run, grid: Grid) -> dict[str, Any] | None:

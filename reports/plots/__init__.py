@@ -17,7 +17,7 @@ from reports.plots import (
     time_bars,
 )
 from reports.plots.style import save, styled
-from suite.runfile import Run
+from suite.results.folder import Run
 
 FOLDER = "plots"
 PICTURES = {

@@ -20,8 +20,8 @@ from reports.plots.style import (
     text_width_in,
 )
 from suite.phases import NAMES
-from suite.profile import CellProfile
-from suite.runfile import Run
+from suite.results.folder import Run
+from suite.results.profile import CellProfile
 
 MOST_BARS = 60
 _BAR_IN = 0.26

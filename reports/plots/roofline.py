@@ -26,7 +26,7 @@ from reports.plots.style import (
     scatter_figure,
     shown,
 )
-from suite.result import Ceiling
+from suite.results.cell import Ceiling
 
 
 def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from suite.errors import UsageError, did_you_mean
 from suite.problem import DTYPE_BYTES, Problem, Scenario
-from suite.processes import Peer, ProcessFailed
+from suite.processes.peer import Peer, ProcessFailed
 
 INPUT_DTYPES = (*DTYPE_BYTES, "int64", "int32", "uint8", "bool")
 MOST_ID_LENGTH = 100
@@ -130,7 +130,7 @@ def capture(
         UsageError: it cannot be imported, built or run, hangs, crashes, or runs no 2-D convolution.
     """
     peer = Peer(
-        "suite.capture.process:main",
+        "suite.capture.child.process:main",
         name=target.name,
         log=log,
         memory_limit_bytes=memory_limit_bytes,

@@ -16,18 +16,18 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite import machine
 from suite.errors import NotComparable, UsageError
-from suite.gate.bias import NullCell, bias_variance
 from suite.gate.decision import adjusted_p
 from suite.gate.facts import Facts, findings
+from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.outcome import GateCell, Outcome
-from suite.gate.paired import Component, Difference, trimmed_mean
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
-from suite.result import CellResult, Status
-from suite.runfile import MANIFEST, Run, read_run
-from suite.stats import block_median_s
+from suite.machine import host
+from suite.results.cell import CellResult, Status
+from suite.results.folder import MANIFEST, Run, read_run
+from suite.stats.intervals import block_median_s
+from suite.stats.paired import Component, Difference, trimmed_mean
 
 BETWEEN_SITTINGS = Component(variance=0.05**2, degrees=4.0)
 """Assumed of two runs on one machine before the reference's cells are looked at."""
@@ -72,7 +72,7 @@ def why_advisory(base: Mapping[str, Any], head: Mapping[str, Any]) -> str:
     machines = [manifest.get("machine") or {} for manifest in (base, head)]
     differ = [
         f"{fact} {_short(machines[0].get(fact))} and {_short(machines[1].get(fact))}"
-        for fact in machine.FINGERPRINT
+        for fact in host.FINGERPRINT
         if machines[0].get(fact) != machines[1].get(fact)
     ]
     settings = [manifest.get("environment") or {} for manifest in (base, head)]

@@ -6,19 +6,19 @@ paired log-ratios is the noise that a real gate has to see through.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 
-from suite.gate import student
-from suite.gate.bias import NullCell, bias_variance
 from suite.gate.calibrated import Calibration, CellCalibration, FalseAlarms
-from suite.gate.decision import CellTimes, Decision
-from suite.gate.paired import Component, trimmed_mean
-from suite.gate.replay import replay
+from suite.gate.decision import CellTimes, Decision, Request
+from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
+from suite.stats import student
+from suite.stats.paired import Component, trimmed_mean
 
 Block = Mapping[str, CellTimes]
 
@@ -136,3 +136,29 @@ def _roles(block: Block, names: Sequence[str], base: str, head: str, null: str) 
         )
         for cell in names
     }
+
+
+def replay(decision: Decision, blocks: Iterable[Mapping[str, CellTimes]]) -> list[Request]:
+    """Feed `blocks` in order until the decision wants no more or they end.
+
+    Of each block it gets what it would have measured: the cells it asks for, the null arm where
+    it asks for that.
+
+    Returns:
+        What it asked for, one request a block that was used.
+    """
+    asked = []
+    for block in blocks:
+        request = decision.next_block()
+        if request is None:
+            break
+        decision.add(
+            {cell: _as_asked(block, cell, request) for cell in request.cells if cell in block}
+        )
+        asked.append(request)
+    return asked
+
+
+def _as_asked(block: Mapping[str, CellTimes], cell: str, request: Request) -> CellTimes:
+    times = block[cell]
+    return times if cell in request.with_null else dataclasses.replace(times, null_s=None)

@@ -19,8 +19,10 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from suite.gate.bias import NullCell, bias_variance
-from suite.gate.paired import (
+from suite.gate.null_arm import NullCell, bias_variance
+from suite.gate.rule import Rule
+from suite.gate.verdict import Stage, TimeVerdict, Verdict
+from suite.stats.paired import (
     Component,
     Difference,
     difference,
@@ -28,8 +30,6 @@ from suite.gate.paired import (
     share_above,
     trimmed_mean,
 )
-from suite.gate.rule import Rule
-from suite.gate.verdict import Stage, TimeVerdict, Verdict
 
 LEAST_TO_TELL = 4
 """Fewer blocks give no verdict."""

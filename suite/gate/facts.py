@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from suite.result import Status
+from suite.results.cell import Status
 
 ACCURACY_FACTOR = 1.5
 """A relative L2 error that grows by more is worse; equal code on equal data repeats its error, and

@@ -7,16 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from suite.errors import (
-    EXIT_GOOD,
-    EXIT_INCONCLUSIVE,
-    EXIT_NOT_COMPARABLE,
-    EXIT_SLOWER,
-    EXIT_WRONG,
-)
+from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_NOT_COMPARABLE, EXIT_SLOWER, EXIT_WRONG
 from suite.gate.facts import WRONG, Check, Facts, Finding
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
-from suite.result import Status
+from suite.results.cell import Status
 
 SCHEMA_VERSION = 1
 

@@ -7,20 +7,20 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.gate.bench import BASE, HEAD, NULL, Bench, Sides
-from suite.gate.cells import Candidate, Inventory
+from suite.gate.blocks import BASE, HEAD, NULL, Bench, Sides
 from suite.gate.checkouts import Checkouts
 from suite.gate.facts import findings
+from suite.gate.inventory import Candidate, Inventory
+from suite.gate.live_run import Progress, Session
 from suite.gate.outcome import GateCell, Outcome
 from suite.gate.revision import Revision
 from suite.gate.rule import Rule
-from suite.gate.session import Progress, Session
 from suite.gate.side import Side
-from suite.ledger import Ledger
+from suite.measuring.settings import Settings
+from suite.measuring.time_spent import Ledger
 from suite.problem import Scenario
-from suite.result import CellResult
-from suite.runfile import ResultWriter
-from suite.settings import Settings
+from suite.results.cell import CellResult
+from suite.results.folder import ResultWriter
 
 BASE_FOLDER = "base"
 """Within the run's folder: the base's samples, as a run of their own."""

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suite.arm import Arm
-from suite.gate.aliases import Aliases
-from suite.gate.bench import BASE, HEAD, NULL, Bench, Sides
+from suite.gate.blocks import BASE, HEAD, NULL, Bench, Sides
 from suite.gate.calibration import Block
-from suite.gate.cells import Candidate
+from suite.gate.checkouts import Aliases
 from suite.gate.decision import Request
+from suite.gate.inventory import Candidate
 from suite.gate.side import Side
 from suite.gate.verdict import Stage
-from suite.ledger import Ledger
+from suite.measuring.arm import Arm
+from suite.measuring.settings import Settings
+from suite.measuring.time_spent import Ledger
 from suite.problem import Scenario
-from suite.settings import Settings
 
 
 @dataclass

@@ -7,12 +7,13 @@ import random
 from pathlib import Path
 from typing import Any
 
-from suite.arm import Arm
 from suite.errors import Defect
-from suite.gate.aliases import Aliases
-from suite.processes import Peer, ProcessFailed, steady_environment
-from suite.registry import Source
-from suite.settings import Settings
+from suite.gate.checkouts import Aliases
+from suite.measuring.arm import Arm
+from suite.measuring.settings import Settings
+from suite.processes.fork_server import steady_environment
+from suite.processes.peer import Peer, ProcessFailed
+from suite.registry.sources import Source
 
 MOST_PADDING_BYTES = 4096
 """Of the environment: it lies above the stack and shifts it."""
@@ -58,7 +59,7 @@ class Side:
         draw = self._random.randrange
         settings = self._settings
         self._peer = Peer(
-            "suite.gate.worker:main",
+            "suite.gate.child.process:main",
             str(self._checkouts.root),
             draw(MOST_OFFSET_BYTES),
             name=self.label,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from suite.arm import Arm
-from suite.findings import Findings
 from suite.gate.facts import Facts
-from suite.lane import Lane
+from suite.measuring.arm import Arm
+from suite.measuring.cell import Lane
+from suite.measuring.evidence import Findings
 from suite.problem import Scenario
-from suite.result import Block, CellResult, Status
-from suite.stats import block_time_s
+from suite.results.cell import Block, CellResult, Status
+from suite.stats.intervals import block_time_s
 
 MOST_CLOCK_FAULTS = 3
 """On a busy machine the clocks of a few turns may differ; a clock that lies differs always."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from suite.errors import Unsupported
 from suite.problem import Scenario
-from suite.registry import Source
+from suite.registry.sources import Source
 
 CALLS = 2
 TIMEOUT_S = 900.0
@@ -51,7 +51,7 @@ def count(source: Source, name: str, scenario: Scenario, out: Path) -> float:
     if scenario.device != "cpu":
         raise Unsupported("Callgrind counts instructions of the CPU")
     told = json.dumps([source.location, source.tree, name, scenario.to_dict(), CALLS])
-    child = [sys.executable, "-m", "suite.profiling.callgrind_child", told]
+    child = [sys.executable, "-m", "suite.profiling.child.callgrind", told]
     # Once without Valgrind: what is compiled on first use is then in Numba's cache.
     _run(child, "without Valgrind")
     with TemporaryDirectory(prefix="convgauge-") as folder:

@@ -13,7 +13,7 @@ from suite.errors import UsageError
 from suite.problem import Problem
 from suite.tuning.prior import prior_predictions
 from suite.tuning.selector import Prediction, Selector, best_first
-from suite.tuning.table import (
+from suite.tuning.store import (
     Conditions,
     Table,
     cache_folder,

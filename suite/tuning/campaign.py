@@ -16,16 +16,16 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suite.arm import Arm
-from suite.ledger import Ledger
+from suite.measuring.arm import Arm
+from suite.measuring.judge_client import Referee
+from suite.measuring.race import Race
+from suite.measuring.settings import Settings
+from suite.measuring.time_spent import Ledger
 from suite.problem import Scenario
-from suite.race import Race
-from suite.referee import Referee
-from suite.result import CellResult, Status
-from suite.runfile import ResultWriter, read_results
-from suite.settings import Settings
+from suite.results.cell import CellResult, Status
+from suite.results.folder import ResultWriter, read_results
 from suite.tuning.features import kind_of
-from suite.tuning.table import Conditions, Measured, Row, Trial
+from suite.tuning.store import Conditions, Measured, Row, Trial
 
 BLOCKS = 1
 ROUNDS = 3

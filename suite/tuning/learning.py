@@ -8,15 +8,9 @@ from dataclasses import dataclass
 
 from suite.problem import Problem
 from suite.tuning.features import KINDS, kind_of
-from suite.tuning.regression import LEAST_POINTS, Regression
-from suite.tuning.selector import (
-    NOTICEABLE,
-    Prediction,
-    Selector,
-    best_first,
-    observations,
-)
-from suite.tuning.table import Shapes, Trial
+from suite.tuning.gaussian_process import LEAST_POINTS, Regression
+from suite.tuning.selector import NOTICEABLE, Prediction, Selector, best_first, observations
+from suite.tuning.store import Shapes, Trial
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import math
 from suite.problem import Problem
 from suite.tuning.features import kind_of
 from suite.tuning.selector import Prediction
-from suite.tuning.table import Conditions, Row
+from suite.tuning.store import Conditions, Row
 
 DEVIATION = 0.2
 """Of a log speed-up on an unknown machine: a row is chosen if it promises 1.45 times torch."""

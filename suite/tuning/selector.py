@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from suite.problem import Problem
 from suite.tuning.features import kind_of, point_of
-from suite.tuning.regression import LEAST_POINTS, Observation, Regression, Shape
-from suite.tuning.table import Row, Shapes, Trial
+from suite.tuning.gaussian_process import LEAST_POINTS, Observation, Regression, Shape
+from suite.tuning.store import Row, Shapes, Trial
 
 SIGMAS = 2.0
 """Most choices lie far above this border, so that the second deviation costs little speed. `tune`

@@ -17,8 +17,8 @@ from suite.gate.outcome import Outcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
 from suite.problem import Problem, Scenario
-from suite.result import Block, CellResult, Residuals, Status
-from suite.runfile import ResultWriter, Run, write_manifest
+from suite.results.cell import Block, CellResult, Residuals, Status
+from suite.results.folder import ResultWriter, Run, write_manifest
 
 MACHINE = {"cpu": "one", "flags": "avx2", "cores": 2, "torch": "2.13", "threads": 2}
 PROBLEM = Problem(

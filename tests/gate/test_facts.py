@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from suite.gate.facts import Check, Facts, findings
-from suite.result import Status
+from suite.results.cell import Status
 
 BASE = Facts(
     status=Status.PASSED,

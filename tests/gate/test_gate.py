@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 import run_bench
-from suite.result import Status
-from suite.runfile import read_run
+from suite.results.cell import Status
+from suite.results.folder import read_run
 from tests.conftest import ROOT, TINY
 from tests.gate.planting import BODIES, SCENARIOS, commit, git, plugin, repository
 

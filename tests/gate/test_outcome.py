@@ -13,7 +13,7 @@ from reports.gate import junit, page, text
 from suite.gate.facts import Check, Facts, Finding
 from suite.gate.outcome import GateCell, Outcome, outcome_from
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
-from suite.result import Status
+from suite.results.cell import Status
 
 SOUND = Facts(status=Status.PASSED, rel_l2_error=1e-7, operators=("conv2d",), peak_bytes=4096)
 WRONG = Facts(status=Status.INCORRECT, reason="element [0] is <b>1</b>, expected 2")

@@ -7,20 +7,23 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from suite import operation, registry
-from suite.correctness import Tolerance, judge_output
-from suite.operation import Operands
+from suite.judge import reference
+from suite.judge.tolerance import Tolerance, judge_output
+from suite.operands.tensors import Operands
 from suite.problem import Problem, Scenario
+from suite.registry import registering, sources
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 TREE = Path(__file__).resolve().parents[2]
 
 
-def implementations() -> list[registry.Implementation]:
+def implementations() -> list[registering.Implementation]:
     """Return everything that the modules of impls/ register."""
-    for source in registry.builtin_sources(TREE):
-        registry.load(source)
-    return [entry for entry in registry.registered() if Path(entry.source).parent.name == "impls"]
+    for source in sources.builtin_sources(TREE):
+        sources.load(source)
+    return [
+        entry for entry in registering.registered() if Path(entry.source).parent.name == "impls"
+    ]
 
 
 def draw(problem: Problem, dtype: torch.dtype = torch.float32, seed: int = 0):
@@ -56,9 +59,9 @@ def exact(problem: Problem, input, weight, bias) -> torch.Tensor:
 
 
 def magnitude(scenario: Scenario, tolerance: Tolerance, operands: Operands) -> torch.Tensor:
-    if tolerance.is_norm_wise and operation.meets_no_whole_kernel(scenario.problem):
-        return operation.reach(scenario, operands)
-    return operation.magnitude(scenario, operands)
+    if tolerance.is_norm_wise and reference.meets_no_whole_kernel(scenario.problem):
+        return reference.reach(scenario, operands)
+    return reference.magnitude(scenario, operands)
 
 
 def worst_ratio(entry, problem: Problem, output, input, weight, bias) -> float:

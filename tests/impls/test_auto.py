@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from oracle import call, draw, implementations, worst_ratio
 
 from impls import auto as module
-from suite import Unsupported, registry
+from suite import Unsupported
 from suite.problem import Problem
-from suite.tuning import table as tables
+from suite.registry import registering
+from suite.tuning import store
 from suite.tuning.advice import _find, _selector_for
 
 ENTRIES = {entry.name: entry for entry in implementations()}
@@ -45,23 +46,23 @@ def table(tmp_path, monkeypatch):
         memory_format: str = "contiguous",
         shapes: Callable[[int], Problem] = layer,
     ) -> None:
-        facts = tables.machine_facts(torch.__version__)
-        conditions = tables.Conditions("float32", memory_format, torch.get_num_threads())
+        facts = store.machine_facts(torch.__version__)
+        conditions = store.Conditions("float32", memory_format, torch.get_num_threads())
         trials = [
-            tables.Trial(
+            store.Trial(
                 shapes(c),
                 conditions,
                 tuple(
-                    tables.Measured(tables.Row(name, module_of(name)), math.log(value), 0.01)
+                    store.Measured(store.Row(name, module_of(name)), math.log(value), 0.01)
                     for name, value in speedups.items()
                 ),
             )
             for c in CHANNELS
         ]
-        fingerprint = tables.fingerprint_of(facts)
-        path = tables.table_path(fingerprint)
-        before = tables.read_table(path).trials if path.exists() else ()
-        tables.write_table(tables.Table(fingerprint, facts, "today", (*before, *trials), {}), path)
+        fingerprint = store.fingerprint_of(facts)
+        path = store.table_path(fingerprint)
+        before = store.read_table(path).trials if path.exists() else ()
+        store.write_table(store.Table(fingerprint, facts, "today", (*before, *trials), {}), path)
         forget()
 
     forget()
@@ -86,8 +87,8 @@ def stub(monkeypatch):
                 weight = weight[0]
             return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
-        monkeypatch.setattr(registry, "_registered", dict(registry._registered))
-        registry.register(name, **{"family": "direct", **declared})(convolve)
+        monkeypatch.setattr(registering, "_registered", dict(registering._registered))
+        registering.register(name, **{"family": "direct", **declared})(convolve)
         monkeypatch.setitem(sys.modules, STUB, types.ModuleType(STUB))
         return calls
 
@@ -278,7 +279,7 @@ def test_without_any_table_it_computes_all_the_same():
 def test_choosing_loads_no_module_but_the_chosen_row_s(tmp_path):
     script = """
 import sys, math, torch
-from suite.tuning import table as tables
+from suite.tuning import store as tables
 from suite.problem import Problem
 facts = tables.machine_facts(torch.__version__)
 def layer(c): return Problem.of_call((1, c, 9, 9), (c, c, 3, 3), padding=(1, 1))

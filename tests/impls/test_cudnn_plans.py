@@ -14,7 +14,7 @@ from impls import cudnn_plans
 from impls.cudnn_plans import RANKED as ROWS_RANKED
 from impls.cudnn_plans import Plan
 from suite.errors import Unsupported
-from tests.gpu_validation.cudnn_offers import KINDS, PROBLEMS, WithoutCard, plans
+from tests.studies.gpu.cudnn_offers import KINDS, PROBLEMS, WithoutCard, plans
 
 ENTRIES = {entry.name: entry for entry in implementations()}
 RANKED = (

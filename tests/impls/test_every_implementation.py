@@ -8,8 +8,8 @@ import pytest
 import torch
 from oracle import DTYPES, call, draw, exact, implementations, worst_ratio
 
-from suite.correctness import NORM_WISE_FAMILIES
 from suite.errors import Unsupported, UsageError
+from suite.judge.tolerance import NORM_WISE_FAMILIES
 from suite.problem import Problem, Scenario
 
 torch.set_num_threads(2)

@@ -17,7 +17,7 @@ from oracle import call, draw, exact, implementations
 from test_every_implementation import SHAPES
 
 from impls import cudnn, triton_igemm
-from suite.correctness import Tolerance, judge_output
+from suite.judge.tolerance import Tolerance, judge_output
 from suite.problem import Scenario
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ import pytest
 import torch
 from oracle import draw, implementations
 
-from suite.memory import peak_bytes_of
 from suite.problem import Problem, Scenario
+from suite.worker.memory import peak_bytes_of
 
 PROBLEMS = {
     "3×3": Problem.of_call((2, 32, 112, 112), (48, 32, 3, 3), padding=(1, 1)),

@@ -11,7 +11,7 @@ pytest.importorskip(
 )
 
 from impls.triton_igemm import CONFIGS
-from tests.gpu_validation.compiled_tiles import TOOLS, compile_for
+from tests.studies.gpu.compiled_tiles import TOOLS, compile_for
 
 pytestmark = pytest.mark.skipif(
     not (TOOLS / "nvdisasm").exists(), reason="this Triton came without NVIDIA's disassembler"

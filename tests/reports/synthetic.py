@@ -10,7 +10,9 @@ from statistics import median
 from typing import Any
 
 from suite.problem import Problem, Scenario
-from suite.profile import (
+from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, WorstElement
+from suite.results.folder import Run
+from suite.results.profile import (
     CellProfile,
     Counts,
     Function,
@@ -22,8 +24,6 @@ from suite.profile import (
     StackNode,
     ThreadTime,
 )
-from suite.result import Block, Ceiling, CellResult, Residuals, Status, WorstElement
-from suite.runfile import Run
 
 CEILING = Ceiling(peak_flops_per_s=98e9, memory_bytes_per_s=11e9, cache_bytes_per_s=52e9)
 

@@ -13,9 +13,9 @@ from synthetic import small_run
 import reports
 from reports.compare import CellChange, Comparison, as_json, compare_runs, ratio_of
 from reports.compare_text import lines, markdown
-from suite.result import CellResult, Status
-from suite.runfile import Run
-from suite.stats import Interval
+from suite.results.cell import CellResult, Status
+from suite.results.folder import Run
+from suite.stats.intervals import Interval
 
 
 def scaled(result: CellResult, factor: float) -> CellResult:

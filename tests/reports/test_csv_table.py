@@ -13,8 +13,8 @@ from synthetic import small_run
 import reports
 from reports import csv_table
 from suite.errors import UsageError
-from suite.result import CellResult, Status
-from suite.runfile import Run
+from suite.results.cell import CellResult, Status
+from suite.results.folder import Run
 
 GOLDEN = Path(__file__).parent / "golden" / "results.csv"
 CONTRACT = [

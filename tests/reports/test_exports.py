@@ -16,8 +16,8 @@ from synthetic import large_run, small_run
 import reports
 from reports import bencher, github_action, junit, markdown, pytest_benchmark
 from reports.grid import Grid
-from suite.result import Residuals, Status
-from suite.runfile import Run
+from suite.results.cell import Residuals, Status
+from suite.results.folder import Run
 
 EVIL = "<img src=x onerror=alert(1)> | `a` *b* @team"
 

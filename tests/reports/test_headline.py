@@ -10,8 +10,8 @@ from reports import units
 from reports.grid import Grid
 from reports.headline import Headline, headline
 from reports.layers import describe, layer_family
-from suite.result import CellResult, Status
-from suite.runfile import Run
+from suite.results.cell import CellResult, Status
+from suite.results.folder import Run
 
 
 def head_of(run: Run) -> Headline:

@@ -16,8 +16,8 @@ from reports.networks import BEST_MIX, networks
 from reports.series import Series
 from reports.sweeps import MOST_SERIES, crossover, scalings
 from suite.problem import Scenario
-from suite.result import Block, Status
-from suite.runfile import Run
+from suite.results.cell import Block, Status
+from suite.results.folder import Run
 
 
 def exact(scenario: Scenario, name: str, time_s: float):

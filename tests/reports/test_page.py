@@ -20,8 +20,8 @@ from reports import page
 from reports.grid import Grid
 from reports.page import assets, data, encoding
 from suite.errors import Defect
-from suite.result import Status
-from suite.runfile import Run
+from suite.results.cell import Status
+from suite.results.folder import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)

@@ -14,7 +14,7 @@ import pytest
 from synthetic import large_run, profiled_run, small_run
 
 import reports
-from suite.runfile import Run
+from suite.results.folder import Run
 
 pytestmark = pytest.mark.browser
 

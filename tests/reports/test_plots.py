@@ -13,8 +13,8 @@ from reports.grid import Grid
 from reports.plots import PICTURES, heat_map
 from reports.plots.error_speed import pareto_front
 from reports.plots.style import shown, styled
-from suite.result import Status
-from suite.runfile import Run
+from suite.results.cell import Status
+from suite.results.folder import Run
 
 PNG = b"\x89PNG\r\n"
 

@@ -14,9 +14,9 @@ from synthetic import profile_of, profiled_run, small_run
 import reports
 from reports import csv_table, flame_graph, profile_text
 from reports.page.profiles import profile_data
-from suite.bound import bound
-from suite.profile import CellProfile, Phases
-from suite.result import CellResult, Status
+from suite.results.cell import CellResult, Status
+from suite.results.profile import CellProfile, Phases
+from suite.results.roofline import bound
 
 SVG = "{http://www.w3.org/2000/svg}"
 

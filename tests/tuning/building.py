@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from suite.problem import Problem
-from suite.tuning.table import Conditions, Measured, Row, Table, Trial
+from suite.tuning.store import Conditions, Measured, Row, Table, Trial
 
 USUAL = Conditions("float32", "contiguous", 2)
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from building import USUAL, layer, table, trial
 
-from suite.tuning import table as tables
+from suite.tuning import store
 from suite.tuning.advice import _find, _selector_for, advise
 
 CHANNELS = (16, 24, 32, 48, 64, 96, 128, 192)
@@ -22,13 +22,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def write_own(speedups, torch="2.6"):
-    facts = tables.machine_facts(torch)
-    fingerprint = tables.fingerprint_of(facts)
+    facts = store.machine_facts(torch)
+    fingerprint = store.fingerprint_of(facts)
     made = dataclasses.replace(
         table([trial(layer(c), speedups) for c in CHANNELS], fingerprint), machine=facts
     )
-    path = tables.table_path(fingerprint)
-    tables.write_table(made, path)
+    path = store.table_path(fingerprint)
+    store.write_table(made, path)
     return path
 
 
@@ -45,7 +45,7 @@ def test_without_a_table_the_built_in_model_answers_and_says_how_to_get_one():
 
 
 def test_another_machine_s_table_is_ignored_with_a_note(folder):
-    tables.write_table(table([trial(layer(c), {"gemm": 1.8}) for c in CHANNELS]), folder / "x.json")
+    store.write_table(table([trial(layer(c), {"gemm": 1.8}) for c in CHANNELS]), folder / "x.json")
     found = advise(layer(80), USUAL, "2.6")
     assert "of another machine or another torch" in found.source
     assert all(prediction.row.name != "gemm" for prediction in found.predictions)
@@ -53,7 +53,7 @@ def test_another_machine_s_table_is_ignored_with_a_note(folder):
 
 def test_a_copied_table_that_only_bears_this_machine_s_name_is_ignored(folder):
     path = write_own({"gemm": 1.8})
-    tables.write_table(table([trial(layer(c), {"gemm": 1.8}) for c in CHANNELS], "there"), path)
+    store.write_table(table([trial(layer(c), {"gemm": 1.8}) for c in CHANNELS], "there"), path)
     assert "another machine" in advise(layer(80), USUAL, "2.6").source
 
 

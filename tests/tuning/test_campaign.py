@@ -9,18 +9,12 @@ from collections import Counter
 import pytest
 from building import USUAL, layer
 
-from suite.arm import Arm
+from suite.measuring.arm import Arm
 from suite.problem import Scenario
-from suite.registry import Source
-from suite.result import Block, CellResult, Residuals, Status
-from suite.runfile import read_results
-from suite.tuning.campaign import (
-    Campaign,
-    Standing,
-    in_turns,
-    trials_of,
-    under_formats,
-)
+from suite.registry.sources import Source
+from suite.results.cell import Block, CellResult, Residuals, Status
+from suite.results.folder import read_results
+from suite.tuning.campaign import Campaign, Standing, in_turns, trials_of, under_formats
 from suite.tuning.features import kind_of
 from tests.conftest import ROOT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from building import USUAL, layer
 
-from suite import registry
+from suite.registry import registering, sources
 from suite.tuning.prior import DEPTHWISE, FFT, WINOGRAD, prior_predictions
 from suite.tuning.selector import best_first
 from tests.conftest import ROOT
@@ -51,5 +51,5 @@ def test_no_opinion_on_other_dtypes():
 
 @pytest.mark.parametrize("row", [WINOGRAD, FFT, DEPTHWISE], ids=lambda row: row.name)
 def test_the_rows_that_it_names_are_there(row):
-    registry.load(registry.Source(row.module, str(ROOT)))
-    assert registry.get(row.name).source.endswith(row.module.partition(".")[2] + ".py")
+    sources.load(sources.Source(row.module, str(ROOT)))
+    assert registering.get(row.name).source.endswith(row.module.partition(".")[2] + ".py")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from suite.tuning import table as tables
+from suite.tuning import store
 from tests.conftest import ROOT
 
 ROWS = ("--impl", "kn2row", "--impl", "gemm_1x1")
@@ -33,9 +33,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "tuning"
 
 
-def only_table(folder) -> tables.Table:
+def only_table(folder) -> store.Table:
     (path,) = folder.glob("*.json")
-    return tables.read_table(path)
+    return store.read_table(path)
 
 
 def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
@@ -45,7 +45,7 @@ def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
     assert len(trials) == 4  # two problems in two memory formats
     assert {trial.conditions.memory_format for trial in trials} == {"contiguous", "channels_last"}
     assert {trial.conditions.threads for trial in trials} == {1}
-    rows = {row.name: row.module for row in tables.rows_of(trials)}
+    rows = {row.name: row.module for row in store.rows_of(trials)}
     assert rows == {"kn2row": "impls.gemm", "gemm_1x1": "impls.gemm"}
     for word in ("[4/4]", "dense", "pointwise", "all", "auto over torch", str(folder)):
         assert word in told.out

@@ -1,0 +1,1 @@
+"""What capturing runs in a process of its own: a user's network."""

@@ -1,0 +1,1 @@
+"""Convolution that can be seen: a photograph, filtered by every implementation."""

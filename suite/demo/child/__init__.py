@@ -1,0 +1,1 @@
+"""What the demonstration runs in a process of its own."""

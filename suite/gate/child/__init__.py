@@ -1,0 +1,1 @@
+"""What the gate runs in a process of its own."""

@@ -1,0 +1,115 @@
+"""Which cells there are on both sides, and what is on one side only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.errors import NotComparable, UsageError
+from suite.measuring.arm import Arm
+from suite.problem import Scenario
+from suite.registry.catalogue import Catalogue, Entry, describe
+from suite.registry.sources import Source, builtin_sources
+from suite.results.cell import cell_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A cell that both revisions have."""
+
+    scenario: Scenario
+    base: Arm
+    head: Arm
+
+    @property
+    def key(self) -> str:
+        return cell_key(self.scenario.id, self.head.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """What the two revisions register, side by side."""
+
+    both: tuple[tuple[Arm, Arm], ...]
+    """Base's and head's arm of each implementation that both have."""
+    only_base: tuple[str, ...]
+    """Implementations that are gone."""
+    only_head: tuple[str, ...]
+    """Implementations that are new."""
+    renamed: tuple[tuple[str, str], ...]
+    """Of those: old and new name where only one of each comes from the same file."""
+
+
+def sources_in(tree: Path, plugins: Sequence[Path]) -> list[Source]:
+    """Return what a checkout offers: its `impls/` if it is ConvGauge's own, and plug-in files.
+
+    Args:
+        plugins: inside the repository, relative to its root.
+    """
+    own = builtin_sources(tree) if (tree / "suite/registry.py").is_file() else []
+    files = [tree / plugin for plugin in plugins]
+    return [*own, *(Source(str(file), str(tree)) for file in files if file.is_file())]
+
+
+def read_revision(tree: Path, plugins: Sequence[Path], revision: str, log: Path) -> Catalogue:
+    """Describe what one checkout registers.
+
+    Raises:
+        UsageError: there is nothing in it to measure, or none of it imports.
+    """
+    sources = sources_in(tree, plugins)
+    found = describe(sources, log)
+    failures = [text.replace(f"{tree}/", "") for text in found.failures]
+    if not found.entries:
+        said = "\n  ".join(failures) or (
+            f"neither impls/ nor {', '.join(map(str, plugins)) or 'a --plugin file'} is in it"
+        )
+        raise UsageError(f"{revision}: nothing to measure in it\n  {said}")
+    return Catalogue(found.entries, tuple(f"{revision}: {text}" for text in failures))
+
+
+def take_stock(base: Catalogue, head: Catalogue, patterns: Sequence[str]) -> Inventory:
+    """Return which of the implementations asked for are on both sides.
+
+    Raises:
+        UsageError: a pattern that matches on neither side.
+        NotComparable: nothing is on both sides.
+    """
+    everything = Catalogue(tuple({e.name: e for e in (*base.entries, *head.entries)}.values()), ())
+    chosen = {entry.name for entry in everything.select(patterns)}
+    old = {entry.name: entry for entry in base.entries if entry.name in chosen}
+    new = {entry.name: entry for entry in head.entries if entry.name in chosen}
+    inventory = Inventory(
+        both=tuple((_arm(old[name]), _arm(new[name])) for name in new if name in old),
+        only_base=tuple(name for name in old if name not in new),
+        only_head=tuple(name for name in new if name not in old),
+        renamed=tuple(_renamed(old, new)),
+    )
+    if not inventory.both:
+        sides = [
+            f"only in {side}: {', '.join(names)}"
+            for side, names in (("base", inventory.only_base), ("head", inventory.only_head))
+            if names
+        ]
+        raise NotComparable(f"no implementation is on both sides; {'; '.join(sides)}")
+    return inventory
+
+
+def _arm(entry: Entry) -> Arm:
+    return Arm(entry.name, entry.family, entry.source)
+
+
+def _renamed(old: dict[str, Entry], new: dict[str, Entry]) -> list[tuple[str, str]]:
+    """Return gone and new names that are probably the same: alone in one file, of one family."""
+
+    def place(entry: Entry) -> tuple[str, str]:
+        return Path(entry.file).name, entry.family
+
+    pairs = []
+    for gone in (entry for name, entry in old.items() if name not in new):
+        heirs = [e.name for n, e in new.items() if n not in old and place(e) == place(gone)]
+        rivals = [n for n, e in old.items() if n not in new and place(e) == place(gone)]
+        if len(heirs) == len(rivals) == 1:
+            pairs.append((gone.name, heirs[0]))
+    return pairs

@@ -1,0 +1,272 @@
+"""The process that decides: draws the data, holds every expected value, judges every output.
+
+It never runs anyone else's code, and what it knows never leaves it: workers see operands in the
+arena and write outputs there, the runner hears verdicts. Requests:
+
+    facts          torch's version, build and devices
+    ceilings       what the machine reaches on simple work
+    open           map a scenario's arena
+    forget_results let go of the workers' arenas
+    draw           gate inputs of one kind, and their float64 result
+    judge          one gate output, element by element
+    judge_spread   where a NaN or infinity of the input went
+    same_bits      did two calls agree bit for bit?
+    untouched      are the operands what was drawn?
+    draw_block     operands and streams of a block, and a secret projection
+    judge_timed    outputs of timed calls: the projection of all, a few elements of each
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from suite.input_kinds import SPECIAL_KINDS
+from suite.judge import ceilings, projection, reference, torch_facts
+from suite.judge.projection import inner
+from suite.judge.tolerance import Tolerance, judge_output, largest_of, spread_fault
+from suite.operands.gate_inputs import draw
+from suite.operands.shared import OperandArena, ResultArena
+from suite.operands.tensors import FORMATS, Operands, same_bits
+from suite.problem import Scenario
+from suite.processes.channel import Message, serve
+from suite.processes.threads import wait_until_threads_sleep
+
+ELEMENTS_A_CALL = 8
+CALLS_BY_ELEMENT = 2
+"""Calls of a turn that are also judged at single elements."""
+PROJECTION_SIGMAS = 8.0
+"""A projection sums errors with random signs: its deviation is the root of their squares' sum,
+taken from bounds that honest errors stay well below. Chance never exceeds it, a wrong row does."""
+
+
+class Judge:
+    """State of the judge between requests."""
+
+    def __init__(self, threads: int) -> None:
+        # One thread for the many small judgements: on a busy machine a parallel region waits for
+        # its slowest thread, and every pool spins after its work. Float64 results take all.
+        torch.set_num_threads(1)
+        torch.set_grad_enabled(False)
+        self._threads = threads
+        self._scenario: Scenario
+        self._arena: OperandArena
+        self._results: dict[str, ResultArena] = {}
+        self._drawn: Operands
+        self._kind: str
+        self._expected: torch.Tensor
+        self._size: torch.Tensor
+        self._reach: torch.Tensor
+        self._touched: tuple[torch.Tensor, torch.Tensor]
+        self._projection: projection.Projection
+        self._signs: torch.Tensor
+        self._adjoint: torch.Tensor
+        self._operand: torch.Tensor
+        self._secret = torch.Generator().manual_seed(secrets.randbits(63))
+
+    def ceilings(self, device: str, dtype: str, threads: int, precision: str | None) -> Message:
+        with _threads(threads):
+            return {"ceiling": dataclasses.asdict(ceilings.measure(device, dtype, precision))}
+
+    def facts(self) -> Message:
+        return torch_facts.torch_facts()
+
+    def open(self, scenario: dict[str, Any], path: str) -> Message:
+        self._scenario = Scenario.from_dict(scenario)
+        self._arena = OperandArena(self._scenario, path, writable=True)
+        self._results = {}
+        return {}
+
+    def forget_results(self) -> Message:
+        """Let go of the workers' arenas: their paths may come to mean others."""
+        self._results = {}
+        return {}
+
+    def _result(self, path: str) -> ResultArena:
+        if path not in self._results:
+            self._results[path] = ResultArena(self._scenario, path)
+        return self._results[path]
+
+    def draw(self, kind: str, seed: int) -> Message:
+        self._kind = kind
+        self._draw_operands(kind, torch.Generator().manual_seed(seed))
+        if kind in SPECIAL_KINDS:
+            self._touched = reference.touched(self._scenario, self._drawn)
+            return {}
+        with _threads(self._threads):
+            self._expected = reference.result(self._scenario, self._drawn)
+            # On integers no bound scales with S: direct methods are exact, transforms round.
+            self._size = self._expected.abs()
+            if kind != "integer":
+                self._size = reference.magnitude(self._scenario, self._drawn)
+            self._reach = self._size
+            if kind == "spiked" or reference.meets_no_whole_kernel(self._scenario.problem):
+                self._reach = reference.reach(self._scenario, self._drawn)
+        return {}
+
+    def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
+        draw(kind, self._scenario, self._arena.operands, generator)
+        self._drawn = self._arena.operands.each(torch.Tensor.clone)
+
+    def _limits(self, tolerance: dict[str, Any]) -> Tolerance:
+        bias = self._drawn.bias if self._scenario.direction == "forward" else None
+        largest_bias = 0.0 if bias is None else float(bias.abs().max())
+        return Tolerance(self._scenario, **tolerance, largest_bias=largest_bias)
+
+    def judge(self, results: str, slot: int, tolerance: dict[str, Any]) -> Message:
+        output = self._result(results).slot(slot).view(self._scenario.result_shape)
+        limits = self._limits(tolerance)
+        size = self._reach if limits.is_norm_wise else self._size
+        judgement = judge_output(self._kind, limits, output, self._expected, size)
+        return {"judgement": dataclasses.asdict(judgement)}
+
+    def judge_spread(self, results: str, slot: int, policy: str) -> Message:
+        output = self._result(results).slot(slot).view(self._scenario.result_shape)
+        return {"fault": spread_fault(self._kind, policy, output, *self._touched)}
+
+    def same_bits(self, results: str, first: int, second: int) -> Message:
+        arena = self._result(results)
+        return {"same": same_bits(arena.slot(first), arena.slot(second))}
+
+    def untouched(self, results: str) -> Message:
+        """Name the operands that a worker handed back otherwise than they were drawn."""
+        handed_back = self._result(results).handed_back
+        changed = [
+            name
+            for name in ("input", "weight", "bias")
+            if (drawn := getattr(self._drawn, name)) is not None
+            and not same_bits(drawn, getattr(handed_back, name))
+        ]
+        return {"changed": changed}
+
+    def draw_block(self, seed: int) -> Message:
+        scenario = self._scenario
+        generator = torch.Generator().manual_seed(seed)
+        self._draw_operands("normal", generator)
+        self._arena.stream.draw(generator)
+        self._projection = projection.projection(scenario, self._drawn, self._secret)
+        memory_format = FORMATS[scenario.memory_format]
+        self._signs = self._projection.signs.contiguous().view(-1)
+        adjoint = self._projection.adjoint.contiguous(memory_format=memory_format)
+        self._adjoint = _in_memory_order(adjoint)
+        varying = self._drawn.input if self._drawn.grad is None else self._drawn.grad
+        self._operand = torch.empty_like(varying, memory_format=memory_format)
+        return {}
+
+    def judge_timed(
+        self,
+        results: str,
+        calls: Sequence[tuple[int, tuple[int, int]]],
+        tolerance: dict[str, Any],
+    ) -> Message:
+        """Judge the outputs in (slot, stream start) `calls`; the first fault found, if any."""
+        arena = self._result(results)
+        if self._signs.numel() == 0:
+            return {"fault": None}
+        limits = self._limits(tolerance)
+        few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
+        bound = 0.0
+        for chosen in few:
+            slot, start = calls[chosen]
+            self._arena.stream.fill(self._operand, start)
+            fault, largest = self._judge_elements(arena.slot(slot), limits)
+            if fault:
+                return {"fault": fault}
+            bound = max(bound, largest)
+        for slot, start in calls:
+            self._arena.stream.fill(self._operand, start)
+            if fault := self._projection_fault(arena.slot(slot), bound):
+                return {"fault": fault}
+        return {"fault": None}
+
+    def _projection_fault(self, output: torch.Tensor, bound: float) -> str | None:
+        """Return how the checksum over a whole output misses what its operand demands."""
+        projected = inner(output, self._signs)
+        wanted = inner(_in_memory_order(self._operand), self._adjoint) + self._projection.offset
+        allowed = PROJECTION_SIGMAS * bound * math.sqrt(self._signs.numel())
+        if abs(projected - wanted) <= allowed:
+            return None
+        return (
+            f"a timed call: the checksum over all {self._signs.numel()} elements is "
+            f"{projected:.9g}, expected {wanted:.9g}, allowed error {allowed:.2g}"
+        )
+
+    def _judge_elements(self, output: torch.Tensor, limits: Tolerance) -> tuple[str | None, float]:
+        """Return the fault at a few places, if any, and the largest bound there."""
+        index = self._random_index()
+        operands = self._operands_of_call()
+        expected, size = reference.elements(self._scenario, operands, index)
+        if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
+            size = reference.reach(self._scenario, operands).amax().expand_as(size)
+        got = output.view(self._scenario.result_shape)[tuple(index.T)].double()
+        bounds = limits.element_bounds(expected, size).expand_as(expected)
+        bounds = bounds * largest_of(output.numel())
+        ratio = (got - expected).abs() / bounds
+        if not bool((ratio <= 1).all()):
+            worst = int(ratio.nan_to_num(math.inf).argmax())
+            place = ", ".join(str(int(i)) for i in index[worst])
+            fault = (
+                f"a timed call: element [{place}] is {float(got[worst]):.9g}, expected "
+                f"{float(expected[worst]):.9g}, allowed error {float(bounds[worst]):.2g}"
+            )
+            return fault, 0.0
+        return None, float(bounds.max())
+
+    def _operands_of_call(self) -> Operands:
+        if self._drawn.grad is None:
+            return dataclasses.replace(self._drawn, input=self._operand)
+        return dataclasses.replace(self._drawn, grad=self._operand)
+
+    def _random_index(self) -> torch.Tensor:
+        """Draw places in the result, half of them on its edges, where most faults live."""
+        columns = []
+        for axis in self._scenario.result_shape:
+            anywhere = torch.randint(0, axis, (ELEMENTS_A_CALL,), generator=self._secret)
+            edge = torch.randint(0, 2, (ELEMENTS_A_CALL,), generator=self._secret) * (axis - 1)
+            half = torch.arange(ELEMENTS_A_CALL) % 2 == 0
+            columns.append(torch.where(half, anywhere, edge))
+        return torch.stack(columns, dim=1)
+
+    def handlers(self) -> dict[str, Callable[..., Message]]:
+        names = (
+            *("facts", "ceilings", "open", "draw", "judge", "judge_spread", "same_bits"),
+            *("untouched", "draw_block", "judge_timed", "forget_results"),
+        )
+        return {name: _quietly(getattr(self, name)) for name in names}
+
+
+@contextlib.contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _quietly(handler: Callable[..., Message]) -> Callable[..., Message]:
+    """Answer only when the judge's own threads sleep: it must not disturb who comes next."""
+
+    def quiet(**fields: Any) -> Message:
+        reply = handler(**fields)
+        wait_until_threads_sleep()
+        return reply
+
+    return quiet
+
+
+def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.as_strided((tensor.numel(),), (1,))
+
+
+def main(connection: Connection, threads: int) -> None:
+    """Serve the runner until it closes the channel."""
+    serve(connection, Judge(threads).handlers())

@@ -1,0 +1,231 @@
+"""How wrong an output may be, and how wrong it is. Expected values are float64, always.
+
+Three gates, after the error analysis of each algorithm family:
+
+1. exact: on small integers every sum is exact in any order, so direct methods must be bit-equal
+   and transform methods equal after rounding (oneDNN's benchdnn does the former).
+2. element: |y − y₆₄| ≤ 2u_out·|y₆₄| + α·√K·u_acc·S with S = |x| ⋆ |w| + |b|, K the products per
+   element (√K: Ipsen & Zhou, arXiv 1906.10465) and α the family's factor. The error of transform
+   methods is norm-wise: they get the maximum of S over the plane in place of S, and K + 64 in
+   place of K, because their transforms round however short the sum is. √K is three deviations
+   of one sum's error; the largest of n errors is √(2 ln n) deviations out, and where that is
+   more the bound grows by as much (1.8 times for a million elements).
+   On spiked inputs all partial sums are as large as the spike, so that all roundings are, and
+   the largest of many errors is three deviations out: direct methods get three times the bound.
+   In a transformed tile or plane a spike meets kernel taps that it never meets directly:
+   transform methods get S of the planes' maxima. So they do where the plane is smaller than the
+   kernel and is itself a spike (5×5 on one pixel, F(4×4, 5×5): 1 of 100 honest draws was beyond S).
+   What approximates the weight mixes its channels as well: it gets the maximum of S over an image.
+3. norm: L2 error relative to max(‖y‖, ‖S‖/√K), 1e-6 (α ≤ 2), 5e-6 (α ≤ 4) or 1.5e-5 in
+   float32. Unlike the usual fixed limit it grows with √(K/576) beyond K = 576, where it was
+   calibrated: a plain float32 sum of 4,608 products has 1.7e-6 and is not wrong. A norm over
+   fewer than 64 values is left to the element gate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from suite.problem import Scenario
+from suite.results.cell import Residuals, WorstElement
+
+NORM_WISE_FAMILIES = ("fft", "winograd")
+CALIBRATED_LENGTH = 576
+TRANSFORM_LENGTH = 64
+LEAST_NORM_ELEMENTS = 64
+SPIKED_DEVIATIONS = 3.0
+# Unit round-off of the stored type, and of the sums: 16-bit types accumulate in float32.
+_U_OUT = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+_U_ACC = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-24, "bfloat16": 2.0**-24}
+# Relative error of each product where an implementation declares a lower precision.
+_DECLARED = {"tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7, "approximate": 2.0**-6}
+_NORM_16_BIT = {"float16": 1e-3, "bfloat16": 8e-3}
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What an implementation is held to in one scenario."""
+
+    scenario: Scenario
+    family: str
+    error_factor: float
+    precision: str | None = None
+    largest_bias: float = 0.0
+    """Largest magnitude of the bias. Libraries add it in a step of its own, to sums that were
+    rounded to 16 bits before: an error of the sum's size, which is up to |y| + |b|."""
+
+    @property
+    def is_norm_wise(self) -> bool:
+        return self.family in NORM_WISE_FAMILIES or self.error_factor > 1 or self._is_approximate
+
+    @property
+    def _is_approximate(self) -> bool:
+        """Whether the weight is approximated as a whole, all its channels together."""
+        return self.precision == "approximate"
+
+    def element_bounds(self, expected: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+        """Return the largest allowed error of each element, in float64.
+
+        Shapes: `expected` and `size` (the S above) alike. Both 4-D, or 1-D for single elements,
+        which are then bounded by their largest S.
+        """
+        dtype = self.scenario.dtype
+        length = self.scenario.reduction_length
+        if self.is_norm_wise and size.numel():
+            shared = 3 if self._is_approximate else 2
+            size = size.amax(dim=tuple(range(size.dim()))[-shared:], keepdim=True)
+            length += TRANSFORM_LENGTH
+        per_size = self.error_factor * math.sqrt(length) * _U_ACC[dtype]
+        if self.precision:
+            per_size += _DECLARED[self.precision]
+        apart = _U_OUT[dtype] * self.largest_bias if dtype in _NORM_16_BIT else 0.0
+        return 2 * _U_OUT[dtype] * expected.abs() + per_size * size + apart
+
+    @property
+    def rel_l2_limit(self) -> float:
+        dtype = self.scenario.dtype
+        if dtype in _NORM_16_BIT:
+            limit = _NORM_16_BIT[dtype]
+        else:
+            base = 1e-6 if self.error_factor <= 2 else 5e-6 if self.error_factor <= 4 else 1.5e-5
+            growth = math.sqrt(self.scenario.reduction_length / CALIBRATED_LENGTH)
+            limit = base * max(1.0, growth) * _U_ACC[dtype] / _U_ACC["float32"]
+        return max(limit, _DECLARED[self.precision]) if self.precision else limit
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a gate found: residuals, and what is wrong, if anything."""
+
+    residuals: Residuals
+    fault: str | None = None
+
+
+def judge_output(
+    kind: str,
+    tolerance: Tolerance,
+    output: torch.Tensor,
+    expected: torch.Tensor,
+    size: torch.Tensor,
+) -> Judgement:
+    """Hold an output against float64 through the gates that the kind of input allows.
+
+    Shapes: `output` and `expected` alike, `size` alike or one value a plane; `output` in the
+    scenario's dtype.
+    """
+    got = output.double()
+    error = (got - expected).abs()
+    bounds = tolerance.element_bounds(expected, size).expand_as(error)
+    bounds = bounds * largest_of(error.numel())
+    if kind == "integer":
+        bounds = _integer_bounds(tolerance, bounds)
+    elif kind == "spiked" and not tolerance.is_norm_wise:
+        bounds = SPIKED_DEVIATIONS * bounds
+    # An element that should be exact and is has ratio 0; NaN anywhere is beyond every bound.
+    ratio = torch.where(error == 0, 0.0, error / bounds)
+    ratio = torch.where(torch.isnan(got) | torch.isinf(got), math.inf, ratio)
+    if ratio.numel() == 0:
+        return Judgement(Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
+    place = int(ratio.argmax())
+    index = _unravel(place, ratio.shape)
+    worst = WorstElement(
+        index=index,
+        got=float(got[index]),
+        expected=float(expected[index]),
+        bound=float(bounds[index]),
+    )
+    # Where sums happen to cancel, rounding is measured against what cancelled.
+    cancelled = float(torch.linalg.vector_norm(size.expand_as(expected)))
+    cancelled /= math.sqrt(max(tolerance.scenario.reduction_length, 1))
+    norm = max(float(torch.linalg.vector_norm(expected)), cancelled)
+    error_norm = float(torch.linalg.vector_norm(got - expected))
+    rel_l2 = error_norm / norm if norm else (0.0 if error_norm == 0 else math.inf)
+    residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=float(ratio[index]), worst=worst)
+    return Judgement(residuals, _fault(kind, tolerance, residuals, ratio))
+
+
+def largest_of(number: int) -> float:
+    """Return how much further out the largest of so many errors lies than three deviations."""
+    return max(1.0, math.sqrt(2 * math.log(max(number, 1))) / 3)
+
+
+def _unravel(place: int, shape: torch.Size) -> tuple[int, ...]:
+    """Return the index of a flat place; torch's own first imports sympy, for half a second."""
+    index = []
+    for size in reversed(shape):
+        place, rest = divmod(place, size)
+        index.append(rest)
+    return tuple(reversed(index))
+
+
+def _integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
+    """Return the bounds on integer inputs: none for direct methods, half for the others."""
+    if tolerance.precision or tolerance.scenario.dtype in _NORM_16_BIT:
+        return bounds
+    if tolerance.is_norm_wise:
+        return bounds.clamp(min=0.49)
+    return torch.full_like(bounds, torch.finfo(torch.float64).tiny)
+
+
+def _fault(
+    kind: str, tolerance: Tolerance, residuals: Residuals, ratio: torch.Tensor
+) -> str | None:
+    worst = residuals.worst
+    assert worst is not None
+    if not residuals.worst_error_ratio <= 1:
+        wrong = int((~(ratio <= 1)).sum())
+        place = ", ".join(str(i) for i in worst.index)
+        share = f"{wrong} of {ratio.numel()} elements are beyond their bound"
+        return (
+            f"{kind} inputs: {share}; worst [{place}]: got {worst.got:.9g}, expected "
+            f"{worst.expected:.9g}, allowed error {worst.bound:.2g}"
+        )
+    # Against spikes the element gate of a transform method is norm-wise already, and fairer: what
+    # the spike should have contributed may be nothing. Expanded weights give equal channels.
+    fair = kind != "expanded" and not (kind == "spiked" and tolerance.is_norm_wise)
+    if (
+        fair
+        and ratio.numel() >= LEAST_NORM_ELEMENTS
+        and not residuals.rel_l2_error <= tolerance.rel_l2_limit
+    ):
+        return (
+            f"{kind} inputs: relative L2 error {residuals.rel_l2_error:.2g}, "
+            f"allowed {tolerance.rel_l2_limit:.2g}"
+        )
+    return None
+
+
+TILE_REACH = 8
+"""Output rows and columns around a receptive field that share a Winograd tile with it, at most."""
+
+
+def spread_fault(
+    kind: str, policy: str, output: torch.Tensor, must: torch.Tensor, may: torch.Tensor
+) -> str | None:
+    """Return how a NaN or infinity of the input spread otherwise than declared, if it did.
+
+    Args:
+        policy: "receptive_field": to the sums that contain it and no other; "tile": also to
+            their neighbours; "plane": to the whole of the same channels' planes, or samples.
+        must, may: see `operation.touched`; of the output's shape.
+    """
+    spoilt = ~torch.isfinite(output)
+    if lost := int((must & ~spoilt).sum()):
+        return f"{kind} inputs: {lost} of {int(must.sum())} sums that contain it came out finite"
+    allowed = may
+    if policy == "tile" and may.numel():
+        window = 2 * TILE_REACH + 1
+        allowed = F.max_pool2d(may.double(), window, 1, TILE_REACH) > 0
+        allowed = allowed.any(dim=1, keepdim=True).expand_as(may)
+    elif policy == "plane":
+        allowed = torch.ones_like(may)
+    if beyond := int((spoilt & ~allowed).sum()):
+        return (
+            f"{kind} inputs: it spoilt {beyond} results beyond its {policy.replace('_', ' ')}; "
+            'declare nan_policy="tile" or "plane" if the algorithm has to'
+        )
+    return None

@@ -1,0 +1,25 @@
+"""An arm: one implementation in one source tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from suite.registry.sources import Source
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One implementation in one source tree."""
+
+    name: str
+    family: str
+    source: Source
+    label: str = ""
+    """What tells arms of the same implementation apart; the name where nothing has to."""
+    unsupported: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Scenario → why it is not covered, as far as that is known before a process is started."""
+
+    @property
+    def key(self) -> str:
+        return self.label or self.name

@@ -1,0 +1,97 @@
+"""Impossible speed: no method is faster than the operations that its family cannot avoid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from suite.results.card_state import CardState
+from suite.results.cell import CellResult
+from suite.results.summary import summarise
+
+MARGIN = 2.0
+"""How far beyond a ceiling a cell has to be: a product of another shape may beat the measured one
+by some ten percent, never by a factor."""
+
+# The share of the direct operations that a family cannot do without. Winograd's F(6×6, 3×3) saves
+# a factor of 5.06 and larger tiles are too inaccurate to pass; nested or rectangular tiles add
+# little. An FFT's share depends on the sizes and is bound by memory traffic alone here.
+# The choice of `auto` may be an FFT.
+_LEAST_SHARE = {
+    **dict.fromkeys(("winograd", "vendor", "engine"), 1 / 6.25),
+    **dict.fromkeys(("fft", "auto"), 0.0),
+}
+
+
+def floor_s(result: CellResult) -> tuple[float, str]:
+    """Return the least seconds a call can take, and what bounds it."""
+    ceiling = result.ceiling
+    if ceiling is None:
+        return 0.0, "nothing"
+    flops = result.scenario.problem.direct_flops * _LEAST_SHARE.get(result.family, 1.0)
+    compute_s = flops / ceiling.peak_flops_per_s
+    scenario = result.scenario
+    if scenario.cache_state == "cold":
+        # Operands have to come from memory; the result may stay in the cache.
+        moved = scenario.least_bytes - math.prod(scenario.result_shape) * scenario.itemsize
+        rate, where = ceiling.memory_bytes_per_s, "in memory, as caches were cold"
+    else:
+        moved, rate, where = scenario.least_bytes, ceiling.cache_bytes_per_s, "in cache"
+    memory_s = moved / rate
+    if compute_s >= memory_s:
+        told = f"{ceiling.peak_flops_per_s / 1e9:.0f} GFLOP/s, this machine's measured peak"
+        return compute_s, f"{flops / 1e9:.3g} GFLOP at {told}"
+    told = f"{rate / 1e9:.0f} GB/s, its measured rate {where}"
+    return memory_s, f"{moved / 1e6:.3g} MB at {told}"
+
+
+def why_implausible(result: CellResult) -> str | None:
+    """Return why a passed cell's time cannot be true, or None."""
+    summary = summarise(result)
+    if summary is None:
+        return None
+    least_s, bound = floor_s(result)
+    slowest_s = summary.time_s.high or summary.time_s.value
+    if slowest_s * MARGIN >= least_s:
+        return None
+    return (
+        f"{summary.time_s.value * 1e6:.3g} µs a call, but the family {result.family} needs at "
+        f"least {least_s * 1e6:.3g} µs ({bound}); register it under the family of its algorithm"
+    )
+
+
+CLOCK_TOLERANCE_S = 0.01
+CLOCK_TOLERANCE = 0.1
+LEAST_TURNS = 3
+
+
+def throttling(cards: Sequence[CardState]) -> str | None:
+    """Return why a block on this card does not count, if it does not."""
+    for card in cards:
+        if card.throttled:
+            return (
+                f"a block was discarded, the card throttled: {', '.join(card.throttled)} at "
+                f"{card.sm_clock_mhz} MHz, {card.temperature_c} °C"
+            )
+    return None
+
+
+def clock_fault(turns_s: Sequence[tuple[float, float]]) -> str | None:
+    """Return what is wrong with a worker's clock by the runner's own, if anything.
+
+    Each turn is (seconds the worker counted, seconds the runner counted). On a busy machine
+    messages wait, so that a turn may look longer from outside; a clock that lies makes every turn
+    look so, and no honest clock counts more than the runner's.
+    """
+    if len(turns_s) < LEAST_TURNS:
+        return None
+    for told_s, held_s in turns_s:
+        if told_s > held_s + CLOCK_TOLERANCE_S:
+            return f"the worker counted {told_s:.3f} s in a turn of {held_s:.3f} s"
+    told_s, held_s = min(turns_s, key=lambda turn: (turn[1] - turn[0]) / turn[1])
+    if held_s - told_s > CLOCK_TOLERANCE_S + CLOCK_TOLERANCE * held_s:
+        return (
+            f"in no turn did the worker's clock agree with the runner's; at best it counted "
+            f"{told_s:.3f} s of {held_s:.3f} s"
+        )
+    return None

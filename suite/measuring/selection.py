@@ -1,0 +1,136 @@
+"""From what the user asked for to what will be measured, and into which folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import psutil
+
+from suite.errors import UsageError, did_you_mean
+from suite.machine import host
+from suite.measuring.arm import Arm
+from suite.problem import Scenario
+from suite.registry.catalogue import Catalogue, Entry
+
+DEVICES = re.compile(r"cpu|cuda(:[0-9]+)?")
+MOST_CELLS = 50_000
+MOST_IDS_NAMED = 12
+MEMORY_SHARE = 0.8
+
+
+def chosen_threads(asked: int | None) -> int:
+    return asked or host.usable_cores()
+
+
+def chosen_memory_limit_bytes(asked_gib: float | None) -> int:
+    """Return what one worker may take: what was asked for, or most of what is free now."""
+    if asked_gib is not None:
+        return int(asked_gib * 2**30)
+    return int(MEMORY_SHARE * psutil.virtual_memory().available)
+
+
+def chosen_scenarios(scenarios: Sequence[Scenario], patterns: Sequence[str]) -> list[Scenario]:
+    """Return the scenarios whose ids match any of the globs; all without patterns.
+
+    A pattern without a file's name in front of it stands for the scenarios of all files.
+
+    Raises:
+        UsageError: a pattern that matches nothing.
+    """
+
+    def matches(scenario: Scenario, pattern: str) -> bool:
+        own = scenario.id.removeprefix(f"{scenario.source}/")
+        return fnmatchcase(scenario.id, pattern) or fnmatchcase(own, pattern)
+
+    for pattern in patterns:
+        if not any(matches(scenario, pattern) for scenario in scenarios):
+            ids = [scenario.id for scenario in scenarios]
+            named = ", ".join(ids[:MOST_IDS_NAMED])
+            more = f" and {len(ids) - MOST_IDS_NAMED} more" if len(ids) > MOST_IDS_NAMED else ""
+            near = did_you_mean(pattern, [*ids, *(i.partition("/")[2] for i in ids)])
+            raise UsageError(
+                f"--scenario {pattern}: no scenario of that id.{near} There are: {named}{more}"
+            )
+    return [s for s in scenarios if not patterns or any(matches(s, p) for p in patterns)]
+
+
+def on_device(
+    scenarios: Sequence[Scenario], asked: str | None, facts: dict[str, Any]
+) -> list[Scenario]:
+    """Return the scenarios on the device asked for; "auto" is CUDA where there is one.
+
+    Raises:
+        UsageError: an unknown device, or CUDA where torch has none.
+    """
+    if asked == "auto":
+        asked = "cuda" if facts["gpu"] else "cpu"
+    if not DEVICES.fullmatch(asked or "cpu"):
+        raise UsageError(f'--device "{asked}" is unknown; accepted: cpu, cuda, cuda:1, auto')
+    moved = [s if asked is None else dataclasses.replace(s, device=asked) for s in scenarios]
+    if any(s.device.startswith("cuda") for s in moved) and not facts["gpu"]:
+        raise UsageError(
+            f"device cuda: torch {facts['torch']} sees no CUDA GPU here; use --device cpu, or "
+            "install a CUDA build of torch on a machine with an NVIDIA GPU"
+        )
+    for device in {s.device for s in moved if s.on_cuda}:
+        index = gpu_index(device)
+        if index >= len(facts["gpus"]):
+            there = ", ".join(f"cuda:{i} {name}" for i, name in enumerate(facts["gpus"]))
+            raise UsageError(f"device {device}: there is no such GPU here; there are: {there}")
+    return moved
+
+
+def gpu_index(device: str) -> int:
+    """Return which GPU a device such as "cuda" or "cuda:1" is."""
+    return int(device.partition(":")[2] or 0)
+
+
+def facts_on(scenarios: Sequence[Scenario], facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts with the GPU that the scenarios run on, if they run on one."""
+    used = sorted({gpu_index(scenario.device) for scenario in scenarios if scenario.on_cuda})
+    names = [facts["gpus"][index] for index in used]
+    return {**facts, "gpu": ", ".join(names)} if names else facts
+
+
+def chosen_arms(
+    catalogue: Catalogue, patterns: Sequence[str], reference: str | None = None
+) -> list[Arm]:
+    """Return the arms for these name patterns; the reference is always among them.
+
+    Raises:
+        UsageError: a pattern or a reference that is no implementation.
+    """
+    chosen = catalogue.select(patterns)
+    if reference is not None and all(entry.name != reference for entry in chosen):
+        chosen = [*_reference(catalogue, reference), *chosen]
+    return [
+        Arm(entry.name, entry.family, entry.source, unsupported=entry.unsupported)
+        for entry in chosen
+    ]
+
+
+def _reference(catalogue: Catalogue, name: str) -> list[Entry]:
+    try:
+        return catalogue.select([name])
+    except UsageError as error:
+        raise UsageError(str(error).replace("--impl", "--reference")) from None
+
+
+def shard_of(scenarios: Sequence[Scenario], shard: tuple[int, int] | None) -> list[Scenario]:
+    """Return every N-th scenario; whole scenarios, as their cells are measured together."""
+    if shard is None:
+        return list(scenarios)
+    index, count = shard
+    return list(scenarios[index - 1 :: count])
+
+
+def refuse_too_many(cells: int, yes: bool) -> None:
+    if cells > MOST_CELLS and not yes:
+        raise UsageError(
+            f"{cells:,} cells are more than {MOST_CELLS:,}; name fewer implementations with "
+            "--impl, cut the grid, or confirm with --yes"
+        )

@@ -1,0 +1,35 @@
+"""How a run measures: every knob with its default and why it has that value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Knobs of one run. The defaults suit a shared machine with two cores."""
+
+    threads: int
+    log: Path
+    """Where the processes' own output goes."""
+    blocks: int = 5
+    """Most blocks of fresh processes a cell gets: Student's t is 2.8 there, 4.3 at three."""
+    least_blocks: int = 4
+    target_half_width: float = 0.02
+    """A cell stops when its speed-up is known to ±2 % (95 %)."""
+    block_s: float = 0.22
+    """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
+    rounds: int = 2
+    """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
+    cell_budget_s: float = 2.5
+    """A cell whose blocks took this long ends after two of them. Gates do not count: what is
+    compiled there is compiled once."""
+    timeout_s: float = 60.0
+    """One request to a worker, a call of up to about 10 s included."""
+    memory_limit_bytes: int | None = None
+    energy: bool = False
+    """Measure joules per call, which takes some four seconds a cell."""
+    reference: str = "torch"
+    verify: bool = True
+    """Judge the outputs of timed calls. Off only to measure what it costs."""

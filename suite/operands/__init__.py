@@ -1,0 +1,1 @@
+"""The tensors that worker and judge both see: layouts, streams, gate inputs."""

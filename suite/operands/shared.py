@@ -1,0 +1,74 @@
+"""A scenario's operands and an arm's outputs, as tensors in shared memory."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from io import FileIO
+from pathlib import Path
+
+import torch
+
+from suite.operands.streams import Stream
+from suite.operands.tensors import DTYPES, Operands, view
+from suite.problem import Scenario
+from suite.processes.shared_memory import (
+    OperandLayout,
+    Region,
+    ResultLayout,
+    open_arena,
+)
+
+
+class OperandArena:
+    """A scenario's operands as tensors. Dense ones are row-major whatever the format."""
+
+    def __init__(self, scenario: Scenario, path: str, *, writable: bool) -> None:
+        layout, dtype = OperandLayout(scenario), DTYPES[scenario.dtype]
+        memory = open_arena(path, layout.size_bytes, writable=writable)
+        problem, backward = scenario.problem, scenario.direction != "forward"
+        self.operands = Operands(
+            view(memory, layout.input, dtype).view(problem.input_shape),
+            view(memory, layout.weight, dtype).view(problem.weight_shape),
+            view(memory, layout.bias, dtype) if problem.bias else None,
+            view(memory, layout.grad, dtype).view(problem.output_shape) if backward else None,
+        )
+        self.stream = Stream(scenario, memory, layout)
+
+
+class ResultArena:
+    """What one arm returns: flat output slots, and its operands as they were after a call."""
+
+    def __init__(self, scenario: Scenario, path: str) -> None:
+        self._layout, self._dtype = ResultLayout(scenario), DTYPES[scenario.dtype]
+        self._path = Path(path)
+        self._memory = open_arena(path, self._layout.size_bytes, writable=True)
+        problem = scenario.problem
+        self.handed_back = Operands(
+            self._view(self._layout.input).view(problem.input_shape),
+            self._view(self._layout.weight).view(problem.weight_shape),
+            self._view(self._layout.bias) if problem.bias else None,
+        )
+
+    def _view(self, region: Region) -> torch.Tensor:
+        return view(self._memory, region, self._dtype)
+
+    def slot(self, index: int) -> torch.Tensor:
+        """Return output slot `index`, flat."""
+        return self._view(self._layout.slot(index))
+
+    @cached_property
+    def _file(self) -> FileIO:
+        return self._path.open("r+b", buffering=0)
+
+    def write(self, index: int, output: torch.Tensor) -> None:
+        """Write a flat, dense output into slot `index`.
+
+        Not through the mapping: a fresh process would fault in every page of it first, which
+        takes several times as long as the copy.
+        """
+        if output.numel() == 0:
+            return
+        data = output.cpu().view(torch.uint8).numpy().data
+        self._file.seek(self._layout.slot(index).start)
+        while data:
+            data = data[self._file.write(data) :]

@@ -1,0 +1,81 @@
+"""Endless fresh operands for timed calls.
+
+Timed calls get the XOR of two random bit streams from secret starting points, mantissa and sign
+bits only. One pass over memory makes an operand that was never seen before, and as XOR is not
+linear, no result of an earlier call helps with the next: a cache, however keyed, has to do the
+whole work again.
+"""
+
+from __future__ import annotations
+
+import copy
+import mmap
+from dataclasses import dataclass
+
+import torch
+
+from suite.operands.tensors import view
+from suite.problem import Scenario
+from suite.processes.shared_memory import (
+    STREAM_SLACK,
+    OperandLayout,
+)
+
+
+@dataclass(frozen=True)
+class _Bits:
+    """A floating-point type seen as integers."""
+
+    integer: torch.dtype
+    mantissa: int
+    exponent: int
+    """Biased exponent of values in [1, 2)."""
+
+
+BITS = {
+    "float32": _Bits(torch.int32, 23, 127),
+    "float64": _Bits(torch.int64, 52, 1023),
+    "float16": _Bits(torch.int16, 10, 15),
+    "bfloat16": _Bits(torch.int16, 7, 127),
+}
+
+
+class Stream:
+    """Fresh operands for timed calls: `fill` writes the one that starts at (a, b)."""
+
+    def __init__(self, scenario: Scenario, memory: mmap.mmap, layout: OperandLayout) -> None:
+        self._bits = BITS[scenario.dtype]
+        self._a = view(memory, layout.stream_a, self._bits.integer)
+        self._b = view(memory, layout.stream_b, self._bits.integer)
+
+    def on(self, device: str) -> Stream:
+        """Return these streams as they are now, on a device: no operand is copied there then."""
+        if device == "cpu":
+            return self
+        copied = copy.copy(self)
+        copied._a, copied._b = self._a.to(device), self._b.to(device)
+        return copied
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Fill both streams; called by the judge once a block."""
+        bits = self._bits
+        width = bits.integer.itemsize * 8
+        for stream, exponents in ((self._a, 3), (self._b, 0)):
+            if stream.numel() == 0:
+                continue
+            stream.random_(-(2 ** (width - 1)), None, generator=generator)
+            stream.bitwise_and_(-(2 ** (width - 1)) | (2**bits.mantissa - 1))
+            if exponents:
+                # Magnitudes from 1/4 to 2, so that neither order nor precision goes unnoticed.
+                drawn = torch.randint(0, exponents, stream.shape, generator=generator)
+                exponent = (bits.exponent - drawn).to(bits.integer)
+                stream.bitwise_or_(exponent << bits.mantissa)
+
+    def fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
+        """Write the operand that starts at `start` into a dense tensor, in memory order."""
+        count = operand.numel()
+        if count == 0:
+            return
+        flat = operand.as_strided((count,), (1,)).view(self._bits.integer)
+        a, b = (offset % STREAM_SLACK for offset in start)
+        torch.bitwise_xor(self._a[a : a + count], self._b[b : b + count], out=flat)

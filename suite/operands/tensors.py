@@ -1,0 +1,72 @@
+"""The tensors of one convolution, and how they lie in memory."""
+
+from __future__ import annotations
+
+import mmap
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from suite.problem import Problem
+from suite.processes.shared_memory import Region
+
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+def same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Return whether two tensors are equal bit for bit, NaNs included."""
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[first.element_size()]
+    return torch.equal(first.view(integer), second.view(integer))
+
+
+def in_format(tensor: torch.Tensor, memory_format: str) -> torch.Tensor:
+    """Return a private copy in the scenario's memory format."""
+    return tensor.clone(memory_format=FORMATS[memory_format])
+
+
+@dataclass(frozen=True)
+class Operands:
+    """The tensors of one convolution, in any dtype. `grad` is the output's gradient."""
+
+    input: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor | None = None
+    grad: torch.Tensor | None = None
+
+    def double(self) -> Operands:
+        return self.each(torch.Tensor.double)
+
+    def abs(self) -> Operands:
+        return self.each(torch.Tensor.abs)
+
+    def each(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Operands:
+        return Operands(
+            function(self.input),
+            function(self.weight),
+            None if self.bias is None else function(self.bias),
+            None if self.grad is None else function(self.grad),
+        )
+
+
+def pad_explicitly(problem: Problem, x: torch.Tensor) -> torch.Tensor:
+    pads = (problem.pad_left, problem.pad_right, problem.pad_top, problem.pad_bottom)
+    return F.pad(x, pads) if any(pads) else x
+
+
+def view(memory: mmap.mmap, region: Region, dtype: torch.dtype) -> torch.Tensor:
+    """Return the flat tensor that lies in a region of the arena."""
+    if region.size_bytes == 0:
+        return torch.empty(0, dtype=dtype)
+    count = region.size_bytes // dtype.itemsize
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch has no read-only tensors, and says so
+        return torch.frombuffer(memory, dtype=dtype, count=count, offset=region.start)

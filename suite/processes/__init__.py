@@ -1,0 +1,1 @@
+"""Processes and what lies between them: starting, watching, ending; messages; shared memory."""

@@ -1,0 +1,49 @@
+"""First code of every process that is started here."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+
+PR_SET_PDEATHSIG = 1
+
+
+def child_main(target: str, connection: Connection, log: str, *args: object) -> None:
+    """First code of every process: cut loose from the terminal, die with the runner."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # What implementations print must not reach the terminal or a report.
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    _cut_off_all_but(0, 1, 2, connection.fileno())
+    faulthandler.enable(all_threads=False)
+    module, _, function = target.partition(":")
+    getattr(importlib.import_module(module), function)(connection, *args)
+    # A plug-in's exit handlers and threads do not hold up the run.
+    os._exit(0)
+
+
+def _cut_off_all_but(*kept: int) -> None:
+    """Point inherited descriptors at nothing.
+
+    One byte written to the fork server's would end every process of the run. They are replaced
+    rather than closed, because objects that own them still do.
+    """
+    with contextlib.suppress(OSError):
+        inherited = {int(name) for name in os.listdir("/proc/self/fd")}  # noqa: PTH208
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in inherited - {*kept, nothing}:
+            with contextlib.suppress(OSError):
+                os.fstat(descriptor)
+                os.dup2(nothing, descriptor)

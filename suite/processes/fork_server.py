@@ -1,0 +1,91 @@
+"""The server that processes are forked from, and the environment that they find.
+
+It has imported torch and computed nothing (a parallel region before the fork would hang the
+child): the first process costs seconds, every later fresh one some ten milliseconds. Where there
+is no fork server, processes are spawned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
+
+PRELOAD = ["suite.preload"]
+ROOT = str(Path(__file__).resolve().parents[2])
+
+
+def process_context() -> ForkServerContext | SpawnContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    with _server_environment():
+        forkserver.ensure_running()
+    return context
+
+
+@contextlib.contextmanager
+def _server_environment() -> Iterator[None]:
+    """Set what the fork server, and so every process, has to find in its environment.
+
+    It looks for what it preloads on a path of its own, and skips silently what it does not find.
+    """
+    ours = {"PYTHONPATH": os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))}
+    with variables(ours | steady_environment()):
+        yield
+
+
+def steady_environment() -> dict[str, str]:
+    """Return the variables that make a call's time its own, each unless the user chose.
+
+    libgomp's threads spin for 9 ms after their work, and every turn waits until they sleep; a
+    millisecond still bridges the gaps within and between calls.
+
+    glibc gives large freed blocks back to the system, and their pages cost a fault each when they
+    are wanted again. Which outputs meet that is chance, a layer's every second one perhaps, and no
+    median stands above it. So blocks are kept, as far as glibc can (32 MiB each), as they are
+    between the layers of a network.
+    """
+    variables = {}
+    if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+        variables["GOMP_SPINCOUNT"] = "30000"
+    if not any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
+        variables["MALLOC_MMAP_THRESHOLD_"] = str(32 * 2**20)
+        variables["MALLOC_TRIM_THRESHOLD_"] = str(2**30)
+    return variables
+
+
+@contextlib.contextmanager
+def variables(ours: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def without_main() -> Iterator[None]:
+    """Hide the main module, which multiprocessing would import again in every child.
+
+    No child needs it: what they run is in `suite`. Under pytest it would cost 0.3 s a process.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,0 +1,260 @@
+"""What lies in memory while a call runs: input, weight, output, workspace, over time.
+
+Two sources are put together. torch's allocators report every allocation as it happens; they know
+nothing of what oneDNN, MKL or an engine takes from the system by itself. For that a thread looks
+every half millisecond how much the process (on CUDA: the device) holds; what it holds beyond
+torch's allocations is workspace too. The operating system's own high-water mark is measured in a
+call apart, to compare with. Both in a process whose C library hands freed blocks back at once: see
+`keep_no_freed`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import torch
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from suite.profiling.child.subject import Bench
+from suite.results.profile import LiveBytes, Memory
+from suite.worker.memory import peak_bytes_of
+
+INTERVAL_S = 0.0005
+MOST_STEPS = 240
+LEAST_OUTSIDE_BYTES = 2**18
+"""Less is the interpreter's own coming and going."""
+M_MMAP_THRESHOLD = -3
+MMAP_FROM_BYTES = 128 * 2**10
+SYSTEM_CALLS = 3
+SLOW_S = 0.25
+TOLD_SHARE = 0.95
+"""Where torch's allocators account for so much, nothing else is looked for: memory that is handed
+back takes the system a while, and would show as somebody else's."""
+
+
+class Held:
+    """Bytes that the process (on CUDA: the device) holds, looked at in the background."""
+
+    def __init__(self, is_cuda: bool) -> None:
+        self._is_cuda = is_cuda
+        self._process = psutil.Process()
+        self.samples: list[tuple[int, int]] = []
+        """Nanoseconds since the epoch, bytes."""
+        self.before = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def now(self) -> int:
+        if self._is_cuda:
+            free, total = torch.cuda.mem_get_info()
+            return int(total - free)
+        return int(self._process.memory_info().rss)
+
+    def mark(self) -> None:
+        """Remember what is held now, from which on samples count."""
+        self.before = self.now()
+
+    def _look(self) -> None:
+        while not self._stop.wait(INTERVAL_S):
+            self.samples.append((time.time_ns(), self.now()))
+
+    def __enter__(self) -> Held:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Bytes given out at an address, or taken back where negative."""
+
+    at_ns: int
+    address: int
+    size_bytes: int
+
+
+def keep_no_freed() -> None:
+    """Have the C library hand freed blocks back at once, for the rest of this process.
+
+    glibc keeps freed blocks of up to 32 MiB for the next call, so that the operating system's
+    high-water mark counts memory that nobody uses. Call it before anything large is allocated.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES)
+
+
+def measure(bench: Bench) -> Memory:
+    """Return the live bytes of one warmed-up call."""
+    system_peak = _system_peak(bench)
+    operands = bench.operands
+    # The input's gradient needs no input, the weight's gradient both the input and the output's.
+    taken = {
+        "forward": (operands.input,),
+        "backward_data": (operands.grad,),
+        "backward_weight": (operands.input, operands.grad),
+    }[bench.scenario.direction]
+    input_bytes = _size(*taken)
+    weight_bytes = _size(operands.weight, operands.bias) + _packed_bytes(bench)
+    operand = bench.next_operand()
+
+    def call() -> Any:
+        held.mark()
+        output = bench.invocation.call(operand)
+        bench.synchronise()
+        return output
+
+    with Held(bench.is_cuda) as held:
+        told = listen(call, bench.scenario.device)
+    output, start_ns, end_ns = told.result, told.start_ns, told.end_ns
+    address = output.untyped_storage().data_ptr()
+    output_bytes = output.untyped_storage().nbytes()
+    samples = [(at, used - held.before) for at, used in held.samples if start_ns <= at <= end_ns]
+    output_at = (address, output_bytes)
+    steps = _steps(told.allocations, [], output_at, (start_ns, end_ns))
+    if _is_too_little(max(sum(step[1:]) for step in steps), system_peak):
+        steps = _steps(told.allocations, samples, output_at, (start_ns, end_ns))
+    live = LiveBytes(
+        at_s=tuple((at - start_ns) * 1e-9 for at, *_ in steps),
+        input=(input_bytes,) * len(steps),
+        weight=(weight_bytes,) * len(steps),
+        output=tuple(step[1] for step in steps),
+        workspace=tuple(step[2] + step[3] for step in steps),
+    )
+    return Memory(
+        timeline=_thinned(live),
+        peak_bytes=max(step[1] + step[2] + step[3] for step in steps),
+        workspace_bytes=max(step[2] + step[3] for step in steps),
+        outside_bytes=max(step[3] for step in steps),
+        system_peak_bytes=system_peak,
+    )
+
+
+def _system_peak(bench: Bench) -> int | None:
+    """Return the highest of some calls' peaks: engines with pools of their own vary."""
+    calls = SYSTEM_CALLS if bench.call_s < SLOW_S else 1
+    peaks = [peak_bytes_of(bench.call, bench.scenario.device) for _ in range(calls)]
+    known = [peak for peak in peaks if peak is not None]
+    return max(known, default=None)
+
+
+def _is_too_little(told_bytes: int, system_bytes: int | None) -> bool:
+    """Whether torch's allocators account for less than the system saw."""
+    return system_bytes is None or told_bytes < TOLD_SHARE * system_bytes
+
+
+def _size(*tensors: torch.Tensor | None) -> int:
+    return sum(tensor.untyped_storage().nbytes() for tensor in tensors if tensor is not None)
+
+
+def _packed_bytes(bench: Bench) -> int:
+    """Return the bytes that preparing the weight keeps, as far as torch's allocators know."""
+    if bench.implementation.prepare is None:
+        return 0
+    told = listen(bench.bind, bench.scenario.device)
+    return max(0, sum(allocation.size_bytes for allocation in told.allocations))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What torch's allocators told of a call."""
+
+    result: Any
+    allocations: list[Allocation]
+    start_ns: int
+    end_ns: int
+
+
+def listen(call: Callable[[], Any], device: str) -> Told:
+    """Call, and listen to torch's allocators for that kind of device meanwhile.
+
+    The call is marked as an event: outside of any, the profiler's tree leaves CUDA's allocations
+    out, among them every block that Python gives back between two operators.
+    """
+    host = [ProfilerActivity.CPU]  # where allocators are called, CUDA's too
+    with profile(activities=host, profile_memory=True) as seen, record_function("call"):
+        start_ns = time.time_ns()
+        result = call()
+        end_ns = time.time_ns()
+    tree = seen.profiler.kineto_results.experimental_event_tree()
+    kind = torch.device(device).type
+    found = [a for a in _allocations(tree, kind) if start_ns <= a.at_ns <= end_ns]
+    return Told(result, found, start_ns, end_ns)
+
+
+def _allocations(tree: Iterable[Any], device: str) -> list[Allocation]:
+    """Return torch's allocations on a kind of device in the order in which they happened."""
+    found = []
+    pending = list(tree)
+    while pending:
+        event = pending.pop()
+        pending.extend(event.children)
+        if event.tag.name == "Allocation" and event.extra_fields.device.type == device:
+            fields = event.extra_fields
+            found.append(Allocation(event.start_time_ns, fields.ptr or 0, fields.alloc_size))
+    return sorted(found, key=lambda allocation: allocation.at_ns)
+
+
+def _steps(
+    found: Sequence[Allocation],
+    samples: Sequence[tuple[int, int]],
+    output: tuple[int, int],
+    span_ns: tuple[int, int],
+) -> list[tuple[int, int, int, int]]:
+    """Return (time, output, workspace of torch's, workspace of others) at every change.
+
+    The output is the last thing allocated at its address; where torch does not report it (oneDNN
+    allocates its own), it is there from the end on, and until then part of what others took.
+    """
+    address, output_bytes = output
+    births = [a.at_ns for a in found if a.address == address and a.size_bytes > 0]
+    born_ns = births[-1] if births else span_ns[1]
+    changes: list[tuple[int, int, int | None]] = sorted(
+        [(a.at_ns, a.size_bytes, None) for a in found] + [(at, 0, used) for at, used in samples],
+        key=lambda change: change[0],
+    )
+    live = held = 0
+    steps = [(span_ns[0], 0, 0, 0)]
+    for at, change, used in changes:
+        live += change
+        if samples:
+            held = max(0, held + change) if used is None else used
+        out = output_bytes if at >= born_ns else 0
+        others = held - live if held - live >= LEAST_OUTSIDE_BYTES else 0
+        steps.append((at, out, max(0, live - out), others))
+    last = steps[-1]
+    if not births:
+        steps.append((span_ns[1], output_bytes, last[2], max(0, last[3] - output_bytes)))
+    else:
+        steps.append((span_ns[1], *last[1:]))
+    return steps
+
+
+def _thinned(live: LiveBytes) -> LiveBytes:
+    """Return at most `MOST_STEPS` steps, the highest of each stretch."""
+    if len(live) <= MOST_STEPS:
+        return live
+    total = [sum(values) for values in zip(live.output, live.workspace, strict=True)]
+    edges = [round(place * len(live) / MOST_STEPS) for place in range(MOST_STEPS + 1)]
+    kept = [
+        max(range(first, last), key=total.__getitem__)
+        for first, last in itertools.pairwise(edges)
+        if last > first
+    ]
+    kept = sorted({0, *kept, len(live) - 1})
+    return LiveBytes(
+        **{
+            name: tuple(getattr(live, name)[place] for place in kept)
+            for name in ("at_s", "input", "weight", "output", "workspace")
+        }
+    )

@@ -1,0 +1,187 @@
+"""The process that is profiled: answers one part of a cell's profile after the other.
+
+load        import the implementation, bind it to data of its own, warm up
+phases      the times of its marks
+operators   torch's profiler: table, trace, stacks, counts
+memory      live bytes; in a process of its own, started with `frugal`
+threads     time over the number of threads
+python      pyinstrument's samples of the stack
+spin        calls while the runner's perf looks on
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite.errors import Unsupported
+from suite.problem import Scenario
+from suite.processes.channel import Message, serve
+from suite.profiling.child import (
+    live_bytes,
+    operator_view,
+    phase_times,
+    python_stacks,
+    thread_times,
+    traffic,
+)
+from suite.profiling.child.subject import Bench
+from suite.registry import registering, sources
+from suite.results.profile import Operators
+from suite.worker.outputs import failure
+
+SMALLEST_CALLS = 30
+SPIN_S = 0.4
+
+
+class ProfiledWorker:
+    """State of one profiled process between requests."""
+
+    def __init__(self, source: sources.Source, name: str, threads: int) -> None:
+        self._source = source
+        self._name = name
+        self._threads = threads
+        self._bench: Bench
+        self._scenario: Scenario
+
+    def load(self, scenario: dict[str, Any], frugal: bool) -> Message:
+        if frugal:
+            live_bytes.keep_no_freed()
+        torch.set_num_threads(self._threads)
+        torch.set_grad_enabled(False)
+        self._scenario = Scenario.from_dict(scenario)
+        sources.load(self._source)
+        implementation = registering.get(self._name)
+        self._bench = Bench(implementation, self._scenario)
+        return {"call_s": self._bench.call_s}
+
+    def phases(self) -> Message:
+        return {"part": dataclasses.asdict(phase_times.measure(self._bench))}
+
+    def operators(self, folder: str) -> Message:
+        bench, out = self._bench, Path(folder)
+        calls = bench.calls_in(operator_view.BUDGET_S, 1, operator_view.MOST_CALLS)
+        operator_view.watch(bench, 1)  # the profiler starts with its first use
+        seen = operator_view.watch(bench, calls, shapes=True)
+        files, notes = [], []
+        (out / "operators.txt").write_text(operator_view.table_text(seen), encoding="utf-8")
+        files.append("operators.txt")
+        few = seen.events <= operator_view.MOST_EVENTS * seen.calls
+        if few:
+            seen.profile.export_chrome_trace(str(out / "trace.json.gz"))
+            files.append("trace.json.gz")
+            stacks = operator_view.stack_nodes(operator_view.watch(bench, calls, stacks=True))
+        else:
+            notes.append(
+                f"{seen.events // seen.calls:,} operators a call: no trace and no stacks beyond "
+                f"{operator_view.MOST_EVENTS:,}"
+            )
+            stacks = ()
+        declared = bench.implementation
+        problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
+        call_s = sum(root.duration_s for root in seen.roots) / seen.calls
+        flops, workspace = declared.executed_flops, declared.workspace_bytes
+        outermost = len(operator_view.outermost(seen)) / seen.calls
+        part = Operators(
+            call_s=max(call_s, bench.call_s),
+            operators=outermost,
+            rows=operator_view.operator_rows(seen),
+            stacks=stacks,
+            counts=traffic.counts(
+                seen,
+                self._scenario,
+                float(flops(problem)) if flops else None,
+                int(workspace(problem, itemsize)) if workspace else None,
+                max(call_s, bench.call_s),
+            ),
+            overhead_s=self._overhead_s(outermost),
+        )
+        return {"part": dataclasses.asdict(part), "files": files, "notes": notes}
+
+    def _overhead_s(self, operators: float) -> float | None:
+        """Return what a call costs whatever its size, by two measures, the larger of which counts.
+
+        The same implementation on the smallest problem of the same kernel; and as many of the
+        least operators as it runs.
+        """
+        element = torch.zeros(1, device=self._scenario.device)
+        start = time.perf_counter()
+        for _ in range(200):
+            element.add_(1)
+        self._bench.synchronise()
+        dispatch_s = (time.perf_counter() - start) / 200 * operators
+        if self._bench.implementation.on_request:  # preparing it takes longer than measuring it
+            return dispatch_s
+        try:
+            smallest = Bench(self._bench.implementation, smallest_of(self._scenario))
+            least_s = min(smallest.timed() for _ in range(SMALLEST_CALLS))
+        except Exception:  # it need not cover that problem
+            return dispatch_s or None
+        return max(dispatch_s, least_s)
+
+    def memory(self) -> Message:
+        return {"part": dataclasses.asdict(live_bytes.measure(self._bench))}
+
+    def threads(self) -> Message:
+        if self._threads < 2:
+            raise Unsupported("there is one thread: nothing to scale over")
+        measured = thread_times.measure(self._bench, self._threads)
+        return {"part": [dataclasses.asdict(item) for item in measured]}
+
+    def python(self, folder: str) -> Message:
+        functions = python_stacks.sample(self._bench, Path(folder) / "python.html")
+        return {
+            "part": [dataclasses.asdict(function) for function in functions],
+            "files": ["python.html"],
+        }
+
+    def spin(self) -> Message:
+        """Call for a while; tell how often."""
+        calls = self._bench.calls_in(SPIN_S, 2, 100_000)
+        for _ in range(calls):
+            self._bench.call()
+        return {"calls": calls}
+
+    def handlers(self) -> dict[str, Callable[..., Message]]:
+        names = ("load", "phases", "operators", "memory", "threads", "python", "spin")
+        return {name: _guarded(getattr(self, name)) for name in names}
+
+
+def _guarded(handler: Callable[..., Message]) -> Callable[..., Message]:
+    def guarded(**fields: Any) -> Message:
+        try:
+            return handler(**fields)
+        except Exception as error:
+            traceback.print_exc()
+            return failure(error)
+
+    return guarded
+
+
+def smallest_of(scenario: Scenario) -> Scenario:
+    """Return the scenario with the least of everything that its kernel allows: one output."""
+    problem = scenario.problem
+    return dataclasses.replace(
+        scenario,
+        problem=dataclasses.replace(
+            problem,
+            batch_size=1,
+            in_channels=problem.groups if problem.groups < problem.in_channels else 1,
+            out_channels=problem.groups if problem.groups < problem.in_channels else 1,
+            groups=problem.groups if problem.groups < problem.in_channels else 1,
+            height=max(1, problem.effective_kernel_h - problem.pad_top - problem.pad_bottom),
+            width=max(1, problem.effective_kernel_w - problem.pad_left - problem.pad_right),
+        ),
+    )
+
+
+def main(connection: Connection, source: sources.Source, name: str, threads: int) -> None:
+    """Serve the runner until it closes the channel."""
+    serve(connection, ProfiledWorker(source, name, threads).handlers())

@@ -1,0 +1,60 @@
+"""Time over the number of threads, each number in its turn so that noise hits all alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+
+from suite.processes.threads import wait_until_threads_sleep
+from suite.profiling.child.subject import Bench, calm
+from suite.results.profile import ThreadTime
+
+BUDGET_S = 0.5
+LONGEST_S = 2.0
+ROUNDS = 6
+ALL_UP_TO = 8
+"""Beyond, powers of two."""
+
+
+def numbers(most: int) -> list[int]:
+    """Return the numbers of threads to try: all up to 8, then powers of two, then all there are."""
+    if most <= ALL_UP_TO:
+        return list(range(1, most + 1))
+    tried = [1, 2, 4, 8]
+    while tried[-1] * 2 < most:
+        tried.append(tried[-1] * 2)
+    return [*tried, most]
+
+
+def measure(bench: Bench, most: int) -> tuple[ThreadTime, ...]:
+    """Return the time of a call on 1 to `most` threads; the weight is packed anew for each."""
+    tried = numbers(most)
+    bound = {}
+    times_s: dict[int, list[float]] = {number: [] for number in tried}
+    try:
+        for number in tried:
+            torch.set_num_threads(number)
+            bound[number] = bench.bind()
+            bench.timed(bound[number])
+            wait_until_threads_sleep()
+        started = time.perf_counter()
+        each_s = BUDGET_S / len(tried) / ROUNDS
+        for turn in range(ROUNDS):
+            if turn >= 3 and time.perf_counter() - started > LONGEST_S:
+                break
+            for number in tried:
+                torch.set_num_threads(number)
+                for _ in range(bench.calls_in(each_s, 1, 50)):
+                    times_s[number].append(bench.timed(bound[number]))
+                wait_until_threads_sleep()
+    finally:
+        torch.set_num_threads(most)
+    return tuple(
+        ThreadTime(
+            threads=number,
+            time_s=statistics.fmean(taken[place] for place in calm(taken)),
+        )
+        for number, taken in times_s.items()
+    )

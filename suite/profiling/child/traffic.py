@@ -1,0 +1,188 @@
+"""Operations and bytes of a call, from the operators that ran and from closed forms.
+
+Operations: torch's own formulas (torch.utils.flop_counter) on the shapes that the profiler saw.
+They know matrix products and convolutions, and nothing else. Applied here rather than through
+`FlopCounterMode`, whose dispatch mode costs each process two seconds of imports. The formula of
+the backward convolution forgets groups: it counts every input channel with every output channel.
+
+Bytes: what each operator that is not made of others read and wrote; its own temporaries count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import flop_registry
+
+from suite.problem import Problem, Scenario
+from suite.profiling.child.operator_view import Seen, Span, allocated_by, outermost
+from suite.results.profile import Counts
+
+VIEWS = frozenset(
+    f"aten::{name}"
+    for name in (
+        *("view", "as_strided", "as_strided_", "reshape", "_reshape_alias", "_unsafe_view"),
+        *("permute", "transpose", "t", "mT", "numpy_T", "select", "slice", "narrow", "expand"),
+        *("expand_as", "unsqueeze", "squeeze", "unfold", "unflatten", "flatten", "detach", "chunk"),
+        *("split", "view_as", "view_as_real", "view_as_complex", "conj", "_conj", "resolve_conj"),
+        *("resolve_neg", "alias", "empty", "empty_like", "empty_strided", "new_empty", "resize_"),
+        *("lift_fresh", "unbind", "movedim", "swapaxes", "diagonal", "real", "imag", "to"),
+    )
+)
+"""Operators that move no data."""
+CONVOLUTIONS = ("aten::convolution", "aten::_convolution", "aten::convolution_overrideable")
+BACKWARD = "aten::convolution_backward"
+WHOLLY_IN_OPERATORS = 0.5
+"""Share of the call inside operators from which their bytes stand for the whole call's."""
+
+
+def counts(
+    seen: Seen,
+    scenario: Scenario,
+    declared_flops: float | None,
+    workspace_bytes: int | None,
+    call_s: float,
+) -> Counts:
+    """Return what a call executed and moved.
+
+    Args:
+        declared_flops: by the implementation's own closed form, forward.
+        workspace_bytes: by the implementation's own closed form.
+        call_s: seconds per call under the same profiler.
+    """
+    spans = outermost(seen)
+    counted, as_torch = 0, 0
+    for span in spans:
+        ours, torchs = _flops(span)
+        counted += ours
+        as_torch += torchs
+    counted, as_torch = counted // seen.calls, as_torch // seen.calls
+    forward = scenario.direction == "forward"
+    closed = declared_flops if forward else None
+    if closed is None and counted == 0 and not forward:
+        closed = float(scenario.problem.direct_flops)
+    executed = closed if closed is not None else (float(counted) if counted else None)
+    in_operators_s = sum(span.duration_s for span in spans) / seen.calls
+    by_operators = in_operators_s >= WHOLLY_IN_OPERATORS * call_s
+    moved = sum(_moved_bytes(span) for span in spans) // seen.calls if by_operators else 0
+    least = scenario.least_bytes
+    if moved < least / 2:  # engines hide behind one operator, or none
+        by_operators = False
+        moved = least + 2 * (workspace_bytes or 0)
+    return Counts(
+        executed_flops=executed,
+        flops_source="" if executed is None else "closed form" if closed else "torch's counter",
+        counted_flops=counted or None,
+        moved_bytes=moved,
+        bytes_source="operators" if by_operators else "formula",
+        note=_note(counted, as_torch, closed, scenario),
+    )
+
+
+def _note(counted: int, as_torch: int, closed: float | None, scenario: Scenario) -> str:
+    told = []
+    if as_torch != counted:
+        told.append(
+            f"torch's formula of the backward convolution forgets groups: {as_torch:,} in place "
+            f"of {counted:,}"
+        )
+    expected = closed if closed is not None else float(scenario.problem.direct_flops)
+    if counted and math.isclose(counted, expected, rel_tol=1e-6):
+        told.append("torch's counter and the closed form agree")
+    elif counted:
+        told.append(
+            f"torch's counter sees {counted / expected:.1%} of the closed form: it counts matrix "
+            "products and convolutions alone"
+        )
+    else:
+        told.append("nothing that torch's counter knows: the work is done outside its operators")
+    return "; ".join(told)
+
+
+def _flops(span: Span) -> tuple[int, int]:
+    """Return the operations of an operator by its outermost counted part: ours, and torch's."""
+    known = _by_formula(span)
+    if known is not None:
+        return known
+    ours = torchs = 0
+    for child in span.children:
+        if child.is_operator:
+            own, their = _flops(child)
+            ours, torchs = ours + own, torchs + their
+    return ours, torchs
+
+
+def _by_formula(span: Span) -> tuple[int, int] | None:
+    tensors = list(_tensors(span))
+    if span.name in CONVOLUTIONS:
+        flops = _convolution(span).direct_flops
+        return flops, flops
+    if span.name == BACKWARD:
+        return _backward_flops(span)
+    packet = getattr(torch.ops.aten, span.name.removeprefix("aten::").removesuffix("_"), None)
+    formula = flop_registry.get(packet)
+    if formula is None or "conv" in span.name or len(tensors) < 2:
+        return None
+    flops = int(formula(*(tuple(tensor.sizes) for tensor in tensors), out_val=None))
+    return flops, flops
+
+
+def _convolution(span: Span) -> Problem:
+    """Return the problem that a convolution's operator was given."""
+    x, w = (tuple(tensor.sizes) for tensor in list(_tensors(span))[:2])
+    first, second, dilation = (_pair(v) for v in span.arguments[3:6])
+    # mkldnn_convolution takes its padding before the stride.
+    stride, padding = (second, first) if "mkldnn" in span.name else (first, second)
+    return Problem.of_call(
+        *(x, w),
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=x[1] // w[1],
+    )
+
+
+def _backward_flops(span: Span) -> tuple[int, int]:
+    """Return the operations of the gradients asked for: with groups, and as torch counts them."""
+    grad, _, w = (tuple(tensor.sizes) for tensor in list(_tensors(span))[:3])
+    *_, groups, wanted = span.arguments
+    flops = sum(map(bool, wanted[:2])) * 2 * math.prod(grad) * math.prod(w[1:])
+    x_wanted, w_wanted = wanted[:2]
+    # torch's formula: grad by weight (all of its C/g columns), and input by grad (all C).
+    as_torch = (bool(x_wanted) + bool(w_wanted) * groups) * 2 * math.prod(grad) * math.prod(w[1:])
+    return flops, as_torch
+
+
+def _pair(value: list[int]) -> tuple[int, int]:
+    return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])
+
+
+def _tensors(span: Span) -> Iterator[Any]:
+    for value in span.event.extra_fields.inputs or ():
+        if hasattr(value, "sizes"):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from (item for item in value if hasattr(item, "sizes"))
+
+
+def _moved_bytes(span: Span) -> int:
+    """Return what an operator read and wrote; of one that is made of others, what those did."""
+    inner = [child for child in span.children if child.is_operator and child.name not in VIEWS]
+    if inner:
+        return sum(_moved_bytes(child) for child in inner)
+    if span.name in VIEWS:
+        return 0
+    read: int = sum(math.prod(t.sizes) * t.dtype.itemsize for t in _tensors(span))
+    written = sum(allocated_by(part.event) for part in span.walk())
+    return read + (written or _unseen_output_bytes(span))
+
+
+def _unseen_output_bytes(span: Span) -> int:
+    """Return the bytes of a convolution's output where oneDNN allocated it unseen."""
+    if "convolution" not in span.name or "backward" in span.name:
+        return 0
+    itemsize: int = next(_tensors(span)).dtype.itemsize
+    return _convolution(span).output_elements * itemsize

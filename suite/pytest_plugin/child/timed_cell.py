@@ -1,0 +1,66 @@
+"""A cell loaded into this process, as the function without arguments that is timed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from suite.measuring.arm import Arm
+from suite.operands.tensors import DTYPES, Operands, in_format
+from suite.problem import Scenario, Shape
+from suite.registry import registering, sources
+from suite.worker.binding import bind
+
+SEED = 0
+
+
+class TimedConvolution:
+    """Calls one implementation on one scenario's data; as a context, with its threads.
+
+    `scenario` and `implementation` tell what it is.
+    """
+
+    def __init__(self, scenario: Scenario, arm: Arm, threads: int) -> None:
+        self.scenario = scenario
+        self.implementation = arm.name
+        self._threads = scenario.threads or threads
+        self._before = torch.get_num_threads()
+        sources.load(arm.source)
+        operands = _operands(scenario)
+        varying = operands.input if operands.grad is None else operands.grad
+        with torch.inference_mode(operands.grad is None):
+            self._call = bind(registering.get(arm.name), scenario, operands).call
+        self._varying = varying
+
+    def __enter__(self) -> TimedConvolution:
+        torch.set_num_threads(self._threads)
+        self._grad = torch.is_grad_enabled()
+        torch.set_grad_enabled(False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_grad_enabled(self._grad)
+        torch.set_num_threads(self._before)
+
+    def __call__(self) -> Any:
+        return self._call(self._varying)
+
+
+def _operands(scenario: Scenario) -> Operands:
+    """Return normal operands, the same in every session: what is compared must be the same work."""
+    generator = torch.Generator().manual_seed(SEED)
+    problem, dtype = scenario.problem, DTYPES[scenario.dtype]
+
+    def normal(shape: Shape | tuple[int, ...]) -> torch.Tensor:
+        drawn = torch.randn(shape, generator=generator).to(dtype)
+        if len(shape) == 4:
+            drawn = in_format(drawn, scenario.memory_format)
+        return drawn.to(scenario.device)
+
+    return Operands(
+        normal(problem.input_shape),
+        normal(problem.weight_shape),
+        normal((problem.out_channels,)) if problem.bias else None,
+        normal(problem.output_shape) if scenario.direction != "forward" else None,
+    )

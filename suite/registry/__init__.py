@@ -1,0 +1,25 @@
+"""Implementations: registering them, finding them, and telling what each declares.
+
+The names below are what implementations and their tests use.
+"""
+
+from suite.registry.registering import (
+    ERROR_FACTORS,
+    FAMILIES,
+    Implementation,
+    get,
+    register,
+    registered,
+)
+from suite.registry.sources import Source, load
+
+__all__ = [
+    "ERROR_FACTORS",
+    "FAMILIES",
+    "Implementation",
+    "Source",
+    "get",
+    "load",
+    "register",
+    "registered",
+]

@@ -1,0 +1,156 @@
+"""Which implementations there are, found out without importing one of them here.
+
+Every source is imported in a process of its own: a plug-in that crashes, hangs or prints while
+it is imported costs one line and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from suite.errors import UsageError, did_you_mean
+from suite.problem import Scenario
+from suite.processes.peer import Peer, ProcessFailed
+from suite.registry.sources import Source, builtin_sources, installed_sources
+
+IMPORT_TIMEOUT_S = 60.0
+SERIES = 4
+"""So many rows on request that differ by a number alone are listed as one."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An implementation as its source describes it."""
+
+    name: str
+    family: str
+    source: Source
+    file: str
+    summary: str
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    precision: str | None
+    error_factor: float
+    packs: bool
+    on_request: bool
+    unavailable: str | None
+    unsupported: Mapping[str, str]
+    """Scenario → why it does not cover it, of those that were asked about."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    entries: tuple[Entry, ...]
+    failures: tuple[str, ...]
+    """One line for each source that does not import."""
+
+    def listed(self) -> dict[str, Entry]:
+        """Return the entries by name, numbered series that nobody runs unasked as one each."""
+        series: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            stem = entry.name.rstrip("0123456789") if entry.on_request else entry.name
+            series.setdefault(stem, []).append(entry)
+        shown = {}
+        for stem, entries in series.items():
+            if len(entries) < SERIES:
+                shown.update({entry.name: entry for entry in entries})
+            else:
+                last = entries[-1].name.removeprefix(stem)
+                shown[f"{entries[0].name} … {last}"] = entries[0]
+        return shown
+
+    def select(self, patterns: Sequence[str]) -> list[Entry]:
+        """Return the entries whose names match any of the globs.
+
+        Without patterns all, but for those that run on request only.
+
+        Raises:
+            UsageError: a pattern that matches nothing.
+        """
+        for pattern in patterns:
+            if not any(fnmatchcase(entry.name, pattern) for entry in self.entries):
+                names = [entry.name for entry in self.entries]
+                raise UsageError(
+                    f"--impl {pattern}: no implementation of that name."
+                    f"{did_you_mean(pattern, names)} There are: {', '.join(self.listed())}"
+                )
+        return [
+            entry
+            for entry in self.entries
+            if (not patterns and not entry.on_request)
+            or any(fnmatchcase(entry.name, pattern) for pattern in patterns)
+        ]
+
+
+def read_catalogue(
+    tree: Path, plugins: Iterable[Path], log: Path, scenarios: Sequence[Scenario] = ()
+) -> Catalogue:
+    """Describe everything in `tree`, in installed packages and in plug-in files.
+
+    Args:
+        scenarios: what to ask each implementation about, so that no process has to be started
+            for a cell that it does not cover.
+
+    Raises:
+        UsageError: a plug-in file that was asked for cannot be used; two sources that register
+            the same name, both files named.
+    """
+    named = [Source(str(plugin.resolve())) for plugin in plugins]
+    found = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
+    asked = describe(named, log, scenarios)
+    if asked.failures:
+        raise UsageError("\n".join(asked.failures))
+    catalogue = Catalogue((*found.entries, *asked.entries), found.failures)
+    _refuse_duplicates(catalogue.entries)
+    return catalogue
+
+
+def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario] = ()) -> Catalogue:
+    """Import each source in its own process and collect what it registered."""
+    questions = [scenario.to_dict() for scenario in scenarios]
+    entries: list[Entry] = []
+    failures: list[str] = []
+    for source in sources:
+        peer = Peer("suite.registry.process:describe", source, name=source.location, log=log)
+        try:
+            reply = peer.ask("describe", timeout_s=IMPORT_TIMEOUT_S, scenarios=questions)
+        except ProcessFailed as failed:
+            reply = {"failure": f"{source.location}: does not import: {failed.reason}"}
+        finally:
+            peer.close()
+        if "failure" in reply:
+            failures.append(reply["failure"])
+            continue
+        for entry in reply["entries"]:
+            entries.append(
+                Entry(
+                    name=entry["name"],
+                    family=entry["family"],
+                    source=source,
+                    file=entry["source"],
+                    summary=entry["summary"],
+                    devices=tuple(entry["devices"]),
+                    dtypes=tuple(entry["dtypes"]),
+                    precision=entry["precision"],
+                    error_factor=entry["error_factor"],
+                    packs=entry["packs"],
+                    on_request=entry["on_request"],
+                    unavailable=entry["unavailable"],
+                    unsupported=entry["unsupported"],
+                )
+            )
+    return Catalogue(tuple(entries), tuple(failures))
+
+
+def _refuse_duplicates(entries: Iterable[Entry]) -> None:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.name in first:
+            raise UsageError(
+                f'the name "{entry.name}" is taken: {first[entry.name].file} registers it, '
+                f"{entry.file} wants it too; choose another name"
+            )
+        first[entry.name] = entry

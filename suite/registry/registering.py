@@ -1,0 +1,219 @@
+"""The registry of implementations: `register`, loading from files, and look-up by name.
+
+An implementation is a function with `torch.nn.functional.conv2d`'s signature. Three places are
+searched: the modules of `impls/`, plug-in files named by the user, and the entry-point group
+`convgauge.implementations`. This module never imports torch.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from suite.errors import UsageError, did_you_mean
+from suite.problem import Problem, Scenario
+
+SIGNATURE = "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)"
+
+# Largest element error in units of √K·u·S (see suite.judge.tolerance): what a family gets unless an
+# implementation declares more, and the most that it may declare.
+ERROR_FACTORS: dict[str, tuple[float, float]] = {
+    "reference": (1, 1),
+    "loops": (1, 1),
+    "direct": (1, 1),
+    "im2col": (1, 1),
+    "gemm": (1, 1),
+    "depthwise": (1, 1),
+    "fft": (2, 2),
+    "winograd": (4, 8),
+    "vendor": (1, 8),
+    "engine": (1, 8),
+    "auto": (4, 4),
+}
+FAMILIES = tuple(ERROR_FACTORS)
+NAN_POLICIES = ("receptive_field", "tile", "plane")
+PRECISIONS = ("tf32", "bfloat16", "float16", "approximate")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Implementation:
+    """A registered function and what it declares about itself."""
+
+    name: str
+    family: str
+    function: Callable[..., Any]
+    source: str
+    """File that registered it."""
+    supports: Callable[[Problem], str | None] | None = None
+    prepare: Callable[[Any, Problem], Any] | None = None
+    available: Callable[[], str | None] | None = None
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    precision: str | None = None
+    """Lower precision than the dtype's that it computes in, on purpose."""
+    error_factor: float = 1.0
+    nan_policy: str = "receptive_field"
+    on_request: bool = False
+    """Runs only when it is asked for by name: preparing it takes longer than measuring it."""
+    workspace_bytes: Callable[[Problem, int], float] | None = None
+    executed_flops: Callable[[Problem], float] | None = None
+    accuracy_note: Callable[[Any, Problem], str] | None = field(default=None)
+    """For methods whose error depends on the weights: a sentence for the report."""
+
+    @property
+    def summary(self) -> str:
+        lines = (inspect.getdoc(self.function) or "").strip().splitlines()
+        return lines[0] if lines else ""
+
+    def why_unavailable(self) -> str | None:
+        """Return why it cannot run on this machine at all, or None."""
+        return self.available() if self.available else None
+
+    def why_unsupported(self, scenario: Scenario) -> str | None:
+        """Return why it does not cover `scenario`, or None."""
+        if reason := self.why_unavailable():
+            return reason
+        device = scenario.device.partition(":")[0]
+        if device not in self.devices:
+            return f"runs on {' and '.join(self.devices)} only"
+        if scenario.dtype not in self.dtypes:
+            return f"computes {', '.join(self.dtypes)} only"
+        return self.why_unsupported_problem(scenario.problem.as_called())
+
+    def why_unsupported_problem(self, problem: Problem) -> str | None:
+        """Return why it does not cover `problem`, or None."""
+        if problem.in_channels == 0:
+            # torch's own conv2d returns a tensor without channels here.
+            return "an input without channels"
+        return self.supports(problem) if self.supports else None
+
+
+_registered: dict[str, Implementation] = {}
+
+
+def register(
+    name: str,
+    *,
+    family: str,
+    supports: Callable[[Problem], str | None] | None = None,
+    prepare: Callable[[Any, Problem], Any] | None = None,
+    available: Callable[[], str | None] | None = None,
+    devices: Iterable[str] = ("cpu", "cuda"),
+    dtypes: Iterable[str] = ("float32", "float64"),
+    precision: str | None = None,
+    error_factor: float | None = None,
+    nan_policy: str = "receptive_field",
+    on_request: bool = False,
+    workspace_bytes: Callable[[Problem, int], float] | None = None,
+    executed_flops: Callable[[Problem], float] | None = None,
+    accuracy_note: Callable[[Any, Problem], str] | None = None,
+) -> Callable[[Function], Function]:
+    """Register a function as an implementation; returns it unchanged.
+
+    Args:
+        name: what it is called on the command line and in every table.
+        family: one of `FAMILIES`; decides how accurate it has to be.
+        supports: takes the problem, returns None or the reason why it is not covered.
+        prepare: takes the weight and the problem, runs once per weight; the function then gets
+            what it returned in place of the weight.
+        available: returns None, or why it cannot run on this machine and how to change that.
+        devices: where it runs: "cpu", "cuda".
+        dtypes: what it computes in.
+        precision: the lower precision that it computes in on purpose; shown in every table.
+        error_factor: element error in units of √K·u·S, where the family allows to declare it.
+        nan_policy: how far a NaN in the input spreads: "receptive_field", "tile" or "plane".
+        on_request: run it only when --impl asks for it.
+        workspace_bytes: takes the problem and bytes per element, returns the extra memory.
+        executed_flops: takes the problem, returns the operations that are really executed.
+        accuracy_note: takes the weight and the problem, returns a sentence on its accuracy.
+
+    Raises:
+        UsageError: name taken, unknown family, or a signature other than conv2d's.
+    """
+    source = sys._getframe(1).f_code.co_filename
+    _check_word("family", family, FAMILIES, source)
+    _check_word("nan_policy", nan_policy, NAN_POLICIES, source)
+    if precision is not None:
+        _check_word("precision", precision, PRECISIONS, source)
+    usual, most = ERROR_FACTORS[family]
+    if error_factor is not None and error_factor > most:
+        raise UsageError(
+            f'{source}: "{name}" declares error_factor {error_factor}; '
+            f"the family {family} allows at most {most}"
+        )
+
+    def add(function: Function) -> Function:
+        _check_signature(name, function, source)
+        if name in _registered:
+            raise UsageError(
+                f'the name "{name}" is taken: {_registered[name].source} registered it, '
+                f"{source} wants it too; choose another name"
+            )
+        _registered[name] = Implementation(
+            name=name,
+            family=family,
+            function=function,
+            source=source,
+            supports=supports,
+            prepare=prepare,
+            available=available,
+            devices=tuple(devices),
+            dtypes=tuple(dtypes),
+            precision=precision,
+            error_factor=usual if error_factor is None else error_factor,
+            nan_policy=nan_policy,
+            on_request=on_request,
+            workspace_bytes=workspace_bytes,
+            executed_flops=executed_flops,
+            accuracy_note=accuracy_note,
+        )
+        return function
+
+    return add
+
+
+def _check_word(key: str, found: str, accepted: tuple[str, ...], source: str) -> None:
+    if found not in accepted:
+        raise UsageError(
+            f'{source}: {key} "{found}" is unknown; accepted: {", ".join(accepted)}.'
+            f"{did_you_mean(found, accepted)}"
+        )
+
+
+def _check_signature(name: str, function: Callable[..., Any], source: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # built-ins, F.conv2d among them, have none to inspect
+        return
+    try:
+        signature.bind("input", "weight", "bias", (1, 1), (0, 0), (1, 1), 1)
+        signature.bind("input", "weight", bias=None, stride=1, padding=0, dilation=1, groups=1)
+    except TypeError as error:
+        raise UsageError(
+            f'{source}: "{name}" has the signature {signature} ({error}); '
+            f"it must accept conv2d's: {SIGNATURE}"
+        ) from None
+
+
+def get(name: str) -> Implementation:
+    """Return the implementation registered as `name`.
+
+    Raises:
+        UsageError: nothing of that name is registered; names the nearest match.
+    """
+    if name not in _registered:
+        raise UsageError(
+            f'implementation "{name}" is unknown.{did_you_mean(name, _registered)} '
+            f"Registered: {', '.join(sorted(_registered))}"
+        )
+    return _registered[name]
+
+
+def registered() -> list[Implementation]:
+    """Return all loaded implementations in the order of registration."""
+    return list(_registered.values())

@@ -1,0 +1,94 @@
+"""Where implementations come from: modules of `impls/`, plug-in files, installed packages."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.errors import UsageError
+from suite.processes.import_file import import_file
+from suite.registry.registering import Implementation, registered
+
+ENTRY_POINT_GROUP = "convgauge.implementations"
+_loaded: dict[Source, list[Implementation]] = {}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where implementations come from: a file, or a module of an installed package."""
+
+    location: str
+    """A module's dotted name, or the path of a plug-in file."""
+    tree: str | None = None
+    """Checkout to import from first, itself and its `src`; None where all is found anyway."""
+
+    @property
+    def is_plugin(self) -> bool:
+        return self.location.endswith(".py")
+
+
+def builtin_sources(tree: Path) -> list[Source]:
+    """Return one source for each public module of `impls/` in `tree`, sorted."""
+    files = sorted((tree / "impls").glob("[!_]*.py"))
+    return [Source(f"impls.{file.stem}", str(tree)) for file in files]
+
+
+def installed_sources() -> list[Source]:
+    """Return one source for each module that an installed package offers."""
+    import importlib.metadata  # noqa: PLC0415 - 25 ms that `validate` need not spend
+
+    points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    return [Source(module) for module in sorted({point.module for point in points})]
+
+
+def load(source: Source) -> list[Implementation]:
+    """Import `source`, once, and return what it registered, in the order of registration.
+
+    Raises:
+        UsageError: the source does not import; one line with the file, the line and the error.
+    """
+    if source in _loaded:
+        return _loaded[source]
+    known = {entry.name for entry in registered()}
+    if source.tree is not None:
+        _search_first(Path(source.tree))
+    try:
+        if source.is_plugin:
+            _import_file(Path(source.location))
+        else:
+            importlib.import_module(source.location)
+    except UsageError:
+        raise
+    except SyntaxError as error:
+        place = f"{error.filename}:{error.lineno}:{error.offset}"
+        raise UsageError(f"{place}: does not parse: {error.msg}") from error
+    except BaseException as error:  # a plug-in may even call sys.exit while it is imported
+        place = f"{source.location}{_line_in(source, error)}"
+        raise UsageError(f"{place}: does not import: {type(error).__name__}: {error}") from error
+    _loaded[source] = [entry for entry in registered() if entry.name not in known]
+    return _loaded[source]
+
+
+def _search_first(tree: Path) -> None:
+    for folder in (str(tree / "src"), str(tree)):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+
+
+def _import_file(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"{path}: no such plug-in file")
+    import_file(path, "convgauge_plugin")
+
+
+def _line_in(source: Source, error: BaseException) -> str:
+    """Return ":12" for the deepest line of the source's own file in the traceback."""
+    lines = []
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == source.location:
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return f":{lines[-1]}" if lines else ""

@@ -1,0 +1,35 @@
+"""A GPU at one moment: clocks, heat, power, and what holds its clocks down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+THROTTLED = (
+    "hardware slowdown",
+    "hardware thermal slowdown",
+    "hardware power brake",
+    "software thermal slowdown",
+)
+"""Reasons for which a block does not count. The power cap is none of them: under dense tensor-core
+work it is where a card runs at all times, so nothing would ever be measured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CardState:
+    """A card at one moment; what it does not tell is None."""
+
+    sm_clock_mhz: int | None = None
+    memory_clock_mhz: int | None = None
+    temperature_c: int | None = None
+    power_w: float | None = None
+    reasons: tuple[str, ...] = ()
+    """Why its clocks are below what they could be."""
+
+    @property
+    def throttled(self) -> tuple[str, ...]:
+        return tuple(reason for reason in self.reasons if reason in THROTTLED)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> CardState:
+        return cls(**{**record, "reasons": tuple(record["reasons"])})

@@ -1,0 +1,191 @@
+"""What is known about a cell after it ran: status, residuals, raw samples. No statistics here.
+
+Absent values are None, never 0 or -1. A result that is not `passed` carries no times, and
+`CellResult` refuses to be built otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from suite.errors import Defect
+from suite.problem import Scenario
+from suite.results.card_state import CardState
+from suite.results.kernels import WhatRan
+
+
+class Status(StrEnum):
+    PASSED = "passed"
+    INCORRECT = "incorrect"
+    IMPLAUSIBLE = "implausible"
+    UNSUPPORTED = "unsupported"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """What one fresh process measured in one cell. Blocks are the independent observations."""
+
+    samples_s: tuple[float, ...]
+    """Seconds per call, one entry a sample."""
+    calls_per_sample: int
+    seed: str
+    """Hexadecimal seeds of the block's operands and streams, and of its timed calls' starts."""
+    reference_s: float | None = None
+    """Median seconds per call of the reference implementation in the same block."""
+    prepare_s: float | None = None
+    cards: tuple[CardState, ...] = ()
+    """The GPU after each turn, where there is one and it tells."""
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Block:
+        cards = tuple(CardState.from_dict(card) for card in record.get("cards", ()))
+        return cls(**{**record, "samples_s": tuple(record["samples_s"]), "cards": cards})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorstElement:
+    """The element of an output that is furthest beyond (or nearest to) its bound."""
+
+    index: tuple[int, ...]
+    got: float
+    expected: float
+    bound: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Residuals:
+    """How far an output is from float64, over all gate inputs."""
+
+    rel_l2_error: float
+    worst_error_ratio: float
+    """Largest error over its allowed bound: above 1 is incorrect."""
+    worst: WorstElement | None = None
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Residuals:
+        worst = record["worst"]
+        if worst:
+            worst = WorstElement(**{**worst, "index": tuple(worst["index"])})
+        return cls(**{**record, "worst": worst})
+
+
+def worst_of(found: Mapping[str, Residuals]) -> Residuals | None:
+    """Return the largest residuals of several kinds of gate input.
+
+    The relative L2 error is that of normal inputs where there were any: integers have none, and
+    against spikes it measures the spike.
+    """
+    if not found:
+        return None
+    worst = max(found.values(), key=lambda residuals: residuals.worst_error_ratio)
+    usual = [found["normal"]] if "normal" in found else list(found.values())
+    return Residuals(
+        rel_l2_error=max(residuals.rel_l2_error for residuals in usual),
+        worst_error_ratio=worst.worst_error_ratio,
+        worst=worst.worst,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ceiling:
+    """What the machine reached on simple work, measured in the same run."""
+
+    peak_flops_per_s: float
+    """The larger of a matrix product's and, on CPUs, a deep convolution's rate."""
+    memory_bytes_per_s: float
+    """Large copy, bytes read and written."""
+    cache_bytes_per_s: float
+    """The same for a copy that fits into the caches."""
+
+    def raised_to(self, other: Ceiling) -> Ceiling:
+        """Return the higher of two measurements of each ceiling."""
+        return Ceiling(
+            peak_flops_per_s=max(self.peak_flops_per_s, other.peak_flops_per_s),
+            memory_bytes_per_s=max(self.memory_bytes_per_s, other.memory_bytes_per_s),
+            cache_bytes_per_s=max(self.cache_bytes_per_s, other.cache_bytes_per_s),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellResult:
+    """One scenario × one implementation.
+
+    Raises:
+        Defect: blocks on a result that is not `passed`, or none on one that is.
+    """
+
+    scenario: Scenario
+    implementation: str
+    family: str
+    status: Status
+    reason: str = ""
+    """Why it is not `passed`; empty otherwise."""
+    reference: str = "torch"
+    """The implementation that speed-ups are measured against."""
+    blocks: tuple[Block, ...] = ()
+    residuals: Residuals | None = None
+    threads: int | None = None
+    precision: str | None = None
+    error_factor: float | None = None
+    peak_bytes: int | None = None
+    """Extra memory at the high-water mark of one call, output included."""
+    workspace_bytes: int | None = None
+    """The implementation's own formula."""
+    executed_flops: float | None = None
+    measured_workspace_bytes: int | None = None
+    """What torch's allocator gave out at the peak of one call beyond the output; GPUs only."""
+    joules_per_call: float | None = None
+    """Above idling; measured only when asked for."""
+    ran: WhatRan | None = None
+    """The kernels of one call, as far as the profiler or oneDNN tells."""
+    deterministic: bool | None = None
+    operators: tuple[str, ...] | None = None
+    """torch's operators that one call runs, in order; None where not looked at."""
+    vendor: str | None = None
+    """The convolution of torch's own that did the work, if one did."""
+    ceiling: Ceiling | None = None
+    notes: tuple[str, ...] = ()
+    """Things to know that are no failure: restored global state, a disturbed block."""
+
+    def __post_init__(self) -> None:
+        if (self.status is Status.PASSED) != bool(self.blocks):
+            raise Defect(f"{self.key}: status {self.status} with {len(self.blocks)} blocks")
+
+    @property
+    def key(self) -> str:
+        """What identifies the cell within a run and across runs."""
+        return cell_key(self.scenario.id, self.implementation)
+
+    def to_dict(self) -> dict[str, Any]:
+        record = dataclasses.asdict(self)
+        record["status"] = self.status.value
+        return record
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> CellResult:
+        fields = dict(record)
+        fields["scenario"] = Scenario.from_dict(fields["scenario"])
+        fields["status"] = Status(fields["status"])
+        fields["blocks"] = tuple(Block.from_dict(block) for block in fields["blocks"])
+        if ran := fields.get("ran"):
+            fields["ran"] = WhatRan.from_dict(ran)
+        if fields["residuals"]:
+            fields["residuals"] = Residuals.from_dict(fields["residuals"])
+        if ceiling := fields["ceiling"]:
+            fields["ceiling"] = Ceiling(**ceiling)
+        if fields.get("operators") is not None:
+            fields["operators"] = tuple(fields["operators"])
+        fields["notes"] = tuple(fields["notes"])
+        return cls(**fields)
+
+
+def cell_key(scenario_id: str, implementation: str) -> str:
+    return f"{scenario_id} × {implementation}"

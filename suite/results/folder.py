@@ -1,0 +1,203 @@
+"""A run's folder: manifest.json, and results.jsonl with one fsynced record per finished cell.
+
+A run that was profiled has profiles.jsonl beside them, written alike; each of its records carries
+a version of its own.
+
+Format history
+    1   first version
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from suite.errors import UsageError
+from suite.results.cell import CellResult
+from suite.results.profile import CellProfile
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+RESULTS = "results.jsonl"
+PROFILES = "profiles.jsonl"
+Decoded = TypeVar("Decoded")
+
+
+class Record(Protocol):
+    """What is known about one cell: a result or a profile."""
+
+    @property
+    def key(self) -> str: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is either whole or not there: a full disk leaves no stump.
+
+    Raises:
+        UsageError: the folder cannot be written or the disk is full.
+    """
+    draft = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+class ResultWriter:
+    """Appends cells to a run's results.jsonl; every record is on disk before `add` returns.
+
+    Args:
+        name: another file of the folder that holds a record a cell.
+    """
+
+    def __init__(self, folder: Path, name: str = RESULTS) -> None:
+        self._path = folder / name
+        self._drop_torn_line()
+        try:
+            self._file = self._path.open("ab", buffering=0)
+        except OSError as error:
+            raise UsageError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def _drop_torn_line(self) -> None:
+        """Remove what a killed run left half-written, so that the next record starts a line."""
+        if self._path.exists():
+            data = self._path.read_bytes()
+            whole = data.rfind(b"\n") + 1
+            if whole < len(data):
+                os.truncate(self._path, whole)
+
+    def add(self, result: Record) -> None:
+        """Append one record.
+
+        Raises:
+            UsageError: the disk is full; everything before this cell is kept.
+        """
+        line = json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True) + "\n"
+        end = self._file.tell()
+        try:
+            data = line.encode()
+            while data:
+                data = data[self._file.write(data) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(end)
+            raise UsageError(
+                f"{self._path}: cannot be written: {error.strerror}; the {result.key} cell is "
+                "lost, everything before it is kept; free space and use --resume"
+            ) from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as read back: its folder, its manifest and the cells it finished."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    results: tuple[CellResult, ...]
+    profiles: Mapping[str, CellProfile] = field(default_factory=dict)
+    """By cell; only those that were profiled."""
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    record = {"schema_version": SCHEMA_VERSION, **manifest}
+    write_whole(folder / MANIFEST, json.dumps(record, indent=1) + "\n")
+
+
+def finish_manifest(folder: Path, summary: dict[str, Any]) -> None:
+    """Add what is known only after the last cell: when it ended and where the time went."""
+    finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
+    write_manifest(
+        folder, {**read_manifest(folder), "finished_at": finished_at, "summary": summary}
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return a run's manifest.
+
+    Raises:
+        UsageError: not a run's folder, or one that another version wrote.
+    """
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; give the folder that a run wrote")
+    if not path.is_file():
+        raise UsageError(f"{folder}: no {MANIFEST} in it; give the folder that a run wrote")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = manifest["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a run's manifest: {error}") from error
+    if version != SCHEMA_VERSION:
+        raise UsageError(
+            f"{path}: schema version {version}, this ConvGauge reads {SCHEMA_VERSION}; "
+            "run again, or use the version that wrote it"
+        )
+    return manifest
+
+
+def read_results(folder: Path) -> list[CellResult]:
+    """Return the finished cells of one folder, a torn last line left out.
+
+    Raises:
+        UsageError: a line in the middle is damaged.
+    """
+    return _read_records(folder / RESULTS, CellResult.from_dict)
+
+
+def read_profiles(folder: Path) -> list[CellProfile]:
+    """Return the profiles of one folder, a torn last line left out.
+
+    Raises:
+        UsageError: a line in the middle is damaged, or another version wrote it.
+    """
+    return _read_records(folder / PROFILES, CellProfile.from_dict)
+
+
+def _read_records(path: Path, decode: Callable[[dict[str, Any]], Decoded]) -> list[Decoded]:
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    records = []
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            records.append(decode(json.loads(line)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path}:{number}: damaged record: {error}") from error
+        except UsageError as error:
+            raise UsageError(f"{path}:{number}: {error}") from error
+    return records
+
+
+def read_run(folders: Iterable[Path]) -> Run:
+    """Return one run from one or several folders (shards); the last record of a cell counts.
+
+    Raises:
+        UsageError: no folder, a folder that is no run's, or nothing measured in any.
+    """
+    folders = list(folders)
+    manifests = [read_manifest(folder) for folder in folders]
+    cells: dict[str, CellResult] = {}
+    profiles: dict[str, CellProfile] = {}
+    for folder in folders:
+        profiles |= {profile.key: profile for profile in read_profiles(folder)}
+        for result in read_results(folder):
+            cells[result.key] = result
+    if not cells:
+        names = ", ".join(str(folder) for folder in folders)
+        raise UsageError(f"{names}: no finished cell in it; nothing to report")
+    order = {identity: place for place, identity in enumerate(manifests[0].get("scenarios", []))}
+    results = sorted(cells.values(), key=lambda cell: order.get(cell.scenario.id, len(order)))
+    return Run(folders[0], manifests[0], tuple(results), profiles)

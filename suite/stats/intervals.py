@@ -1,0 +1,61 @@
+"""From raw samples to numbers with intervals. Blocks, not samples, are the observations.
+
+Times are compared as logarithms: a ratio and its inverse then weigh the same. Intervals are
+Student's over blocks; with four to eight blocks a percentile bootstrap covers too little.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from suite.stats.student import t975
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A positive quantity with its 95 % interval; the ends are None with one observation."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the interval on the logarithmic scale: 0.02 reads as ±2 %."""
+        if self.low is None or self.high is None:
+            return None
+        return (math.log(self.high) - math.log(self.low)) / 2
+
+
+def log_interval(values: Sequence[float]) -> Interval:
+    """Return the geometric mean of positive `values` with Student's interval."""
+    logs = [math.log(value) for value in values]
+    centre = statistics.fmean(logs)
+    if len(logs) < 2:
+        return Interval(math.exp(centre), None, None)
+    half = t975(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+
+
+def block_median_s(samples_s: Sequence[float]) -> float:
+    return statistics.median(samples_s)
+
+
+def block_time_s(samples_s: Sequence[float]) -> float:
+    """Return the first decile, which is what the gate compares.
+
+    What else runs on a shared machine makes calls longer and never shorter: over paired blocks the
+    first decile spreads a third as much as the median there (docs/gate.md), and real work moves
+    both alike. The minimum spreads as little, but rests on one sample.
+    """
+    if len(samples_s) < 2:
+        return samples_s[0]
+    return statistics.quantiles(samples_s, n=10, method="inclusive")[0]
+
+
+def paired_speedup(pairs: Sequence[tuple[float, float]]) -> Interval:
+    """Return reference time over own time from (reference_s, own_s) of each block."""
+    return log_interval([reference_s / own_s for reference_s, own_s in pairs])

@@ -1,0 +1,4 @@
+"""The process that runs other people's code: one implementation.
+
+It times, watches, and decides nothing.
+"""

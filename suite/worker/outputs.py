@@ -1,0 +1,76 @@
+"""What an output is that counts, and what an exception stands for.
+
+Only the worker's own process can see either; whether numbers are right is for the judge.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from suite.errors import Unsupported, UsageError
+from suite.operands.tensors import DTYPES, Operands
+from suite.problem import Scenario
+from suite.processes.channel import Message
+
+_OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
+
+
+class OutputFault(Exception):
+    """What an implementation returned, or left behind, cannot count as a result."""
+
+
+def row_major(output: torch.Tensor) -> torch.Tensor:
+    """Return an output's elements in one row, N K P Q whatever its format."""
+    return output.detach().contiguous().view(-1)
+
+
+def require_output(
+    output: Any, scenario: Scenario, operands: Operands, earlier: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """Return the output if it is a dense tensor of its own, of the right shape, dtype and device.
+
+    Args:
+        earlier: outputs that are still held, whose memory must not be used again.
+
+    Raises:
+        OutputFault: says what it is instead.
+    """
+    if type(output) is not torch.Tensor:
+        raise OutputFault(f"returned a {type(output).__name__}, not a torch.Tensor")
+    shape = tuple(output.shape)
+    if shape != scenario.result_shape:
+        raise OutputFault(f"returned shape {shape}, expected {scenario.result_shape}")
+    if output.dtype is not DTYPES[scenario.dtype]:
+        raise OutputFault(f"returned {output.dtype}, expected {DTYPES[scenario.dtype]}")
+    if output.layout is not torch.strided or output.device != operands.input.device:
+        raise OutputFault(f"returned a {output.layout} tensor on {output.device}")
+    if output.numel() == 0:
+        return output
+    place = output.untyped_storage().data_ptr()
+    for name in ("input", "weight", "bias", "grad"):
+        operand = getattr(operands, name)
+        if operand is not None and operand.untyped_storage().data_ptr() == place:
+            raise OutputFault(f"the output shares memory with the {name}")
+    if any(tensor.untyped_storage().data_ptr() == place for tensor in earlier):
+        raise OutputFault("the output shares memory with an earlier output")
+    return output
+
+
+def failure(error: Exception) -> Message:
+    """Return the status and the reason that an exception stands for."""
+    if isinstance(error, Unsupported | NotImplementedError):
+        return {"status": "unsupported", "reason": str(error) or type(error).__name__}
+    if isinstance(error, UsageError):
+        return {"status": "error", "reason": str(error)}
+    if isinstance(error, OutputFault):
+        return {"status": "incorrect", "reason": str(error)}
+    text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    if isinstance(error, MemoryError) or any(word in text.lower() for word in _OUT_OF_MEMORY):
+        return {"status": "out_of_memory", "reason": text}
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return {"status": "error", "reason": text + place}

@@ -1,0 +1,337 @@
+"""The process that runs one implementation: it computes, and decides nothing.
+
+Requests of the runner, in the order of a block:
+
+    load        import the implementation; why it is unavailable, if it is
+    open        map the scenario's arena; supported?
+    gate        one call on the dense tensors, output into a slot
+    gradcheck   autograd against finite differences
+    bind        take this block's weight, pack it
+    warm        calls until the time per call is known
+    turn        timed samples; outputs of timed calls into slots
+    energy      joules per call, over seconds of calls
+    hand_back   write the operands back, so that the judge sees what became of them
+
+Every reply carries `inside_s`, the time spent in the implementation's calls. Faults that only
+this process can see (an output that is no tensor, an alias, changed global state) travel as
+phrases; whether numbers are right is for the judge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from suite.errors import Unsupported
+from suite.machine.nvml import Card
+from suite.operands.gate_inputs import VIEWS
+from suite.operands.shared import OperandArena, ResultArena
+from suite.operands.streams import Stream
+from suite.operands.tensors import Operands, in_format, same_bits
+from suite.problem import Scenario
+from suite.processes.channel import Message, serve
+from suite.processes.threads import wait_until_threads_sleep
+from suite.registry import registering, sources
+from suite.worker import cuda_context
+from suite.worker.binding import Invocation, bind, gradient_fault
+from suite.worker.clocks import timer_for
+from suite.worker.cpu_clock import Timer
+from suite.worker.energy import Counter, joules_per_call, rapl_counter
+from suite.worker.memory import peak_bytes_of
+from suite.worker.operators import OperatorLog, vendor_convolution
+from suite.worker.outputs import OutputFault, failure, require_output, row_major
+from suite.worker.side_effects import Watch
+
+WARM_S = 0.05
+"""Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
+SLOW_S = 0.25
+SETTLED_CALLS = 5
+"""Calls that tell the time anew after the timer has changed how it takes it."""
+ENERGY_OPERANDS = 8
+
+
+class Worker:
+    """State of one worker between requests."""
+
+    def __init__(self, source: sources.Source, name: str, threads: int) -> None:
+        self._source = source
+        self._name = name
+        self._threads = threads
+        self._now = time.perf_counter
+        self._inside_s = 0.0
+        self._held: list[torch.Tensor] = []
+        """Outputs of the last timed sample, which the next may not reuse."""
+        self._implementation: registering.Implementation
+        self._scenario: Scenario
+        self._given: OperandArena
+        self._arena: ResultArena
+        self._stream: Stream
+        self._card: Card | None = None
+        self._operands: Operands
+        self._invocation: Invocation
+        self._timer: Timer
+        self._watch: Watch
+
+    def load(self) -> Message:
+        torch.set_num_threads(self._threads)
+        torch.set_grad_enabled(False)
+        cuda_context.compute_strictly()
+        self._watch = Watch()
+        sources.load(self._source)
+        self._implementation = registering.get(self._name)
+        self._watch.require_own_clocks()
+        return {"unavailable": self._implementation.why_unavailable()}
+
+    def open(self, scenario: dict[str, Any], operands: str, results: str) -> Message:
+        self._scenario = Scenario.from_dict(scenario)
+        if reason := self._implementation.why_unsupported(self._scenario):
+            raise Unsupported(reason)
+        self._given = OperandArena(self._scenario, operands, writable=False)
+        self._arena = ResultArena(self._scenario, results)
+        note = None
+        if self._scenario.on_cuda:
+            self._card, note = cuda_context.use(self._scenario.device)
+        self._timer = timer_for(self._scenario)
+        problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
+        declared = self._implementation
+        return {
+            "family": declared.family,
+            "precision": declared.precision,
+            "error_factor": declared.error_factor,
+            "nan_policy": declared.nan_policy,
+            "workspace_bytes": (
+                declared.workspace_bytes and int(declared.workspace_bytes(problem, itemsize))
+            ),
+            "executed_flops": declared.executed_flops and float(declared.executed_flops(problem)),
+            "note": note,
+        }
+
+    def _bind(self, kind: str = "") -> None:
+        """Take private copies of the arena's operands, in the scenario's format and place."""
+        device, memory_format = self._scenario.device, self._scenario.memory_format
+        self._operands = self._given.operands.each(
+            lambda tensor: (
+                in_format(tensor, memory_format) if tensor.dim() == 4 else tensor.clone()
+            ).to(device)
+        )
+        if kind in VIEWS:
+            self._operands = self._operands.each(VIEWS[kind])
+        self._invocation = bind(self._implementation, self._scenario, self._operands)
+
+    @property
+    def _varying(self) -> torch.Tensor:
+        grad = self._operands.grad
+        return self._operands.input if grad is None else grad
+
+    def gate(self, slot: int, kind: str, log_operators: bool = False) -> Message:
+        """Make one call on the dense tensors; `kind` says which views they are given as."""
+        start = self._now()
+        self._watch.begin()
+        self._bind(kind)
+        logging = OperatorLog(self._scenario.device) if log_operators else contextlib.nullcontext()
+        with logging as log:
+            output = self._invocation.call(self._varying)
+        self._synchronise()
+        self._inside_s += self._now() - start
+        self._require_output(output)
+        self._watch.require_state()
+        self._arena.write(slot, row_major(output))
+        return {
+            "note": self._invocation.note,
+            "operators": log and log.names,
+            "vendor": log and vendor_convolution(log.names),
+            "ran": dataclasses.asdict(log.ran) if log and log.ran else None,
+        }
+
+    def gradcheck(self) -> Message:
+        """Compare autograd's gradients with finite differences, in float64."""
+        problem = self._scenario.problem
+        generator = torch.Generator().manual_seed(0)
+
+        def normal(shape: Sequence[int]) -> torch.Tensor:
+            drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
+            return drawn.to(self._scenario.device).requires_grad_()
+
+        x, weight = normal(problem.input_shape), normal(problem.weight_shape)
+        bias = normal((problem.out_channels,)) if problem.bias else None
+        return {"fault": gradient_fault(self._implementation, problem, x, weight, bias)}
+
+    def bind(self) -> Message:
+        self._watch.begin()
+        self._bind()
+        self._stream = self._given.stream.on(self._scenario.device)
+        self._watch.require_state()
+        return {"prepare_s": self._invocation.prepare_s}
+
+    def warm(self) -> Message:
+        operand = torch.empty_like(self._varying)
+        call_s: list[float] = []
+        peak_bytes = None
+
+        def once() -> object:
+            self._fill(operand, (len(call_s), 0))
+            outputs, seconds = self._timer(self._invocation.call, [operand])
+            self._inside_s += seconds
+            call_s.append(seconds)
+            self._require_output(outputs[0])
+            return outputs
+
+        started = self._now()
+        once()
+        if call_s[0] < SLOW_S:
+            peak_bytes = peak_bytes_of(once, self._scenario.device)
+            while self._now() - started < WARM_S:
+                once()
+        note = self._timer.settle(self._invocation.call, operand, min(call_s))
+        if note:
+            call_s.clear()
+            for _ in range(SETTLED_CALLS):
+                once()
+        self._watch.require_state()
+        if self._scenario.on_cuda:
+            self._rehearse(operand, last=(len(call_s) - 1, 0))
+        self._watch.warmed(self._scenario)
+        return {
+            "call_s": min(call_s),
+            "peak_bytes": peak_bytes,
+            "batch": self._timer.batch_size(min(call_s), operand.numel() * operand.element_size()),
+            "note": note,
+        }
+
+    def _rehearse(self, operand: torch.Tensor, last: tuple[int, int]) -> None:
+        """Do once what a turn does beside calls.
+
+        A GPU's driver loads kernels and starts threads when they are first needed; in a turn they
+        would look like what the implementation left behind.
+        """
+        self._require_untouched(operand, last)
+        row_major(operand).cpu()
+        if self._card:
+            self._card.state()
+
+    def turn(self, starts: Sequence[Sequence[tuple[int, int]]], lead: bool, last: bool) -> Message:
+        """Take one timed sample for each list of stream starts; outputs go to slots from 0.
+
+        `lead` makes one call first that is not timed: the arms before this one left the caches
+        and the thread pool to themselves. What takes time to check is checked in the `last` turn
+        of a block.
+        """
+        self._watch.begin()
+        operands = [torch.empty_like(self._varying) for _ in starts[0]]
+        samples_s: list[float] = []
+        slot = 0
+        if lead:
+            self._fill(operands[0], (self._scenario.problem.height, 1))
+            self._inside_s += self._timer(self._invocation.call, operands[:1])[1]
+        for batch in starts:
+            for operand, start in zip(operands, batch, strict=True):
+                self._fill(operand, start)
+            outputs, seconds = self._timer(self._invocation.call, operands)
+            self._inside_s += seconds
+            samples_s.append(seconds / len(batch))
+            self._watch.require_no_company()
+            self._held = [self._require_output(output, self._held) for output in outputs]
+            for output in self._held:
+                self._arena.write(slot, row_major(output))
+                slot += 1
+        card = self._card and dataclasses.asdict(self._card.state())
+        self._require_untouched(operands[-1], starts[-1][-1])
+        self._watch.require_state()
+        self._watch.count(slot)
+        if last:
+            self._require_still(slot - len(self._held))
+            self._watch.require_no_growth(sum(t.nbytes for t in (*operands, *self._held)))
+        return {"samples_s": samples_s, "card": card}
+
+    def energy(self) -> Message:
+        """Measure joules per call on operands drawn beforehand."""
+        operands = [torch.empty_like(self._varying) for _ in range(ENERGY_OPERANDS)]
+        for number, operand in enumerate(operands):
+            self._fill(operand, (number, 2))
+        following = itertools.cycle(operands)
+        try:
+            counter = self._energy_counter()
+        except LookupError as error:
+            return {"joules_per_call": None, "reason": str(error)}
+        started = self._now()
+        joules, reason = joules_per_call(
+            lambda: self._invocation.call(next(following)), counter, settle=self._synchronise
+        )
+        self._inside_s += self._now() - started
+        return {"joules_per_call": joules, "reason": reason}
+
+    def _energy_counter(self) -> Counter:
+        if not self._scenario.on_cuda:
+            return rapl_counter()
+        if self._card is None:
+            raise LookupError("no energy counter: NVML is not there")
+        return cuda_context.energy_counter(self._card)
+
+    def _synchronise(self) -> None:
+        if self._scenario.on_cuda:
+            torch.cuda.synchronize()
+
+    def hand_back(self) -> Message:
+        """Write the operands back into the arena for the judge to compare."""
+        for ours, shared in (
+            (self._operands.weight, self._arena.handed_back.weight),
+            (self._operands.bias, self._arena.handed_back.bias),
+            (self._operands.input, self._arena.handed_back.input),
+        ):
+            if ours is not None and shared is not None:
+                shared.copy_(ours)
+        return {}
+
+    def _fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
+        self._stream.fill(operand, start)
+
+    def _require_output(self, output: Any, held: Sequence[torch.Tensor] = ()) -> torch.Tensor:
+        return require_output(output, self._scenario, self._operands, held)
+
+    def _require_untouched(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
+        fresh = torch.empty_like(operand)
+        self._fill(fresh, start)
+        if not torch.equal(fresh, operand):
+            raise OutputFault("a timed call changed its input in place")
+
+    def _require_still(self, first_slot: int) -> None:
+        """Wait for what may still be running: an output must not change any more."""
+        wait_until_threads_sleep()
+        for slot, output in enumerate(self._held, start=first_slot):
+            if not same_bits(row_major(output).cpu(), self._arena.slot(slot)):
+                raise OutputFault("an output changed after the call had returned")
+
+    def handlers(self) -> dict[str, Callable[..., Message]]:
+        names = ("load", "open", "gate", "gradcheck", "bind", "warm", "turn", "energy", "hand_back")
+        return {name: self._guarded(getattr(self, name)) for name in names}
+
+    def _guarded(self, handler: Callable[..., Message]) -> Callable[..., Message]:
+        """Turn every exception into a status; report the time inside; leave no thread running."""
+
+        def guarded(**fields: Any) -> Message:
+            self._inside_s = 0.0
+            started = self._now()
+            try:
+                reply = handler(**fields)
+            except Exception as error:
+                traceback.print_exc()
+                reply = cuda_context.why_poisoned(error) or failure(error)
+            reply["inside_s"] = self._inside_s
+            reply["quiet"] = wait_until_threads_sleep()
+            reply["held_s"] = self._now() - started
+            return reply
+
+        return guarded
+
+
+def main(connection: Connection, source: sources.Source, name: str, threads: int) -> None:
+    """Serve the runner until it closes the channel."""
+    serve(connection, Worker(source, name, threads).handlers())

@@ -1,0 +1,90 @@
+"""What calls do beside computing: replace clocks, change torch's state, leave work behind, leak."""
+
+from __future__ import annotations
+
+import torch
+
+from suite.problem import Scenario
+from suite.worker.global_state import GlobalState
+from suite.worker.guard import Company, Guard
+from suite.worker.memory import own_bytes
+from suite.worker.outputs import OutputFault
+
+LEAK_BYTES = 8 * 2**20
+LEAK_RESULTS = 4
+LEAK_BYTES_A_CALL = 16 * 2**10
+
+
+class Watch:
+    """Compares this process with how it was before; a difference is an `OutputFault`."""
+
+    def __init__(self) -> None:
+        """Remember the clocks, before any implementation is imported."""
+        self._guard = Guard()
+        self._state: GlobalState
+        self._company: Company
+        self._memory: _Memory
+
+    def begin(self) -> None:
+        """Remember torch's global state, before calls."""
+        self._state = GlobalState()
+
+    def warmed(self, scenario: Scenario) -> None:
+        """Take the threads, children and memory that there are now for what belongs here."""
+        self._company = Company()
+        self._memory = _Memory(scenario)
+
+    def require_own_clocks(self) -> None:
+        if patched := self._guard.patched():
+            raise OutputFault(f"replaced {', '.join(patched)}, which measure and judge others")
+
+    def require_state(self) -> None:
+        """Refuse replaced clocks and changed global state, which is restored."""
+        self.require_own_clocks()
+        if changed := self._state.restore():
+            raise OutputFault(f"changed global state ({'; '.join(changed)}); restored")
+
+    def require_no_company(self) -> None:
+        if fault := self._company.left_behind():
+            raise OutputFault(f"{fault} after the call had returned")
+
+    def count(self, calls: int) -> None:
+        """Allow for so many more calls' traces in memory."""
+        self._memory.count(calls)
+
+    def require_no_growth(self, ours_bytes: int) -> None:
+        """Refuse memory that calls keep; `ours_bytes` are operands and outputs that we hold."""
+        self._memory.require_no_growth(ours_bytes)
+
+
+class _Memory:
+    """Compares memory with that after the warm-up: caches fill once, leaks go on.
+
+    On CUDA it is what torch's allocator has given out: the driver's own comings and goings on the
+    host, which loads kernels when they are first used, are nobody's leak.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._held = torch.cuda.memory_allocated if scenario.on_cuda else own_bytes
+        self._allowed_bytes = max(LEAK_BYTES, LEAK_RESULTS * scenario.least_bytes)
+        self._held_bytes = self._held()
+        self._calls = 0
+
+    def count(self, calls: int) -> None:
+        self._calls += calls
+
+    def require_no_growth(self, ours_bytes: int) -> None:
+        """Refuse memory that grows with the calls and is not given back.
+
+        Raises:
+            OutputFault: by how much it grew.
+        """
+        held_bytes = self._held()
+        if held_bytes is None or self._held_bytes is None:
+            return
+        grown_bytes = held_bytes - self._held_bytes - ours_bytes
+        if grown_bytes > max(self._allowed_bytes, LEAK_BYTES_A_CALL * self._calls):
+            raise OutputFault(
+                f"memory grew by {grown_bytes / 2**20:.0f} MiB over {self._calls} calls "
+                "and was not given back"
+            )

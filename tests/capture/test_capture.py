@@ -1,0 +1,253 @@
+"""capture: exactly the convolutions that a model executes, and a clear word where it runs none."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from suite.errors import UsageError
+from suite.problem import Problem, Scenario
+from suite.scenario import load_file
+from suite.scenario.writer import scenario_text
+from tests.conftest import ROOT
+from tests.test_command_line import expect_usage_error
+
+MODELS = Path(__file__).parents[1] / "models"
+RESNET = {
+    # id: (in, out, input, kernel, stride, padding, occurrences)
+    "stem": (3, 8, 64, 7, 2, 3, 1),
+    "layer1.0.conv1": (8, 8, 16, 3, 1, 1, 4),
+    "layer2.0.conv1": (8, 16, 16, 3, 2, 1, 1),
+    "layer2.0.conv2": (16, 16, 8, 3, 1, 1, 3),
+    "layer2.0.shortcut.0": (8, 16, 16, 1, 2, 0, 1),
+    "layer3.0.conv1": (16, 32, 8, 3, 2, 1, 1),
+    "layer3.0.conv2": (32, 32, 4, 3, 1, 1, 3),
+    "layer3.0.shortcut.0": (16, 32, 8, 1, 2, 0, 1),
+}
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> None:
+    """The models beside the test, as a user has them: files, and a package."""
+    shutil.copytree(MODELS, tmp_path / "models", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "models" / "__init__.py").touch()
+
+
+def captured(path: Path) -> dict[str, Scenario]:
+    file = load_file(path)
+    return {s.id.removeprefix(f"{file.name}/"): s for s in file.scenarios}
+
+
+def row(scenario: Scenario) -> tuple[int, ...]:
+    p = scenario.problem
+    assert (p.height, p.kernel_h, p.stride_h, p.pad_top) == (
+        *(p.width, p.kernel_w, p.stride_w, p.pad_left),
+    )
+    sizes = (p.in_channels, p.out_channels, p.height, p.kernel_h, p.stride_h, p.pad_top)
+    return (*sizes, scenario.occurrences)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("models/resnet.py:build", "models.resnet:ResNet", "models.resnet:ready"),
+        *("models/resnet.py:compiled", "models/resnet.py:traced"),
+    ],
+)
+def test_a_resnets_convolutions_and_counts_are_found_exactly(command, models, tmp_path, model):
+    said = command("capture", model, "--input", "1x3x64x64", "--out", "net.yaml")
+
+    assert said.code == 0, said.err
+    found = captured(tmp_path / "net.yaml")
+    assert {name: row(scenario) for name, scenario in found.items()} == RESNET
+    assert "8 different convolutions, executed 15 times a pass" in said.out
+    assert all(s.dtype == "float32" and not s.problem.bias for s in found.values())
+
+
+def test_what_was_captured_passes_validate_and_run(command, models, tmp_path):
+    assert command("capture", "models/resnet.py:build", "--input", "2x3x16x16").code == 0
+    assert command("validate", "resnet-build.yaml").code == 0
+    said = command(
+        *("run", "resnet-build.yaml", "--impl", "torch", "--scenario", "*/layer1*"),
+        *("--blocks", "1", "--budget", "2", "--out", "r"),
+    )
+    assert said.code == 0, said.err
+    assert "resnet-build/layer1.0.conv1 × torch: passed" in said.out
+    assert load_file(tmp_path / "resnet-build.yaml").scenarios[0].problem.batch_size == 2
+
+
+def test_every_way_to_pad_and_call_is_recorded_and_what_is_not_2d_is_counted(
+    command, models, tmp_path
+):
+    said = command("capture", "models/odd.py:Unusual", "--input", "2x4x9x10")
+
+    assert said.code == 0, said.err
+    found = captured(tmp_path / "odd-Unusual.yaml")
+    sides = {
+        name: (p.pad_top, p.pad_bottom, p.pad_left, p.pad_right)
+        for name, s in found.items()
+        if (p := s.problem)
+    }
+    assert sides["same"] == (1, 2, 1, 2)
+    assert sides["dilated"] == (1, 1, 1, 2)
+    assert sides["valid"] == (0, 0, 0, 0)
+    assert sides["circular"] == (0, 0, 0, 0)
+    assert (found["circular"].problem.height, found["circular"].problem.width) == (11, 12)
+    assert found["dilated"].problem.dilation == (1, 3)
+    assert found["dilated"].problem.groups == 2
+    assert (found["shared:2"].problem.height, found["shared:2"].problem.width) == (6, 5)
+    assert found["normed"].problem.stride == (2, 2)
+    assert found["normed"].problem.bias
+    kernel = found["in4-out2-9x10-k5x1"]
+    assert (kernel.problem.kernel, sides["in4-out2-9x10-k5x1"]) == ((5, 1), (2, 2, 0, 0))
+    assert found["in4-out4-9x10-k3x3"].problem.batch_size == 1
+    assert found["in4-out1-9x10-k2x2"].memory_format == "channels_last"
+    assert len(found) == 10
+    for kind in ("2 × conv_transpose2d", "1 × conv1d", "1 × conv3d", "1 × conv2d in complex64"):
+        assert kind in said.out
+
+
+def test_the_sizes_recorded_are_those_that_torch_computes(command, models, tmp_path):
+    import torch
+    from torch import nn
+
+    command("capture", "models/odd.py:Unusual", "--input", "2x4x9x10")
+    found = captured(tmp_path / "odd-Unusual.yaml")
+    same = nn.Conv2d(4, 4, 4, padding=0)
+    x = torch.nn.functional.pad(torch.zeros(2, 4, 9, 10), (1, 2, 1, 2))
+    assert found["same"].problem.output_shape == tuple(same(x).shape) == (2, 4, 9, 10)
+
+
+def test_several_inputs_have_their_own_dtypes(command, models, tmp_path):
+    said = command(
+        *("capture", "models.odd:Words", "--input", "1x5:int64", "--input", "1x4x6x6"),
+        *("--dtype", "bfloat16", "--out", "words.yaml"),
+    )
+
+    assert said.code == 0, said.err
+    found = captured(tmp_path / "words.yaml")
+    assert [(s.problem.height, s.dtype) for s in found.values()] == [
+        *[(1, "bfloat16"), (6, "bfloat16")]
+    ]
+
+
+def test_two_files_of_one_model_can_be_run_together(command, models, tmp_path):
+    for size in (8, 9):
+        words = ("--input", f"1x3x{size}x{size}", "--out", f"net {size}.yaml")
+        assert command("capture", "models/odd.py:plain", *words).code == 0
+    said = command("validate", "net 8.yaml", "net 9.yaml", "--expand")
+    assert said.code == 0, said.err
+    assert "net_8/" in said.out
+
+
+def test_a_function_that_takes_the_inputs_is_the_model(command, models, tmp_path):
+    said = command("capture", "models/odd.py:plain", "--input", "1x3x8x8", "--dtype", "float64")
+
+    assert said.code == 0, said.err
+    (scenario,) = captured(tmp_path / "odd-plain.yaml").values()
+    assert (scenario.problem.in_channels, scenario.dtype) == (3, "float64")
+
+
+@pytest.mark.parametrize(
+    ("words", "hints"),
+    [
+        (["models/resnet.py:buidl"], ['no "buidl"', 'Did you mean "build"?']),
+        (["models/resnt.py:build"], ["no such file", 'Did you mean "models/resnet.py"?']),
+        (["modells.resnet:build"], ["No module named 'modells'", "folder that holds it"]),
+        (["resnet.build"], ["names no model", "FILE.py:CALLABLE"]),
+        (["models/odd.py:SETTINGS"], ["SETTINGS: is a dict"]),
+        (["models/odd.py:number"], ["number(): returned an int"]),
+        (["models/odd.py:needs"], ["needs(width", "without arguments that builds it"]),
+        (["models/odd.py:fails"], ["odd.py:", "fails raised: RuntimeError: no such checkpoint"]),
+        (["models/odd.py:leaves"], ["leaves raised: SystemExit"]),
+        (["models/odd.py:crashes"], ["died of SIG", "crashes"]),
+        (["models/odd.py:hangs", "--timeout", "1"], ["no answer within 1 s", "--timeout"]),
+        (["models/odd.py:downloads"], ["gets no network", "without pretrained"]),
+        (["models/resnet.py:build", "--input", "1x3x9x9:float31"], ['"float31" is unknown']),
+        (["models/resnet.py:build", "--input", "3,224,224"], ["is no shape", "1x3x224x224"]),
+        (["models/resnet.py:build", "--input", "1x1x9x9"], ["forward() takes", "--input"]),
+    ],
+)
+def test_what_cannot_be_captured_is_one_clear_message(command, models, tmp_path, words, hints):
+    expect_usage_error(command("capture", *words, "--input", "1x4x9x9"), *hints)
+    assert not list(tmp_path.glob("*.yaml"))
+
+
+def test_a_model_without_convolution_is_told_so(command, models):
+    said = command("capture", "models/odd.py:linear", "--input", "2x4")
+    expect_usage_error(said, "executed no 2-D convolution")
+
+
+def test_a_file_with_a_mistake_is_named_with_its_line(command, tmp_path):
+    (tmp_path / "m.py").write_text("import torch\ndef build(:\n")
+    said = command("capture", "m.py:build", "--input", "1x3x8x8")
+    expect_usage_error(said, "m.py:2", "SyntaxError")
+
+
+def test_a_file_inside_a_package_is_told_how_to_be_named(command, models, tmp_path):
+    (tmp_path / "models" / "inner.py").write_text("from .resnet import build\n")
+    said = command("capture", "models/inner.py:build", "--input", "1x3x8x8")
+    expect_usage_error(said, "inner.py:1", "package.module:Callable")
+    assert command("capture", "models.inner:build", "--input", "1x3x64x64").code == 0
+
+
+def test_an_existing_file_is_replaced_only_by_force(command, models, tmp_path):
+    words = ("capture", "models/odd.py:plain", "--input", "1x3x8x8", "--out", "net.yaml")
+    (tmp_path / "net.yaml").write_text("mine\n")
+
+    expect_usage_error(command(*words), "exists already", "--force")
+    assert (tmp_path / "net.yaml").read_text() == "mine\n"
+    assert command(*words, "--force").code == 0
+    assert (tmp_path / "net.yaml").read_text() != "mine\n"
+
+
+def test_a_folder_that_is_not_there_is_named(command, models):
+    said = command("capture", "models/odd.py:plain", "--input", "1x3x8x8", "--out", "/proc/x.yaml")
+    expect_usage_error(said, "/proc/x.yaml: cannot be written")
+
+
+def test_names_of_modules_cannot_write_into_the_file(command, tmp_path):
+    (tmp_path / "m.py").write_text(
+        "from torch import nn\n"
+        "def build():\n"
+        "    model = nn.Sequential()\n"
+        "    for name in ('a\\n  - {id: planted}', 'ü b'):\n"
+        "        model.add_module(name, nn.Conv2d(3, 3, 3, padding=1))\n"
+        "    return model\n"
+    )
+    assert command("capture", "m.py:build", "--input", "1x3x8x8").code == 0
+    (scenario,) = captured(tmp_path / "m-build.yaml").values()
+    assert scenario.occurrences == 2
+
+
+@pytest.mark.parametrize("name", ["quick", "resnet50", "edge_shapes"])
+def test_scenarios_written_are_read_back_as_they_were(tmp_path, name):
+    file = load_file(ROOT / "scenarios" / f"{name}.yaml")
+    path = tmp_path / "copy.yaml"
+    path.write_text(scenario_text(name, 'A "copy": # 1', file.scenarios))
+
+    copy = load_file(path)
+
+    assert copy.scenarios == file.scenarios
+    assert copy.description == 'A "copy": # 1'
+
+
+@pytest.mark.parametrize("identity", ["no", "1e3", "0x1", "3", "true", "a:2", "1.5", "null"])
+def test_an_id_that_reads_like_something_else_stays_a_name(tmp_path, identity):
+    problem = Problem(
+        batch_size=3, in_channels=1, height=4, width=5, out_channels=1, kernel_h=2, kernel_w=1
+    )
+    scenario = Scenario(id=f"net/{identity}", problem=problem, source="net")
+    path = tmp_path / "net.yaml"
+    path.write_text(scenario_text("net", "x", [scenario]))
+
+    assert load_file(path).scenarios == (scenario,)
+
+
+def test_a_target_is_refused_without_starting_a_process(monkeypatch):
+    from suite.capture import Target
+
+    with pytest.raises(UsageError, match="names no model"):
+        Target.parse("net")

@@ -1,0 +1,141 @@
+"""The judge's own arithmetic, against autograd and against the definition."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suite.errors import UsageError
+from suite.judge import projection, reference
+from suite.operands.tensors import Operands
+from suite.problem import DIRECTIONS, Problem, Scenario
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> Problem:
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    size, small, pad = st.integers(1, 9), st.integers(1, 3), st.integers(0, 3)
+    try:
+        return Problem(
+            batch_size=draw(st.integers(0, 3)),
+            in_channels=groups * draw(small),
+            out_channels=groups * draw(small),
+            height=draw(size),
+            width=draw(size),
+            kernel_h=draw(st.integers(1, 4)),
+            kernel_w=draw(st.integers(1, 4)),
+            stride_h=draw(small),
+            stride_w=draw(small),
+            pad_top=draw(pad),
+            pad_bottom=draw(pad),
+            pad_left=draw(pad),
+            pad_right=draw(pad),
+            dilation_h=draw(st.integers(1, 2)),
+            dilation_w=draw(st.integers(1, 2)),
+            groups=groups,
+            bias=draw(st.booleans()),
+        )
+    except UsageError:
+        return draw(problems())
+
+
+def operands_of(problem: Problem, direction: str) -> Operands:
+    def normal(shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.randn(shape, dtype=torch.float64)
+
+    return Operands(
+        normal(problem.input_shape),
+        normal(problem.weight_shape),
+        normal((problem.out_channels,)) if problem.bias else None,
+        normal(problem.output_shape) if direction != "forward" else None,
+    )
+
+
+def by_autograd(problem: Problem, direction: str, operands: Operands) -> torch.Tensor:
+    x = operands.input.clone().requires_grad_()
+    weight = operands.weight.clone().requires_grad_()
+    pads = (problem.pad_left, problem.pad_right, problem.pad_top, problem.pad_bottom)
+    y = F.conv2d(
+        F.pad(x, pads),
+        weight,
+        operands.bias,
+        problem.stride,
+        0,
+        problem.dilation,
+        problem.groups,
+    )
+    if direction == "forward":
+        return y.detach()
+    target = x if direction == "backward_data" else weight
+    return torch.autograd.grad(y, target, operands.grad)[0]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@given(problem=problems())
+@settings(max_examples=60, deadline=None)
+def test_the_float64_result_is_what_autograd_gives(direction, problem):
+    scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
+    operands = operands_of(problem, direction)
+
+    torch.testing.assert_close(
+        reference.result(scenario, operands), by_autograd(problem, direction, operands)
+    )
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@given(problem=problems().filter(lambda p: p.batch_size > 0))
+@settings(max_examples=60, deadline=None)
+def test_a_projection_of_the_result_follows_from_the_varying_operand(direction, problem):
+    scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
+    operands = operands_of(problem, direction)
+    found = projection.projection(scenario, operands, torch.Generator().manual_seed(1))
+
+    varying = operands.input if direction == "forward" else operands.grad
+    projected = (found.signs * reference.result(scenario, operands)).sum()
+    expected = (found.adjoint * varying).sum() + found.offset
+
+    assert set(found.signs.unique().tolist()) <= {-1.0, 1.0}
+    torch.testing.assert_close(projected, expected, atol=1e-9, rtol=1e-9)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@given(problem=problems().filter(lambda p: p.batch_size > 0))
+@settings(max_examples=60, deadline=None)
+def test_single_elements_from_the_definition_agree_with_the_whole(direction, problem):
+    scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
+    operands = operands_of(problem, direction)
+    whole = reference.result(scenario, operands)
+    index = torch.stack([torch.randint(0, size, (9,)) for size in whole.shape], dim=1)
+
+    value, size = reference.elements(scenario, operands, index)
+
+    torch.testing.assert_close(value, whole[tuple(index.T)])
+    torch.testing.assert_close(size, reference.magnitude(scenario, operands)[tuple(index.T)])
+
+
+def test_a_large_batch_is_lowered_in_pieces_with_the_same_result(problem, monkeypatch):
+    problem = dataclasses.replace(problem, batch_size=5)
+    scenario = Scenario(id="s", problem=problem, dtype="float64")
+    operands = operands_of(problem, "forward")
+    whole = reference.result(scenario, operands)
+
+    monkeypatch.setattr(reference, "COLUMN_BYTES", 1)
+
+    torch.testing.assert_close(reference.result(scenario, operands), whole)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@given(problem=problems().filter(lambda p: p.batch_size > 0))
+@settings(max_examples=40, deadline=None)
+def test_the_reach_of_a_transform_is_no_smaller_than_the_direct_magnitude(direction, problem):
+    scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
+    operands = operands_of(problem, direction)
+
+    reach = reference.reach(scenario, operands)
+
+    assert bool((reference.magnitude(scenario, operands) <= reach * (1 + 1e-9)).all())

@@ -1,0 +1,94 @@
+"""Intervals against scipy and against published numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+
+import pytest
+import scipy.stats
+
+from suite.errors import Defect
+from suite.results.cell import Block, Ceiling, CellResult, Status
+from suite.results.summary import roofline_s, summarise
+from suite.stats import intervals, student
+
+
+@pytest.mark.parametrize("degrees", range(1, 31))
+def test_student_quantiles_agree_with_scipy(degrees):
+    assert student.t975(degrees) == pytest.approx(scipy.stats.t.ppf(0.975, degrees), abs=1e-4)
+
+
+def test_the_interval_is_students_on_logarithms():
+    values = [1.0, 1.1, 0.9, 1.05]
+    logs = [math.log(value) for value in values]
+    low, high = scipy.stats.t.interval(0.95, 3, loc=sum(logs) / 4, scale=scipy.stats.sem(logs))
+
+    found = intervals.log_interval(values)
+
+    assert found.low == pytest.approx(math.exp(low), rel=1e-4)
+    assert found.high == pytest.approx(math.exp(high), rel=1e-4)
+
+
+def test_a_single_observation_has_no_interval():
+    found = intervals.log_interval([2.0])
+
+    assert (found.value, found.low, found.high, found.half_width) == (2.0, None, None, None)
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    draw = random.Random(3)
+    covered = 0
+    for _ in range(2000):
+        found = intervals.log_interval([math.exp(draw.gauss(0.5, 0.05)) for _ in range(5)])
+        covered += found.low <= math.exp(0.5) <= found.high
+    assert 0.93 < covered / 2000 < 0.97
+
+
+def result(scenario, **fields):
+    blocks = tuple(
+        Block(samples_s=(own, own * 1.5, own), calls_per_sample=1, seed="0", reference_s=reference)
+        for own, reference in ((1e-3, 2e-3), (2e-3, 4e-3), (4e-3, 8e-3))
+    )
+    given = {"status": Status.PASSED, "blocks": blocks, **fields}
+    return CellResult(scenario=scenario, implementation="x", family="direct", **given)
+
+
+def test_speedup_is_paired_by_block_so_that_drift_cancels(scenario):
+    summary = summarise(result(scenario))
+
+    assert summary.speedup.value == pytest.approx(2)
+    assert summary.speedup.half_width == pytest.approx(0, abs=1e-9)
+    assert summary.time_s.half_width > 0.5
+    assert summary.min_s == 1e-3
+    assert (summary.blocks, summary.samples) == (3, 9)
+
+
+def test_preparation_pays_after_its_cost_over_what_a_call_saves(scenario):
+    measured = result(scenario)
+    packed = dataclasses.replace(
+        measured,
+        blocks=tuple(dataclasses.replace(block, prepare_s=0.02) for block in measured.blocks),
+    )
+
+    summary = summarise(packed)
+
+    assert summary.break_even_calls == pytest.approx(0.02 / 2e-3)
+
+
+def test_the_roofline_is_the_larger_of_compute_and_memory_time(scenario):
+    flops, size = scenario.problem.direct_flops, scenario.least_bytes
+    fast = Ceiling(peak_flops_per_s=flops, memory_bytes_per_s=size * 10, cache_bytes_per_s=1.0)
+    assert roofline_s(result(scenario, ceiling=fast)) == 1.0
+    slow = Ceiling(peak_flops_per_s=flops, memory_bytes_per_s=size / 10, cache_bytes_per_s=1.0)
+    assert roofline_s(result(scenario, ceiling=slow)) == pytest.approx(10)
+
+
+def test_only_passed_cells_have_numbers_or_may_carry_times(scenario):
+    failed = result(scenario, status=Status.ERROR, reason="x", blocks=())
+    assert summarise(failed) is None
+    with pytest.raises(Defect):
+        result(scenario, status=Status.INCORRECT)
+    with pytest.raises(Defect):
+        result(scenario, blocks=())
