@@ -17,7 +17,7 @@ from reports import terminal
 from suite import __version__
 from suite.errors import NotComparable
 from suite.gate.baseline import compare, open_baseline
-from suite.gate.outcome import Outcome
+from suite.gate.outcome import GateOutcome
 from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
 from suite.measuring.run import Runner
@@ -30,7 +30,7 @@ from suite.scenario import ScenarioFile
 
 def against_run(
     options: argparse.Namespace, console: Console, _began: float
-) -> tuple[Outcome, Path]:
+) -> tuple[GateOutcome, Path]:
     """Measure now what the stored run measured; return the outcome and the new run's folder."""
     base = open_baseline(options.baseline)
     files = scenario_files(options) if options.files else ()
@@ -70,7 +70,11 @@ def against_run(
     )
     with terminal.RunDisplay(console) as display:
         runner = Runner(
-            *(folder, scenarios, arms, settings, options.budget),
+            folder,
+            scenarios,
+            arms,
+            settings,
+            options.budget,
             lambda result, at: display.watch(result, at.done, at.total, at.left_s),
         )
         ended = runner.run()
@@ -87,11 +91,11 @@ def against_run(
         reproduce=_reproduce(options, scenarios, arms),
         notes=notes,
         interrupted=ended.interrupted,
-        wall_s=ended.ledger.wall_s,
+        wall_s=ended.time_spent.wall_s,
     )
     verdict = {"state": outcome.state, "text": outcome.sentence}
     write_manifest(folder, {**head.manifest, "verdict": verdict})
-    finish_manifest(folder, {**ended.ledger.summary(), "interrupted": ended.interrupted})
+    finish_manifest(folder, {**ended.time_spent.summary(), "interrupted": ended.interrupted})
     return outcome, folder
 
 

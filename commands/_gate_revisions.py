@@ -16,9 +16,9 @@ from commands._setup import recorded, scenario_files, scratch_folder, settings_f
 from suite import __version__
 from suite.errors import UsageError
 from suite.gate.checkouts import Checkouts
-from suite.gate.inventory import Candidate, read_revision, take_stock
-from suite.gate.live_run import Progress
-from suite.gate.outcome import Outcome
+from suite.gate.inventory import CellPair, read_revision, take_stock
+from suite.gate.live_run import GateProgress
+from suite.gate.outcome import GateOutcome
 from suite.gate.revision import Repository, Revision
 from suite.gate.rule import Rule
 from suite.gate.run import BASE_FOLDER, Asked, Trees, measure
@@ -37,7 +37,7 @@ BLOCK_S = 0.08
 
 def between_revisions(
     options: argparse.Namespace, console: Console, began: float
-) -> tuple[Outcome, Path]:
+) -> tuple[GateOutcome, Path]:
     """Measure base and head; return the outcome, and the folder that holds the samples."""
     options.files = options.files or ["ci"]
     files = scenario_files(options)
@@ -210,7 +210,7 @@ def _write_manifest(
     return manifest
 
 
-def _reproduce(options: argparse.Namespace, base: Revision, cell: Candidate) -> str:
+def _reproduce(options: argparse.Namespace, base: Revision, cell: CellPair) -> str:
     """Return the command that measures one cell alone."""
     words = ["python", "run_bench.py", "gate", *options.files, "--base", base.commit[:12]]
     if options.head:
@@ -226,7 +226,7 @@ def _reproduce(options: argparse.Namespace, base: Revision, cell: Candidate) -> 
     return shlex.join(words)
 
 
-def _show(console: Console, progress: Progress) -> None:
+def _show(console: Console, progress: GateProgress) -> None:
     """Print one line a block: a display that moves by itself would disturb the measurement."""
     left = f", about {progress.left_s:.0f} s left" if progress.left_s is not None else ""
     console.print(f"{progress.doing}{left}", style="dim", highlight=False)

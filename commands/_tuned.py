@@ -38,8 +38,12 @@ def progress_line(
 def outlook_table(conditions: str, outlooks: Mapping[str, Outlook]) -> Table:
     """Return a table with a line for each kind of problem, and one for all that was asked for."""
     shown = table(
-        *("kind", "measured>", "auto over torch>", "best possible>"),
-        *("over 3 % slower>", "choices"),
+        "kind",
+        "measured>",
+        "auto over torch>",
+        "best possible>",
+        "over 3 % slower>",
+        "choices",
         title=f"{conditions}: what auto should gain, each problem predicted from the others",
     )
     for kind, told in outlooks.items():

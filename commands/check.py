@@ -77,8 +77,15 @@ def main(options: argparse.Namespace) -> int:
 def _table(found: Sequence[Checked], families: dict[str, str]) -> Table:
     """Return one row an implementation: how many shapes passed, and how far from the bounds."""
     shown = terminal.table(
-        *("implementation", "family", "allowed error", "shapes passed>", "failed>"),
-        *("unsupported>", "largest error / allowed>", "relative L2 error>", "same bits twice"),
+        "implementation",
+        "family",
+        "allowed error",
+        "shapes passed>",
+        "failed>",
+        "unsupported>",
+        "largest error / allowed>",
+        "relative L2 error>",
+        "same bits twice",
     )
     for name, family in families.items():
         mine = [checked for checked in found if checked.implementation == name]

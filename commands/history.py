@@ -7,7 +7,7 @@ from pathlib import Path
 
 from commands.arguments import Parser
 from reports.history import text
-from reports.history.series import history
+from reports.history.cell_history import history
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
 from suite.results.folder import MANIFEST, Run, read_run, write_whole
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from commands.arguments import Parser
 from suite.errors import EXIT_GOOD
-from suite.scenario import headline, shipped_files
+from suite.scenario import file_head, shipped_files
 
 
 def add_arguments(parser: Parser) -> None:
@@ -22,7 +22,7 @@ def main(options: argparse.Namespace) -> int:
         _list_implementations(options)
     if options.scenarios or everything:
         for path in shipped_files():
-            head = headline(path)
+            head = file_head(path)
             print(f"{head.name:20} {head.description}")
     return EXIT_GOOD
 

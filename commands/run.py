@@ -170,7 +170,7 @@ def main(options: argparse.Namespace) -> int:
     interrupted = outcome.interrupted
     if options.profile and not interrupted:
         interrupted = not _profile(options, folder, arms, settings, console)
-    finish_manifest(folder, {**outcome.ledger.summary(), "interrupted": interrupted})
+    finish_manifest(folder, {**outcome.time_spent.summary(), "interrupted": interrupted})
     if not (folder / "results.jsonl").stat().st_size:
         console.print("interrupted before the first cell was finished", style="yellow")
         return EXIT_INTERRUPTED
@@ -183,7 +183,7 @@ def main(options: argparse.Namespace) -> int:
     terminal.print_summary(
         console,
         finished.results,
-        spent=outcome.ledger.summary(),
+        spent=outcome.time_spent.summary(),
         not_measured=outcome.not_measured,
         report=report,
     )

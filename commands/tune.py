@@ -28,8 +28,8 @@ from suite.tuning.campaign import Campaign, in_turns, trials_of, under_formats
 from suite.tuning.learning import outlook, shapes_of
 from suite.tuning.store import (
     Conditions,
-    Table,
     Trial,
+    TuningTable,
     fingerprint_of,
     machine_facts,
     table_path,
@@ -199,7 +199,7 @@ def _write(path: Path, facts: dict[str, object], trials: Sequence[Trial]) -> Non
     by_conditions = _by_conditions(trials)
     made_at = datetime.now().astimezone().isoformat(timespec="minutes")
     shapes = {conditions: shapes_of(part) for conditions, part in by_conditions.items()}
-    write_table(Table(fingerprint_of(facts), facts, made_at, tuple(trials), shapes), path)
+    write_table(TuningTable(fingerprint_of(facts), facts, made_at, tuple(trials), shapes), path)
 
 
 def _by_conditions(trials: Sequence[Trial]) -> dict[Conditions, list[Trial]]:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from reports.grid import Cell, Grid
+from reports.matrix import Matrix, MatrixCell
 from suite.results.cell import Status
 from suite.results.folder import Run
 from suite.stats.intervals import Interval
@@ -25,9 +25,9 @@ class CellChange:
 
     scenario: str
     implementation: str
-    base: Cell | None
+    base: MatrixCell | None
     """None: the base run has no such cell."""
-    head: Cell | None
+    head: MatrixCell | None
     ratio: Interval | None
     """Time over base time: above 1 is slower. None where it may not be formed."""
     note: str
@@ -74,7 +74,7 @@ class Comparison:
 
 def compare_runs(base: Run, head: Run) -> Comparison:
     """Return every cell of either run with its change from `base` to `head`."""
-    base_grid, head_grid = Grid.of(base), Grid.of(head)
+    base_grid, head_grid = Matrix.of(base), Matrix.of(head)
     differ = why_not_comparable(base.manifest, head.manifest)
     keys = dict.fromkeys([*head_grid.cells, *base_grid.cells])
     return Comparison(
@@ -103,7 +103,9 @@ def why_not_comparable(base: dict[str, Any], head: dict[str, Any]) -> str:
     return f"other machine: {'; '.join(facts) or 'the fingerprints differ'}"
 
 
-def _change(key: tuple[str, str], base: Cell | None, head: Cell | None, differ: str) -> CellChange:
+def _change(
+    key: tuple[str, str], base: MatrixCell | None, head: MatrixCell | None, differ: str
+) -> CellChange:
     ratio, note = None, ""
     if base is None or head is None:
         note = "new: not in the base run" if base is None else "missing: only in the base run"
@@ -117,7 +119,7 @@ def _change(key: tuple[str, str], base: Cell | None, head: Cell | None, differ: 
     return CellChange(key[0], key[1], base, head, ratio, note)
 
 
-def _word(cell: Cell) -> str:
+def _word(cell: MatrixCell) -> str:
     status = cell.result.status
     words = status.value.replace("_", " ")
     return (
@@ -127,7 +129,7 @@ def _word(cell: Cell) -> str:
     )
 
 
-def _other_conditions(base: Cell, head: Cell) -> str:
+def _other_conditions(base: MatrixCell, head: MatrixCell) -> str:
     if base.result.threads != head.result.threads:
         return f"{base.result.threads} and {head.result.threads} threads"
     return ""

@@ -12,32 +12,80 @@ from suite.problem import PROBLEM_FIELDS
 from suite.results.cell import CellResult
 from suite.results.folder import Run, write_whole
 from suite.results.profile import CellProfile
-from suite.results.roofline import bound
+from suite.results.roofline import roofline_of
 from suite.results.summary import summarise
 
 FILE = "results.csv"
 
 PROFILE_COLUMNS = (
     *(f"phase_{name}" for name in (*NAMES, "unmarked")),
-    *("profiled_call_s", "live_peak_bytes", "system_peak_bytes", "outside_bytes"),
-    *("counted_flops", "moved_bytes", "intensity", "roof_share", "bound_by", "bound"),
-    *("operators", "overhead_s", "parallel_efficiency", "instructions", "instructions_path"),
-    *("hardware_instructions", "hardware_cycles", "not_profiled"),
+    "profiled_call_s",
+    "live_peak_bytes",
+    "system_peak_bytes",
+    "outside_bytes",
+    "counted_flops",
+    "moved_bytes",
+    "intensity",
+    "roof_share",
+    "bound_by",
+    "bound",
+    "operators",
+    "overhead_s",
+    "parallel_efficiency",
+    "instructions",
+    "instructions_path",
+    "hardware_instructions",
+    "hardware_cycles",
+    "not_profiled",
 )
 """Empty unless the run was profiled. Phases are shares of the unprofiled time of a call."""
 
 COLUMNS = (
-    *("scenario", "implementation", "family", "device", "dtype", "memory_format", "direction"),
+    "scenario",
+    "implementation",
+    "family",
+    "device",
+    "dtype",
+    "memory_format",
+    "direction",
     *PROBLEM_FIELDS,
-    *("status", "reason", "median_s", "median_low_s", "median_high_s", "min_s"),
-    *("blocks", "samples", "reference", "speedup", "speedup_low", "speedup_high"),
-    *("direct_flops", "gflops", "roofline_fraction", "prepare_s", "peak_bytes"),
-    *("rel_l2_error", "worst_error_ratio"),
+    "status",
+    "reason",
+    "median_s",
+    "median_low_s",
+    "median_high_s",
+    "min_s",
+    "blocks",
+    "samples",
+    "reference",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
+    "direct_flops",
+    "gflops",
+    "roofline_fraction",
+    "prepare_s",
+    "peak_bytes",
+    "rel_l2_error",
+    "worst_error_ratio",
     # Beyond the contract.
-    *("threads", "cache", "occurrences", "source", "precision", "deterministic", "least_bytes"),
-    *("workspace_bytes", "executed_flops", "executed_gflops", "break_even_calls", "notes"),
+    "threads",
+    "cache",
+    "occurrences",
+    "source",
+    "precision",
+    "deterministic",
+    "least_bytes",
+    "workspace_bytes",
+    "executed_flops",
+    "executed_gflops",
+    "break_even_calls",
+    "notes",
     *PROFILE_COLUMNS,
-    *("measured_workspace_bytes", "joules_per_call", "algorithm", "layout_conversions"),
+    "measured_workspace_bytes",
+    "joules_per_call",
+    "algorithm",
+    "layout_conversions",
 )
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -131,7 +179,7 @@ def profile_values(result: CellResult, profile: CellProfile) -> dict[str, Any]:
             "operators": operators.operators,
             "overhead_s": operators.overhead_s,
         }
-    if told := bound(result, profile):
+    if told := roofline_of(result, profile):
         values |= {
             "intensity": told.intensity,
             "roof_share": told.roof_share,

@@ -6,16 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reports.grid import Cell, Grid
+from reports.matrix import Matrix, MatrixCell
 from suite.results.folder import Run, write_whole
 from suite.results.summary import Summary
 
 NS_PER_S = 1e9
 
 
-def passed(run: Run) -> list[tuple[Cell, Summary]]:
+def passed(run: Run) -> list[tuple[MatrixCell, Summary]]:
     """Return the passed cells with their numbers; these formats have no place for others."""
-    return [(cell, cell.summary) for cell in Grid.of(run).passed if cell.summary]
+    return [(cell, cell.summary) for cell in Matrix.of(run).passed if cell.summary]
 
 
 def write_json(path: Path, value: Any) -> Path:

@@ -118,7 +118,7 @@ def _line_interval(x: Array, slope: float, squares: float) -> tuple[float, float
 def _curve(x: Array, y: Array) -> tuple[float, float, float, float, tuple[float, float]]:
     """Return a, b, p, the sum of squares and p's interval for y = log(a + b·exp(p·x)).
 
-    The share a/b and p are searched on a grid that is refined around its best; b follows from
+    The share a/b and p are searched on a matrix that is refined around its best; b follows from
     them in closed form.
     """
     powers, shares = _POWERS, _SHARES

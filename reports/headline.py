@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports import units
-from reports.grid import Cell, Grid
 from reports.layers import layer_family
+from reports.matrix import Matrix, MatrixCell
 from suite.problem import Scenario
 from suite.results.cell import Status
 
@@ -104,35 +104,35 @@ class Headline:
         return sum(self.counts.values()) - self.passed - self.unsupported
 
 
-def headline(grid: Grid, manifest: dict[str, Any]) -> Headline:
-    """Return what stands at the top of a report on `grid`."""
+def headline(matrix: Matrix, manifest: dict[str, Any]) -> Headline:
+    """Return what stands at the top of a report on `matrix`."""
     layers: dict[str, list[Scenario]] = {}
-    for scenario in grid.scenarios:
+    for scenario in matrix.scenarios:
         layers.setdefault(layer_family(scenario.problem), []).append(scenario)
     return Headline(
-        overall=winner(grid, "all scenarios", grid.scenarios),
-        by_layer=tuple(winner(grid, layer, members) for layer, members in layers.items()),
-        counts=Counter(cell.result.status.value for cell in grid.cells.values()),
-        doubts=tuple(_doubts(grid, manifest)),
+        overall=winner(matrix, "all scenarios", matrix.scenarios),
+        by_layer=tuple(winner(matrix, layer, members) for layer, members in layers.items()),
+        counts=Counter(cell.result.status.value for cell in matrix.cells.values()),
+        doubts=tuple(_doubts(matrix, manifest)),
     )
 
 
-def winner(grid: Grid, group: str, scenarios: Iterable[Scenario]) -> Winner:
+def winner(matrix: Matrix, group: str, scenarios: Iterable[Scenario]) -> Winner:
     """Return the implementation that is fastest in most of `scenarios`, and those that tie."""
     scenarios = list(scenarios)
-    firsts = [first for scenario in scenarios if (first := grid.fastest(scenario))]
+    firsts = [first for scenario in scenarios if (first := matrix.fastest(scenario))]
     if not firsts:
         return Winner(group, None, 0, 0, len(scenarios), None, None)
     wins = Counter(first.result.implementation for first in firsts)
     most = max(wins.values())
-    name, *tied = [name for name in grid.implementations if wins[name] == most]
+    name, *tied = [name for name in matrix.implementations if wins[name] == most]
     own = [first for first in firsts if first.result.implementation == name]
     speedups = [cell.speedup for cell in own if cell.speedup is not None]
     return Winner(
         group=group,
         name=name,
         wins=most,
-        clear_wins=sum(is_clear(grid, cell) for cell in own),
+        clear_wins=sum(is_clear(matrix, cell) for cell in own),
         scenarios=len(scenarios),
         speedup=statistics.geometric_mean(speedups) if speedups else None,
         reference=own[0].result.reference,
@@ -141,7 +141,7 @@ def winner(grid: Grid, group: str, scenarios: Iterable[Scenario]) -> Winner:
     )
 
 
-def _mean_half_width(cells: list[Cell]) -> float | None:
+def _mean_half_width(cells: list[MatrixCell]) -> float | None:
     """Return half the interval of the cells' geometric mean speed-up; None where one has none."""
     speedups = [cell.summary.speedup for cell in cells if cell.summary]
     widths = [speedup.half_width for speedup in speedups if speedup]
@@ -150,32 +150,32 @@ def _mean_half_width(cells: list[Cell]) -> float | None:
     return math.sqrt(sum(width**2 for width in widths if width)) / len(widths)
 
 
-def is_clear(grid: Grid, first: Cell) -> bool:
+def is_clear(matrix: Matrix, first: MatrixCell) -> bool:
     """Return whether no other passed cell's interval reaches that of the fastest."""
     high = first.summary.time_s.high if first.summary else None
     lows = [
         cell.summary.time_s.low
-        for cell in grid.row(first.result.scenario)
+        for cell in matrix.row(first.result.scenario)
         if cell.summary is not None and cell is not first
     ]
     return high is not None and all(low is not None and low > high for low in lows)
 
 
-def _doubts(grid: Grid, manifest: dict[str, Any]) -> Iterable[str]:
-    yield from _failures(grid)
+def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
+    yield from _failures(matrix)
     machine = manifest.get("machine") or {}
     if machine.get("noise_grade") in _BAD_GRADES:
         cv = machine.get("noise")
         extent = f" (identical work varied by {units.percent(cv)})" if cv else ""
         yield f"The machine was noisy: grade {machine['noise_grade']}{extent}."
-    wide = [cell for cell in grid.passed if _half_width(cell) > WIDE_HALF_WIDTH]
+    wide = [cell for cell in matrix.passed if _half_width(cell) > WIDE_HALF_WIDTH]
     if wide:
         worst = max(wide, key=_half_width)
         yield (
             f"{_count(len(wide), 'passed cell')} with an interval wider than ±10 %; the widest: "
             f"{worst.result.key}, {units.spread(_half_width(worst))}."
         )
-    above = [cell for cell in grid.passed if _is_above_roof(cell)]
+    above = [cell for cell in matrix.passed if _is_above_roof(cell)]
     if above:
         yield (
             f"{_count(len(above), 'cell')} above the machine's ceiling by the operations it says "
@@ -192,7 +192,7 @@ def _doubts(grid: Grid, manifest: dict[str, Any]) -> Iterable[str]:
         yield f"Not available on this machine: {', '.join(unavailable)}."
 
 
-def _failures(grid: Grid) -> Iterable[str]:
+def _failures(matrix: Matrix) -> Iterable[str]:
     words = {
         Status.INCORRECT: "wrong results",
         Status.IMPLAUSIBLE: "implausible times",
@@ -202,16 +202,16 @@ def _failures(grid: Grid) -> Iterable[str]:
         Status.TIMEOUT: "no answer in time",
     }
     for status, what in words.items():
-        found = [cell for cell in grid.cells.values() if cell.result.status is status]
+        found = [cell for cell in matrix.cells.values() if cell.result.status is status]
         if found:
             yield f"{_count(len(found), 'cell')} with {what}: {_names(found)}."
 
 
-def _half_width(cell: Cell) -> float:
+def _half_width(cell: MatrixCell) -> float:
     return (cell.summary.time_s.half_width if cell.summary else None) or 0.0
 
 
-def _is_above_roof(cell: Cell) -> bool:
+def _is_above_roof(cell: MatrixCell) -> bool:
     ceiling, summary = cell.result.ceiling, cell.summary
     if ceiling is None or summary is None or summary.executed_gflops is None:
         return False
@@ -222,6 +222,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _names(cells: list[Cell]) -> str:
+def _names(cells: list[MatrixCell]) -> str:
     named = ", ".join(cell.result.key for cell in cells[:_MOST_NAMED])
     return named if len(cells) <= _MOST_NAMED else f"{named}, …"

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from reports import units
-from reports.grid import Cell, Grid
+from reports.matrix import Matrix, MatrixCell
 from suite.results.cell import Status
 from suite.results.folder import Run, write_whole
 
@@ -37,10 +37,10 @@ def write(run: Run, out: Path) -> Path:
 
 def render(run: Run) -> str:
     """Return a test suite per scenario, a test case per implementation."""
-    grid = Grid.of(run)
+    matrix = Matrix.of(run)
     root = ET.Element("testsuites", name=xml_text(run.manifest.get("name") or "convgauge"))
-    for scenario in grid.scenarios:
-        cells = grid.row(scenario)
+    for scenario in matrix.scenarios:
+        cells = matrix.row(scenario)
         outcomes = [_OUTCOME.get(cell.result.status) for cell in cells]
         suite = ET.SubElement(
             root,
@@ -62,7 +62,7 @@ def document(root: ET.Element) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _add_case(suite: ET.Element, cell: Cell) -> None:
+def _add_case(suite: ET.Element, cell: MatrixCell) -> None:
     result = cell.result
     case = ET.SubElement(
         suite,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from reports import units
-from reports.grid import Cell, Grid
 from reports.headline import Headline, headline
+from reports.matrix import Matrix, MatrixCell
 from reports.networks import Total, networks
 from suite.results.cell import Status
 from suite.results.folder import Run, write_whole
@@ -25,8 +25,8 @@ def write(run: Run, out: Path) -> Path:
 
 def render(run: Run) -> str:
     """Return the whole comment; sections that no longer fit give way to one line."""
-    grid = Grid.of(run)
-    top = headline(grid, run.manifest)
+    matrix = Matrix.of(run)
+    top = headline(matrix, run.manifest)
     sections = [
         _top(run, top),
         _doubts(top),
@@ -43,10 +43,10 @@ def render(run: Run) -> str:
                 for won in top.by_layer
             ],
         ),
-        fitted(_failures(grid), MOST_BYTES // 3),
-        _networks(grid),
-        _heat_map(grid),
-        _times(grid),
+        fitted(_failures(matrix), MOST_BYTES // 3),
+        _networks(matrix),
+        _heat_map(matrix),
+        _times(matrix),
     ]
     return joined(sections)
 
@@ -126,10 +126,10 @@ def _doubts(top: Headline) -> str:
     return f"### Look at this first\n\n{lines}" if lines else ""
 
 
-def _failures(grid: Grid) -> str:
+def _failures(matrix: Matrix) -> str:
     failed = [
         cell.result
-        for cell in grid.cells.values()
+        for cell in matrix.cells.values()
         if cell.result.status not in (Status.PASSED, Status.UNSUPPORTED)
     ]
     return _table(
@@ -139,10 +139,10 @@ def _failures(grid: Grid) -> str:
     )
 
 
-def _networks(grid: Grid) -> str:
+def _networks(matrix: Matrix) -> str:
     rows = [
         (network.name, total.name, _total(total), units.seconds(total.filled_s))
-        for network in networks(grid)
+        for network in networks(matrix)
         for total in network.totals
         if total.filled_s is not None
     ]
@@ -156,18 +156,18 @@ def _total(total: Total) -> str:
     return f"{units.seconds(total.time_s)} ±{units.percent(total.high_s / total.time_s - 1)}"
 
 
-def _heat_map(grid: Grid) -> str:
+def _heat_map(matrix: Matrix) -> str:
     rows = []
-    for scenario in grid.scenarios:
-        fastest = grid.fastest(scenario)
-        cells = [grid.cells.get((scenario.id, name)) for name in grid.implementations]
+    for scenario in matrix.scenarios:
+        fastest = matrix.fastest(scenario)
+        cells = [matrix.cells.get((scenario.id, name)) for name in matrix.implementations]
         shown = [_speedup(cell, is_fastest=cell is fastest) for cell in cells]
         rows.append([escaped(scenario.id), *shown])
-    headers = ["scenario", *map(escaped, grid.implementations)]
+    headers = ["scenario", *map(escaped, matrix.implementations)]
     return f"### Speed-up (bold: fastest)\n\n{table(headers, rows)}"
 
 
-def _speedup(cell: Cell | None, *, is_fastest: bool) -> str:
+def _speedup(cell: MatrixCell | None, *, is_fastest: bool) -> str:
     if cell is None:
         return ""
     if cell.summary is None:
@@ -176,7 +176,7 @@ def _speedup(cell: Cell | None, *, is_fastest: bool) -> str:
     return f"**{text}**" if is_fastest else text
 
 
-def _times(grid: Grid) -> str:
+def _times(matrix: Matrix) -> str:
     rows = [
         (
             cell.result.scenario.id,
@@ -185,7 +185,7 @@ def _times(grid: Grid) -> str:
             units.error(cell.rel_l2_error),
             units.bytes_(cell.result.peak_bytes),
         )
-        for cell in grid.passed
+        for cell in matrix.passed
         if cell.summary
     ]
     headers = ("scenario", "implementation", "time", "relative L2 error", "peak memory")

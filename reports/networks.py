@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reports.grid import Cell, Grid
+from reports.matrix import Matrix, MatrixCell
 from suite.problem import Scenario
 
 BEST_MIX = "best mix per layer"
@@ -42,33 +42,33 @@ class Network:
     """Implementation → layers in which it is the fastest."""
 
 
-def networks(grid: Grid) -> list[Network]:
+def networks(matrix: Matrix) -> list[Network]:
     """Return a network for each scenario file in which some layer occurs more than once."""
     sources: dict[str, list[Scenario]] = {}
-    for scenario in grid.scenarios:
+    for scenario in matrix.scenarios:
         sources.setdefault(scenario.source, []).append(scenario)
     return [
-        _network(grid, source, scenarios)
+        _network(matrix, source, scenarios)
         for source, scenarios in sources.items()
         if any(scenario.occurrences > 1 for scenario in scenarios)
     ]
 
 
-def _network(grid: Grid, source: str, layers: list[Scenario]) -> Network:
+def _network(matrix: Matrix, source: str, layers: list[Scenario]) -> Network:
     references = {
-        scenario.id: grid.cells.get((scenario.id, cell.result.reference))
+        scenario.id: matrix.cells.get((scenario.id, cell.result.reference))
         for scenario in layers
-        for cell in grid.row(scenario)[:1]
+        for cell in matrix.row(scenario)[:1]
     }
     totals = []
-    for name in grid.implementations:
-        cells = [grid.cells.get((scenario.id, name)) for scenario in layers]
+    for name in matrix.implementations:
+        cells = [matrix.cells.get((scenario.id, name)) for scenario in layers]
         filled = [
             cell if cell is not None and cell.summary else references.get(scenario.id)
             for cell, scenario in zip(cells, layers, strict=True)
         ]
         totals.append(_total(name, layers, cells, filled))
-    fastest = [grid.fastest(scenario) for scenario in layers]
+    fastest = [matrix.fastest(scenario) for scenario in layers]
     totals.append(_total(BEST_MIX, layers, fastest, fastest))
     return Network(
         name=source or "unnamed",
@@ -82,8 +82,8 @@ def _network(grid: Grid, source: str, layers: list[Scenario]) -> Network:
 def _total(
     name: str,
     layers: list[Scenario],
-    cells: list[Cell | None],
-    filled: list[Cell | None],
+    cells: list[MatrixCell | None],
+    filled: list[MatrixCell | None],
 ) -> Total:
     time_s, half_s = _weighted_sum(layers, cells)
     passed_layers = sum(cell is not None and cell.summary is not None for cell in cells)
@@ -98,7 +98,7 @@ def _total(
 
 
 def _weighted_sum(
-    layers: list[Scenario], cells: Iterable[Cell | None]
+    layers: list[Scenario], cells: Iterable[MatrixCell | None]
 ) -> tuple[float | None, float | None]:
     """Return the sum and half its interval; layers count as independent."""
     total_s, squares = 0.0, 0.0

@@ -6,13 +6,27 @@ Shape or text always repeats what a colour says.
 from __future__ import annotations
 
 SERIES = (
-    *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#5b5b5b", "#8a6d00"),
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#e69f00",
+    "#5b5b5b",
+    "#8a6d00",
 )
 """For implementations, after Okabe and Ito, "Color Universal Design" (2008); the yellow is
 darkened, as it has too little contrast on white."""
 
 SERIES_ON_DARK = (
-    *("#4aa3df", "#ff8a3d", "#2fc797", "#e59cc4", "#9bd3f5", "#f5bd3d", "#a8b0b8", "#cfae3c"),
+    "#4aa3df",
+    "#ff8a3d",
+    "#2fc797",
+    "#e59cc4",
+    "#9bd3f5",
+    "#f5bd3d",
+    "#a8b0b8",
+    "#cfae3c",
 )
 """The same hues, bright enough for a dark page."""
 

@@ -8,7 +8,7 @@ from reports import units
 from suite.results.cell import Status
 from suite.results.folder import Run
 from suite.results.profile import CellProfile
-from suite.results.roofline import bound
+from suite.results.roofline import roofline_of
 
 DISTURBED = 0.05
 """Phases and the unprofiled time are measured in turns; further apart they are worth little."""
@@ -32,7 +32,7 @@ def lines(run: Run) -> Iterator[str]:
             continue
         yield result.key
         yield f"  time    {time_text(profile)}"
-        if told := bound(result, profile):
+        if told := roofline_of(result, profile):
             yield f"  bound   {told.sentence}"
         if memory := profile.memory:
             parts = [

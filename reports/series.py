@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports import growth, units
-from reports.grid import Grid
+from reports.matrix import Matrix
 from suite.problem import Scenario
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -70,7 +70,7 @@ class Series:
 
 
 def series_of(
-    grid: Grid, members: Sequence[Scenario], sizes: Mapping[str, int], caches: Mapping[str, str]
+    matrix: Matrix, members: Sequence[Scenario], sizes: Mapping[str, int], caches: Mapping[str, str]
 ) -> Series:
     """Return what a series shows.
 
@@ -82,7 +82,7 @@ def series_of(
     works = {member.id: float(member.problem.direct_flops) for member in members}
     size_at = _along(members, works, sizes)
     bytes_at = _along(members, works, {m.id: m.least_bytes for m in members})
-    times = {name: _times(grid, name, members) for name in grid.implementations}
+    times = {name: _times(matrix, name, members) for name in matrix.implementations}
     fits = {
         name: fit
         for name, of_cell in times.items()
@@ -106,15 +106,15 @@ def series_of(
     ends = min(works.values()), max(works.values())
     crossings = [
         crossing
-        for first, second in _pairs(grid, members, list(fits))
+        for first, second in _pairs(matrix, members, list(fits))
         if (crossing := _crossing(first, second, fits, times, sizes, ends, size_at))
     ]
     crossings.sort(key=lambda crossing: crossing.measured is None)
     return Series(tuple(member.id for member in members), growths, tuple(crossings))
 
 
-def _times(grid: Grid, name: str, members: Sequence[Scenario]) -> dict[str, float]:
-    cells = ((member.id, grid.cells.get((member.id, name))) for member in members)
+def _times(matrix: Matrix, name: str, members: Sequence[Scenario]) -> dict[str, float]:
+    cells = ((member.id, matrix.cells.get((member.id, name))) for member in members)
     return {key: cell.time_s for key, cell in cells if cell is not None and cell.time_s is not None}
 
 
@@ -157,10 +157,12 @@ def _turn(
     )
 
 
-def _pairs(grid: Grid, members: Sequence[Scenario], fitted: Sequence[str]) -> list[tuple[str, str]]:
+def _pairs(
+    matrix: Matrix, members: Sequence[Scenario], fitted: Sequence[str]
+) -> list[tuple[str, str]]:
     """Return the pairs worth comparing: with the reference, or with one that is fastest once."""
-    fastest = {cell.result.implementation for m in members if (cell := grid.fastest(m))}
-    references = {cell.result.reference for m in members for cell in grid.row(m)}
+    fastest = {cell.result.implementation for m in members if (cell := matrix.fastest(m))}
+    references = {cell.result.reference for m in members for cell in matrix.row(m)}
     return [
         (first, second)
         for first, second in itertools.combinations(fitted, 2)

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.grid import Grid
 from reports.growth import LEAST_POINTS
+from reports.matrix import Matrix
 from reports.series import Series, series_of
 from suite.problem import PROBLEM_FIELDS, Problem, Scenario
 
@@ -77,28 +77,28 @@ class Scaling:
     """Series beyond `MOST_SERIES`."""
 
 
-def crossover(grid: Grid, source: str) -> list[Slot]:
+def crossover(matrix: Matrix, source: str) -> list[Slot]:
     """Return the map of a file that varies both kernel size and channels, else nothing.
 
     A file in which some kernel size meets one channel count only, or the other way round, is
     a list of unlike layers and no sweep.
     """
     slots: dict[tuple[int, int], list[Scenario]] = {}
-    for scenario in grid.scenarios:
+    for scenario in matrix.scenarios:
         if scenario.source == source and scenario.problem.kernel_h == scenario.problem.kernel_w:
             key = (scenario.problem.kernel_h, scenario.problem.in_channels)
             slots.setdefault(key, []).append(scenario)
     kernels, channels = Counter(key[0] for key in slots), Counter(key[1] for key in slots)
     if min([*kernels.values(), *channels.values()], default=0) < 2:
         return []
-    return [_slot(grid, *key, scenarios) for key, scenarios in sorted(slots.items())]
+    return [_slot(matrix, *key, scenarios) for key, scenarios in sorted(slots.items())]
 
 
-def _slot(grid: Grid, kernel: int, channels: int, scenarios: list[Scenario]) -> Slot:
+def _slot(matrix: Matrix, kernel: int, channels: int, scenarios: list[Scenario]) -> Slot:
     """Rank the implementations that passed in all of a slot's scenarios."""
     means: dict[str, float] = {}
-    for name in grid.implementations:
-        cells = [grid.cells.get((scenario.id, name)) for scenario in scenarios]
+    for name in matrix.implementations:
+        cells = [matrix.cells.get((scenario.id, name)) for scenario in scenarios]
         times = [cell.time_s for cell in cells if cell is not None and cell.time_s is not None]
         if len(times) == len(scenarios):
             means[name] = statistics.geometric_mean(times)
@@ -107,19 +107,19 @@ def _slot(grid: Grid, kernel: int, channels: int, scenarios: list[Scenario]) -> 
     return Slot(kernel, channels, ranked[0] if ranked else None, margin, len(scenarios))
 
 
-def scalings(grid: Grid, source: str, caches: Mapping[str, str] | None = None) -> list[Scaling]:
+def scalings(matrix: Matrix, source: str, caches: Mapping[str, str] | None = None) -> list[Scaling]:
     """Return one entry per size of which a file has series of at least three values.
 
     Args:
         caches: name → size of the machine's caches, as the manifest has them: {"L2": "1024K"}.
     """
-    scenarios = [scenario for scenario in grid.scenarios if scenario.source == source]
-    found = (_scaling(grid, source, axis, scenarios, caches or {}) for axis in AXES)
+    scenarios = [scenario for scenario in matrix.scenarios if scenario.source == source]
+    found = (_scaling(matrix, source, axis, scenarios, caches or {}) for axis in AXES)
     return [scaling for scaling in found if scaling is not None]
 
 
 def _scaling(
-    grid: Grid,
+    matrix: Matrix,
     source: str,
     axis: Axis,
     scenarios: Sequence[Scenario],
@@ -140,7 +140,7 @@ def _scaling(
     return Scaling(
         source=source,
         axis=axis.name,
-        series=tuple(series_of(grid, members, sizes, caches) for members in found[:MOST_SERIES]),
+        series=tuple(series_of(matrix, members, sizes, caches) for members in found[:MOST_SERIES]),
         sizes=sizes,
         left_out=max(0, len(found) - MOST_SERIES),
     )

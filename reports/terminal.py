@@ -123,7 +123,7 @@ def print_summary(
     """Print winners, failures, the noisiest cell, where the time went, where the report is.
 
     Args:
-        spent: the ledger's summary, in seconds.
+        spent: the time_spent's summary, in seconds.
         not_measured: keys of the cells that the budget left no time for.
     """
     console.print(_winners(results))

@@ -8,7 +8,11 @@ SPECIAL_KINDS = ("nan", "inf")
 """Gate inputs with one value that is no number: judged by where it spreads."""
 CHECK_KINDS = (
     *RUN_KINDS,
-    *("uniform", "large", "spiked", "transposed", "expanded"),
+    "uniform",
+    "large",
+    "spiked",
+    "transposed",
+    "expanded",
     *SPECIAL_KINDS,
 )
 """Gate inputs of `check`."""

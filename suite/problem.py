@@ -59,8 +59,16 @@ class Problem:
             if getattr(self, name) < 0:
                 faults.append(f"{name} is {getattr(self, name)}, it must be 0 or more")
         for name in (
-            *("height", "width", "out_channels", "kernel_h", "kernel_w"),
-            *("stride_h", "stride_w", "dilation_h", "dilation_w", "groups"),
+            "height",
+            "width",
+            "out_channels",
+            "kernel_h",
+            "kernel_w",
+            "stride_h",
+            "stride_w",
+            "dilation_h",
+            "dilation_w",
+            "groups",
         ):
             if getattr(self, name) < 1:
                 faults.append(f"{name} is {getattr(self, name)}, it must be 1 or more")

@@ -10,7 +10,7 @@ import pytest
 
 import run_bench
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,5 +111,5 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
+def time_spent() -> TimeSpent:
+    return TimeSpent()

@@ -9,10 +9,10 @@ import pytest
 
 from suite.measuring.arm import Arm
 from suite.measuring.check import check
-from suite.measuring.judge_client import Referee
+from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
 from suite.registry.sources import Source, builtin_sources
 from tests.conftest import ROOT
@@ -70,15 +70,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def raced(settings):
     """Every file of the gallery in one race beside torch."""
-    ledger = Ledger()
-    referee = Referee(settings, ledger)
+    time_spent = TimeSpent()
+    judge = JudgeClient(settings, time_spent)
     vendor = next(s for s in builtin_sources(ROOT) if s.location == "impls.vendor")
     arms = [Arm("torch", "vendor", vendor), *map(arm_of, FILES)]
     try:
-        race = Race(GENERAL, arms, referee, settings, ledger)
+        race = Race(GENERAL, arms, judge, settings, time_spent)
         return {result.implementation: result for result in race.results()}
     finally:
-        referee.close()
+        judge.close()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 from reports.gate import junit, page, text
-from suite.gate.outcome import Outcome
+from suite.gate.outcome import GateOutcome
 from suite.results.folder import write_whole
 
 __all__ = ["write"]
 
 
-def write(outcome: Outcome, out: Path) -> list[Path]:
+def write(outcome: GateOutcome, out: Path) -> list[Path]:
     """Write every format into the folder `out` and return the files, the page first."""
     texts = {
         "gate.html": page.render(outcome),

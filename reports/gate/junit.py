@@ -6,10 +6,10 @@ from xml.etree import ElementTree as ET
 
 from reports.gate.text import line, numbers
 from reports.junit import document, xml_text
-from suite.gate.outcome import GateCell, Outcome
+from suite.gate.outcome import GateCell, GateOutcome
 
 
-def render(outcome: Outcome) -> str:
+def render(outcome: GateOutcome) -> str:
     """Return a test suite per scenario, and one of what is missing."""
     root = ET.Element("testsuites", name=xml_text(f"gate {outcome.base} → {outcome.head}"))
     groups: dict[str, list[GateCell]] = {}

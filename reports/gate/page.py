@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from reports import units
 from reports.gate import text
 from reports.page import TEMPLATES, assets
-from suite.gate.outcome import GateCell, Outcome
+from suite.gate.outcome import GateCell, GateOutcome
 
 WIDTH = 160
 """Of a bar's drawing, in pixels."""
@@ -18,7 +18,7 @@ LEAST_REACH = 0.1
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def render(outcome: Outcome) -> str:
+def render(outcome: GateOutcome) -> str:
     """Return the whole page; it runs no script and fetches nothing."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -44,7 +44,7 @@ def render(outcome: Outcome) -> str:
     )
 
 
-def _reach(outcome: Outcome) -> float:
+def _reach(outcome: GateOutcome) -> float:
     """Return how far the scale goes: three quarters of the cells fit, the rest are cut."""
     ends = sorted(
         max(abs(math.log(end)) for end in (cell.time.ratio_low, cell.time.ratio_high) if end)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from reports import units
 from reports.markdown import escaped, joined, table
-from suite.gate.outcome import GateCell, Outcome
+from suite.gate.outcome import GateCell, GateOutcome
 
 MOST_LINES = 40
 
 
-def lines(outcome: Outcome) -> list[str]:
+def lines(outcome: GateOutcome) -> list[str]:
     """Return the verdict, one line a failing cell, and what was not or could not be decided."""
     shown = [f"{outcome.state.upper()}: {outcome.sentence}"]
     if outcome.timing_advisory:
@@ -74,12 +74,12 @@ def interval(cell: GateCell) -> str:
     return f"[{time.ratio_low:.3f}, {time.ratio_high:.3f}]"
 
 
-def accepted(outcome: Outcome) -> list[tuple[GateCell, str]]:
+def accepted(outcome: GateOutcome) -> list[tuple[GateCell, str]]:
     """Return the findings that were accepted, with their cells."""
     return [(cell, found.text) for cell in outcome.cells for found in cell.accepted]
 
 
-def named(outcome: Outcome) -> list[str]:
+def named(outcome: GateOutcome) -> list[str]:
     """Return a sentence for everything that is on one side only, and every note."""
     renamed = dict(outcome.renamed)
     found = [f"renamed: {old} → {new}" for old, new in renamed.items()]
@@ -94,7 +94,7 @@ def named(outcome: Outcome) -> list[str]:
     return [*found, *outcome.notes]
 
 
-def null_arm(outcome: Outcome) -> str:
+def null_arm(outcome: GateOutcome) -> str:
     """Return what the null arm showed, in one sentence; empty without one."""
     shifts = outcome.null_shifts
     if not shifts:
@@ -106,7 +106,7 @@ def null_arm(outcome: Outcome) -> str:
     )
 
 
-def markdown(outcome: Outcome) -> str:
+def markdown(outcome: GateOutcome) -> str:
     """Return the outcome as a comment under 60 kB, the verdict first."""
     advisory = outcome.timing_advisory
     top = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from reports import units
-from reports.history.series import LEAST_RUNS, Change, History, Series
+from reports.history.cell_history import LEAST_RUNS, CellHistory, Change, History
 from suite.results.folder import Run
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -41,11 +41,11 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _changes(series: Series) -> list[str]:
+def _changes(series: CellHistory) -> list[str]:
     return [f"{series.cell}: {change_text(series, change)}" for change in series.changes]
 
 
-def change_text(series: Series, change: Change) -> str:
+def change_text(series: CellHistory, change: Change) -> str:
     """Return by how much, from which run on, and how sure."""
     before, run = series.points[change.place - 1].run, series.points[change.place].run
     word = "slower" if change.ratio > 1 else "faster"
@@ -62,7 +62,7 @@ def run_name(run: Run) -> str:
     return f"{run.folder}{f' {str(revision)[:10]}{changed}' if revision else ''}"
 
 
-def trends(found: Sequence[Series]) -> list[str]:
+def trends(found: Sequence[CellHistory]) -> list[str]:
     """Return one line a cell: bars from its lowest to its highest value, times, and the trend."""
     width = max(len(series.cell) for series in found)
     return [
@@ -73,7 +73,7 @@ def trends(found: Sequence[Series]) -> list[str]:
     ]
 
 
-def _trend(series: Series) -> str:
+def _trend(series: CellHistory) -> str:
     if series.too_short or not series.relative_to:
         return ""
     return f", {units.times(series.trend)} against {series.relative_to}"

@@ -8,8 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import units
 from reports.compare import Comparison
-from reports.grid import Grid
 from reports.headline import headline
+from reports.matrix import Matrix
 from reports.networks import networks
 from reports.page import assets
 from reports.page.change import comparison_facts
@@ -39,17 +39,17 @@ def render(run: Run, comparison: Comparison | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    grid = Grid.of(run)
+    matrix = Matrix.of(run)
     scripts = assets.scripts(TEMPLATES / "js")
     return environment.get_template("report.html").render(
         manifest=run.manifest,
         machine=run.manifest.get("machine") or {},
-        headline=headline(grid, run.manifest),
-        grid=grid,
-        has_networks=bool(networks(grid)),
-        method=method(run, grid),
+        headline=headline(matrix, run.manifest),
+        matrix=matrix,
+        has_networks=bool(networks(matrix)),
+        method=method(run, matrix),
         compared=comparison and comparison_facts(comparison),
-        data=embed(page_data(run, grid, comparison)),
+        data=embed(page_data(run, matrix, comparison)),
         has_profiles=bool(run.profiles),
         scripts=scripts,
         policy=assets.content_security_policy(scripts),

@@ -15,10 +15,24 @@ from markupsafe import Markup
 from suite.errors import Defect
 
 OWN_SCRIPTS = (
-    *("dom.js", "format.js", "store.js", "theme.js", "details.js"),
-    *("metrics.js", "heatmap.js", "heathands.js", "table.js"),
-    *("chart.js", "error.js", "roofline.js", "sweeps.js", "network.js", "memory.js"),
-    *("profile.js", "profile_cell.js", "main.js"),
+    "dom.js",
+    "format.js",
+    "store.js",
+    "theme.js",
+    "details.js",
+    "metrics.js",
+    "heatmap.js",
+    "heathands.js",
+    "table.js",
+    "chart.js",
+    "error.js",
+    "roofline.js",
+    "sweeps.js",
+    "network.js",
+    "memory.js",
+    "profile.js",
+    "profile_cell.js",
+    "main.js",
 )
 """In the order in which they are joined."""
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from reports.compare import Comparison
-from reports.grid import Cell, Grid
 from reports.layers import describe, layer_family
+from reports.matrix import Matrix, MatrixCell
 from reports.networks import networks
 from reports.page.encoding import number, rounded, samples
 from reports.page.profiles import profile_data
@@ -31,7 +31,14 @@ STATUSES = tuple(status.value for status in Status)
 
 USUAL_REFERENCE = "torch"
 """What `run` measures speed-ups against unless it is told otherwise."""
-_KEPT_OPTIONS = (*("--plugin", "--device", "--threads", "--blocks", "--timeout", "--memory-limit"),)
+_KEPT_OPTIONS = (
+    "--plugin",
+    "--device",
+    "--threads",
+    "--blocks",
+    "--timeout",
+    "--memory-limit",
+)
 
 _GROWTH_FIELDS = tuple(field.name for field in fields(Growth))
 _COLUMNS = {
@@ -51,34 +58,34 @@ _COLUMNS = {
 """Column → its number in the summary of a passed cell."""
 
 
-def page_data(run: Run, grid: Grid, comparison: Comparison | None = None) -> dict[str, Any]:
+def page_data(run: Run, matrix: Matrix, comparison: Comparison | None = None) -> dict[str, Any]:
     """Return everything that the page's scripts draw from."""
-    sources = dict.fromkeys(scenario.source for scenario in grid.scenarios)
+    sources = dict.fromkeys(scenario.source for scenario in matrix.scenarios)
     caches = (run.manifest.get("machine") or {}).get("caches") or {}
     return {
         "statuses": STATUSES,
         "colours": {"light": SERIES, "dark": SERIES_ON_DARK},
-        "implementations": _implementations(run, grid),
-        "scenarios": [_scenario(scenario) for scenario in grid.scenarios],
-        "cells": _cells(grid, comparison),
+        "implementations": _implementations(run, matrix),
+        "scenarios": [_scenario(scenario) for scenario in matrix.scenarios],
+        "cells": _cells(matrix, comparison),
         "comparison": comparison is not None,
         "files": _files(run),
         "usual_reference": USUAL_REFERENCE,
         "options": _options(run.manifest.get("command") or []),
-        "profiles": profile_data(run, grid),
-        "networks": rounded([asdict(network) for network in networks(grid)]),
-        "sweeps": [_sweep(grid, source, caches) for source in sources],
+        "profiles": profile_data(run, matrix),
+        "networks": rounded([asdict(network) for network in networks(matrix)]),
+        "sweeps": [_sweep(matrix, source, caches) for source in sources],
         "growth_fields": _GROWTH_FIELDS,
     }
 
 
-def _sweep(grid: Grid, source: str, caches: dict[str, str]) -> dict[str, Any]:
+def _sweep(matrix: Matrix, source: str, caches: dict[str, str]) -> dict[str, Any]:
     """Return a file's crossover map and series; a fit is a row without its fields' names."""
-    found = [asdict(scaling) for scaling in scalings(grid, source, caches)]
+    found = [asdict(scaling) for scaling in scalings(matrix, source, caches)]
     for scaling in found:
         for series in scaling["series"]:
             series["growths"] = [list(growth.values()) for growth in series["growths"]]
-    slots = [asdict(slot) for slot in crossover(grid, source)]
+    slots = [asdict(slot) for slot in crossover(matrix, source)]
     sweep: dict[str, Any] = rounded({"source": source, "slots": slots, "scalings": found})
     return sweep
 
@@ -100,9 +107,9 @@ def _options(command: list[str]) -> list[str]:
     return kept
 
 
-def _implementations(run: Run, grid: Grid) -> list[dict[str, Any]]:
+def _implementations(run: Run, matrix: Matrix) -> list[dict[str, Any]]:
     listed = {entry.get("name"): entry for entry in run.manifest.get("implementations") or []}
-    families = {cell.result.implementation: cell.result.family for cell in grid.cells.values()}
+    families = {cell.result.implementation: cell.result.family for cell in matrix.cells.values()}
     return [
         {
             "name": name,
@@ -110,7 +117,7 @@ def _implementations(run: Run, grid: Grid) -> list[dict[str, Any]]:
             "source": (listed.get(name) or {}).get("source"),
             "summary": (listed.get(name) or {}).get("summary"),
         }
-        for name in grid.implementations
+        for name in matrix.implementations
     ]
 
 
@@ -133,11 +140,11 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _cells(grid: Grid, comparison: Comparison | None) -> dict[str, Any]:
+def _cells(matrix: Matrix, comparison: Comparison | None) -> dict[str, Any]:
     """Return the cells in columns, in the order scenario by scenario."""
-    cells = [cell for scenario in grid.scenarios for cell in grid.row(scenario)]
-    scenario_at = {scenario.id: place for place, scenario in enumerate(grid.scenarios)}
-    implementation_at = {name: place for place, name in enumerate(grid.implementations)}
+    cells = [cell for scenario in matrix.scenarios for cell in matrix.row(scenario)]
+    scenario_at = {scenario.id: place for place, scenario in enumerate(matrix.scenarios)}
+    implementation_at = {name: place for place, name in enumerate(matrix.implementations)}
     texts: dict[str, int] = {}
     blocks = sum(len(cell.result.blocks) for cell in cells)
     most = max(LEAST_A_BLOCK, SAMPLES_IN_ALL // max(1, blocks))
@@ -178,7 +185,7 @@ def _cells(grid: Grid, comparison: Comparison | None) -> dict[str, Any]:
 
 
 def _changes(
-    cells: Sequence[Cell], comparison: Comparison, texts: dict[str, int]
+    cells: Sequence[MatrixCell], comparison: Comparison, texts: dict[str, int]
 ) -> dict[str, Any]:
     """Return the columns that only a comparison has."""
     changes = {(change.scenario, change.implementation): change for change in comparison.cells}
@@ -192,7 +199,7 @@ def _changes(
     }
 
 
-def _picked(cell: Cell, pick: Any) -> float | str | None:
+def _picked(cell: MatrixCell, pick: Any) -> float | str | None:
     return None if cell.summary is None else number(pick(cell.summary))
 
 

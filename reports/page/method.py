@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from reports import units
-from reports.grid import Grid
+from reports.matrix import Matrix
 from suite.results.folder import Run
 
 
-def method(run: Run, grid: Grid) -> list[str]:
+def method(run: Run, matrix: Matrix) -> list[str]:
     """Return ten sentences; what the manifest does not know is said in general terms."""
     settings: dict[str, Any] = run.manifest.get("settings") or {}
     summary: dict[str, Any] = run.manifest.get("summary") or {}
-    references = sorted({cell.result.reference for cell in grid.cells.values()})
+    references = sorted({cell.result.reference for cell in matrix.cells.values()})
     blocks = settings.get("blocks")
     threads = settings.get("threads")
     width = settings.get("target_half_width")

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reports.grid import Grid
+from reports.matrix import Matrix
 from reports.page.encoding import rounded
 from suite.phases import NAMES
 from suite.results.cell import CellResult
 from suite.results.folder import Run
 from suite.results.profile import CellProfile, Operators, Phases, StackNode
-from suite.results.roofline import bound
+from suite.results.roofline import roofline_of
 
 
-def profile_data(run: Run, grid: Grid) -> dict[str, Any] | None:
+def profile_data(run: Run, matrix: Matrix) -> dict[str, Any] | None:
     """Return what the section on profiles draws from; None where nothing was profiled."""
     if not run.profiles:
         return None
-    scenario_at = {scenario.id: place for place, scenario in enumerate(grid.scenarios)}
-    implementation_at = {name: place for place, name in enumerate(grid.implementations)}
+    scenario_at = {scenario.id: place for place, scenario in enumerate(matrix.scenarios)}
+    implementation_at = {name: place for place, name in enumerate(matrix.implementations)}
     entries = [
         {
             "scenario": scenario_at[result.scenario.id],
@@ -34,7 +34,7 @@ def profile_data(run: Run, grid: Grid) -> dict[str, Any] | None:
 
 
 def _entry(result: CellResult, profile: CellProfile) -> dict[str, Any]:
-    told = bound(result, profile)
+    told = roofline_of(result, profile)
     memory, operators = profile.memory, profile.operators
     entry = {
         "phases": profile.phases and _phases(profile.phases),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.grid import Grid
+from reports.matrix import Matrix
 from reports.plots import (
     crossover_map,
     error_speed,
@@ -37,13 +37,13 @@ __all__ = ["FOLDER", "PICTURES", "write"]
 
 def write(run: Run, out: Path) -> Path:
     """Write every picture that the run has data for into `out`/plots; returns that folder."""
-    grid = Grid.of(run)
+    matrix = Matrix.of(run)
     folder = out / FOLDER
     with styled():
         for stem, draw in PICTURES.items():
             for suffix in ("png", "svg"):
                 (folder / f"{stem}.{suffix}").unlink(missing_ok=True)
-            figure = draw(grid, run.manifest)
+            figure = draw(matrix, run.manifest)
             if figure is not None:
                 save(figure, folder, stem)
         if run.profiles and (figure := phases.draw(run)):

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from reports.grid import Grid
+from reports.matrix import Matrix
 from reports.palette import series_colour
 from reports.plots.style import FAINT, INK, heading, machine_line, margins, new_figure, short
 from reports.sweeps import Slot, crossover
@@ -17,9 +17,9 @@ from reports.units import times
 _CELL_IN = (1.15, 0.5)
 
 
-def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw the map of the file with most squares; None when no file is a sweep."""
-    maps = {s.source: crossover(grid, s.source) for s in grid.scenarios}
+    maps = {s.source: crossover(matrix, s.source) for s in matrix.scenarios}
     source, slots = max(maps.items(), key=lambda entry: len(entry[1]), default=("", []))
     if not slots:
         return None
@@ -33,7 +33,9 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     for slot in slots:
         place = channels.index(slot.channels), kernels.index(slot.kernel)
         colour = (
-            FAINT if slot.winner is None else series_colour(grid.implementations.index(slot.winner))
+            FAINT
+            if slot.winner is None
+            else series_colour(matrix.implementations.index(slot.winner))
         )
         frame = Rectangle((place[0] + 0.03, place[1] + 0.05), 0.94, 0.9)
         frame.set(facecolor=to_rgba(colour, 0.2), edgecolor=colour, lw=1.2)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from reports.grid import Cell, Grid
+from reports.matrix import Matrix, MatrixCell
 from reports.palette import MOST_LABELS, series_colour, series_mark
 from reports.plots.style import (
     FAINT,
@@ -36,16 +36,16 @@ def pareto_front(points: Sequence[Point]) -> list[Point]:
     return front[::-1]
 
 
-def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw the picture; None when no cell has both a speed-up and an error above zero."""
-    points = {name: _points(grid, name) for name in grid.implementations}
+    points = {name: _points(matrix, name) for name in matrix.implementations}
     points = {name: pairs for name, pairs in points.items() if pairs}
     if not points:
         return None
     figure, axes = scatter_figure(len(points))
     middles = {name: _middle(pairs) for name, pairs in points.items()}
     for name, pairs in points.items():
-        place = grid.implementations.index(name)
+        place = matrix.implementations.index(name)
         look: dict[str, Any] = {"color": series_colour(place), "marker": series_mark(place)}
         speeds, errors = zip(*pairs, strict=True)
         axes.scatter(speeds, errors, s=13, alpha=0.35, lw=0, rasterized=len(pairs) > 200, **look)
@@ -74,12 +74,12 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     return figure
 
 
-def _points(grid: Grid, name: str) -> list[Point]:
-    cells = [cell for cell in grid.passed if cell.result.implementation == name]
+def _points(matrix: Matrix, name: str) -> list[Point]:
+    cells = [cell for cell in matrix.passed if cell.result.implementation == name]
     return [(cell.speedup, cell.rel_l2_error) for cell in cells if _is_drawable(cell)]  # type: ignore[misc]
 
 
-def _is_drawable(cell: Cell) -> bool:
+def _is_drawable(cell: MatrixCell) -> bool:
     error = cell.rel_l2_error
     return bool(cell.speedup) and error is not None and 0 < error < math.inf
 

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from reports import units
-from reports.grid import Cell, Grid
+from reports.matrix import Matrix, MatrixCell
 from reports.palette import FASTER, NEUTRAL, SLOWER, STATUS_WORDS
 from reports.plots.style import (
     FAINT,
@@ -36,11 +36,11 @@ _DARK_FROM = 0.62
 """Distance from the centre of the scale, 0 to 1, from which white text reads better."""
 
 
-def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw the heat map; None when no cell has a speed-up."""
-    if not any(cell.speedup for cell in grid.passed):
+    if not any(cell.speedup for cell in matrix.passed):
         return None
-    part = grid.most_telling(MOST_SCENARIOS)
+    part = matrix.most_telling(MOST_SCENARIOS)
     rows, columns = len(part.scenarios), len(part.implementations)
     labels = [short(scenario.id) for scenario in part.scenarios]
     is_slanted = max(map(len, part.implementations)) > 11
@@ -71,11 +71,11 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     _colour_bar(figure)
-    references = sorted({cell.result.reference for cell in grid.passed})
+    references = sorted({cell.result.reference for cell in matrix.passed})
     heading(
         figure,
         f"Speed-up over {' and '.join(references)}",
-        f"{shown(rows, len(grid.scenarios))} · {machine_line(manifest)}",
+        f"{shown(rows, len(matrix.scenarios))} · {machine_line(manifest)}",
     )
     return figure
 
@@ -85,7 +85,7 @@ def position(speedup: float) -> float:
     return max(-1.0, min(1.0, math.log(speedup) / math.log(LIMIT)))
 
 
-def _draw_cell(axes: Axes, x: int, y: int, cell: Cell | None, *, is_fastest: bool) -> None:
+def _draw_cell(axes: Axes, x: int, y: int, cell: MatrixCell | None, *, is_fastest: bool) -> None:
     if cell is None:
         return
     frame: dict[str, Any] = {"xy": (x + 0.02, y + 0.04), "width": 0.96, "height": 0.92}

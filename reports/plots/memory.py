@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports import units
-from reports.grid import Grid
+from reports.matrix import Matrix
 from reports.palette import series_colour, series_mark
 from reports.plots.style import (
     FAINT,
@@ -28,9 +28,9 @@ MOST_ROWS = 40
 _ROW_IN = 0.3
 
 
-def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw one row a scenario; None when no passed cell knows its memory."""
-    part = grid.most_telling(MOST_ROWS)
+    part = matrix.most_telling(MOST_ROWS)
     known = [cell for cell in part.passed if cell.result.peak_bytes]
     if not known:
         return None
@@ -68,7 +68,7 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     heading(
         figure,
         "Memory of one call at its high-water mark, output included",
-        f"{shown(len(part.scenarios), len(grid.scenarios))} · {machine_line(manifest)}",
+        f"{shown(len(part.scenarios), len(matrix.scenarios))} · {machine_line(manifest)}",
     )
     return figure
 
@@ -77,14 +77,14 @@ def _plain_bytes(value: float) -> str:
     return units.bytes_(value).replace(".00", "").replace(".0 ", " ")
 
 
-def _legend(grid: Grid) -> list[Line2D]:
+def _legend(matrix: Matrix) -> list[Line2D]:
     plain: dict[str, Any] = {"ls": "", "ms": 6}
     entries = [
         Line2D([], [], color=INK, marker="|", mew=2, ls="", ms=9, label="input, weight, output"),
         Line2D([], [], color=FAINT, marker="o", label="filled: measured", **plain),
         Line2D([], [], color=FAINT, marker="o", mfc="none", label="hollow: formula", **plain),
     ]
-    for place, name in enumerate(grid.implementations):
+    for place, name in enumerate(matrix.implementations):
         mark: dict[str, Any] = {
             "color": series_colour(place),
             "marker": series_mark(place),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from reports import units
-from reports.grid import Grid
+from reports.matrix import Matrix
 from reports.networks import Network, Total, networks
 from reports.palette import SERIES
 from reports.plots.style import (
@@ -29,9 +29,9 @@ MOST_NETWORKS = 4
 _BAR_IN = 0.27
 
 
-def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw one panel a network; None when no file is a network."""
-    found = [network for network in networks(grid) if _totals(network)][:MOST_NETWORKS]
+    found = [network for network in networks(matrix) if _totals(network)][:MOST_NETWORKS]
     if not found:
         return None
     heights = [len(_totals(network)) for network in found]

@@ -13,7 +13,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.grid import Cell, Grid
+from reports.matrix import Matrix, MatrixCell
 from reports.palette import series_colour, series_mark
 from reports.plots.style import (
     FAINT,
@@ -29,9 +29,9 @@ from reports.plots.style import (
 from suite.results.cell import Ceiling
 
 
-def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw the roofline; None when no passed cell knows the machine's ceilings."""
-    part = grid.most_telling(MOST_SCENARIOS)
+    part = matrix.most_telling(MOST_SCENARIOS)
     cells = [cell for cell in part.passed if cell.result.ceiling and _intensity(cell) > 0]
     if not cells:
         return None
@@ -53,18 +53,18 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     heading(
         figure,
         "Roofline: filled counts the direct sum, hollow what was executed",
-        f"{shown(len(part.scenarios), len(grid.scenarios))} · {machine_line(manifest)}{others}",
+        f"{shown(len(part.scenarios), len(matrix.scenarios))} · {machine_line(manifest)}{others}",
     )
     return figure
 
 
-def _intensity(cell: Cell) -> float:
+def _intensity(cell: MatrixCell) -> float:
     scenario = cell.result.scenario
     return scenario.problem.direct_flops / scenario.least_bytes if scenario.least_bytes else 0.0
 
 
-def _draw_cells(axes: Axes, grid: Grid, cells: list[Cell]) -> None:
-    for place, name in enumerate(grid.implementations):
+def _draw_cells(axes: Axes, matrix: Matrix, cells: list[MatrixCell]) -> None:
+    for place, name in enumerate(matrix.implementations):
         own = [cell for cell in cells if cell.result.implementation == name]
         if not own:
             continue
@@ -82,7 +82,7 @@ def _draw_cells(axes: Axes, grid: Grid, cells: list[Cell]) -> None:
             axes.scatter(intensities, rates, facecolors="none", edgecolors=colour, lw=1.1, **look)
 
 
-def differs(cell: Cell) -> bool:
+def differs(cell: MatrixCell) -> bool:
     """Return whether the executed operations are visibly others than the direct sum's."""
     executed = cell.result.executed_flops
     direct = cell.result.scenario.problem.direct_flops

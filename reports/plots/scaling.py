@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from reports.grid import Grid
 from reports.layers import describe
+from reports.matrix import Matrix
 from reports.palette import series_colour, series_mark
 from reports.plots.style import (
     FAINT,
@@ -34,11 +34,11 @@ MOST_TOLD = 8
 _STEPS = 12
 
 
-def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw the longest series of the size that varies most; None when none has three values."""
     caches = (manifest.get("machine") or {}).get("caches")
-    sources = dict.fromkeys(scenario.source for scenario in grid.scenarios)
-    found = [scaling for source in sources for scaling in scalings(grid, source, caches)]
+    sources = dict.fromkeys(scenario.source for scenario in matrix.scenarios)
+    found = [scaling for source in sources for scaling in scalings(matrix, source, caches)]
     if not found:
         return None
     scaling = max(found, key=lambda s: max(len(series.scenarios) for series in s.series))
@@ -50,7 +50,7 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     margins(figure, left_in=0.9, bottom_in=0.95, top_in=0.95)
     figure.subplots_adjust(hspace=0.38, wspace=0.22)
     for axes, series in zip(panels, ranked, strict=False):
-        _draw_series(axes, grid, scaling, series)
+        _draw_series(axes, matrix, scaling, series)
     for axes in panels[len(ranked) :]:
         axes.set_visible(False)
     names = {name: axis for axes in panels for axis, name in zip(*_entries(axes), strict=True)}
@@ -72,13 +72,13 @@ def _entries(axes: Axes) -> tuple[list[Any], list[str]]:
     return list(handles), [str(label).partition(" p ")[0] for label in labels]
 
 
-def _draw_series(axes: Axes, grid: Grid, scaling: Scaling, series: Series) -> None:
-    scenarios = {s.id: s for s in grid.scenarios if s.id in series.scenarios}
+def _draw_series(axes: Axes, matrix: Matrix, scaling: Scaling, series: Series) -> None:
+    scenarios = {s.id: s for s in matrix.scenarios if s.id in series.scenarios}
     growths = {growth.implementation: growth for growth in series.growths}
     drawn_s: list[float] = []
     told = []
-    for place, name in enumerate(grid.implementations):
-        cells = [grid.cells.get((identity, name)) for identity in series.scenarios]
+    for place, name in enumerate(matrix.implementations):
+        cells = [matrix.cells.get((identity, name)) for identity in series.scenarios]
         passed = [(c.result.scenario, c.summary.time_s) for c in cells if c and c.summary]
         if not passed:
             continue

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import units
-from reports.grid import Cell, Grid
+from reports.matrix import Matrix, MatrixCell
 from reports.palette import series_colour
 from reports.plots.style import (
     FAINT,
@@ -34,12 +34,12 @@ _HEAD_BARS = 1.6
 """Room above each group for the scenario's name, in bars."""
 
 
-def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
+def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw the bars; None when nothing passed."""
-    times = [cell.summary.time_s.value for cell in grid.passed if cell.summary]
+    times = [cell.summary.time_s.value for cell in matrix.passed if cell.summary]
     if not times:
         return None
-    part = grid.most_telling(MOST_GROUPS)
+    part = matrix.most_telling(MOST_GROUPS)
     total = len(part.scenarios)
     columns = min(3, max(1, math.ceil(total / GROUPS_A_COLUMN), 2 if total > 4 else 1))
     rows = math.ceil(total / columns)
@@ -60,12 +60,12 @@ def draw(grid: Grid, manifest: dict[str, Any]) -> Figure | None:
     heading(
         figure,
         "Time per call, 95 % interval over blocks",
-        f"{shown(total, len(grid.scenarios))} · {machine_line(manifest)}",
+        f"{shown(total, len(matrix.scenarios))} · {machine_line(manifest)}",
     )
     return figure
 
 
-def _draw_column(axes: Axes, grid: Grid, scenarios: Sequence[Scenario], left_s: float) -> None:
+def _draw_column(axes: Axes, matrix: Matrix, scenarios: Sequence[Scenario], left_s: float) -> None:
     ticks, names = [], []
     y = 0.0
     for scenario in scenarios:
@@ -73,9 +73,9 @@ def _draw_column(axes: Axes, grid: Grid, scenarios: Sequence[Scenario], left_s: 
         name = short(scenario.id, 60)
         axes.text(0.004, y + 0.5, name, transform=at_left, weight="bold", size=8.5, va="center")
         y += _HEAD_BARS
-        fastest = grid.fastest(scenario)
-        for place, name in enumerate(grid.implementations):
-            if cell := grid.cells.get((scenario.id, name)):
+        fastest = matrix.fastest(scenario)
+        for place, name in enumerate(matrix.implementations):
+            if cell := matrix.cells.get((scenario.id, name)):
                 _draw_bar(axes, y, cell, series_colour(place), left_s, cell is fastest)
             ticks.append(y)
             names.append(_bar_name(name))
@@ -91,7 +91,7 @@ def _bar_name(name: str) -> str:
 
 
 def _draw_bar(
-    axes: Axes, y: float, cell: Cell, colour: str, left_s: float, is_fastest: bool
+    axes: Axes, y: float, cell: MatrixCell, colour: str, left_s: float, is_fastest: bool
 ) -> None:
     style: dict[str, Any] = {"size": 7, "va": "center"}
     if cell.summary is None:

@@ -20,7 +20,7 @@ from suite.errors import NotComparable, UsageError
 from suite.gate.decision import adjusted_p
 from suite.gate.facts import Facts, findings
 from suite.gate.null_arm import NullCell, bias_variance
-from suite.gate.outcome import GateCell, Outcome
+from suite.gate.outcome import GateCell, GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
 from suite.machine import host
@@ -100,7 +100,7 @@ def compare(
     notes: Sequence[str] = (),
     interrupted: bool = False,
     wall_s: float = 0.0,
-) -> Outcome:
+) -> GateOutcome:
     """Hold a new run against a stored one.
 
     Args:
@@ -133,7 +133,7 @@ def compare(
             )
         )
     old_names, new_names = {old for old, _ in renamed}, {new for _, new in renamed}
-    return Outcome(
+    return GateOutcome(
         base=_name(base),
         head=_name(head),
         cells=tuple(cells),

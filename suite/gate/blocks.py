@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from suite.gate.decision import CellTimes, Request
-from suite.gate.inventory import Candidate
+from suite.gate.inventory import CellPair
 from suite.gate.side import CellPeer, Side
 from suite.gate.tally import Tally
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Lane
-from suite.measuring.judge_client import Referee
+from suite.measuring.cell import Cell
+from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 from suite.processes.peer import ProcessFailed
-from suite.processes.shared_memory import Arena, OperandLayout
+from suite.processes.shared_memory import OperandLayout, SharedMemory
 
 BASE, HEAD, NULL = "base", "head", "null"
 
@@ -47,79 +47,81 @@ class Sides:
         return iter((self.base, self.head, self.null))
 
 
-class Bench:
+class BlockRunner:
     """Runs the deterministic gates and blocks; what it finds is in `tallies`."""
 
     def __init__(
         self,
-        candidates: Sequence[Candidate],
+        pairs: Sequence[CellPair],
         sides: Sides,
         settings: Settings,
-        ledger: Ledger,
+        time_spent: TimeSpent,
     ) -> None:
-        self._candidates = {candidate.key: candidate for candidate in candidates}
+        self._pairs = {pair.key: pair for pair in pairs}
         self._sides = sides
         self._settings = settings
-        self._ledger = ledger
-        self._referee = Referee(settings, ledger)
+        self._time_spent = time_spent
+        self._judge = JudgeClient(settings, time_spent)
         self._random = random.Random()
         self.tallies: dict[str, dict[str, Tally]] = {
-            key: {side.label: Tally(_arm_on(side, candidate), candidate.scenario) for side in sides}
-            for key, candidate in self._candidates.items()
+            key: {side.label: Tally(_arm_on(side, pair), pair.scenario) for side in sides}
+            for key, pair in self._pairs.items()
         }
 
     def close(self) -> None:
         for side in self._sides:
             side.stop()
-        self._referee.close()
+        self._judge.close()
 
     # -- the deterministic gates ---------------------------------------------------------------
 
     def check(self) -> Iterator[str]:
-        """Run the gates of every cell on base and head, on the same inputs; yield cells done."""
+        """Run the gates of every cell on base and head, on the same inputs; yield the keys done."""
         sides = (self._sides.base, self._sides.head)
         with self._processes(sides):
-            for scenario, cells in self._by_scenario(self._candidates):
-                with self._opened(scenario) as arena:
-                    if not self._checked_at_once(cells, sides, arena):
-                        for cell in cells:
-                            self._checked_at_once([cell], sides, arena)
-                    yield from cells
+            for scenario, keys in self._by_scenario(self._pairs):
+                with self._opened(scenario) as shared:
+                    if not self._checked_at_once(keys, sides, shared):
+                        for key in keys:
+                            self._checked_at_once([key], sides, shared)
+                    yield from keys
 
-    def _checked_at_once(self, cells: Sequence[str], sides: Sequence[Side], arena: Arena) -> bool:
+    def _checked_at_once(
+        self, keys: Sequence[str], sides: Sequence[Side], shared: SharedMemory
+    ) -> bool:
         """Run the gates of a scenario's cells on the same inputs, drawn once.
 
         Return False, and note nothing, if one of several cells took its process with it: it can
         be told only alone which one that was.
         """
         losses = sum(side.losses for side in sides)
-        lanes = {cell: self._lanes(cell, sides, arena) for cell in cells}
-        every = [lane for ours in lanes.values() for lane in ours.values()]
+        cells = {key: self._cells(key, sides, shared) for key in keys}
+        every = [cell for ours in cells.values() for cell in ours.values()]
         try:
             self._gate(every)
-            if len(cells) > 1 and sum(side.losses for side in sides) > losses:
+            if len(keys) > 1 and sum(side.losses for side in sides) > losses:
                 return False
-            for cell, ours in lanes.items():
-                for label, lane in ours.items():
-                    tally = self.tallies[cell][label]
-                    tally.take_facts(lane)
+            for key, ours in cells.items():
+                for label, cell in ours.items():
+                    tally = self.tallies[key][label]
+                    tally.take_facts(cell)
                     tally.reason = self._sides.base.shorten(tally.reason)
             return True
         finally:
             self._close(every)
 
-    def _gate(self, lanes: Sequence[Lane]) -> None:
+    def _gate(self, cells: Sequence[Cell]) -> None:
         for kind in RUN_KINDS:
-            self._referee.draw(kind)
-            for lane in lanes:
-                if lane.alive:
-                    lane.gate(kind)
-        for lane in lanes:
-            lane.log_operators()
-        self._referee.draw_block()
+            self._judge.draw(kind)
+            for cell in cells:
+                if cell.alive:
+                    cell.gate(kind)
+        for cell in cells:
+            cell.log_operators()
+        self._judge.draw_block()
         for _ in range(PEAKS):
-            for lane in lanes:
-                lane.begin_block()
+            for cell in cells:
+                cell.begin_block()
 
     # -- blocks --------------------------------------------------------------------------------
 
@@ -128,45 +130,45 @@ class Bench:
         sides = [side for side in self._sides if side is not self._sides.null or request.with_null]
         times: dict[str, CellTimes] = {}
         with self._processes(sides):
-            for scenario, cells in self._by_scenario(request.cells):
-                with self._opened(scenario) as arena:
-                    seed = self._referee.draw_block()
-                    for cell in cells:
+            for scenario, keys in self._by_scenario(request.cells):
+                with self._opened(scenario) as shared:
+                    seed = self._judge.draw_block()
+                    for key in keys:
                         wanted = [s for s in sides if s is not self._sides.null]
-                        if cell in request.with_null:
+                        if key in request.with_null:
                             wanted.append(self._sides.null)
-                        medians = self._measure_cell(cell, wanted, arena, seed)
+                        medians = self._measure_cell(key, wanted, shared, seed)
                         base_s, head_s = medians.get(BASE), medians.get(HEAD)
                         if base_s is not None and head_s is not None:
                             null_s = medians.get(NULL)
-                            times[cell] = CellTimes(base_s=base_s, head_s=head_s, null_s=null_s)
+                            times[key] = CellTimes(base_s=base_s, head_s=head_s, null_s=null_s)
         return times
 
     def _measure_cell(
-        self, cell: str, sides: Sequence[Side], arena: Arena, seed: str
+        self, key: str, sides: Sequence[Side], shared: SharedMemory, seed: str
     ) -> Mapping[str, float | None]:
         """Return each side's median in this block."""
-        lanes = self._lanes(cell, sides, arena)
+        cells = self._cells(key, sides, shared)
         try:
-            for lane in self._shuffled(lanes.values()):
-                lane.begin_block()
+            for cell in self._shuffled(cells.values()):
+                cell.begin_block()
             turn = 0
-            while any(turn < lane.rounds for lane in lanes.values() if lane.alive):
-                at_turn = [lane for lane in lanes.values() if lane.alive and turn < lane.rounds]
-                for lane in self._shuffled(at_turn):
-                    lane.turn(turn)
-                for lane in at_turn:
-                    lane.judge_turn()
+            while any(turn < cell.rounds for cell in cells.values() if cell.alive):
+                at_turn = [cell for cell in cells.values() if cell.alive and turn < cell.rounds]
+                for cell in self._shuffled(at_turn):
+                    cell.turn(turn)
+                for cell in at_turn:
+                    cell.judge_turn()
                 turn += 1
-            base_s = lanes[BASE].block_median_s
-            for lane in lanes.values():
-                lane.end_block(seed, base_s)
+            base_s = cells[BASE].block_median_s
+            for cell in cells.values():
+                cell.end_block(seed, base_s)
         finally:
-            self._close(lanes.values())
+            self._close(cells.values())
         medians = {}
-        for label, lane in lanes.items():
-            tally = self.tallies[cell][label]
-            medians[label] = tally.take_block(lane)
+        for label, cell in cells.items():
+            tally = self.tallies[key][label]
+            medians[label] = tally.take_block(cell)
             tally.reason = self._sides.base.shorten(tally.reason)
         return medians
 
@@ -175,12 +177,12 @@ class Bench:
     @contextlib.contextmanager
     def _processes(self, sides: Sequence[Side]) -> Iterator[None]:
         """Start a fresh process of each side, and end them afterwards."""
-        with self._ledger.starting():
+        with self._time_spent.starting():
             for side in sides:
                 side.start()
             for side in sides:
                 side.ready()
-        self._ledger.begin()
+        self._time_spent.begin()
         try:
             yield
         finally:
@@ -188,41 +190,41 @@ class Bench:
                 side.stop()
 
     @contextlib.contextmanager
-    def _opened(self, scenario: Scenario) -> Iterator[Arena]:
-        with Arena(OperandLayout(scenario).size_bytes) as arena:
-            self._referee.open(scenario, arena)
-            yield arena
+    def _opened(self, scenario: Scenario) -> Iterator[SharedMemory]:
+        with SharedMemory(OperandLayout(scenario).size_bytes) as shared:
+            self._judge.open(scenario, shared)
+            yield shared
 
-    def _by_scenario(self, cells: Iterable[str]) -> list[tuple[Scenario, list[str]]]:
+    def _by_scenario(self, keys: Iterable[str]) -> list[tuple[Scenario, list[str]]]:
         """Return the cells by scenario, whose data they share; both in random order."""
         groups: dict[str, list[str]] = {}
-        for cell in self._shuffled(cells):
-            groups.setdefault(self._candidates[cell].scenario.id, []).append(cell)
-        return [(self._candidates[cells[0]].scenario, cells) for cells in groups.values()]
+        for key in self._shuffled(keys):
+            groups.setdefault(self._pairs[key].scenario.id, []).append(key)
+        return [(self._pairs[keys[0]].scenario, keys) for keys in groups.values()]
 
-    def _lanes(self, cell: str, sides: Iterable[Side], arena: Arena) -> dict[str, Lane]:
-        """Return a lane of each side, its implementation loaded and the operands mapped."""
-        candidate = self._candidates[cell]
-        lanes = {}
+    def _cells(self, key: str, sides: Iterable[Side], shared: SharedMemory) -> dict[str, Cell]:
+        """Return a cell of each side, its implementation loaded and the operands mapped."""
+        pair = self._pairs[key]
+        cells = {}
         for side in sides:
-            arm = _arm_on(side, candidate)
-            lane = Lane(arm, candidate.scenario, self._referee, self._settings, self._ledger)
-            peer = CellPeer(side, cell, arm)
-            lane.worker.adopt(peer)
-            lanes[side.label] = lane
+            arm = _arm_on(side, pair)
+            cell = Cell(arm, pair.scenario, self._judge, self._settings, self._time_spent)
+            peer = CellPeer(side, key, arm)
+            cell.worker.adopt(peer)
+            cells[side.label] = cell
             try:
-                peer.load(lane.threads)
+                peer.load(cell.threads)
             except ProcessFailed as failed:
-                lane.fail(failed.status, failed.reason)
+                cell.fail(failed.status, failed.reason)
                 continue
-            lane.loaded()
-            lane.open(arena)
-        return lanes
+            cell.loaded()
+            cell.open(shared)
+        return cells
 
-    def _close(self, lanes: Iterable[Lane]) -> None:
-        self._referee.forget_results()
-        for lane in lanes:
-            lane.close()
+    def _close(self, cells: Iterable[Cell]) -> None:
+        self._judge.forget_results()
+        for cell in cells:
+            cell.close()
 
     def _shuffled(self, items: Iterable[Item]) -> list[Item]:
         shuffled = list(items)
@@ -230,6 +232,6 @@ class Bench:
         return shuffled
 
 
-def _arm_on(side: Side, candidate: Candidate) -> Arm:
-    arm = candidate.head if side.label == HEAD else candidate.base
+def _arm_on(side: Side, pair: CellPair) -> Arm:
+    arm = pair.head if side.label == HEAD else pair.base
     return Arm(arm.name, arm.family, arm.source, label=side.label)

@@ -15,7 +15,7 @@ from suite.results.cell import cell_key
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class CellPair:
     """A cell that both revisions have."""
 
     scenario: Scenario

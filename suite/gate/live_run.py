@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.gate.block_log import BlockWriter
-from suite.gate.blocks import BASE, HEAD, Bench
+from suite.gate.blocks import BASE, HEAD, BlockRunner
 from suite.gate.decision import Decision, Request
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage
@@ -19,7 +19,7 @@ RESERVE_S = 3.0
 
 
 @dataclass(frozen=True)
-class Progress:
+class GateProgress:
     """Where a gate run stands."""
 
     doing: str
@@ -27,8 +27,8 @@ class Progress:
 
 
 @dataclass
-class Session:
-    """Drives a bench by a decision.
+class LiveRun:
+    """Drives a runner by a decision.
 
     Args:
         budget_s: for the whole run, what was spent before included; None: as long as it takes.
@@ -36,12 +36,12 @@ class Session:
         watch: called before every block.
     """
 
-    bench: Bench
+    runner: BlockRunner
     rule: Rule
     folder: Path
     budget_s: float | None
     began: float
-    watch: Callable[[Progress], None] = lambda _: None
+    watch: Callable[[GateProgress], None] = lambda _: None
     interrupted: bool = False
     blocks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(map(str, Stage), 0))
     notes: list[str] = field(default_factory=list)
@@ -59,24 +59,24 @@ class Session:
             self.notes.append("interrupted: judged by what was measured until then")
 
     def _check(self) -> None:
-        cells = len(self.bench.tallies)
-        for done, _ in enumerate(self.bench.check(), start=1):
+        cells = len(self.runner.tallies)
+        for done, _ in enumerate(self.runner.check(), start=1):
             if done % 10 == 0 or done == cells:
-                self.watch(Progress(f"gates {done} of {cells}", None))
+                self.watch(GateProgress(f"gates {done} of {cells}", None))
 
     def _measure(self) -> None:
         sound = [
             cell
-            for cell, sides in self.bench.tallies.items()
+            for cell, sides in self.runner.tallies.items()
             if sides[BASE].alive and sides[HEAD].alive
         ]
         decision = self.decision = Decision(sound, self.rule)
         writer = BlockWriter(self.folder)
         try:
             while request := self._next(decision):
-                self.watch(Progress(self._doing(request), self._left_s(decision)))
+                self.watch(GateProgress(self._doing(request), self._left_s(decision)))
                 start = time.monotonic()
-                times = self.bench.measure(request)
+                times = self.runner.measure(request)
                 self._note_pace(time.monotonic() - start, len(request.cells))
                 self.blocks[request.stage] += 1
                 decision.add(times)
@@ -87,7 +87,7 @@ class Session:
 
     def _drop_failed(self, decision: Decision, request: Request) -> None:
         for cell in request.cells:
-            sides = self.bench.tallies[cell]
+            sides = self.runner.tallies[cell]
             if not (sides[BASE].alive and sides[HEAD].alive):
                 decision.drop(cell)
 

@@ -74,7 +74,7 @@ class GateCell:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class GateOutcome:
     """A whole gate run."""
 
     base: str
@@ -183,14 +183,14 @@ class Outcome:
         }
 
 
-def outcome_from(record: dict[str, Any]) -> Outcome:
+def outcome_from(record: dict[str, Any]) -> GateOutcome:
     """Return the outcome that `to_dict` wrote."""
-    fields = {name: record[name] for name in Outcome.__dataclass_fields__}
+    fields = {name: record[name] for name in GateOutcome.__dataclass_fields__}
     fields["cells"] = tuple(_cell_from(cell) for cell in record["cells"])
     fields["renamed"] = tuple((old, new) for old, new in record["renamed"])
     for name in ("missing", "new", "notes"):
         fields[name] = tuple(record[name])
-    return Outcome(**fields)
+    return GateOutcome(**fields)
 
 
 def _cell_from(record: dict[str, Any]) -> GateCell:

@@ -7,17 +7,17 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.gate.blocks import BASE, HEAD, NULL, Bench, Sides
+from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
 from suite.gate.checkouts import Checkouts
 from suite.gate.facts import findings
-from suite.gate.inventory import Candidate, Inventory
-from suite.gate.live_run import Progress, Session
-from suite.gate.outcome import GateCell, Outcome
+from suite.gate.inventory import CellPair, Inventory
+from suite.gate.live_run import GateProgress, LiveRun
+from suite.gate.outcome import GateCell, GateOutcome
 from suite.gate.revision import Revision
 from suite.gate.rule import Rule
 from suite.gate.side import Side
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 from suite.results.cell import CellResult
 from suite.results.folder import ResultWriter
@@ -58,12 +58,12 @@ def measure(
     trees: Trees,
     settings: Settings,
     folder: Path,
-    reproduce: Callable[[Candidate], str],
-    watch: Callable[[Progress], None] = lambda _: None,
-) -> Outcome:
+    reproduce: Callable[[CellPair], str],
+    watch: Callable[[GateProgress], None] = lambda _: None,
+) -> GateOutcome:
     """Measure every cell that both revisions have; raw samples go into `folder`."""
-    candidates = [
-        Candidate(scenario=scenario, base=base, head=head)
+    pairs = [
+        CellPair(scenario=scenario, base=base, head=head)
         for scenario in scenarios
         for base, head in inventory.both
     ]
@@ -72,44 +72,44 @@ def measure(
         head=Side(HEAD, trees.head, checkouts, settings),
         null=Side(NULL, trees.null, checkouts, settings, origin=trees.base),
     )
-    bench = Bench(candidates, sides, settings, Ledger())
-    session = Session(bench, asked.rule, folder, asked.budget_s, asked.began, watch)
+    runner = BlockRunner(pairs, sides, settings, TimeSpent())
+    live_run = LiveRun(runner, asked.rule, folder, asked.budget_s, asked.began, watch)
     try:
-        session.run()
+        live_run.run()
     finally:
-        bench.close()
-        _store(bench, folder)
-    return _outcome(asked, inventory, candidates, session, reproduce)
+        runner.close()
+        _store(runner, folder)
+    return _outcome(asked, inventory, pairs, live_run, reproduce)
 
 
 def _outcome(
     asked: Asked,
     inventory: Inventory,
-    candidates: Sequence[Candidate],
-    session: Session,
-    reproduce: Callable[[Candidate], str],
-) -> Outcome:
-    decision = session.decision
+    pairs: Sequence[CellPair],
+    live_run: LiveRun,
+    reproduce: Callable[[CellPair], str],
+) -> GateOutcome:
+    decision = live_run.decision
     verdicts = decision.verdicts() if decision else {}
     cells = []
-    for candidate in candidates:
-        sides = session.bench.tallies[candidate.key]
+    for pair in pairs:
+        sides = live_run.runner.tallies[pair.key]
         base, head = sides[BASE], sides[HEAD]
-        found = findings(base.facts(), head.facts(), candidate.scenario.dtype)
+        found = findings(base.facts(), head.facts(), pair.scenario.dtype)
         cells.append(
             GateCell(
-                scenario=candidate.scenario.id,
-                implementation=candidate.head.name,
+                scenario=pair.scenario.id,
+                implementation=pair.head.name,
                 base=base.facts(),
                 head=head.facts(),
                 findings=tuple(f for f in found if f.check not in asked.accept),
                 accepted=tuple(f for f in found if f.check in asked.accept),
-                time=verdicts.get(candidate.key) if base.alive and head.alive else None,
-                reproduce=reproduce(candidate),
+                time=verdicts.get(pair.key) if base.alive and head.alive else None,
+                reproduce=reproduce(pair),
             )
         )
     nulls = decision.null_cells() if decision else {}
-    return Outcome(
+    return GateOutcome(
         base=asked.base.name,
         head=asked.head.name,
         cells=tuple(cells),
@@ -117,26 +117,26 @@ def _outcome(
         missing=inventory.only_base,
         new=inventory.only_head,
         renamed=inventory.renamed,
-        notes=(*asked.notes, *session.notes),
-        interrupted=session.interrupted,
-        blocks=dict(session.blocks),
+        notes=(*asked.notes, *live_run.notes),
+        interrupted=live_run.interrupted,
+        blocks=dict(live_run.blocks),
         wall_s=time.monotonic() - asked.began,
         null_shifts={f"{cell} ({stage})": null.mean for (stage, cell), null in nulls.items()},
         missing_accepted="missing" in asked.accept,
     )
 
 
-def _store(bench: Bench, folder: Path) -> None:
+def _store(runner: BlockRunner, folder: Path) -> None:
     """Write the raw samples: head's as this run's results, base's as a run beside it."""
     for label, place in ((HEAD, folder), (BASE, folder / BASE_FOLDER)):
         place.mkdir(exist_ok=True)
         writer = ResultWriter(place)
         try:
-            for result in _results(bench, label):
+            for result in _results(runner, label):
                 writer.add(result)
         finally:
             writer.close()
 
 
-def _results(bench: Bench, label: str) -> list[CellResult]:
-    return [sides[label].result() for sides in bench.tallies.values()]
+def _results(runner: BlockRunner, label: str) -> list[CellResult]:
+    return [sides[label].result() for sides in runner.tallies.values()]

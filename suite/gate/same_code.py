@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suite.gate.blocks import BASE, HEAD, NULL, Bench, Sides
+from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
 from suite.gate.calibration import Block
 from suite.gate.checkouts import Aliases
 from suite.gate.decision import Request
-from suite.gate.inventory import Candidate
+from suite.gate.inventory import CellPair
 from suite.gate.side import Side
 from suite.gate.verdict import Stage
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 
 
@@ -47,36 +47,36 @@ def measure(
         tree: where the implementations are.
         watch: called with the number of every block before it starts.
     """
-    candidates = [
-        Candidate(scenario=scenario, base=arm, head=arm) for scenario in scenarios for arm in arms
+    pairs = [
+        CellPair(scenario=scenario, base=arm, head=arm) for scenario in scenarios for arm in arms
     ]
     aliases = Aliases()
     base, head, null = (Side(label, tree, aliases, settings) for label in (BASE, HEAD, NULL))
-    bench = Bench(candidates, Sides(base=base, head=head, null=null), settings, Ledger())
+    runner = BlockRunner(pairs, Sides(base=base, head=head, null=null), settings, TimeSpent())
     found = SameCode()
     try:
-        for _ in bench.check():
+        for _ in runner.check():
             pass
-        cells = _sound(bench, found)
+        cells = _sound(runner, found)
         for number in range(count if cells else 0):
             watch(number)
             began = time.monotonic()
             request = Request(
                 stage=Stage.SCREEN, number=number, cells=cells, with_null=frozenset(cells)
             )
-            found.blocks.append(bench.measure(request))
+            found.blocks.append(runner.measure(request))
             found.took_s.append(time.monotonic() - began)
     except KeyboardInterrupt:
         found.interrupted = True
     finally:
-        bench.close()
+        runner.close()
         aliases.remove()
     return found
 
 
-def _sound(bench: Bench, found: SameCode) -> tuple[str, ...]:
+def _sound(runner: BlockRunner, found: SameCode) -> tuple[str, ...]:
     sound = []
-    for cell, sides in bench.tallies.items():
+    for cell, sides in runner.tallies.items():
         failed = [side for side in (sides[BASE], sides[HEAD]) if not side.alive]
         if failed:
             found.left_out.append(f"{cell}: {failed[0].status.value}: {failed[0].reason}")

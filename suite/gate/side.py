@@ -125,7 +125,7 @@ class Side:
 
 
 class CellPeer:
-    """One cell's part of a side's process; what a lane takes for a process of its own."""
+    """One cell's part of a side's process; what a cell takes for a process of its own."""
 
     def __init__(self, side: Side, cell: str, arm: Arm) -> None:
         self._side = side

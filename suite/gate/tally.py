@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from suite.gate.facts import Facts
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Lane
-from suite.measuring.evidence import Findings
+from suite.measuring.cell import Cell
+from suite.measuring.evidence import Evidence
 from suite.problem import Scenario
 from suite.results.cell import Block, CellResult, Status
 from suite.stats.intervals import block_time_s
@@ -25,7 +25,7 @@ class Tally:
     scenario: Scenario
     status: Status = Status.PASSED
     reason: str = ""
-    found: Findings = field(default_factory=Findings)
+    evidence: Evidence = field(default_factory=Evidence)
     threads: int | None = None
     blocks: list[Block] = field(default_factory=list)
     _clock_faults: int = 0
@@ -34,41 +34,41 @@ class Tally:
     def alive(self) -> bool:
         return self.status is Status.PASSED
 
-    def take_facts(self, lane: Lane) -> None:
-        """Note what a lane's gates found out."""
-        peaks_bytes = [*self.found.peaks_bytes, *lane.found.peaks_bytes]
-        self.found = dataclasses.replace(lane.found, peaks_bytes=peaks_bytes)
-        self.threads = lane.threads
-        self._take_status(lane)
+    def take_facts(self, cell: Cell) -> None:
+        """Note what a cell's gates found out."""
+        peaks_bytes = [*self.evidence.peaks_bytes, *cell.evidence.peaks_bytes]
+        self.evidence = dataclasses.replace(cell.evidence, peaks_bytes=peaks_bytes)
+        self.threads = cell.threads
+        self._take_status(cell)
 
-    def take_block(self, lane: Lane) -> float | None:
-        """Note a lane's block and return its time in seconds, None if the block is void."""
-        if lane.status is Status.IMPLAUSIBLE and self._clock_faults < MOST_CLOCK_FAULTS - 1:
+    def take_block(self, cell: Cell) -> float | None:
+        """Note a cell's block and return its time in seconds, None if the block is void."""
+        if cell.status is Status.IMPLAUSIBLE and self._clock_faults < MOST_CLOCK_FAULTS - 1:
             self._clock_faults += 1
             return None
-        self._take_status(lane)
-        self.found.peaks_bytes += lane.found.peaks_bytes
-        if not self.alive or not lane.blocks:
+        self._take_status(cell)
+        self.evidence.peaks_bytes += cell.evidence.peaks_bytes
+        if not self.alive or not cell.blocks:
             return None
-        self.blocks.append(_rounded(lane.blocks[-1]))
-        return block_time_s(lane.blocks[-1].samples_s)
+        self.blocks.append(_rounded(cell.blocks[-1]))
+        return block_time_s(cell.blocks[-1].samples_s)
 
-    def _take_status(self, lane: Lane) -> None:
-        if self.alive and lane.status is not Status.PASSED:
-            self.status, self.reason = lane.status, lane.reason
+    def _take_status(self, cell: Cell) -> None:
+        if self.alive and cell.status is not Status.PASSED:
+            self.status, self.reason = cell.status, cell.reason
 
     def facts(self) -> Facts:
         """Return what is held against the other side."""
-        found, residuals = self.found, self.found.residuals
+        evidence, residuals = self.evidence, self.evidence.residuals
         return Facts(
             status=self.status,
             reason=self.reason,
             rel_l2_error=residuals.rel_l2_error if residuals else None,
             worst_error_ratio=residuals.worst_error_ratio if residuals else None,
-            peak_bytes=min(found.peaks_bytes, default=None),
-            most_peak_bytes=max(found.peaks_bytes, default=None),
-            operators=found.operators,
-            vendor=found.vendor,
+            peak_bytes=min(evidence.peaks_bytes, default=None),
+            most_peak_bytes=max(evidence.peaks_bytes, default=None),
+            operators=evidence.operators,
+            vendor=evidence.vendor,
         )
 
     def result(self) -> CellResult:
@@ -85,7 +85,7 @@ class Tally:
             reference="base revision",
             blocks=tuple(self.blocks) if passed else (),
             threads=self.threads,
-            **self.found.fields(),
+            **self.evidence.fields(),
         )
 
 

@@ -1,12 +1,12 @@
 """The process that decides: draws the data, holds every expected value, judges every output.
 
-It never runs anyone else's code, and what it knows never leaves it: workers see operands in the
-arena and write outputs there, the runner hears verdicts. Requests:
+It never runs anyone else's code, and what it knows never leaves it: workers see operands in
+shared memory and write outputs there, the parent hears verdicts. Requests:
 
     facts          torch's version, build and devices
     ceilings       what the machine reaches on simple work
-    open           map a scenario's arena
-    forget_results let go of the workers' arenas
+    open           map a scenario's shared memory
+    forget_results let go of the workers' memory
     draw           gate inputs of one kind, and their float64 result
     judge          one gate output, element by element
     judge_spread   where a NaN or infinity of the input went
@@ -33,7 +33,7 @@ from suite.judge import ceilings, projection, reference, torch_facts
 from suite.judge.projection import inner
 from suite.judge.tolerance import Tolerance, judge_output, largest_of, spread_fault
 from suite.operands.gate_inputs import draw
-from suite.operands.shared import OperandArena, ResultArena
+from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import FORMATS, Operands, same_bits
 from suite.problem import Scenario
 from suite.processes.channel import Message, serve
@@ -57,8 +57,8 @@ class Judge:
         torch.set_grad_enabled(False)
         self._threads = threads
         self._scenario: Scenario
-        self._arena: OperandArena
-        self._results: dict[str, ResultArena] = {}
+        self._shared: SharedOperands
+        self._results: dict[str, SharedResults] = {}
         self._drawn: Operands
         self._kind: str
         self._expected: torch.Tensor
@@ -80,18 +80,18 @@ class Judge:
 
     def open(self, scenario: dict[str, Any], path: str) -> Message:
         self._scenario = Scenario.from_dict(scenario)
-        self._arena = OperandArena(self._scenario, path, writable=True)
+        self._shared = SharedOperands(self._scenario, path, writable=True)
         self._results = {}
         return {}
 
     def forget_results(self) -> Message:
-        """Let go of the workers' arenas: their paths may come to mean others."""
+        """Let go of the workers' memory: their paths may come to mean others."""
         self._results = {}
         return {}
 
-    def _result(self, path: str) -> ResultArena:
+    def _result(self, path: str) -> SharedResults:
         if path not in self._results:
-            self._results[path] = ResultArena(self._scenario, path)
+            self._results[path] = SharedResults(self._scenario, path)
         return self._results[path]
 
     def draw(self, kind: str, seed: int) -> Message:
@@ -112,8 +112,8 @@ class Judge:
         return {}
 
     def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
-        draw(kind, self._scenario, self._arena.operands, generator)
-        self._drawn = self._arena.operands.each(torch.Tensor.clone)
+        draw(kind, self._scenario, self._shared.operands, generator)
+        self._drawn = self._shared.operands.each(torch.Tensor.clone)
 
     def _limits(self, tolerance: dict[str, Any]) -> Tolerance:
         bias = self._drawn.bias if self._scenario.direction == "forward" else None
@@ -132,8 +132,8 @@ class Judge:
         return {"fault": spread_fault(self._kind, policy, output, *self._touched)}
 
     def same_bits(self, results: str, first: int, second: int) -> Message:
-        arena = self._result(results)
-        return {"same": same_bits(arena.slot(first), arena.slot(second))}
+        outputs = self._result(results)
+        return {"same": same_bits(outputs.slot(first), outputs.slot(second))}
 
     def untouched(self, results: str) -> Message:
         """Name the operands that a worker handed back otherwise than they were drawn."""
@@ -150,7 +150,7 @@ class Judge:
         scenario = self._scenario
         generator = torch.Generator().manual_seed(seed)
         self._draw_operands("normal", generator)
-        self._arena.stream.draw(generator)
+        self._shared.stream.draw(generator)
         self._projection = projection.projection(scenario, self._drawn, self._secret)
         memory_format = FORMATS[scenario.memory_format]
         self._signs = self._projection.signs.contiguous().view(-1)
@@ -167,7 +167,7 @@ class Judge:
         tolerance: dict[str, Any],
     ) -> Message:
         """Judge the outputs in (slot, stream start) `calls`; the first fault found, if any."""
-        arena = self._result(results)
+        outputs = self._result(results)
         if self._signs.numel() == 0:
             return {"fault": None}
         limits = self._limits(tolerance)
@@ -175,14 +175,14 @@ class Judge:
         bound = 0.0
         for chosen in few:
             slot, start = calls[chosen]
-            self._arena.stream.fill(self._operand, start)
-            fault, largest = self._judge_elements(arena.slot(slot), limits)
+            self._shared.stream.fill(self._operand, start)
+            fault, largest = self._judge_elements(outputs.slot(slot), limits)
             if fault:
                 return {"fault": fault}
             bound = max(bound, largest)
         for slot, start in calls:
-            self._arena.stream.fill(self._operand, start)
-            if fault := self._projection_fault(arena.slot(slot), bound):
+            self._shared.stream.fill(self._operand, start)
+            if fault := self._projection_fault(outputs.slot(slot), bound):
                 return {"fault": fault}
         return {"fault": None}
 
@@ -236,8 +236,17 @@ class Judge:
 
     def handlers(self) -> dict[str, Callable[..., Message]]:
         names = (
-            *("facts", "ceilings", "open", "draw", "judge", "judge_spread", "same_bits"),
-            *("untouched", "draw_block", "judge_timed", "forget_results"),
+            "facts",
+            "ceilings",
+            "open",
+            "draw",
+            "judge",
+            "judge_spread",
+            "same_bits",
+            "untouched",
+            "draw_block",
+            "judge_timed",
+            "forget_results",
         )
         return {name: _quietly(getattr(self, name)) for name in names}
 

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 from suite.input_kinds import SPECIAL_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.doubts import clock_fault, throttling
-from suite.measuring.evidence import Findings
-from suite.measuring.judge_client import Referee, TimedCall
+from suite.measuring.evidence import Evidence
+from suite.measuring.judge_client import JudgeClient, TimedCall
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
-from suite.measuring.worker_client import ArmWorker
+from suite.measuring.time_spent import TimeSpent
+from suite.measuring.worker_client import WorkerClient
 from suite.problem import Scenario
 from suite.processes.peer import ProcessFailed
-from suite.processes.shared_memory import STREAM_SLACK, Arena, ResultLayout
+from suite.processes.shared_memory import STREAM_SLACK, ResultLayout, SharedMemory
 from suite.results.card_state import CardState
 from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status
 from suite.stats import intervals
@@ -33,11 +33,16 @@ MOST_SAMPLES = 25
 Reply = TypeVar("Reply")
 
 
-class Lane:
+class Cell:
     """An arm's way through one scenario. A failure ends it and is kept as status and reason."""
 
     def __init__(
-        self, arm: Arm, scenario: Scenario, referee: Referee, settings: Settings, ledger: Ledger
+        self,
+        arm: Arm,
+        scenario: Scenario,
+        judge: JudgeClient,
+        settings: Settings,
+        time_spent: TimeSpent,
     ) -> None:
         self.arm = arm
         self.scenario = scenario
@@ -45,12 +50,12 @@ class Lane:
         self.reason = ""
         self.blocks: list[Block] = []
         self.finished = False
-        self._referee = referee
+        self._judge = judge
         self._settings = settings
-        self.worker = ArmWorker(arm, self.threads, settings, ledger)
+        self.worker = WorkerClient(arm, self.threads, settings, time_spent)
         self._layout = ResultLayout(scenario)
-        self._results = Arena(self._layout.size_bytes)
-        self.found = Findings()
+        self._results = SharedMemory(self._layout.size_bytes)
+        self.evidence = Evidence()
         self._prepare_s: float | None = None
         self._cards: list[CardState] = []
         self._energy: dict[str, Any] | None = None
@@ -92,13 +97,13 @@ class Lane:
         if reply and reply["unavailable"]:
             self.fail(Status.UNSUPPORTED, reply["unavailable"])
 
-    def open(self, arena: Arena) -> None:
-        paths = {"operands": arena.path, "results": self._results.path}
+    def open(self, shared: SharedMemory) -> None:
+        paths = {"operands": shared.path, "results": self._results.path}
         reply = self._ask("open", scenario=self.scenario.to_dict(), **paths)
         if reply:
-            self.found.declared = reply
+            self.evidence.declared = reply
             if reply["note"]:
-                self.found.note(reply["note"])
+                self.evidence.note(reply["note"])
 
     def close(self) -> None:
         """End its process and give back its memory."""
@@ -110,7 +115,7 @@ class Lane:
         return self._do(lambda: self.worker.ask(do, **fields))
 
     def _do(self, step: Callable[[], Reply]) -> Reply | None:
-        """Return what `step` does, or None after a failure, which is then the lane's."""
+        """Return what `step` does, or None after a failure, which is then the cell's."""
         if self.status is not Status.PASSED:
             return None
         try:
@@ -129,14 +134,14 @@ class Lane:
             return
         took_s = time.monotonic() - began
         if reply["note"]:
-            self.found.note(reply["note"])
+            self.evidence.note(reply["note"])
         if kind in SPECIAL_KINDS:
-            policy = self.found.declared["nan_policy"]
-            if fault := self._referee.judge_spread(self._results, 0, policy):
+            policy = self.evidence.declared["nan_policy"]
+            if fault := self._judge.judge_spread(self._results, 0, policy):
                 self.fail(Status.INCORRECT, fault)
             return
-        judged = self._referee.judge(self._results, 0, self.found.tolerance)
-        self.found.residuals_by_kind[kind] = Residuals.from_dict(judged["residuals"])
+        judged = self._judge.judge(self._results, 0, self.evidence.tolerance)
+        self.evidence.residuals_by_kind[kind] = Residuals.from_dict(judged["residuals"])
         if judged["fault"]:
             self.fail(Status.INCORRECT, judged["fault"])
             return
@@ -156,23 +161,23 @@ class Lane:
         reply = self._ask("gate", slot=1, kind="normal", log_operators=log)
         if reply is None:
             return
-        self.found.deterministic = self._referee.same_bits(self._results, 0, 1)
+        self.evidence.deterministic = self._judge.same_bits(self._results, 0, 1)
         if log:
-            self.found.take_operators(reply, self.scenario, self.arm.family)
+            self.evidence.take_operators(reply, self.scenario, self.arm.family)
 
     def log_operators(self) -> None:
         """Make one more call to see which operators it runs, unless that is known."""
-        if self.found.operators is None:
+        if self.evidence.operators is None:
             reply = self._ask("gate", slot=0, kind="normal", log_operators=True)
             if reply is not None:
-                self.found.take_operators(reply, self.scenario, self.arm.family)
+                self.evidence.take_operators(reply, self.scenario, self.arm.family)
 
     def gradcheck(self) -> None:
         """Hold autograd's gradients against finite differences.
 
         Not where a lower precision is declared: it does not see differences so small.
         """
-        if self.found.declared.get("precision"):
+        if self.evidence.declared.get("precision"):
             return
         reply = self._ask("gradcheck")
         if reply and reply["fault"]:
@@ -181,7 +186,7 @@ class Lane:
     def _require_untouched(self, who: str) -> None:
         if self._ask("hand_back") is None:
             return
-        if changed := self._referee.changed_operands(self._results):
+        if changed := self._judge.changed_operands(self._results):
             self.fail(Status.INCORRECT, f"{who} changed its {' and '.join(changed)} in place")
 
     # -- measuring -----------------------------------------------------------------------------
@@ -199,9 +204,9 @@ class Lane:
         self._call_s = warmed["call_s"]
         self._batch = min(warmed["batch"], self._layout.slots)
         if warmed["note"]:
-            self.found.note(warmed["note"])
+            self.evidence.note(warmed["note"])
         if warmed["peak_bytes"] is not None:
-            self.found.peaks_bytes.append(warmed["peak_bytes"])
+            self.evidence.peaks_bytes.append(warmed["peak_bytes"])
 
     @property
     def rounds(self) -> int:
@@ -211,7 +216,7 @@ class Lane:
 
     @property
     def turn_calls(self) -> int:
-        """Calls of one turn, whose outputs must fit into the arena's slots."""
+        """Calls of one turn, whose outputs must fit into the shared memory's slots."""
         samples = self._settings.block_s / self.rounds / max(self._call_s * self._batch, 1e-9)
         fits = self._layout.slots // self._batch
         return self._batch * max(1, min(round(samples), MOST_SAMPLES, fits))
@@ -233,7 +238,7 @@ class Lane:
         held_s = time.monotonic() - began
         self._turns_s.append((reply["held_s"], held_s))
         if not reply["quiet"]:
-            self.found.note("threads were still busy 50 ms after a turn")
+            self.evidence.note("threads were still busy 50 ms after a turn")
         self._samples_s += reply["samples_s"]
         if reply["card"]:
             self._cards.append(CardState.from_dict(reply["card"]))
@@ -244,7 +249,7 @@ class Lane:
     def judge_turn(self) -> None:
         """Have the outputs judged that wait in their slots."""
         if self._unjudged and self.alive and self._settings.verify:
-            fault = self._referee.judge_timed(self._results, self._unjudged, self.found.tolerance)
+            fault = self._judge.judge_timed(self._results, self._unjudged, self.evidence.tolerance)
             if fault:
                 self.fail(Status.INCORRECT, fault)
         self._unjudged = []
@@ -263,7 +268,7 @@ class Lane:
         if not self.alive or not self._samples_s:
             return
         if fault := throttling(self._cards):
-            self.found.note(fault)
+            self.evidence.note(fault)
             return
         self.blocks.append(
             Block(
@@ -283,9 +288,9 @@ class Lane:
     def result(self, ceiling: Ceiling | None) -> CellResult:
         energy = self._energy or {}
         if self.status is Status.PASSED and not self.blocks:
-            self.fail(Status.ERROR, "no block counts: " + "; ".join(self.found.notes))
+            self.fail(Status.ERROR, "no block counts: " + "; ".join(self.evidence.notes))
         if energy.get("reason"):
-            self.found.note(f"energy: {energy['reason']}")
+            self.evidence.note(f"energy: {energy['reason']}")
         return CellResult(
             scenario=self.scenario,
             implementation=self.arm.name,
@@ -295,8 +300,8 @@ class Lane:
             reference=self._settings.reference,
             blocks=tuple(self.blocks),
             threads=self.threads,
-            measured_workspace_bytes=self.found.measured_workspace_bytes(self.scenario),
+            measured_workspace_bytes=self.evidence.measured_workspace_bytes(self.scenario),
             joules_per_call=energy.get("joules_per_call"),
             ceiling=ceiling,
-            **self.found.fields(),
+            **self.evidence.fields(),
         )

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from suite.input_kinds import CHECK_KINDS
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Lane
-from suite.measuring.judge_client import Referee
+from suite.measuring.cell import Cell
+from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.measuring.worker_client import Channel
 from suite.problem import Scenario
-from suite.processes.shared_memory import Arena, OperandLayout
+from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Residuals, Status
 
 GRADCHECK_ELEMENTS = 200
@@ -47,56 +47,56 @@ def check(
     Args:
         kinds: of gate inputs; see `suite.measuring.settings`.
     """
-    ledger = Ledger()
-    referee = Referee(settings, ledger)
+    time_spent = TimeSpent()
+    judge = JudgeClient(settings, time_spent)
     peers: dict[str, Channel | None] = {}
     try:
         for scenario in scenarios:
-            with Arena(OperandLayout(scenario).size_bytes) as arena:
-                referee.open(scenario, arena)
-                lanes = [Lane(arm, scenario, referee, settings, ledger) for arm in arms]
-                _gate(lanes, peers, arena, referee, kinds)
-                for lane in lanes:
-                    peers[lane.arm.key] = lane.worker.release()
-                    lane.close()
+            with SharedMemory(OperandLayout(scenario).size_bytes) as shared:
+                judge.open(scenario, shared)
+                cells = [Cell(arm, scenario, judge, settings, time_spent) for arm in arms]
+                _gate(cells, peers, shared, judge, kinds)
+                for cell in cells:
+                    peers[cell.arm.key] = cell.worker.release()
+                    cell.close()
                     yield Checked(
                         scenario=scenario,
-                        implementation=lane.arm.name,
-                        status=lane.status,
-                        reason=lane.reason,
-                        residuals=lane.found.residuals,
-                        deterministic=lane.found.deterministic,
-                        error_factor=lane.found.declared.get("error_factor"),
-                        precision=lane.found.declared.get("precision"),
+                        implementation=cell.arm.name,
+                        status=cell.status,
+                        reason=cell.reason,
+                        residuals=cell.evidence.residuals,
+                        deterministic=cell.evidence.deterministic,
+                        error_factor=cell.evidence.declared.get("error_factor"),
+                        precision=cell.evidence.declared.get("precision"),
                     )
     finally:
         for peer in peers.values():
             if peer is not None:
                 peer.close()
-        referee.close()
+        judge.close()
 
 
 def _gate(
-    lanes: Sequence[Lane],
+    cells: Sequence[Cell],
     peers: dict[str, Channel | None],
-    arena: Arena,
-    referee: Referee,
+    shared: SharedMemory,
+    judge: JudgeClient,
     kinds: Sequence[str],
 ) -> None:
-    for lane in lanes:
-        if not lane.worker.adopt(peers.get(lane.arm.key)):
-            lane.start()
-            lane.loaded()
-        lane.open(arena)
+    for cell in cells:
+        if not cell.worker.adopt(peers.get(cell.arm.key)):
+            cell.start()
+            cell.loaded()
+        cell.open(shared)
     for kind in kinds:
-        if any(lane.alive for lane in lanes):
-            referee.draw(kind)
-            for lane in lanes:
-                if lane.alive:
-                    lane.gate(kind)
-    if lanes and is_tiny(lanes[0].scenario):
-        for lane in lanes:
-            lane.gradcheck()
+        if any(cell.alive for cell in cells):
+            judge.draw(kind)
+            for cell in cells:
+                if cell.alive:
+                    cell.gate(kind)
+    if cells and is_tiny(cells[0].scenario):
+        for cell in cells:
+            cell.gradcheck()
 
 
 def is_tiny(scenario: Scenario) -> bool:

@@ -12,7 +12,7 @@ from suite.results.kernels import WhatRan
 
 
 @dataclass
-class Findings:
+class Evidence:
     """Everything but status and samples; grows while a cell is gated and measured."""
 
     declared: dict[str, Any] = field(default_factory=dict)

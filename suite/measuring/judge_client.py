@@ -1,4 +1,4 @@
-"""The runner's side of the judge: typed requests, and the judge's time on the ledger."""
+"""The runner's side of the judge: typed requests, and the judge's share of the time spent."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from suite.errors import Defect
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 from suite.processes.peer import Peer, ProcessFailed
-from suite.processes.shared_memory import Arena
+from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Ceiling
 
 JUDGE_TIMEOUT_S = 600.0
@@ -19,12 +19,12 @@ TimedCall = tuple[int, tuple[int, int]]
 """An output slot, and the stream start that its operand was made from."""
 
 
-class Referee:
+class JudgeClient:
     """One judge process for a run. It is started anew if a scenario is too large for it."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, time_spent: TimeSpent) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._time_spent = time_spent
         self._ceilings: dict[tuple[str, str, int, str | None], Ceiling] = {}
         self._peer = self._start()
 
@@ -33,7 +33,7 @@ class Referee:
         return Peer("suite.judge.process:main", settings.threads, name="judge", log=settings.log)
 
     def _ask(self, do: str, **fields: Any) -> dict[str, Any]:
-        with self._ledger.judging():
+        with self._time_spent.judging():
             try:
                 return self._peer.ask(do, timeout_s=JUDGE_TIMEOUT_S, **fields)
             except ProcessFailed as failed:
@@ -58,33 +58,33 @@ class Referee:
             self._ceilings[key] = measured.raised_to(known) if known else measured
         return self._ceilings[key]
 
-    def open(self, scenario: Scenario, arena: Arena) -> None:
-        self._ask("open", scenario=scenario.to_dict(), path=arena.path)
+    def open(self, scenario: Scenario, shared: SharedMemory) -> None:
+        self._ask("open", scenario=scenario.to_dict(), path=shared.path)
 
     def draw(self, kind: str) -> None:
         """Draw gate inputs and compute their float64 result."""
         self._ask("draw", kind=kind, seed=secrets.randbits(63))
 
-    def judge(self, results: Arena, slot: int, tolerance: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, results: SharedMemory, slot: int, tolerance: dict[str, Any]) -> dict[str, Any]:
         """Return the judgement of the gate output in `slot`."""
         judgement: dict[str, Any] = self._ask(
             "judge", results=results.path, slot=slot, tolerance=tolerance
         )["judgement"]
         return judgement
 
-    def judge_spread(self, results: Arena, slot: int, policy: str) -> str | None:
+    def judge_spread(self, results: SharedMemory, slot: int, policy: str) -> str | None:
         """Return how a NaN or infinity spread otherwise than `policy` allows, if it did."""
         fault: str | None = self._ask(
             "judge_spread", results=results.path, slot=slot, policy=policy
         )["fault"]
         return fault
 
-    def same_bits(self, results: Arena, first: int, second: int) -> bool:
+    def same_bits(self, results: SharedMemory, first: int, second: int) -> bool:
         return bool(
             self._ask("same_bits", results=results.path, first=first, second=second)["same"]
         )
 
-    def changed_operands(self, results: Arena) -> list[str]:
+    def changed_operands(self, results: SharedMemory) -> list[str]:
         """Return which operands a worker handed back changed."""
         changed: list[str] = self._ask("untouched", results=results.path)["changed"]
         return changed
@@ -96,7 +96,7 @@ class Referee:
         return f"{seed:016x}"
 
     def judge_timed(
-        self, results: Arena, calls: Iterable[TimedCall], tolerance: dict[str, Any]
+        self, results: SharedMemory, calls: Iterable[TimedCall], tolerance: dict[str, Any]
     ) -> str | None:
         """Return the first fault among the outputs of timed calls."""
         fault: str | None = self._ask(
@@ -105,7 +105,7 @@ class Referee:
         return fault
 
     def forget_results(self) -> None:
-        """Have the judge let go of all workers' arenas before any of them is closed."""
+        """Have the judge let go of all workers' memory before any of them is closed."""
         self._ask("forget_results")
 
     def close(self) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from suite.measuring import estimate
 from suite.measuring.arm import Arm
-from suite.measuring.judge_client import Referee
+from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 from suite.results.cell import CellResult, cell_key
 from suite.results.folder import ResultWriter, read_results
@@ -24,7 +24,7 @@ LEAST_CELL_BUDGET_S = 0.2
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """Where a run stands when a cell was decided."""
 
     done: int
@@ -34,14 +34,14 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What became of a run."""
 
     results: tuple[CellResult, ...]
     """The cells of this call; not those that a resumed run had before."""
     not_measured: tuple[str, ...]
     """Cells that the budget left no time for."""
-    ledger: Ledger
+    time_spent: TimeSpent
     interrupted: bool = False
 
 
@@ -59,10 +59,10 @@ class Runner:
     arms: Sequence[Arm]
     settings: Settings
     budget_s: float | None = None
-    watch: Callable[[CellResult, Progress], None] = lambda *_: None
-    _ledger: Ledger = field(default_factory=Ledger)
+    watch: Callable[[CellResult, RunProgress], None] = lambda *_: None
+    _time_spent: TimeSpent = field(default_factory=TimeSpent)
 
-    def run(self) -> Outcome:
+    def run(self) -> RunOutcome:
         """Measure what is missing in the folder; Ctrl-C ends it early and loses nothing."""
         have = {result.key for result in read_results(self.folder)}
         missing = [(s, arms) for s in self.scenarios if (arms := self._missing(s, have))]
@@ -74,14 +74,14 @@ class Runner:
         skipped: list[str] = []
         interrupted = False
         writer = ResultWriter(self.folder)
-        referee = Referee(self.settings, self._ledger)
+        judge = JudgeClient(self.settings, self._time_spent)
         try:
             for place, (scenario, arms) in enumerate(missing):
                 if self._budget_is_spent():
                     skipped += self._names(missing[place:])
                     break
                 settings = self._within_budget([arms for _, arms in missing[place:]])
-                race = Race(scenario, arms, referee, settings, self._ledger)
+                race = Race(scenario, arms, judge, settings, self._time_spent)
                 wanted = {cell_key(scenario.id, arm.name) for arm in arms} - have
                 for result in race.results():
                     if result.key in wanted:
@@ -92,10 +92,10 @@ class Runner:
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            referee.close()
+            judge.close()
             writer.close()
-            self._ledger.end()
-        return Outcome(tuple(results), tuple(skipped), self._ledger, interrupted)
+            self._time_spent.end()
+        return RunOutcome(tuple(results), tuple(skipped), self._time_spent, interrupted)
 
     def _missing(self, scenario: Scenario, have: set[str]) -> list[Arm]:
         """Return the arms still to measure; the reference comes along as their partner."""
@@ -128,7 +128,7 @@ class Runner:
             block_s=min(self.settings.block_s, cell_s / self.settings.least_blocks),
         )
 
-    def _progress(self, done: int) -> Progress:
+    def _progress(self, done: int) -> RunProgress:
         planned_s = self._estimated_s - self._left_s
         pace = self._elapsed_s() / planned_s if planned_s > 0 else 1.0
-        return Progress(done=done, total=self._total, left_s=max(0.0, self._left_s * pace))
+        return RunProgress(done=done, total=self._total, left_s=max(0.0, self._left_s * pace))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Ledger:
+class TimeSpent:
     """Seconds by purpose, from the moment the first worker is up to the last cell."""
 
     inside_s: float = 0.0

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.processes.peer import Peer, ProcessFailed
 
 BEFORE_BLOCKS = ("load", "open", "gate", "gradcheck")
@@ -26,14 +26,14 @@ class Channel(Protocol):
     def close(self) -> None: ...
 
 
-class ArmWorker:
+class WorkerClient:
     """An arm's process, replaced by a fresh one in every block."""
 
-    def __init__(self, arm: Arm, threads: int, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, arm: Arm, threads: int, settings: Settings, time_spent: TimeSpent) -> None:
         self._arm = arm
         self._threads = threads
         self._settings = settings
-        self._ledger = ledger
+        self._time_spent = time_spent
         self._peer: Channel | None = None
         self._leaving: list[Channel] = []
         self.spent_s = 0.0
@@ -47,7 +47,9 @@ class ArmWorker:
         """
         self._peer = Peer(
             "suite.worker.process:main",
-            *(self._arm.source, self._arm.name, self._threads),
+            self._arm.source,
+            self._arm.name,
+            self._threads,
             name=self._arm.key,
             log=self._settings.log,
             memory_limit_bytes=self._settings.memory_limit_bytes,
@@ -79,9 +81,9 @@ class ArmWorker:
         except ProcessFailed as failed:
             self._peer = None
             raise ProcessFailed(failed.status, f"{do}: {failed.reason}") from None
-        self._ledger.inside_s += reply["inside_s"]
+        self._time_spent.inside_s += reply["inside_s"]
         if do in CHECKING:
-            self._ledger.checking_s += reply["held_s"] - reply["inside_s"]
+            self._time_spent.checking_s += reply["held_s"] - reply["inside_s"]
         if do not in BEFORE_BLOCKS:
             self.spent_s += reply["held_s"]
         if "status" in reply:

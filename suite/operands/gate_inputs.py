@@ -27,7 +27,7 @@ VIEWS = {"transposed": _transposed, "expanded": _expanded}
 
 
 def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generator) -> None:
-    """Fill the arena's dense tensors with gate inputs of one kind.
+    """Fill the shared dense tensors with gate inputs of one kind.
 
     integer: small integers whose sums are exact in any order, so that direct methods must be
         bit-equal; sparse where long sums would not fit.

@@ -15,16 +15,16 @@ from suite.processes.shared_memory import (
     OperandLayout,
     Region,
     ResultLayout,
-    open_arena,
+    map_shared,
 )
 
 
-class OperandArena:
+class SharedOperands:
     """A scenario's operands as tensors. Dense ones are row-major whatever the format."""
 
     def __init__(self, scenario: Scenario, path: str, *, writable: bool) -> None:
         layout, dtype = OperandLayout(scenario), DTYPES[scenario.dtype]
-        memory = open_arena(path, layout.size_bytes, writable=writable)
+        memory = map_shared(path, layout.size_bytes, writable=writable)
         problem, backward = scenario.problem, scenario.direction != "forward"
         self.operands = Operands(
             view(memory, layout.input, dtype).view(problem.input_shape),
@@ -35,13 +35,13 @@ class OperandArena:
         self.stream = Stream(scenario, memory, layout)
 
 
-class ResultArena:
+class SharedResults:
     """What one arm returns: flat output slots, and its operands as they were after a call."""
 
     def __init__(self, scenario: Scenario, path: str) -> None:
         self._layout, self._dtype = ResultLayout(scenario), DTYPES[scenario.dtype]
         self._path = Path(path)
-        self._memory = open_arena(path, self._layout.size_bytes, writable=True)
+        self._memory = map_shared(path, self._layout.size_bytes, writable=True)
         problem = scenario.problem
         self.handed_back = Operands(
             self._view(self._layout.input).view(problem.input_shape),

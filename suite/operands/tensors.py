@@ -63,7 +63,7 @@ def pad_explicitly(problem: Problem, x: torch.Tensor) -> torch.Tensor:
 
 
 def view(memory: mmap.mmap, region: Region, dtype: torch.dtype) -> torch.Tensor:
-    """Return the flat tensor that lies in a region of the arena."""
+    """Return the flat tensor that lies in a region of shared memory."""
     if region.size_bytes == 0:
         return torch.empty(0, dtype=dtype)
     count = region.size_bytes // dtype.itemsize

@@ -91,7 +91,7 @@ class ResultLayout(_Layout):
         return self._regions[index]
 
 
-class Arena:
+class SharedMemory:
     """Owner's handle. `path` is what the other processes open."""
 
     def __init__(self, size_bytes: int) -> None:
@@ -109,15 +109,15 @@ class Arena:
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
-    def __enter__(self) -> Arena:
+    def __enter__(self) -> SharedMemory:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def open_arena(path: str, size_bytes: int, *, writable: bool) -> mmap.mmap:
-    """Map another process's arena."""
+def map_shared(path: str, size_bytes: int, *, writable: bool) -> mmap.mmap:
+    """Map another process's shared memory."""
     access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
     with Path(path).open("r+b" if writable else "rb") as file:
         return mmap.mmap(file.fileno(), size_bytes, access=access)

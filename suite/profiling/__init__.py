@@ -2,6 +2,6 @@
 
     run ─► results.jsonl ─► Profiler (one fresh process a cell) ─► profiles.jsonl ─► reports
 
-`profiler` asks, `child.process` answers from within the implementation's process. What is known afterwards
-is plain data: `suite/results/profile.py`, and what follows from it `suite/results/roofline.py`.
+`profiler` asks, `child.process` answers from within the implementation's process. What is known
+afterwards is plain data: `suite/results/profile.py`, and what follows `suite/results/roofline.py`.
 """

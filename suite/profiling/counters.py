@@ -10,8 +10,12 @@ from collections.abc import Callable
 from suite.errors import Unsupported
 
 EVENTS = (
-    *("instructions", "cycles", "cache-references", "cache-misses"),
-    *("branches", "branch-misses"),
+    "instructions",
+    "cycles",
+    "cache-references",
+    "cache-misses",
+    "branches",
+    "branch-misses",
 )
 MISSING = "perf is not installed (Debian: apt-get install linux-perf)"
 ATTACH_S = 0.2

@@ -96,11 +96,11 @@ class Profiler:
         return CellProfile(
             scenario=result.scenario.id,
             implementation=result.implementation,
-            instructions_path=callgrind.PATH if "instructions" in cell.found else "",
+            instructions_path=callgrind.PATH if "instructions" in cell.evidence else "",
             files=cell.files,
             missing=cell.missing,
             took_s=time.monotonic() - started,
-            **cell.found,
+            **cell.evidence,
         )
 
 
@@ -115,7 +115,7 @@ class _Cell:
         self._peer: Peer | None = None
         self._folder = profiler.folder / FOLDER / slug(result.key)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.found: dict[str, Any] = {}
+        self.evidence: dict[str, Any] = {}
         self.files: dict[str, str] = {}
         self.missing: dict[str, str] = {}
 
@@ -142,7 +142,7 @@ class _Cell:
         reply = self._ask(part, frugal=part == "memory", **fields)
         if part == "memory":
             self.close()
-        self.found[part] = _DECODE[part](reply["part"])
+        self.evidence[part] = _DECODE[part](reply["part"])
         for name in reply.get("files", ()):
             path = self._folder / name
             self.files[name] = path.relative_to(self._profiler.folder).as_posix()
@@ -155,7 +155,7 @@ class _Cell:
             raise Unsupported(profiler._no_counters)
         peer = self._process(frugal=False)
         try:
-            self.found["counters"] = counters.count(peer.pid, lambda: self._ask("spin")["calls"])
+            self.evidence["counters"] = counters.count(peer.pid, lambda: self._ask("spin")["calls"])
         except Unsupported as error:
             profiler._no_counters = str(error)
             raise
@@ -165,7 +165,7 @@ class _Cell:
             raise Unsupported("not asked for: --instructions counts them, minutes a cell")
         source, name = self._arm.source, self._arm.name
         counted = callgrind.count(source, name, self._scenario, self._folder)
-        self.found["instructions"] = counted
+        self.evidence["instructions"] = counted
         path = self._folder / "callgrind.out"
         self.files[path.name] = path.relative_to(self._profiler.folder).as_posix()
 
@@ -175,7 +175,9 @@ class _Cell:
             settings = self._profiler.settings
             self._peer = Peer(
                 "suite.profiling.child.process:main",
-                *(self._arm.source, self._arm.name, self._threads),
+                self._arm.source,
+                self._arm.name,
+                self._threads,
                 name=self._arm.key,
                 log=settings.log,
                 memory_limit_bytes=settings.memory_limit_bytes,

@@ -37,7 +37,7 @@ CELLS_MODULE = Path(__file__).with_name("cells.py")
 
 
 @dataclass(frozen=True)
-class Cell:
+class PendingCell:
     """One scenario × one implementation, not yet loaded."""
 
     scenario: Scenario
@@ -53,7 +53,7 @@ def cells(
     files: Iterable[str | Path],
     implementations: Sequence[str] = (),
     plugins: Iterable[str | Path] = (),
-) -> list[Cell]:
+) -> list[PendingCell]:
     """Return the cells of scenario files, implementation by implementation within a scenario.
 
     Args:
@@ -70,7 +70,7 @@ def cells(
         catalogue = read_catalogue(new_run.TREE, paths, Path(scratch) / "log")
     arms = _arms(loaded, catalogue, implementations, paths)
     scenarios = [scenario for file in loaded for scenario in file.scenarios]
-    return [Cell(scenario, arm, paths) for scenario in scenarios for arm in arms]
+    return [PendingCell(scenario, arm, paths) for scenario in scenarios for arm in arms]
 
 
 def _arms(
@@ -104,7 +104,7 @@ class _Gates:
         self.threads = selection.chosen_threads(threads)
         self._settings = Settings(threads=self.threads, log=folder / "worker.log")
 
-    def require_right(self, cell: Cell) -> None:
+    def require_right(self, cell: PendingCell) -> None:
         """Skip the test of an unsupported cell, fail that of a wrong one."""
         found = next(check([cell.scenario], [cell.arm], self._settings, RUN_KINDS))
         if found.status is Status.UNSUPPORTED:
@@ -131,7 +131,7 @@ def convolution(
     Parametrise it with `convolutions`. A cell that its implementation does not cover is skipped;
     one with wrong results fails and is not timed.
     """
-    cell: Cell = request.param
+    cell: PendingCell = request.param
     convgauge_gates.require_right(cell)
     if "benchmark" in request.fixturenames:
         _describe(request.getfixturevalue("benchmark"), cell)
@@ -142,7 +142,7 @@ def convolution(
         yield timed
 
 
-def _describe(benchmark: Any, cell: Cell) -> None:
+def _describe(benchmark: Any, cell: PendingCell) -> None:
     """Group by scenario, and say in the saved file what was timed."""
     benchmark.group = cell.scenario.id
     benchmark.extra_info |= {
@@ -198,7 +198,7 @@ class ScenarioTests(pytest.File):
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(**fields)
-        self.cells: list[Cell] = []
+        self.cells: list[PendingCell] = []
 
     def collect(self) -> Iterable[pytest.Collector]:
         option: Callable[[str], list[str]] = self.config.getoption

@@ -19,7 +19,7 @@ WELL_EXPLAINED = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bound:
+class Roofline:
     """Where a cell stands under the machine's ceilings."""
 
     by: str
@@ -41,7 +41,7 @@ class Bound:
         return self.flops_per_s / self.roof_flops_per_s
 
 
-def bound(result: CellResult, profile: CellProfile) -> Bound | None:
+def roofline_of(result: CellResult, profile: CellProfile) -> Roofline | None:
     """Return what bounds a passed cell; None where operators or ceilings are not known."""
     summary, operators, ceiling = summarise(result), profile.operators, result.ceiling
     if summary is None or operators is None or ceiling is None:
@@ -77,7 +77,7 @@ def bound(result: CellResult, profile: CellProfile) -> Bound | None:
     if shares[by] < WELL_EXPLAINED:
         sentence += "; no limit of the machine explains the rest"
     intensity = None if flops is None or not counts.moved_bytes else flops / counts.moved_bytes
-    return Bound(
+    return Roofline(
         by=by,
         sentence=f"{sentence}.",
         intensity=intensity,

@@ -10,10 +10,10 @@
 
 from suite.scenario.files import (
     MOST_SCENARIOS,
-    Headline,
+    FileHead,
     ScenarioFile,
+    file_head,
     find_file,
-    headline,
     load_file,
     load_files,
     shipped_files,
@@ -21,10 +21,10 @@ from suite.scenario.files import (
 
 __all__ = [
     "MOST_SCENARIOS",
-    "Headline",
+    "FileHead",
     "ScenarioFile",
+    "file_head",
     "find_file",
-    "headline",
     "load_file",
     "load_files",
     "shipped_files",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from suite.errors import UsageError, did_you_mean
 from suite.problem import Scenario
-from suite.scenario.cells import (
+from suite.scenario.building import (
     Candidate,
     Misfit,
     build_scenario,
@@ -19,7 +19,7 @@ from suite.scenario.cells import (
     layer_identity,
 )
 from suite.scenario.document import Document, read_document
-from suite.scenario.table import Table, read_asked_rows, read_rows
+from suite.scenario.layer_table import LayerTable, read_asked_rows, read_rows
 from suite.scenario.yamltree import Faults, Place
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios"
@@ -45,21 +45,21 @@ def shipped_files() -> list[Path]:
     return sorted(SHIPPED.glob("*.yaml"))
 
 
-class Headline(NamedTuple):
+class FileHead(NamedTuple):
     """What a list of scenario files shows of one."""
 
     name: str
     description: str
 
 
-def headline(path: Path) -> Headline:
+def file_head(path: Path) -> FileHead:
     """Return a file's name and description, as far as each stands on a line of its own.
 
     Only these lines are read, unchecked: reading all shipped files takes 0.1 s.
     """
     found = dict(re.findall(r"^(name|description): *(\w[^#\n]*)", _read(path), re.MULTILINE))
     description = found.get("description", "").strip()
-    return Headline(found.get("name", path.stem).strip(), description)
+    return FileHead(found.get("name", path.stem).strip(), description)
 
 
 def find_file(name_or_path: str | Path) -> Path:
@@ -161,13 +161,13 @@ def _too_many(count: int, most: int) -> str:
     )
 
 
-def _count(document: Document, table: Table | None) -> int:
+def _count(document: Document, table: LayerTable | None) -> int:
     """Return how many scenarios are asked for, those that `exclude` leaves out included."""
     grid = grid_count(document.grid.choices) if document.grid else 0
     return grid + len(document.layers) + (len(table.rows) if table else 0)
 
 
-def _scenarios(document: Document, table: Table | None, faults: Faults) -> Iterator[Scenario]:
+def _scenarios(document: Document, table: LayerTable | None, faults: Faults) -> Iterator[Scenario]:
     """Yield what the sections ask for. What does not fit becomes a fault, once for each place."""
     places: dict[str, Place] = {}
     misfits: dict[Place, list[str]] = {}
@@ -193,7 +193,9 @@ def _by(place: Place) -> str:
     return f"{where}; give another"
 
 
-def _candidates(document: Document, table: Table | None, faults: Faults) -> Iterator[Candidate]:
+def _candidates(
+    document: Document, table: LayerTable | None, faults: Faults
+) -> Iterator[Candidate]:
     if document.grid:
         yield from expand_grid(document.grid, document.defaults, document.excludes, faults)
     for layer in document.layers:

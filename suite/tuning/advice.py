@@ -15,7 +15,7 @@ from suite.tuning.prior import prior_predictions
 from suite.tuning.selector import Prediction, Selector, best_first
 from suite.tuning.store import (
     Conditions,
-    Table,
+    TuningTable,
     cache_folder,
     fingerprint_of,
     machine_facts,
@@ -38,7 +38,7 @@ class Advice:
 class Found:
     """This machine's table, or why there is none."""
 
-    table: Table | None
+    table: TuningTable | None
     remark: str
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.measuring.arm import Arm
-from suite.measuring.judge_client import Referee
+from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 from suite.results.cell import CellResult, Status
 from suite.results.folder import ResultWriter, read_results
@@ -181,8 +181,8 @@ class Campaign:
         results = read_results(self.folder)
         known = _by_scenario(results)
         standing = standings(results, self.settings.threads)
-        ledger = Ledger()
-        referee = Referee(self.settings, ledger)
+        time_spent = TimeSpent()
+        judge = JudgeClient(self.settings, time_spent)
         writer = ResultWriter(self.folder)
         began = time.monotonic()
         try:
@@ -197,14 +197,14 @@ class Campaign:
                 left_s = self.budget_s - (time.monotonic() - began)
                 if left_s <= 0:
                     return False
-                race = Race(scenario, arms, referee, self._quick(), ledger)
+                race = Race(scenario, arms, judge, self._quick(), time_spent)
                 decided = [r for r in race.results() if r.implementation not in have]
                 for result in decided:
                     writer.add(result)
                 so_far.add(decided, before)
                 self.watch(scenario, [*before, *decided], left_s)
         finally:
-            referee.close()
+            judge.close()
             writer.close()
         return True
 

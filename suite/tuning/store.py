@@ -68,7 +68,7 @@ Shapes = dict[tuple[str, str], tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Table:
+class TuningTable:
     """All trials of one machine."""
 
     fingerprint: str
@@ -110,7 +110,7 @@ def table_path(fingerprint: str) -> Path:
     return cache_folder() / f"{fingerprint}.json"
 
 
-def write_table(table: Table, path: Path) -> None:
+def write_table(table: TuningTable, path: Path) -> None:
     """Write the table in one step: a reader finds the old one or the new one.
 
     Raises:
@@ -139,7 +139,7 @@ def write_table(table: Table, path: Path) -> None:
         ) from error
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> TuningTable:
     """Read a table back.
 
     Raises:
@@ -153,7 +153,7 @@ def read_table(path: Path) -> Table:
             raise UsageError(
                 f"{path}: schema version {version}, this ConvGauge reads {SCHEMA_VERSION}; {again}"
             )
-        return Table(
+        return TuningTable(
             fingerprint=str(record["fingerprint"]),
             machine=dict(record["machine"]),
             made_at=str(record["made_at"]),

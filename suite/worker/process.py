@@ -3,7 +3,7 @@
 Requests of the runner, in the order of a block:
 
     load        import the implementation; why it is unavailable, if it is
-    open        map the scenario's arena; supported?
+    open        map the scenario's shared memory; supported?
     gate        one call on the dense tensors, output into a slot
     gradcheck   autograd against finite differences
     bind        take this block's weight, pack it
@@ -33,7 +33,7 @@ import torch
 from suite.errors import Unsupported
 from suite.machine.nvml import Card
 from suite.operands.gate_inputs import VIEWS
-from suite.operands.shared import OperandArena, ResultArena
+from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, in_format, same_bits
 from suite.problem import Scenario
@@ -71,8 +71,8 @@ class Worker:
         """Outputs of the last timed sample, which the next may not reuse."""
         self._implementation: registering.Implementation
         self._scenario: Scenario
-        self._given: OperandArena
-        self._arena: ResultArena
+        self._given: SharedOperands
+        self._results: SharedResults
         self._stream: Stream
         self._card: Card | None = None
         self._operands: Operands
@@ -94,8 +94,8 @@ class Worker:
         self._scenario = Scenario.from_dict(scenario)
         if reason := self._implementation.why_unsupported(self._scenario):
             raise Unsupported(reason)
-        self._given = OperandArena(self._scenario, operands, writable=False)
-        self._arena = ResultArena(self._scenario, results)
+        self._given = SharedOperands(self._scenario, operands, writable=False)
+        self._results = SharedResults(self._scenario, results)
         note = None
         if self._scenario.on_cuda:
             self._card, note = cuda_context.use(self._scenario.device)
@@ -115,7 +115,7 @@ class Worker:
         }
 
     def _bind(self, kind: str = "") -> None:
-        """Take private copies of the arena's operands, in the scenario's format and place."""
+        """Take private copies of the shared operands, in the scenario's format and place."""
         device, memory_format = self._scenario.device, self._scenario.memory_format
         self._operands = self._given.operands.each(
             lambda tensor: (
@@ -143,7 +143,7 @@ class Worker:
         self._inside_s += self._now() - start
         self._require_output(output)
         self._watch.require_state()
-        self._arena.write(slot, row_major(output))
+        self._results.write(slot, row_major(output))
         return {
             "note": self._invocation.note,
             "operators": log and log.names,
@@ -240,7 +240,7 @@ class Worker:
             self._watch.require_no_company()
             self._held = [self._require_output(output, self._held) for output in outputs]
             for output in self._held:
-                self._arena.write(slot, row_major(output))
+                self._results.write(slot, row_major(output))
                 slot += 1
         card = self._card and dataclasses.asdict(self._card.state())
         self._require_untouched(operands[-1], starts[-1][-1])
@@ -280,11 +280,11 @@ class Worker:
             torch.cuda.synchronize()
 
     def hand_back(self) -> Message:
-        """Write the operands back into the arena for the judge to compare."""
+        """Write the operands back into the shared memory for the judge to compare."""
         for ours, shared in (
-            (self._operands.weight, self._arena.handed_back.weight),
-            (self._operands.bias, self._arena.handed_back.bias),
-            (self._operands.input, self._arena.handed_back.input),
+            (self._operands.weight, self._results.handed_back.weight),
+            (self._operands.bias, self._results.handed_back.bias),
+            (self._operands.input, self._results.handed_back.input),
         ):
             if ours is not None and shared is not None:
                 shared.copy_(ours)
@@ -306,7 +306,7 @@ class Worker:
         """Wait for what may still be running: an output must not change any more."""
         wait_until_threads_sleep()
         for slot, output in enumerate(self._held, start=first_slot):
-            if not same_bits(row_major(output).cpu(), self._arena.slot(slot)):
+            if not same_bits(row_major(output).cpu(), self._results.slot(slot)):
                 raise OutputFault("an output changed after the call had returned")
 
     def handlers(self) -> dict[str, Callable[..., Message]]:

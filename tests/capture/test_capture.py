@@ -43,7 +43,10 @@ def captured(path: Path) -> dict[str, Scenario]:
 def row(scenario: Scenario) -> tuple[int, ...]:
     p = scenario.problem
     assert (p.height, p.kernel_h, p.stride_h, p.pad_top) == (
-        *(p.width, p.kernel_w, p.stride_w, p.pad_left),
+        p.width,
+        p.kernel_w,
+        p.stride_w,
+        p.pad_left,
     )
     sizes = (p.in_channels, p.out_channels, p.height, p.kernel_h, p.stride_h, p.pad_top)
     return (*sizes, scenario.occurrences)
@@ -52,8 +55,11 @@ def row(scenario: Scenario) -> tuple[int, ...]:
 @pytest.mark.parametrize(
     "model",
     [
-        *("models/resnet.py:build", "models.resnet:ResNet", "models.resnet:ready"),
-        *("models/resnet.py:compiled", "models/resnet.py:traced"),
+        "models/resnet.py:build",
+        "models.resnet:ResNet",
+        "models.resnet:ready",
+        "models/resnet.py:compiled",
+        "models/resnet.py:traced",
     ],
 )
 def test_a_resnets_convolutions_and_counts_are_found_exactly(command, models, tmp_path, model):
@@ -70,8 +76,18 @@ def test_what_was_captured_passes_validate_and_run(command, models, tmp_path):
     assert command("capture", "models/resnet.py:build", "--input", "2x3x16x16").code == 0
     assert command("validate", "resnet-build.yaml").code == 0
     said = command(
-        *("run", "resnet-build.yaml", "--impl", "torch", "--scenario", "*/layer1*"),
-        *("--blocks", "1", "--budget", "2", "--out", "r"),
+        "run",
+        "resnet-build.yaml",
+        "--impl",
+        "torch",
+        "--scenario",
+        "*/layer1*",
+        "--blocks",
+        "1",
+        "--budget",
+        "2",
+        "--out",
+        "r",
     )
     assert said.code == 0, said.err
     assert "resnet-build/layer1.0.conv1 × torch: passed" in said.out
@@ -122,8 +138,16 @@ def test_the_sizes_recorded_are_those_that_torch_computes(command, models, tmp_p
 
 def test_several_inputs_have_their_own_dtypes(command, models, tmp_path):
     said = command(
-        *("capture", "models.odd:Words", "--input", "1x5:int64", "--input", "1x4x6x6"),
-        *("--dtype", "bfloat16", "--out", "words.yaml"),
+        "capture",
+        "models.odd:Words",
+        "--input",
+        "1x5:int64",
+        "--input",
+        "1x4x6x6",
+        "--dtype",
+        "bfloat16",
+        "--out",
+        "words.yaml",
     )
 
     assert said.code == 0, said.err

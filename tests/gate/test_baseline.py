@@ -13,7 +13,7 @@ import pytest
 
 from suite.errors import NotComparable, UsageError
 from suite.gate.baseline import compare, open_baseline, why_advisory
-from suite.gate.outcome import Outcome
+from suite.gate.outcome import GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
 from suite.problem import Problem, Scenario
@@ -60,7 +60,7 @@ def cells(factor: float = 1.0, drift: float = 1.0, **changes: Any) -> list[CellR
     return [*torch, *(cell(name, "mine", 1e-3 * drift * factor, **changes) for name in names)]
 
 
-def judged(base: Run, head: Run, **options: Any) -> Outcome:
+def judged(base: Run, head: Run, **options: Any) -> GateOutcome:
     return compare(
         base,
         head,
@@ -74,7 +74,7 @@ def judged(base: Run, head: Run, **options: Any) -> Outcome:
     )
 
 
-def verdicts(outcome: Outcome, name: str) -> set[str]:
+def verdicts(outcome: GateOutcome, name: str) -> set[str]:
     return {c.time.verdict for c in outcome.cells if c.time and c.implementation == name}
 
 

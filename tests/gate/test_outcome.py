@@ -11,7 +11,7 @@ import pytest
 from reports import gate as report
 from reports.gate import junit, page, text
 from suite.gate.facts import Check, Facts, Finding
-from suite.gate.outcome import GateCell, Outcome, outcome_from
+from suite.gate.outcome import GateCell, GateOutcome, outcome_from
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
 from suite.results.cell import Status
 
@@ -52,8 +52,8 @@ LARGER = made("larger", time=FINE.time, findings=(Finding(check=Check.MEMORY, te
 BOTH_WRONG = made("both", base=WRONG, head=WRONG)
 
 
-def outcome(*cells: GateCell, **fields: Any) -> Outcome:
-    return Outcome(**{"base": "main", "head": "tree", "margin": 0.05, "cells": cells, **fields})
+def outcome(*cells: GateCell, **fields: Any) -> GateOutcome:
+    return GateOutcome(**{"base": "main", "head": "tree", "margin": 0.05, "cells": cells, **fields})
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,13 @@ def test_the_exit_code_follows_the_worst_that_is_sure(cells, fields, code, state
 
 
 EVERYTHING = outcome(
-    *(FINE, SLOW, DOUBT, FAST, BROKEN, LARGER, BOTH_WRONG),
+    FINE,
+    SLOW,
+    DOUBT,
+    FAST,
+    BROKEN,
+    LARGER,
+    BOTH_WRONG,
     missing=("gone",),
     new=("fresh", "heir"),
     renamed=(("old", "heir"),),

@@ -62,7 +62,9 @@ def table(tmp_path, monkeypatch):
         fingerprint = store.fingerprint_of(facts)
         path = store.table_path(fingerprint)
         before = store.read_table(path).trials if path.exists() else ()
-        store.write_table(store.Table(fingerprint, facts, "today", (*before, *trials), {}), path)
+        store.write_table(
+            store.TuningTable(fingerprint, facts, "today", (*before, *trials), {}), path
+        )
         forget()
 
     forget()
@@ -288,7 +290,8 @@ trials = tuple(
                  (tables.Measured(tables.Row("kn2row", "impls.gemm"), math.log(2), 0.01),))
     for c in (4, 8, 16, 32))
 fingerprint = tables.fingerprint_of(facts)
-tables.write_table(tables.Table(fingerprint, facts, "", trials, {}), tables.table_path(fingerprint))
+table = tables.TuningTable(fingerprint, facts, "", trials, {})
+tables.write_table(table, tables.table_path(fingerprint))
 import impls.auto
 packed = impls.auto.auto.__globals__["_pack"](torch.randn(8, 8, 3, 3), layer(8))
 assert packed.note.startswith("chose kn2row"), packed.note

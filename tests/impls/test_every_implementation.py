@@ -210,8 +210,13 @@ def test_a_bias_of_another_length_is_refused(entry, wrong):
 
     with pytest.raises((UsageError, Unsupported)):
         entry.function(
-            *(input, weight, torch.zeros(length)),
-            *(shape.stride, shape.padding, shape.dilation, shape.groups),
+            input,
+            weight,
+            torch.zeros(length),
+            shape.stride,
+            shape.padding,
+            shape.dilation,
+            shape.groups,
         )
 
 
@@ -227,7 +232,10 @@ def test_so_it_is_by_compiled_code_with_a_prepared_weight(name):
             input,
             packed,
             torch.zeros(shape.out_channels - 1),
-            *(shape.stride, shape.padding, shape.dilation, shape.groups),
+            shape.stride,
+            shape.padding,
+            shape.dilation,
+            shape.groups,
         )
 
 

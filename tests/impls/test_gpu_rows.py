@@ -60,8 +60,15 @@ def test_the_operator_takes_its_arguments_in_the_order_that_the_rows_give_them()
     names = [a.name for a in torch.ops.aten.cudnn_convolution.default._schema.arguments]
 
     assert names == [
-        *("self", "weight", "padding", "stride", "dilation", "groups"),
-        *("benchmark", "deterministic", "allow_tf32"),
+        "self",
+        "weight",
+        "padding",
+        "stride",
+        "dilation",
+        "groups",
+        "benchmark",
+        "deterministic",
+        "allow_tf32",
     ]
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Lane
+from suite.measuring.cell import Cell
 from suite.measuring.doubts import clock_fault
 from suite.problem import Problem, Scenario
 from suite.registry.sources import Source
@@ -16,21 +16,21 @@ BIG_OUTPUT = Problem.of_call((8, 1, 512, 512), (8, 1, 1, 1))
 """64 MiB of outputs from 8 MiB of input: one slot, and batches of four by the operand alone."""
 
 
-def test_a_batch_never_has_more_outputs_than_there_are_slots(settings, ledger, monkeypatch):
-    lane = Lane(
+def test_a_batch_never_has_more_outputs_than_there_are_slots(settings, time_spent, monkeypatch):
+    cell = Cell(
         Arm("fast", "direct", Source("none")),
         Scenario(id="b/1", problem=BIG_OUTPUT),
         None,
         settings,
-        ledger,
+        time_spent,
     )
     replies = {"bind": {"prepare_s": None}, "warm": WARMED}
-    monkeypatch.setattr(lane.worker, "ask", lambda do, **_: replies[do])
+    monkeypatch.setattr(cell.worker, "ask", lambda do, **_: replies[do])
 
-    lane.begin_block()
-    lane.close()
+    cell.begin_block()
+    cell.close()
 
-    assert lane.turn_calls == 1
+    assert cell.turn_calls == 1
 
 
 TINY = Problem.of_call((1, 2, 6, 6), (2, 2, 3, 3))
@@ -39,17 +39,17 @@ EXACT = {"rel_l2_error": 0.0, "worst_error_ratio": 0.0, "worst": None}
 
 @pytest.mark.parametrize(("device", "logged_with"), [("cpu", "gate"), ("cuda", "end_block")])
 def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
-    settings, ledger, monkeypatch, device, logged_with
+    settings, time_spent, monkeypatch, device, logged_with
 ):
     """It stays attached to a process; on a CPU it does not, and the gate's call is as good."""
-    referee = SimpleNamespace(
+    judge = SimpleNamespace(
         judge=lambda *_: {"residuals": EXACT, "fault": None},
         changed_operands=lambda _: [],
         same_bits=lambda *_: True,
     )
     scenario = Scenario(id="b/1", problem=TINY, device=device)
-    lane = Lane(Arm("fast", "direct", Source("none")), scenario, referee, settings, ledger)
-    lane.found.declared = dict.fromkeys(("family", "error_factor", "precision"))
+    cell = Cell(Arm("fast", "direct", Source("none")), scenario, judge, settings, time_spent)
+    cell.evidence.declared = dict.fromkeys(("family", "error_factor", "precision"))
     stage, logged = "gate", []
 
     def ask(do, *, log_operators=False, **_):
@@ -57,14 +57,14 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
             logged.append(stage)
         return {"note": None, "operators": ["conv2d"], "vendor": None, "ran": None}
 
-    monkeypatch.setattr(lane.worker, "ask", ask)
-    lane.gate("normal")
+    monkeypatch.setattr(cell.worker, "ask", ask)
+    cell.gate("normal")
     stage = "end_block"
-    lane.end_block("seed", None)
-    lane.close()
+    cell.end_block("seed", None)
+    cell.close()
 
     assert logged == [logged_with]
-    assert lane.found.operators == ("conv2d",)
+    assert cell.evidence.operators == ("conv2d",)
 
 
 WARMED = {"call_s": 10e-6, "batch": 4, "peak_bytes": None, "note": None}

@@ -9,22 +9,22 @@ import pytest
 import torch
 
 from suite.operands import gate_inputs
-from suite.operands.shared import OperandArena
+from suite.operands.shared import SharedOperands
 from suite.problem import Scenario
-from suite.processes.shared_memory import Arena, OperandLayout, ResultLayout, open_arena
+from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory, map_shared
 
 
 @pytest.fixture
 def arena_of():
-    arenas = []
+    memories = []
 
-    def make(scenario: Scenario) -> OperandArena:
-        arenas.append(Arena(OperandLayout(scenario).size_bytes))
-        return OperandArena(scenario, arenas[-1].path, writable=True)
+    def make(scenario: Scenario) -> SharedOperands:
+        memories.append(SharedMemory(OperandLayout(scenario).size_bytes))
+        return SharedOperands(scenario, memories[-1].path, writable=True)
 
     yield make
-    for arena in arenas:
-        arena.close()
+    for shared in memories:
+        shared.close()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
@@ -82,18 +82,18 @@ def test_integer_inputs_sum_exactly_in_float16_however_long_the_sum(problem):
 
 
 def test_arenas_vanish_with_their_owner():
-    with Arena(4096) as arena:
-        memory = open_arena(arena.path, 4096, writable=True)
+    with SharedMemory(4096) as shared:
+        memory = map_shared(shared.path, 4096, writable=True)
         memory[0] = 7
-        path = arena.path
+        path = shared.path
     with pytest.raises(OSError, match=r".*"):
-        open_arena(path, 4096, writable=True)
+        map_shared(path, 4096, writable=True)
     memory.close()
 
 
 def test_what_is_mapped_for_reading_refuses_to_be_written():
-    with Arena(4096) as arena:
-        memory = open_arena(arena.path, 4096, writable=False)
+    with SharedMemory(4096) as shared:
+        memory = map_shared(shared.path, 4096, writable=False)
         with pytest.raises(TypeError, match=r"readonly|read-only"):
             memory[0] = 7
         memory.close()

@@ -13,7 +13,7 @@ from suite import phases
 from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
 from suite.problem import Problem, Scenario
 from suite.profiling.child import phase_times
-from suite.profiling.child.subject import Bench
+from suite.profiling.child.subject import Subject
 from suite.registry import registering, sources
 from suite.registry.sources import Source
 from tests.conftest import ROOT
@@ -73,22 +73,22 @@ def notes():
     phases.listen(None)
 
 
-def bench_of(name: str) -> Bench:
+def bench_of(name: str) -> Subject:
     sizes = {"in_channels": 8, "kernel_h": 3, "kernel_w": 3, **SHAPES.get(name, {})}
     problem = Problem(batch_size=2, height=12, width=11, out_channels=8, **sizes)
-    return Bench(registering.get(name), Scenario(id="t/one", problem=problem))
+    return Subject(registering.get(name), Scenario(id="t/one", problem=problem))
 
 
 @pytest.mark.parametrize("name", MARKED)
 def test_every_implementation_of_our_own_tells_its_phases_and_computes_the_same(name):
     with torch.no_grad():
-        bench = bench_of(name)
-        operand = bench.next_operand()
-        silent = bench.invocation.call(operand).clone()
+        subject = bench_of(name)
+        operand = subject.next_operand()
+        silent = subject.invocation.call(operand).clone()
         notes = Notes()
         phases.listen(notes)
         try:
-            told = bench.invocation.call(operand)
+            told = subject.invocation.call(operand)
         finally:
             phases.listen(None)
 
@@ -132,10 +132,10 @@ def test_nobody_listens_any_more_after_an_implementation_failed_under_measuremen
     problem = Problem(
         batch_size=1, in_channels=1, height=4, width=4, out_channels=1, kernel_h=2, kernel_w=2
     )
-    bench = Bench(made, Scenario(id="t/two", problem=problem))
+    subject = Subject(made, Scenario(id="t/two", problem=problem))
 
     with pytest.raises(RuntimeError, match="planted"):
-        phase_times.measure(bench)
+        phase_times.measure(subject)
     assert not phases.is_heard()
 
 

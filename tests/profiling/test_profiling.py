@@ -19,7 +19,7 @@ from suite.problem import Problem, Scenario
 from suite.profiling import callgrind, counters
 from suite.profiling.child import live_bytes, operator_view, traffic
 from suite.profiling.child.process import smallest_of
-from suite.profiling.child.subject import Bench
+from suite.profiling.child.subject import Subject
 from suite.profiling.child.thread_times import numbers
 from suite.profiling.profiler import slug
 from suite.registry import registering, sources
@@ -222,22 +222,22 @@ CELL = {
 # -- counts ----------------------------------------------------------------------------------
 
 
-def bench_of(name: str, direction: str = "forward", **sizes: int) -> Bench:
+def bench_of(name: str, direction: str = "forward", **sizes: int) -> Subject:
     for source in sources.builtin_sources(ROOT):
         if source.location in ("impls.im2col", "impls.gemm", "impls.vendor", "impls.winograd"):
             sources.load(source)
     problem = Problem(**(CELL | sizes))
     scenario = Scenario(id="t/one", problem=problem, direction=direction)
     with torch.no_grad():
-        return Bench(registering.get(name), scenario)
+        return Subject(registering.get(name), scenario)
 
 
-def counts_of(bench: Bench) -> traffic.Counts:
+def counts_of(subject: Subject) -> traffic.Counts:
     with torch.no_grad():
-        seen = operator_view.watch(bench, 2, shapes=True)
-    declared = bench.implementation.executed_flops
-    flops = float(declared(bench.scenario.problem)) if declared else None
-    return traffic.counts(seen, bench.scenario, flops, None, 0.0)
+        seen = operator_view.watch(subject, 2, shapes=True)
+    declared = subject.implementation.executed_flops
+    flops = float(declared(subject.scenario.problem)) if declared else None
+    return traffic.counts(seen, subject.scenario, flops, None, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -256,51 +256,53 @@ def counts_of(bench: Bench) -> traffic.Counts:
     ],
 )
 def test_operations_are_those_of_torchs_own_counter(name, direction, sizes):
-    bench = bench_of(name, direction, **sizes)
+    subject = bench_of(name, direction, **sizes)
     with FlopCounterMode(display=False) as mode:
-        bench.call()
+        subject.call()
 
-    assert counts_of(bench).counted_flops == mode.get_total_flops() > 0
+    assert counts_of(subject).counted_flops == mode.get_total_flops() > 0
 
 
 def test_products_in_place_count_which_torchs_counter_leaves_out():
-    bench = bench_of("kn2row")
+    subject = bench_of("kn2row")
     with FlopCounterMode(display=False) as mode:
-        bench.call()
+        subject.call()
 
     assert mode.get_total_flops() == 0
-    problem = bench.scenario.problem
-    assert counts_of(bench).counted_flops == bench.implementation.executed_flops(problem)
+    problem = subject.scenario.problem
+    assert counts_of(subject).counted_flops == subject.implementation.executed_flops(problem)
 
 
 def test_the_weights_gradient_of_groups_is_counted_by_its_closed_form_where_torchs_is_wrong():
-    bench = bench_of("torch", "backward_weight", groups=8)
+    subject = bench_of("torch", "backward_weight", groups=8)
     with FlopCounterMode(display=False) as mode:
-        bench.call()
-    counts = counts_of(bench)
+        subject.call()
+    counts = counts_of(subject)
 
-    assert counts.counted_flops == bench.scenario.problem.direct_flops
+    assert counts.counted_flops == subject.scenario.problem.direct_flops
     assert mode.get_total_flops() == 8 * counts.counted_flops
     assert "forgets groups" in counts.note
     assert f"{mode.get_total_flops():,}" in counts.note
 
 
 def test_agreement_with_the_closed_form_is_told_and_so_is_a_wrong_formula():
-    bench = bench_of("unfold")
-    assert "agree" in counts_of(bench).note
+    subject = bench_of("unfold")
+    assert "agree" in counts_of(subject).note
     with torch.no_grad():
-        seen = operator_view.watch(bench, 1, shapes=True)
-    planted = traffic.counts(seen, bench.scenario, 2.0 * bench.scenario.problem.direct_flops, 0, 0)
+        seen = operator_view.watch(subject, 1, shapes=True)
+    planted = traffic.counts(
+        seen, subject.scenario, 2.0 * subject.scenario.problem.direct_flops, 0, 0
+    )
     assert "50.0% of the closed form" in planted.note
 
 
 def test_bytes_are_those_that_the_operators_read_and_write():
-    bench = bench_of("torch", kernel_h=1, kernel_w=1, pad_top=0, pad_bottom=0, pad_left=0,
+    subject = bench_of("torch", kernel_h=1, kernel_w=1, pad_top=0, pad_bottom=0, pad_left=0,
                      pad_right=0)  # fmt: skip
-    counts = counts_of(bench)
+    counts = counts_of(subject)
 
     assert counts.bytes_source == "operators"
-    least = bench.scenario.least_bytes
+    least = subject.scenario.least_bytes
     assert least <= counts.moved_bytes <= 3 * least
 
 
@@ -314,15 +316,15 @@ def test_work_outside_torchs_operators_is_counted_by_the_formulas():
     problem = Problem(
         batch_size=1, in_channels=3, height=8, width=8, out_channels=3, kernel_h=1, kernel_w=1
     )
-    bench = Bench(made, Scenario(id="t/h", problem=problem))
-    seen = operator_view.watch(bench, 1, shapes=True)
+    subject = Subject(made, Scenario(id="t/h", problem=problem))
+    seen = operator_view.watch(subject, 1, shapes=True)
 
-    counts = traffic.counts(seen, bench.scenario, 123.0, 1000, 1.0)
+    counts = traffic.counts(seen, subject.scenario, 123.0, 1000, 1.0)
 
     assert counts.executed_flops == 123.0
     assert counts.counted_flops is None
     assert counts.bytes_source == "formula"
-    assert counts.moved_bytes == bench.scenario.least_bytes + 2000
+    assert counts.moved_bytes == subject.scenario.least_bytes + 2000
 
 
 # -- memory ----------------------------------------------------------------------------------
@@ -333,7 +335,7 @@ import numpy, torch, torch.nn.functional as F
 from suite.phases import TRANSFORM
 from suite.problem import Problem, Scenario
 from suite.profiling import live_bytes
-from suite.profiling.child.subject import Bench
+from suite.profiling.child.subject import Subject
 from suite.registry import Implementation
 
 def inside(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -353,7 +355,7 @@ function = {"inside": inside, "outside": outside}[sys.argv[1]]
 made = Implementation(name="m", family="direct", function=function, source="here")
 problem = Problem(batch_size=1, in_channels=1, height=64, width=64, out_channels=1,
                   kernel_h=1, kernel_w=1)
-memory = live_bytes.measure(Bench(made, Scenario(id="t/m", problem=problem)))
+memory = live_bytes.measure(Subject(made, Scenario(id="t/m", problem=problem)))
 print(json.dumps([memory.peak_bytes, memory.system_peak_bytes, memory.outside_bytes,
                   memory.timeline.output[-1], memory.timeline.workspace[-1]]))
 """

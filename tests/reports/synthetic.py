@@ -285,7 +285,7 @@ def large_run(cells: int, *, blocks: int = 8, samples: int = 12) -> Run:
     """Return a sweep of about `cells` cells: 8 implementations each."""
     draw = random.Random(cells)
     names = [*list(FAMILY_OF)[:6], "direct_blocked", "gemm_packed"]
-    grid = [
+    matrix = [
         (kernel, channels, size, batch)
         for batch in range(1, 40)
         for size in (14, 28, 56)
@@ -304,7 +304,7 @@ def large_run(cells: int, *, blocks: int = 8, samples: int = 12) -> Run:
             ),
             source="sweep",
         )
-        for kernel, channels, size, batch in grid
+        for kernel, channels, size, batch in matrix
     ]
     results = tuple(
         cell(scenario, name, draw=draw, blocks=blocks, samples=samples)

@@ -15,7 +15,7 @@ from synthetic import large_run, small_run
 
 import reports
 from reports import bencher, github_action, junit, markdown, pytest_benchmark
-from reports.grid import Grid
+from reports.matrix import Matrix
 from suite.results.cell import Residuals, Status
 from suite.results.folder import Run
 
@@ -68,7 +68,11 @@ def test_pytest_benchmark_compares_the_file(tmp_path: Path) -> None:
     reports.write("pytest-benchmark", small_run(), tmp_path)
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest_benchmark", "compare", f"./{pytest_benchmark.FILE}"),
+            sys.executable,
+            "-m",
+            "pytest_benchmark",
+            "compare",
+            f"./{pytest_benchmark.FILE}",
             "--columns=min,max,mean,stddev,median,iqr,outliers,ops,rounds,iterations",
         ],
         capture_output=True,
@@ -96,7 +100,7 @@ def test_github_action_benchmark_gets_nanoseconds_of_passed_cells() -> None:
     run = small_run()
     entries = github_action.entries(run)
     assert len(entries) == 34
-    cell = Grid.of(run).cells["pointwise_64", "torch"]
+    cell = Matrix.of(run).cells["pointwise_64", "torch"]
     first = next(entry for entry in entries if entry["name"] == cell.result.key)
     assert first["unit"] == "ns"
     assert first["value"] == pytest.approx((cell.time_s or 0) * 1e9)

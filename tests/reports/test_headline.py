@@ -7,15 +7,15 @@ import dataclasses
 from synthetic import small_run
 
 from reports import units
-from reports.grid import Grid
 from reports.headline import Headline, headline
 from reports.layers import describe, layer_family
+from reports.matrix import Matrix
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
 
 
 def head_of(run: Run) -> Headline:
-    return headline(Grid.of(run), run.manifest)
+    return headline(Matrix.of(run), run.manifest)
 
 
 def test_it_counts_wins_by_scenario_and_by_kind_of_layer() -> None:
@@ -115,6 +115,6 @@ def test_rows_that_nobody_asked_for_are_not_said_to_be_missing() -> None:
     not_asked = {**asked, "name": "cudnn_plan_7", "on_request": True}
     manifest = {**run.manifest, "implementations": [asked, not_asked]}
 
-    top = headline(Grid.of(run), manifest)
+    top = headline(Matrix.of(run), manifest)
 
     assert "Not available on this machine: asked." in top.doubts

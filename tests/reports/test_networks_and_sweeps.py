@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from synthetic import cell, large_run, problem, small_run
 
-from reports.grid import Grid
+from reports.matrix import Matrix
 from reports.networks import BEST_MIX, networks
 from reports.series import Series
 from reports.sweeps import MOST_SERIES, crossover, scalings
@@ -32,16 +32,16 @@ def layer(name: str, occurrences: int = 1, **sizes: int) -> Scenario:
     return Scenario(id=name, problem=shape, source="net", occurrences=occurrences)
 
 
-def grid_of(*results: object) -> Grid:
-    return Grid.of(Run(Path(), {}, tuple(results)))  # type: ignore[arg-type]
+def grid_of(*results: object) -> Matrix:
+    return Matrix.of(Run(Path(), {}, tuple(results)))  # type: ignore[arg-type]
 
 
 def test_a_networks_time_is_the_sum_weighted_by_occurrences() -> None:
     a, b = layer("a", occurrences=3), layer("b")
-    grid = grid_of(
+    matrix = grid_of(
         exact(a, "torch", 1.0), exact(b, "torch", 10.0), exact(a, "fft", 2.0), exact(b, "fft", 4.0)
     )
-    (network,) = networks(grid)
+    (network,) = networks(matrix)
     totals = {total.name: total.time_s for total in network.totals}
     assert totals == pytest.approx({"torch": 13.0, "fft": 10.0, BEST_MIX: 7.0})
     assert network.mix == {"torch": 1, "fft": 1}
@@ -51,8 +51,8 @@ def test_a_networks_time_is_the_sum_weighted_by_occurrences() -> None:
 def test_a_layer_that_did_not_pass_leaves_no_total_but_one_with_the_reference() -> None:
     a, b = layer("a", occurrences=2), layer("b")
     failed = cell(b, "fft", draw=random.Random(1), planted=(Status.CRASHED, "boom"))
-    grid = grid_of(exact(a, "torch", 1.0), exact(b, "torch", 10.0), exact(a, "fft", 0.5), failed)
-    total = next(total for total in networks(grid)[0].totals if total.name == "fft")
+    matrix = grid_of(exact(a, "torch", 1.0), exact(b, "torch", 10.0), exact(a, "fft", 0.5), failed)
+    total = next(total for total in networks(matrix)[0].totals if total.name == "fft")
     assert total.time_s is None
     assert total.filled_s == pytest.approx(11.0)
     assert total.passed_layers == 1
@@ -65,8 +65,8 @@ def test_a_file_in_which_nothing_occurs_twice_is_no_network() -> None:
 KERNELS = (1, 3, 5, 7, 9, 11, 15)
 
 
-def kernel_sweep(**times_s: Callable[[int], float]) -> Grid:
-    """Return a grid of implementations whose time at a kernel size is known."""
+def kernel_sweep(**times_s: Callable[[int], float]) -> Matrix:
+    """Return a matrix of implementations whose time at a kernel size is known."""
     return grid_of(
         *(
             exact(padded(kernel), name, time_s(kernel))
@@ -83,8 +83,8 @@ def padded(kernel: int) -> Scenario:
     return Scenario(id=f"k{kernel}", problem=dataclasses.replace(shape, **pads), source="net")
 
 
-def series(grid: Grid, axis: str = "kernel size", **more: Any) -> Series:
-    (scaling,) = [s for s in scalings(grid, "net", **more) if s.axis == axis]
+def series(matrix: Matrix, axis: str = "kernel size", **more: Any) -> Series:
+    (scaling,) = [s for s in scalings(matrix, "net", **more) if s.axis == axis]
     (found,) = scaling.series
     return found
 
@@ -115,8 +115,8 @@ def test_a_crossing_beyond_the_sizes_measured_is_only_predicted() -> None:
 
 
 def test_lines_that_cross_below_size_one_do_not_cross() -> None:
-    grid = kernel_sweep(torch=lambda k: 1e-3 * k**2, fft=lambda k: 0.6e-3 * k**1.5)
-    assert series(grid).crossings == ()
+    matrix = kernel_sweep(torch=lambda k: 1e-3 * k**2, fft=lambda k: 0.6e-3 * k**1.5)
+    assert series(matrix).crossings == ()
 
 
 def test_a_bend_names_the_cache_that_is_as_large() -> None:
@@ -135,8 +135,8 @@ def test_a_bend_names_the_cache_that_is_as_large() -> None:
 
 
 def test_more_series_than_are_searched_are_counted() -> None:
-    grid = Grid.of(large_run(2400, blocks=2, samples=2))
-    (scaling,) = [s for s in scalings(grid, "sweep") if s.axis == "kernel size"]
+    matrix = Matrix.of(large_run(2400, blocks=2, samples=2))
+    (scaling,) = [s for s in scalings(matrix, "sweep") if s.axis == "kernel size"]
     assert len(scaling.series) == MOST_SERIES
     assert scaling.left_out > 0
 
@@ -147,7 +147,7 @@ def test_two_sizes_are_no_series() -> None:
 
 
 def test_the_crossover_map_names_the_winner_of_each_square() -> None:
-    slots = crossover(Grid.of(large_run(480, blocks=2, samples=2)), "sweep")
+    slots = crossover(Matrix.of(large_run(480, blocks=2, samples=2)), "sweep")
     assert len(slots) == 20
     winners = {(slot.kernel, slot.channels): slot.winner for slot in slots}
     assert winners[1, 64] == "torch"
@@ -157,4 +157,4 @@ def test_the_crossover_map_names_the_winner_of_each_square() -> None:
 
 
 def test_a_file_of_unlike_layers_has_no_crossover_map() -> None:
-    assert crossover(Grid.of(small_run()), "quick") == []
+    assert crossover(Matrix.of(small_run()), "quick") == []

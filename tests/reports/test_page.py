@@ -17,7 +17,7 @@ from synthetic import large_run, small_run
 
 import reports
 from reports import page
-from reports.grid import Grid
+from reports.matrix import Matrix
 from reports.page import assets, data, encoding
 from suite.errors import Defect
 from suite.results.cell import Status
@@ -75,8 +75,8 @@ def test_the_data_holds_every_cell_once_with_its_raw_samples(text: str) -> None:
     assert len(columns["scenario"]) == 56
     at = next(i for i, result in enumerate(run.results) if result.implementation == "winograd_4x4")
     at = next(i for i, cell in enumerate(columns["drawn"]) if cell and i > at)
-    grid = Grid.of(run)
-    order = [cell for scenario in grid.scenarios for cell in grid.row(scenario)]
+    matrix = Matrix.of(run)
+    order = [cell for scenario in matrix.scenarios for cell in matrix.row(scenario)]
     power, blocks = columns["drawn"][at]
     expected = [block.samples_s for block in order[at].result.blocks]
     for drawn, samples in zip(blocks, expected, strict=True):
@@ -125,7 +125,7 @@ def test_a_name_that_no_encoding_holds_does_not_stop_the_report(tmp_path: Path) 
         first, scenario=dataclasses.replace(first.scenario, id="lone \ud800 surrogate")
     )
     embedded_data = encoding.embed(
-        data.page_data(Run(run.folder, {}, (odd,)), Grid.of(Run(run.folder, {}, (odd,))))
+        data.page_data(Run(run.folder, {}, (odd,)), Matrix.of(Run(run.folder, {}, (odd,))))
     )
     assert "lone ? surrogate" in embedded_data
 

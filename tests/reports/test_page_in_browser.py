@@ -366,8 +366,15 @@ def test_the_section_on_profiles_shows_phases_and_every_part_of_a_cell(profiled:
     assert unfold.locator(".main-svg .iciclelayer .slice").count() == 4
     text = unfold.inner_text()
     for word in (
-        *("ound by", "im2col", "FLOP/byte", "Parallel efficiency", "1.50 instructions a cycle"),
-        *("AVX2, one thread", "no hardware counters", "live memory (MiB)", "threads"),
+        "ound by",
+        "im2col",
+        "FLOP/byte",
+        "Parallel efficiency",
+        "1.50 instructions a cycle",
+        "AVX2, one thread",
+        "no hardware counters",
+        "live memory (MiB)",
+        "threads",
     ):
         assert word in text, word
     assert unfold.get_by_role("link", name="trace.json.gz").count() == 1

@@ -9,7 +9,7 @@ import pytest
 from synthetic import large_run, small_run
 
 import reports
-from reports.grid import Grid
+from reports.matrix import Matrix
 from reports.plots import PICTURES, heat_map
 from reports.plots.error_speed import pareto_front
 from reports.plots.style import shown, styled
@@ -77,7 +77,7 @@ def test_names_with_dollars_markup_and_missing_letters_are_drawn_as_they_are(
 def test_a_picture_of_many_scenarios_says_how_many_it_leaves_out() -> None:
     run = large_run(1200, blocks=2, samples=2)
     with styled():
-        figure = heat_map.draw(Grid.of(run), run.manifest)
+        figure = heat_map.draw(Matrix.of(run), run.manifest)
     assert figure is not None
     assert any("60 of 150 scenarios" in text.get_text() for text in figure.texts)
 
@@ -88,9 +88,9 @@ def test_titles_own_up_to_what_they_leave_out() -> None:
 
 
 def test_the_most_telling_scenarios_keep_the_runs_order() -> None:
-    grid = Grid.of(large_run(400, blocks=2, samples=2))
-    part = grid.most_telling(10)
-    kept = [scenario.id for scenario in grid.scenarios if scenario in part.scenarios]
+    matrix = Matrix.of(large_run(400, blocks=2, samples=2))
+    part = matrix.most_telling(10)
+    kept = [scenario.id for scenario in matrix.scenarios if scenario in part.scenarios]
     assert [scenario.id for scenario in part.scenarios] == kept
     assert len(kept) == 10
 

@@ -16,7 +16,7 @@ from reports import csv_table, flame_graph, profile_text
 from reports.page.profiles import profile_data
 from suite.results.cell import CellResult, Status
 from suite.results.profile import CellProfile, Phases
-from suite.results.roofline import bound
+from suite.results.roofline import roofline_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -45,7 +45,7 @@ def test_a_cell_is_bound_by_what_takes_longest(
 ) -> None:
     result = passed("unfold")
     profile = with_counts(profile_of(result), overhead_s, executed_flops=flops, moved_bytes=moved)
-    told = bound(result, profile)
+    told = roofline_of(result, profile)
 
     assert told is not None
     assert told.by == by
@@ -57,7 +57,7 @@ def test_a_cell_is_bound_by_what_takes_longest(
 def test_a_cell_that_no_limit_explains_says_so() -> None:
     result = passed("unfold")
     profile = with_counts(profile_of(result), 0.0, executed_flops=1.0, moved_bytes=1000)
-    told = bound(result, profile)
+    told = roofline_of(result, profile)
 
     assert told is not None
     assert told.sentence.startswith("Nearest to being bound by memory")
@@ -67,7 +67,7 @@ def test_a_cell_that_no_limit_explains_says_so() -> None:
 def test_intensity_and_roof_follow_from_operations_and_bytes() -> None:
     result = passed("unfold")
     profile = with_counts(profile_of(result), 0.0, executed_flops=1e9, moved_bytes=10**9)
-    told = bound(result, profile)
+    told = roofline_of(result, profile)
 
     assert told is not None
     assert told.intensity == 1.0
@@ -77,8 +77,8 @@ def test_intensity_and_roof_follow_from_operations_and_bytes() -> None:
 
 def test_nothing_bounds_what_has_no_ceiling_or_no_operators() -> None:
     result = passed("unfold")
-    assert bound(dataclasses.replace(result, ceiling=None), profile_of(result)) is None
-    assert bound(result, dataclasses.replace(profile_of(result), operators=None)) is None
+    assert roofline_of(dataclasses.replace(result, ceiling=None), profile_of(result)) is None
+    assert roofline_of(result, dataclasses.replace(profile_of(result), operators=None)) is None
 
 
 def test_shares_are_of_the_unprofiled_time_and_add_up() -> None:
@@ -128,9 +128,9 @@ def test_no_child_of_the_pages_stacks_is_longer_than_its_parent() -> None:
 
 
 def reports_grid(run):
-    from reports.grid import Grid
+    from reports.matrix import Matrix
 
-    return Grid.of(run)
+    return Matrix.of(run)
 
 
 def test_every_profiled_run_gets_bars_and_flame_graphs_and_no_other_does(tmp_path: Path) -> None:

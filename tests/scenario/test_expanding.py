@@ -9,7 +9,7 @@ from writing import load, problems_of, write
 
 from suite.problem import Problem, Scenario
 from suite.scenario import load_file
-from suite.scenario.cells import Candidate, build_scenario
+from suite.scenario.building import Candidate, build_scenario
 from suite.scenario.sections import Setting
 from suite.scenario.yamltree import Place
 

@@ -12,7 +12,7 @@ import pytest
 from writing import write
 
 from suite.problem import Problem
-from suite.scenario import find_file, headline, load_file, load_files, shipped_files
+from suite.scenario import file_head, find_file, load_file, load_files, shipped_files
 from suite.scenario.fields import LAYER_FIELDS, TABLE_FIELDS
 from suite.scenario.files import SHIPPED
 from suite.scenario.schema import json_schema
@@ -31,9 +31,17 @@ def path(request):
 
 def test_all_of_them_load_together():
     assert {file.name for file in load_files(FILES)} == {
-        *("quick", "vgg19", "resnet50", "deepbench", "timm"),
-        *("kernel_size_sweep", "edge_shapes", "ci", "tune"),
-        *("resnet50_gpu", "fft_gpu"),
+        "quick",
+        "vgg19",
+        "resnet50",
+        "deepbench",
+        "timm",
+        "kernel_size_sweep",
+        "edge_shapes",
+        "ci",
+        "tune",
+        "resnet50_gpu",
+        "fft_gpu",
     }
 
 
@@ -52,9 +60,9 @@ def test_a_description_counts_the_scenarios(path):
     assert re.search(r"\d+", file.description).group() == str(len(file.scenarios))
 
 
-def test_the_headline_is_what_a_full_reading_gives(path):
+def test_the_head_is_what_a_full_reading_gives(path):
     file = load_file(path)
-    assert headline(path) == (file.name, file.description)
+    assert file_head(path) == (file.name, file.description)
 
 
 def test_the_committed_schema_is_current():

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from suite.problem import Problem
-from suite.tuning.store import Conditions, Measured, Row, Table, Trial
+from suite.tuning.store import Conditions, Measured, Row, Trial, TuningTable
 
 USUAL = Conditions("float32", "contiguous", 2)
 
@@ -41,7 +41,7 @@ def trial(
     )
 
 
-def table(trials: list[Trial], fingerprint: str = "here", torch: str = "2") -> Table:
-    return Table(
+def table(trials: list[Trial], fingerprint: str = "here", torch: str = "2") -> TuningTable:
+    return TuningTable(
         fingerprint, {"cpu": "a", "torch": torch}, "2026-01-01T00:00+00:00", tuple(trials), {}
     )

@@ -103,8 +103,10 @@ def test_a_problem_that_a_row_does_not_cover_says_nothing_about_it():
 def test_wrong_rows_are_not_believed_anywhere_in_their_kind():
     first, second = scenario("a"), scenario("b", layer(32))
     results = [
-        *(cell("torch", first, 1.0), cell("cheat", first, 2.0)),
-        *(cell("torch", second, 1.0), cell("cheat", second, None, Status.INCORRECT)),
+        cell("torch", first, 1.0),
+        cell("cheat", first, 2.0),
+        cell("torch", second, 1.0),
+        cell("cheat", second, None, Status.INCORRECT),
         cell("honest", second, 1.2),
     ]
     modules = dict.fromkeys(("torch", "cheat", "honest"), "impls.gemm")

@@ -16,7 +16,7 @@ TRIALS = [trial(layer(c), {"gemm": 1.5, "other": 0.75}) for c in (8, 16, 32, 64)
 
 
 def test_a_table_is_read_back_as_it_was_written(tmp_path):
-    written = store.Table(
+    written = store.TuningTable(
         "f", {"cpu": "a", "torch": "2"}, "today", tuple(TRIALS), {USUAL: shapes_of(TRIALS)}
     )
     store.write_table(written, tmp_path / "deep" / "f.json")
@@ -31,7 +31,12 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{", "[]", "null", '{"schema_version": 1}', "\x00"),
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"schema_version": 1}',
+        "\x00",
         json.dumps(
             {"schema_version": 1, "fingerprint": "f", "machine": {}, "made_at": "", "trials": [1]}
         ),

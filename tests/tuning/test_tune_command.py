@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "tuning"
 
 
-def only_table(folder) -> store.Table:
+def only_table(folder) -> store.TuningTable:
     (path,) = folder.glob("*.json")
     return store.read_table(path)
 

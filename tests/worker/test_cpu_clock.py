@@ -11,10 +11,10 @@ import torch
 from reports import csv_table
 from suite.machine import host
 from suite.measuring.doubts import why_implausible
-from suite.operands.shared import OperandArena
+from suite.operands.shared import SharedOperands
 from suite.operands.tensors import same_bits
 from suite.problem import Problem, Scenario
-from suite.processes.shared_memory import Arena, OperandLayout
+from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Block, Ceiling, CellResult, Status
 from suite.results.folder import Run
 from suite.worker import cpu_clock
@@ -112,17 +112,17 @@ def test_with_cold_caches_operands_come_no_faster_than_memory_gives_them(cache, 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_streams_copied_to_a_device_give_the_same_operands(scenario, dtype):
     scenario = dataclasses.replace(scenario, dtype=dtype)
-    with Arena(OperandLayout(scenario).size_bytes) as shared:
-        arena = OperandArena(scenario, shared.path, writable=True)
-        arena.stream.draw(torch.Generator().manual_seed(0))
-        copied = arena.stream.on("cpu:0")
-        here = torch.empty_like(arena.operands.input)
+    with SharedMemory(OperandLayout(scenario).size_bytes) as memory:
+        shared = SharedOperands(scenario, memory.path, writable=True)
+        shared.stream.draw(torch.Generator().manual_seed(0))
+        copied = shared.stream.on("cpu:0")
+        here = torch.empty_like(shared.operands.input)
         there = torch.empty_like(here)
-        arena.stream.fill(here, (3, 70))
+        shared.stream.fill(here, (3, 70))
         copied.fill(there, (3, 70))
         assert same_bits(here.flatten(), there.flatten())
 
-        arena.stream.draw(torch.Generator().manual_seed(1))
+        shared.stream.draw(torch.Generator().manual_seed(1))
         copied.fill(there, (3, 70))
         assert same_bits(here.flatten(), there.flatten())  # a copy, not the shared memory
 

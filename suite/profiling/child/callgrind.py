@@ -11,19 +11,19 @@ def main() -> None:
     import torch  # noqa: PLC0415 - half a minute under Valgrind
 
     from suite.problem import Scenario  # noqa: PLC0415
-    from suite.profiling.child.subject import Bench  # noqa: PLC0415
+    from suite.profiling.child.subject import Subject  # noqa: PLC0415
     from suite.registry import registering, sources  # noqa: PLC0415
 
     location, tree, name, scenario, calls = json.loads(sys.argv[1])
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     sources.load(sources.Source(location, tree))
-    bench = Bench(registering.get(name), Scenario.from_dict(scenario))
-    operand = bench.next_operand()
+    subject = Subject(registering.get(name), Scenario.from_dict(scenario))
+    operand = subject.next_operand()
     for number in (1, 1 + calls):
         torch._C._valgrind_toggle()
         for _ in range(number):
-            bench.invocation.call(operand)
+            subject.invocation.call(operand)
         torch._C._valgrind_toggle_and_dump_stats()
 
 

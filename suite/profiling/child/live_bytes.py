@@ -23,7 +23,7 @@ import psutil
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from suite.profiling.child.subject import Bench
+from suite.profiling.child.subject import Subject
 from suite.results.profile import LiveBytes, Memory
 from suite.worker.memory import peak_bytes_of
 
@@ -94,28 +94,28 @@ def keep_no_freed() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES)
 
 
-def measure(bench: Bench) -> Memory:
+def measure(subject: Subject) -> Memory:
     """Return the live bytes of one warmed-up call."""
-    system_peak = _system_peak(bench)
-    operands = bench.operands
+    system_peak = _system_peak(subject)
+    operands = subject.operands
     # The input's gradient needs no input, the weight's gradient both the input and the output's.
     taken = {
         "forward": (operands.input,),
         "backward_data": (operands.grad,),
         "backward_weight": (operands.input, operands.grad),
-    }[bench.scenario.direction]
+    }[subject.scenario.direction]
     input_bytes = _size(*taken)
-    weight_bytes = _size(operands.weight, operands.bias) + _packed_bytes(bench)
-    operand = bench.next_operand()
+    weight_bytes = _size(operands.weight, operands.bias) + _packed_bytes(subject)
+    operand = subject.next_operand()
 
     def call() -> Any:
         held.mark()
-        output = bench.invocation.call(operand)
-        bench.synchronise()
+        output = subject.invocation.call(operand)
+        subject.synchronise()
         return output
 
-    with Held(bench.is_cuda) as held:
-        told = listen(call, bench.scenario.device)
+    with Held(subject.is_cuda) as held:
+        told = listen(call, subject.scenario.device)
     output, start_ns, end_ns = told.result, told.start_ns, told.end_ns
     address = output.untyped_storage().data_ptr()
     output_bytes = output.untyped_storage().nbytes()
@@ -140,10 +140,10 @@ def measure(bench: Bench) -> Memory:
     )
 
 
-def _system_peak(bench: Bench) -> int | None:
+def _system_peak(subject: Subject) -> int | None:
     """Return the highest of some calls' peaks: engines with pools of their own vary."""
-    calls = SYSTEM_CALLS if bench.call_s < SLOW_S else 1
-    peaks = [peak_bytes_of(bench.call, bench.scenario.device) for _ in range(calls)]
+    calls = SYSTEM_CALLS if subject.call_s < SLOW_S else 1
+    peaks = [peak_bytes_of(subject.call, subject.scenario.device) for _ in range(calls)]
     known = [peak for peak in peaks if peak is not None]
     return max(known, default=None)
 
@@ -157,11 +157,11 @@ def _size(*tensors: torch.Tensor | None) -> int:
     return sum(tensor.untyped_storage().nbytes() for tensor in tensors if tensor is not None)
 
 
-def _packed_bytes(bench: Bench) -> int:
+def _packed_bytes(subject: Subject) -> int:
     """Return the bytes that preparing the weight keeps, as far as torch's allocators know."""
-    if bench.implementation.prepare is None:
+    if subject.implementation.prepare is None:
         return 0
-    told = listen(bench.bind, bench.scenario.device)
+    told = listen(subject.bind, subject.scenario.device)
     return max(0, sum(allocation.size_bytes for allocation in told.allocations))
 
 

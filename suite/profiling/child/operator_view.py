@@ -16,7 +16,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from suite import phases
-from suite.profiling.child.subject import Bench
+from suite.profiling.child.subject import Subject
 from suite.results.profile import OperatorRow, StackNode
 
 BUDGET_S = 0.12
@@ -30,9 +30,14 @@ LEAST_SHARE = 0.002
 PHASE = "phase: "
 CALL = "_call_under_profiler"
 _OWN_FRAMES = (
-    *("torch/autograd/profiler.py", "torch/_ops.py", "torch/_jit_internal.py"),
-    *("torch/profiler/_cupti_monitor.py", "suite/phases.py", "suite/worker/binding.py"),
-    *("profiling/bench.py", "profiling/operator_view.py"),
+    "torch/autograd/profiler.py",
+    "torch/_ops.py",
+    "torch/_jit_internal.py",
+    "torch/profiler/_cupti_monitor.py",
+    "suite/phases.py",
+    "suite/worker/binding.py",
+    "profiling/subject.py",
+    "profiling/operator_view.py",
 )
 """Frames that exist because somebody listens."""
 
@@ -93,10 +98,10 @@ class Seen:
         return sum(1 for root in self.roots for _ in root.walk())
 
 
-def watch(bench: Bench, calls: int, *, shapes: bool = False, stacks: bool = False) -> Seen:
+def watch(subject: Subject, calls: int, *, shapes: bool = False, stacks: bool = False) -> Seen:
     """Profile some calls."""
     activities = [ProfilerActivity.CPU]
-    if bench.is_cuda:
+    if subject.is_cuda:
         activities.append(ProfilerActivity.CUDA)
     with profile(
         activities=activities, record_shapes=shapes, with_stack=stacks, profile_memory=shapes
@@ -104,7 +109,7 @@ def watch(bench: Bench, calls: int, *, shapes: bool = False, stacks: bool = Fals
         phases.listen(Annotations())
         try:
             for _ in range(calls):
-                _call_under_profiler(bench)
+                _call_under_profiler(subject)
         finally:
             phases.listen(None)
     results = seen.profiler.kineto_results
@@ -118,10 +123,10 @@ def watch(bench: Bench, calls: int, *, shapes: bool = False, stacks: bool = Fals
     return Seen(seen, calls, roots)
 
 
-def _call_under_profiler(bench: Bench) -> None:
+def _call_under_profiler(subject: Subject) -> None:
     """Call once; its frame marks in the stacks where the implementation begins."""
     with record_function(CALL):
-        bench.call()
+        subject.call()
 
 
 def _spans(tree: Sequence[Any], stacks: bool) -> Iterator[Span]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from suite import phases
-from suite.profiling.child.subject import Bench, calm
+from suite.profiling.child.subject import Subject, calm
 from suite.results.profile import Phases
 
 BUDGET_S = 0.6
@@ -74,15 +74,15 @@ class CudaClock:
         return [(name, round(first.elapsed_time(event) * 1e6)) for name, event in taken]
 
 
-def measure(bench: Bench) -> Phases:
+def measure(subject: Subject) -> Phases:
     """Return the phases of a call, from calls with and without a listener in turns."""
-    clock = CudaClock() if bench.is_cuda else Clock()
-    inside_s, outside_s = (0.0, 0.0) if bench.is_cuda else _cost_of_a_mark()
+    clock = CudaClock() if subject.is_cuda else Clock()
+    inside_s, outside_s = (0.0, 0.0) if subject.is_cuda else _cost_of_a_mark()
     plain_s: list[float] = []
     listened_s: list[float] = []
     heard: list[list[Stamp]] = []
     try:
-        _listened(bench, clock)  # compiled phases load with their first call
+        _listened(subject, clock)  # compiled phases load with their first call
         started = time.perf_counter()
         for number in range(MOST_CALLS):
             took_s = time.perf_counter() - started
@@ -91,11 +91,11 @@ def measure(bench: Bench) -> Phases:
                 break
             for is_listening in (number % 2 == 0, number % 2 == 1):
                 if is_listening:
-                    seconds, stamps = _listened(bench, clock)
+                    seconds, stamps = _listened(subject, clock)
                     listened_s.append(seconds)
                     heard.append(stamps)
                 else:
-                    plain_s.append(bench.timed())
+                    plain_s.append(subject.timed())
     finally:
         phases.listen(None)
     spans = [list(_spans(stamps)) for stamps in heard]
@@ -132,9 +132,9 @@ def _is_settled(listened_s: Sequence[float], plain_s: Sequence[float]) -> bool:
     return (high - low) / math.sqrt(len(plain_s)) <= SETTLED
 
 
-def _listened(bench: Bench, clock: Clock | CudaClock) -> tuple[float, list[Stamp]]:
+def _listened(subject: Subject, clock: Clock | CudaClock) -> tuple[float, list[Stamp]]:
     phases.listen(clock)
-    seconds = bench.timed()
+    seconds = subject.timed()
     phases.listen(None)
     return seconds, clock.take()
 

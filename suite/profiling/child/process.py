@@ -32,7 +32,7 @@ from suite.profiling.child import (
     thread_times,
     traffic,
 )
-from suite.profiling.child.subject import Bench
+from suite.profiling.child.subject import Subject
 from suite.registry import registering, sources
 from suite.results.profile import Operators
 from suite.worker.outputs import failure
@@ -48,7 +48,7 @@ class ProfiledWorker:
         self._source = source
         self._name = name
         self._threads = threads
-        self._bench: Bench
+        self._subject: Subject
         self._scenario: Scenario
 
     def load(self, scenario: dict[str, Any], frugal: bool) -> Message:
@@ -59,17 +59,17 @@ class ProfiledWorker:
         self._scenario = Scenario.from_dict(scenario)
         sources.load(self._source)
         implementation = registering.get(self._name)
-        self._bench = Bench(implementation, self._scenario)
-        return {"call_s": self._bench.call_s}
+        self._subject = Subject(implementation, self._scenario)
+        return {"call_s": self._subject.call_s}
 
     def phases(self) -> Message:
-        return {"part": dataclasses.asdict(phase_times.measure(self._bench))}
+        return {"part": dataclasses.asdict(phase_times.measure(self._subject))}
 
     def operators(self, folder: str) -> Message:
-        bench, out = self._bench, Path(folder)
-        calls = bench.calls_in(operator_view.BUDGET_S, 1, operator_view.MOST_CALLS)
-        operator_view.watch(bench, 1)  # the profiler starts with its first use
-        seen = operator_view.watch(bench, calls, shapes=True)
+        subject, out = self._subject, Path(folder)
+        calls = subject.calls_in(operator_view.BUDGET_S, 1, operator_view.MOST_CALLS)
+        operator_view.watch(subject, 1)  # the profiler starts with its first use
+        seen = operator_view.watch(subject, calls, shapes=True)
         files, notes = [], []
         (out / "operators.txt").write_text(operator_view.table_text(seen), encoding="utf-8")
         files.append("operators.txt")
@@ -77,20 +77,20 @@ class ProfiledWorker:
         if few:
             seen.profile.export_chrome_trace(str(out / "trace.json.gz"))
             files.append("trace.json.gz")
-            stacks = operator_view.stack_nodes(operator_view.watch(bench, calls, stacks=True))
+            stacks = operator_view.stack_nodes(operator_view.watch(subject, calls, stacks=True))
         else:
             notes.append(
                 f"{seen.events // seen.calls:,} operators a call: no trace and no stacks beyond "
                 f"{operator_view.MOST_EVENTS:,}"
             )
             stacks = ()
-        declared = bench.implementation
+        declared = subject.implementation
         problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
         call_s = sum(root.duration_s for root in seen.roots) / seen.calls
         flops, workspace = declared.executed_flops, declared.workspace_bytes
         outermost = len(operator_view.outermost(seen)) / seen.calls
         part = Operators(
-            call_s=max(call_s, bench.call_s),
+            call_s=max(call_s, subject.call_s),
             operators=outermost,
             rows=operator_view.operator_rows(seen),
             stacks=stacks,
@@ -99,7 +99,7 @@ class ProfiledWorker:
                 self._scenario,
                 float(flops(problem)) if flops else None,
                 int(workspace(problem, itemsize)) if workspace else None,
-                max(call_s, bench.call_s),
+                max(call_s, subject.call_s),
             ),
             overhead_s=self._overhead_s(outermost),
         )
@@ -115,28 +115,28 @@ class ProfiledWorker:
         start = time.perf_counter()
         for _ in range(200):
             element.add_(1)
-        self._bench.synchronise()
+        self._subject.synchronise()
         dispatch_s = (time.perf_counter() - start) / 200 * operators
-        if self._bench.implementation.on_request:  # preparing it takes longer than measuring it
+        if self._subject.implementation.on_request:  # preparing it takes longer than measuring it
             return dispatch_s
         try:
-            smallest = Bench(self._bench.implementation, smallest_of(self._scenario))
+            smallest = Subject(self._subject.implementation, smallest_of(self._scenario))
             least_s = min(smallest.timed() for _ in range(SMALLEST_CALLS))
         except Exception:  # it need not cover that problem
             return dispatch_s or None
         return max(dispatch_s, least_s)
 
     def memory(self) -> Message:
-        return {"part": dataclasses.asdict(live_bytes.measure(self._bench))}
+        return {"part": dataclasses.asdict(live_bytes.measure(self._subject))}
 
     def threads(self) -> Message:
         if self._threads < 2:
             raise Unsupported("there is one thread: nothing to scale over")
-        measured = thread_times.measure(self._bench, self._threads)
+        measured = thread_times.measure(self._subject, self._threads)
         return {"part": [dataclasses.asdict(item) for item in measured]}
 
     def python(self, folder: str) -> Message:
-        functions = python_stacks.sample(self._bench, Path(folder) / "python.html")
+        functions = python_stacks.sample(self._subject, Path(folder) / "python.html")
         return {
             "part": [dataclasses.asdict(function) for function in functions],
             "files": ["python.html"],
@@ -144,9 +144,9 @@ class ProfiledWorker:
 
     def spin(self) -> Message:
         """Call for a while; tell how often."""
-        calls = self._bench.calls_in(SPIN_S, 2, 100_000)
+        calls = self._subject.calls_in(SPIN_S, 2, 100_000)
         for _ in range(calls):
-            self._bench.call()
+            self._subject.call()
         return {"calls": calls}
 
     def handlers(self) -> dict[str, Callable[..., Message]]:

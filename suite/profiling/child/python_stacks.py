@@ -10,17 +10,17 @@ from suite.errors import Unsupported
 from suite.results.profile import Function
 
 if TYPE_CHECKING:
-    from suite.profiling.child.subject import Bench
+    from suite.profiling.child.subject import Subject
 
 BUDGET_S = 0.25
 LONGEST_S = 1.0
 INTERVAL_S = 0.0002
 MOST_FUNCTIONS = 12
 MISSING = "pyinstrument is not installed: pip install -e '.[profile]' -c constraints.txt"
-OWN = ("bench.py", "python_stacks.py", "timing.py", "invocation.py")
+OWN = ("subject.py", "python_stacks.py", "timing.py", "invocation.py")
 
 
-def sample(bench: Bench, page: Path) -> tuple[Function, ...]:
+def sample(subject: Subject, page: Path) -> tuple[Function, ...]:
     """Sample the stack for some calls, write pyinstrument's page and return the functions by time.
 
     Raises:
@@ -31,11 +31,11 @@ def sample(bench: Bench, page: Path) -> tuple[Function, ...]:
     except ImportError as error:
         raise Unsupported(MISSING) from error
     profiler = Profiler(interval=INTERVAL_S, async_mode="disabled")
-    calls = bench.calls_in(BUDGET_S, 2, 20_000)
+    calls = subject.calls_in(BUDGET_S, 2, 20_000)
     started = time.perf_counter()
     with profiler:
         for _ in range(calls):
-            bench.call()
+            subject.call()
             if time.perf_counter() - started > LONGEST_S:
                 break
     page.write_text(profiler.output_html(), encoding="utf-8")

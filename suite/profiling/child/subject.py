@@ -23,7 +23,7 @@ SLOW_S = 0.5
 SEED = 8
 
 
-class Bench:
+class Subject:
     """An implementation bound to normal data in a scenario's format and place.
 
     Raises:

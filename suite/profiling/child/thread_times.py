@@ -8,7 +8,7 @@ import time
 import torch
 
 from suite.processes.threads import wait_until_threads_sleep
-from suite.profiling.child.subject import Bench, calm
+from suite.profiling.child.subject import Subject, calm
 from suite.results.profile import ThreadTime
 
 BUDGET_S = 0.5
@@ -28,7 +28,7 @@ def numbers(most: int) -> list[int]:
     return [*tried, most]
 
 
-def measure(bench: Bench, most: int) -> tuple[ThreadTime, ...]:
+def measure(subject: Subject, most: int) -> tuple[ThreadTime, ...]:
     """Return the time of a call on 1 to `most` threads; the weight is packed anew for each."""
     tried = numbers(most)
     bound = {}
@@ -36,8 +36,8 @@ def measure(bench: Bench, most: int) -> tuple[ThreadTime, ...]:
     try:
         for number in tried:
             torch.set_num_threads(number)
-            bound[number] = bench.bind()
-            bench.timed(bound[number])
+            bound[number] = subject.bind()
+            subject.timed(bound[number])
             wait_until_threads_sleep()
         started = time.perf_counter()
         each_s = BUDGET_S / len(tried) / ROUNDS
@@ -46,8 +46,8 @@ def measure(bench: Bench, most: int) -> tuple[ThreadTime, ...]:
                 break
             for number in tried:
                 torch.set_num_threads(number)
-                for _ in range(bench.calls_in(each_s, 1, 50)):
-                    times_s[number].append(bench.timed(bound[number]))
+                for _ in range(subject.calls_in(each_s, 1, 50)):
+                    times_s[number].append(subject.timed(bound[number]))
                 wait_until_threads_sleep()
     finally:
         torch.set_num_threads(most)

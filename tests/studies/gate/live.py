@@ -59,10 +59,26 @@ def repository(folder: Path, extra: dict[str, dict[str, int]], arm: str, seed: i
 
 def gate(folder: Path, out: Path, options: argparse.Namespace) -> tuple[int, float]:
     words = [
-        *(sys.executable, str(new_run.TREE / "run_bench.py"), "gate", str(CELLS)),
-        *("--base", "base", "--head", "head", "--plugin", str(folder / "subject.py")),
-        *("--margin", str(options.margin), "--budget", str(options.budget)),
-        *("--threads", str(options.threads), "--out", str(out), "--accept", "operators"),
+        sys.executable,
+        str(new_run.TREE / "run_bench.py"),
+        "gate",
+        str(CELLS),
+        "--base",
+        "base",
+        "--head",
+        "head",
+        "--plugin",
+        str(folder / "subject.py"),
+        "--margin",
+        str(options.margin),
+        "--budget",
+        str(options.budget),
+        "--threads",
+        str(options.threads),
+        "--out",
+        str(out),
+        "--accept",
+        "operators",
     ]
     began = time.monotonic()
     done = subprocess.run(words, capture_output=True, text=True, check=False)

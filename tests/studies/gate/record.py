@@ -33,12 +33,12 @@ from suite.gate.side import CellPeer, Side
 from suite.machine import host
 from suite.measuring import new_run
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Lane
-from suite.measuring.judge_client import Referee
+from suite.measuring.cell import Cell
+from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import Ledger
+from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
-from suite.processes.shared_memory import Arena, OperandLayout
+from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.registry.sources import Source
 from suite.scenario import load_files
 from tests.studies.gate.extra_work import THREADS
@@ -75,8 +75,8 @@ class Recorder:
         self._settings = Settings(
             threads=THREADS, log=folder / "log", verify=False, block_s=0.048, rounds=4
         )
-        self._ledger = Ledger()
-        self._referee = Referee(self._settings, self._ledger)
+        self._time_spent = TimeSpent()
+        self._judge = JudgeClient(self._settings, self._time_spent)
         self._random = random.Random()
         self._scenarios = {s.id: s for s in load_files([str(CELLS)])[0].scenarios}
         self._cells = list(extra["cells"])
@@ -88,7 +88,7 @@ class Recorder:
     def close(self) -> None:
         for side in self._sides.values():
             side.stop()
-        self._referee.close()
+        self._judge.close()
 
     def block(self) -> dict[str, object]:
         """Measure one block; return its samples by cell and arm, and what it took."""
@@ -101,11 +101,11 @@ class Recorder:
         samples: dict[str, dict[str, list[float]]] = {}
         for scenario_id, cells in self._by_scenario():
             scenario = self._scenarios[scenario_id]
-            with Arena(OperandLayout(scenario).size_bytes) as arena:
-                self._referee.open(scenario, arena)
-                seed = self._referee.draw_block()
+            with SharedMemory(OperandLayout(scenario).size_bytes) as shared:
+                self._judge.open(scenario, shared)
+                seed = self._judge.draw_block()
                 for cell in cells:
-                    samples[cell] = self._cell(cell, scenario, arena, seed)
+                    samples[cell] = self._cell(cell, scenario, shared, seed)
         for side in self._sides.values():
             side.stop()
         return {
@@ -117,42 +117,42 @@ class Recorder:
         }
 
     def _cell(
-        self, cell: str, scenario: Scenario, arena: Arena, seed: str
+        self, cell: str, scenario: Scenario, shared: SharedMemory, seed: str
     ) -> dict[str, list[float]]:
         name = cell.rpartition(" × ")[2]
-        lanes = {}
+        cells = {}
         for label, side in self._sides.items():
             arm = Arm(name, FAMILIES[name], Source(str(side.tree / "subject.py")), label=label)
-            lane = Lane(arm, scenario, self._referee, self._settings, self._ledger)
+            cell = Cell(arm, scenario, self._judge, self._settings, self._time_spent)
             peer = CellPeer(side, cell, arm)
-            lane.worker.adopt(peer)
-            lanes[label] = lane
-            peer.load(lane.threads)
-            lane.loaded()
-            lane.open(arena)
+            cell.worker.adopt(peer)
+            cells[label] = cell
+            peer.load(cell.threads)
+            cell.loaded()
+            cell.open(shared)
         try:
-            for lane in self._shuffled(lanes.values()):
-                lane.begin_block()
+            for cell in self._shuffled(cells.values()):
+                cell.begin_block()
             turn = 0
-            while any(turn < lane.rounds for lane in lanes.values() if lane.alive):
-                at_turn = [lane for lane in lanes.values() if lane.alive and turn < lane.rounds]
-                for lane in self._shuffled(at_turn):
-                    lane.turn(turn)
-                for lane in at_turn:
-                    lane.judge_turn()
+            while any(turn < cell.rounds for cell in cells.values() if cell.alive):
+                at_turn = [cell for cell in cells.values() if cell.alive and turn < cell.rounds]
+                for cell in self._shuffled(at_turn):
+                    cell.turn(turn)
+                for cell in at_turn:
+                    cell.judge_turn()
                 turn += 1
-            for lane in lanes.values():
-                lane.end_block(seed, None)
+            for cell in cells.values():
+                cell.end_block(seed, None)
         finally:
-            for lane in lanes.values():
-                lane.close()
-        failed = {label: lane.reason for label, lane in lanes.items() if not lane.blocks}
+            for cell in cells.values():
+                cell.close()
+        failed = {label: cell.reason for label, cell in cells.items() if not cell.blocks}
         if failed:
             print(f"{cell}: {failed}", file=sys.stderr)
         return {
-            label: thinned(lane.blocks[-1].samples_s)
-            for label, lane in lanes.items()
-            if lane.blocks
+            label: thinned(cell.blocks[-1].samples_s)
+            for label, cell in cells.items()
+            if cell.blocks
         }
 
     def _by_scenario(self) -> list[tuple[str, list[str]]]:

@@ -3,8 +3,8 @@
     python -m tests.studies.gpu.overhead [--device cuda:1]
 
 Kernels alone: two hundred calls between two events, the card kept waiting until they are enqueued,
-over two hundred. The span: suite.worker.cuda_clock with hot caches, as a worker uses it. Exit code 0 if
-the span is within 5 % for every call of at least 100 µs.
+over two hundred. The span: suite.worker.cuda_clock with hot caches, as a worker uses it.
+Exit code 0 if the span is within 5 % for every call of at least 100 µs.
 """
 
 from __future__ import annotations

@@ -60,8 +60,10 @@ def folders(tmp_path):
 
 def runs(triton=90e-6, fft=80e-6, again=100e-6):
     resnet = [
-        *(cell(1, "cudnn", 100e-6), cell(1, "triton_igemm", triton)),
-        *(cell(3, "cudnn", 100e-6), cell(3, "triton_igemm", 120e-6)),
+        cell(1, "cudnn", 100e-6),
+        cell(1, "triton_igemm", triton),
+        cell(3, "cudnn", 100e-6),
+        cell(3, "triton_igemm", 120e-6),
     ]
     return {
         "resnet": resnet,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from writing import load, problems_of
 
-from suite.scenario.table import Table, draw
+from suite.scenario.layer_table import LayerTable, draw
 from suite.scenario.yamltree import Faults
 
 HEADER = "name,in_channels,height,width,out_channels,kernel_h,kernel_w"
@@ -119,7 +119,9 @@ def test_a_table_of_too_many_rows_is_refused_unless_a_sample_is_drawn(tmp_path):
 
 def weighted(weights):
     rows = [[f"r{number}", str(weight)] for number, weight in enumerate(weights)]
-    return Table(Path("t.csv"), {"name": 0, "share": 1}, rows, range(2, len(rows) + 2), "share")
+    return LayerTable(
+        Path("t.csv"), {"name": 0, "share": 1}, rows, range(2, len(rows) + 2), "share"
+    )
 
 
 def drawn(weights, sample, seed):

@@ -1,4 +1,4 @@
-"""A run as a grid, scenario × implementation, each passed cell with its summary."""
+"""A run as a matrix, scenario × implementation, each passed cell with its summary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from suite.results.summary import Summary, summarise
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """A result and its numbers; `summary` is None unless it passed."""
 
     result: CellResult
@@ -35,15 +35,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Matrix:
     """Scenarios in the run's order, implementations with the reference first, cells by both."""
 
     scenarios: tuple[Scenario, ...]
     implementations: tuple[str, ...]
-    cells: dict[tuple[str, str], Cell]
+    cells: dict[tuple[str, str], MatrixCell]
 
     @classmethod
-    def of(cls, run: Run) -> Grid:
+    def of(cls, run: Run) -> Matrix:
         scenarios = {result.scenario.id: result.scenario for result in run.results}
         measured = {result.implementation for result in run.results}
         references = [result.reference for result in run.results]
@@ -51,32 +51,32 @@ class Grid:
         names = [result.implementation for result in run.results]
         ordered = [name for name in dict.fromkeys(references + listed + names) if name in measured]
         cells = {
-            (result.scenario.id, result.implementation): Cell(result, summarise(result))
+            (result.scenario.id, result.implementation): MatrixCell(result, summarise(result))
             for result in run.results
         }
         return cls(tuple(scenarios.values()), tuple(ordered), cells)
 
-    def row(self, scenario: Scenario) -> list[Cell]:
+    def row(self, scenario: Scenario) -> list[MatrixCell]:
         """Return the scenario's cells in the order of `implementations`."""
         found = (self.cells.get((scenario.id, name)) for name in self.implementations)
         return [cell for cell in found if cell is not None]
 
-    def fastest(self, scenario: Scenario) -> Cell | None:
+    def fastest(self, scenario: Scenario) -> MatrixCell | None:
         """Return the passed cell with the least time."""
         passed = [cell for cell in self.row(scenario) if cell.time_s is not None]
         return min(passed, key=lambda cell: cell.time_s or math.inf, default=None)
 
     @cached_property
-    def passed(self) -> list[Cell]:
+    def passed(self) -> list[MatrixCell]:
         return [cell for cell in self.cells.values() if cell.summary is not None]
 
-    def most_telling(self, most: int) -> Grid:
+    def most_telling(self, most: int) -> Matrix:
         """Return the `most` scenarios in which the implementations differ most, in order."""
         if len(self.scenarios) <= most:
             return self
         ranked = sorted(self.scenarios, key=self._spread, reverse=True)[:most]
         kept = {scenario.id for scenario in ranked}
-        return Grid(
+        return Matrix(
             tuple(scenario for scenario in self.scenarios if scenario.id in kept),
             self.implementations,
             {key: cell for key, cell in self.cells.items() if key[0] in kept},

@@ -45,7 +45,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
+class CellHistory:
     """A cell through all runs that have it, oldest first."""
 
     cell: str
@@ -75,12 +75,12 @@ class LeftOut:
 class History:
     runs: tuple[Run, ...]
     left_out: tuple[LeftOut, ...]
-    series: tuple[Series, ...]
+    series: tuple[CellHistory, ...]
     level: float
     """Of each cell's test."""
 
     @property
-    def changed(self) -> list[Series]:
+    def changed(self) -> list[CellHistory]:
         """Return the series with changes, the largest change first."""
         found = [series for series in self.series if series.changes]
         return sorted(found, key=lambda s: -max(abs(math.log(c.ratio)) for c in s.changes))
@@ -132,13 +132,13 @@ def _short(fact: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _series(cell: str, found: Sequence[tuple[Run, CellResult]], level: float) -> Series:
+def _series(cell: str, found: Sequence[tuple[Run, CellResult]], level: float) -> CellHistory:
     reference = _reference(found)
     points = tuple(_point(run, result, bool(reference)) for run, result in found)
     logs = [math.log(point.value) for point in points]
     too_short = len(points) < LEAST_RUNS
     changes = () if too_short else _changes(points, logs, level)
-    return Series(
+    return CellHistory(
         cell=cell, points=points, relative_to=reference, changes=changes, too_short=too_short
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from suite.errors import did_you_mean
-from suite.scenario.cells import Candidate, layer_identity
+from suite.scenario.building import Candidate, layer_identity
 from suite.scenario.fields import BY_NAME, SHARED_FIELDS
 from suite.scenario.sections import Chosen, Setting
 from suite.scenario.yamltree import REFUSED, Faults, Node, Place, scalar
@@ -38,7 +38,7 @@ Row = list[str] | str
 taken apart."""
 
 
-class Table(NamedTuple):
+class LayerTable(NamedTuple):
     """A CSV file's rows, and where each column stands."""
 
     path: Path
@@ -50,7 +50,7 @@ class Table(NamedTuple):
     """Column that the rows are drawn by."""
 
 
-def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> Table | None:
+def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> LayerTable | None:
     """Return the table that `layers_from` names, with the rows it asks for.
 
     None and faults: no such file, one outside the scenario file's folder, no rows, columns that
@@ -80,7 +80,9 @@ def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> Table
     )
 
 
-def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults) -> Table | None:
+def _read_table(
+    path: Path, asked_at: Place, weight: str | None, faults: Faults
+) -> LayerTable | None:
     """Return the table, or None and faults: no such file, no rows, columns that do not fit."""
     try:
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
@@ -99,7 +101,7 @@ def _read_table(path: Path, asked_at: Place, weight: str | None, faults: Faults)
         faults.add(Place(1, None, path), message)
     if wrong:
         return None
-    return Table(path, {name: at for at, name in enumerate(header)}, rows, lines, weight)
+    return LayerTable(path, {name: at for at, name in enumerate(header)}, rows, lines, weight)
 
 
 def _plain_rows(text: str) -> tuple[list[str], list[Row], Sequence[int]]:
@@ -144,7 +146,7 @@ def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
         yield f'no column "{weight}" to weigh by.{did_you_mean(weight, header)}'
 
 
-def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[int]:
+def draw(table: LayerTable, sample: int, seed: int, faults: Faults) -> list[int]:
     """Return which rows are drawn, up to `sample` and without replacement, in the table's order.
 
     A row's chance at each draw is proportional to its weight: every row gets the key
@@ -167,7 +169,7 @@ def draw(table: Table, sample: int, seed: int, faults: Faults) -> list[int]:
     return sorted(at for at in drawn if keys[at] > -math.inf)
 
 
-def _weights(table: Table, faults: Faults) -> list[float]:
+def _weights(table: LayerTable, faults: Faults) -> list[float]:
     """Return each row's weight, 1 without a column; 0 and a fault where it is none."""
     if table.weight is None:
         return [1.0] * len(table.rows)
@@ -188,7 +190,7 @@ def _weights(table: Table, faults: Faults) -> list[float]:
     ]
 
 
-def _weight(table: Table, line: int, cells: list[str], column: int, faults: Faults) -> float:
+def _weight(table: LayerTable, line: int, cells: list[str], column: int, faults: Faults) -> float:
     try:
         weight = float(cells[column])
     except (ValueError, IndexError):
@@ -207,7 +209,7 @@ def _cells(row: Row) -> list[str]:
     return row.split(",") if isinstance(row, str) else row
 
 
-def read_rows(table: Table, faults: Faults) -> Iterator[Candidate]:
+def read_rows(table: LayerTable, faults: Faults) -> Iterator[Candidate]:
     """Yield a candidate for each row; what is no value becomes a fault."""
     at = table.columns
     fields = [
