@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.studies.rooms import arrows_of, floors_of, rooms_of
 
 COMPUTING = ("operands", "worker", "judge")
 """Rooms of suite/ with torch, as every `child/` is: they run in processes of their own."""
@@ -37,7 +38,7 @@ def packages(names: set[str]) -> set[str]:
 def room_of(parts: tuple[str, ...]) -> str:
     """Return the room of a module below suite/, given as its folders and name.
 
-    "child" whatever it is a child of; "" for the words that lie beside the rooms.
+    "child" whatever it is a child of; "" for the words that lie next to the rooms.
     """
     return "child" if "child" in parts[:-1] else parts[0] if len(parts) > 1 else ""
 
@@ -108,6 +109,24 @@ def test_what_every_room_may_do_is_no_breach(tmp_path):
     (tmp_path / "suite/measuring/race.py").write_text("from suite.problem import Problem\n")
 
     assert list(breaches(tmp_path)) == []
+
+
+FOLDERS = sorted(path.parent for path in (ROOT / "suite").rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_no_rooms_import_each_other_in_a_circle(folder):
+    assert floors_of(rooms_of(folder), arrows_of(folder, ROOT))
+
+
+def test_a_circle_of_rooms_is_found(tmp_path):
+    for room, other in (("judge", "operands"), ("operands", "stats"), ("stats", "judge")):
+        (tmp_path / "suite" / room).mkdir(parents=True)
+        (tmp_path / "suite" / room / "a.py").write_text(f"from suite.{other} import a\n")
+    suite = tmp_path / "suite"
+
+    with pytest.raises(ValueError, match="judge, operands, stats"):
+        floors_of(rooms_of(suite), arrows_of(suite, tmp_path))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "suite").rglob("*.py")), ids=lambda p: p.stem)

@@ -64,7 +64,7 @@ class Finding:
 
 
 def findings(base: Facts, head: Facts, dtype: str) -> list[Finding]:
-    """Return how head is worse than base, beside time."""
+    """Return how head is worse than base, time apart."""
     if head.status is not Status.PASSED:
         return [] if base.status is not Status.PASSED else [_broken(head)]
     if base.status is not Status.PASSED:
