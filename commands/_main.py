@@ -16,8 +16,8 @@ INSTALL = "pip install -e . -c constraints.txt"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that these words (those of the process if None) ask for."""
-    signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
+        _hear_interrupts()
         words = sys.argv[1:] if arguments is None else arguments
         options = build_parser(words).parse_args(words)
         code: int = import_module(f"commands.{options.command}").main(options)
@@ -39,6 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print(f"a defect in ConvGauge ({error}); please report it with this text", file=sys.stderr)
         return EXIT_DEFECT
+
+
+def _hear_interrupts() -> None:
+    """Let Ctrl-C, `kill -INT` and `kill` end the command, whatever its parent did with them.
+
+    A shell without job control starts `command &` with SIGINT ignored, and some schedulers start
+    jobs with signals blocked. Python leaves both as they are: a run in the background of a script
+    could then be ended by `kill -9` alone, which writes no report.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _raise_interrupt)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:

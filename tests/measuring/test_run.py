@@ -96,10 +96,20 @@ def test_what_implementations_print_stays_out_of_the_terminal(command, tiny):
     assert "importing" not in said.out + said.err
 
 
-def start_run(tiny: Path, folder: Path) -> subprocess.Popen[str]:
+INHERITED = {
+    "as a terminal starts it": "",
+    "SIGINT ignored, as by `command &` in a script": "signal.signal(signal.SIGINT, signal.SIG_IGN)",
+    "SIGINT blocked": "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})",
+}
+"""What becomes of a signal before the program starts: it keeps what its parent leaves it."""
+
+
+def start_run(tiny: Path, folder: Path, inherited: str = "") -> subprocess.Popen[str]:
     words = ("run", tiny, "--plugin", FAULTY / "slow.py", "--impl", "slow", "--impl", "unfold")
+    run = [sys.executable, ROOT / "run_bench.py", *words, "--out", folder, *QUICK]
+    parent = f"import os, signal, sys\n{inherited}\nos.execv(sys.argv[1], sys.argv[1:])"
     return subprocess.Popen(
-        [sys.executable, ROOT / "run_bench.py", *map(str, words), "--out", str(folder), *QUICK],
+        [sys.executable, "-c", parent, *map(str, run)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -162,9 +172,10 @@ def test_resume_drops_a_torn_last_line(command, tiny, tmp_path):
     assert results.read_bytes()[:first] == whole[:first]
 
 
-def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tiny, tmp_path):
+@pytest.mark.parametrize("inherited", INHERITED.values(), ids=INHERITED)
+def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tiny, tmp_path, inherited):
     folder = tmp_path / "r"
-    process = start_run(tiny, folder)
+    process = start_run(tiny, folder, inherited)
     wait_for_first_cells(folder, process)
     below = processes_below(process.pid)
     process.send_signal(signal.SIGINT)
