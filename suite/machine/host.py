@@ -89,18 +89,6 @@ def _caches() -> dict[str, str]:
     return caches
 
 
-def last_level_cache_bytes() -> int:
-    """Return the size of all last-level caches that this process may use; 0 where unknown."""
-    sizes: dict[str, int] = {}
-    for core in range(os.cpu_count() or 1):
-        levels = sorted(_CPU.parent.glob(f"cpu{core}/cache/index*"))
-        size = _read(levels[-1] / "size") if levels else None
-        if size and size[:-1].isdigit():
-            shared = _read(levels[-1] / "shared_cpu_list") or str(core)
-            sizes[shared] = int(size[:-1]) * {"K": 2**10, "M": 2**20}.get(size[-1], 1)
-    return sum(sizes.values())
-
-
 def load() -> dict[str, Any]:
     """Return what else is going on: load average, steal time, frequency range."""
     times = psutil.cpu_times()

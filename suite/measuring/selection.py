@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-import psutil
-
+from suite import free_memory
 from suite.errors import UsageError, did_you_mean
 from suite.machine import host
 from suite.measuring.arm import Arm
@@ -30,7 +29,7 @@ def chosen_memory_limit_bytes(asked_gib: float | None) -> int:
     """Return what one worker may take: what was asked for, or most of what is free now."""
     if asked_gib is not None:
         return int(asked_gib * 2**30)
-    return int(MEMORY_SHARE * psutil.virtual_memory().available)
+    return int(MEMORY_SHARE * free_memory.available_bytes())
 
 
 def chosen_scenarios(scenarios: Sequence[Scenario], patterns: Sequence[str]) -> list[Scenario]:

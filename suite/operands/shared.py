@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from suite import cold
 from suite.operands.streams import Stream
 from suite.operands.tensors import DTYPES, Operands, view
 from suite.problem import Scenario
@@ -33,6 +34,21 @@ class SharedOperands:
             view(memory, layout.grad, dtype).view(problem.output_shape) if backward else None,
         )
         self.stream = Stream(scenario, memory, layout)
+        self._scenario, self._path, self._size_bytes = scenario, path, layout.size_bytes
+        self._filler = view(memory, layout.filler, torch.float32)
+
+    def filler(self) -> torch.Tensor | None:
+        """Return other data to empty a CPU's caches with, its pages in place; None if not asked.
+
+        Raises:
+            Unsupported: there is no room for it.
+        """
+        if self._filler.numel() == 0:
+            return None
+        allocated_bytes = getattr(Path(self._path).stat(), "st_blocks", 0) * 512
+        cold.require_room(self._scenario, self._size_bytes - allocated_bytes)
+        self._filler.sum()
+        return self._filler
 
 
 class SharedResults:

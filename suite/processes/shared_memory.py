@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from suite import cold
 from suite.problem import Scenario, Shape
 
 ALIGNMENT = 64
@@ -57,7 +58,9 @@ class OperandLayout(_Layout):
     """What the judge writes and workers only read. Computed alike in every process.
 
     `input`, `weight`, `bias` and `grad` hold dense tensors; `stream_a` and `stream_b` the random
-    bits that the varying operand of timed calls is made from.
+    bits that the varying operand of timed calls is made from. `filler` holds nothing and takes no
+    memory until somebody reads it, which empties a CPU's caches: all workers share one, as a large
+    cache takes gigabytes.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -72,6 +75,7 @@ class OperandLayout(_Layout):
         self.grad = self._take((problem.output_elements if backward else 0) * itemsize)
         self.stream_a = self._take((varying + STREAM_SLACK) * itemsize)
         self.stream_b = self._take((varying + STREAM_SLACK) * itemsize)
+        self.filler = self._take(cold.filler_bytes(scenario))
 
 
 class ResultLayout(_Layout):

@@ -30,6 +30,7 @@ from typing import Any
 
 import torch
 
+from suite import cold
 from suite.errors import Unsupported
 from suite.machine.nvml import Card
 from suite.operands.gate_inputs import VIEWS
@@ -96,10 +97,10 @@ class Worker:
             raise Unsupported(reason)
         self._given = SharedOperands(self._scenario, operands, writable=False)
         self._results = SharedResults(self._scenario, results)
-        note = None
+        note = cold.note(self._scenario)
         if self._scenario.on_cuda:
             self._card, note = cuda_context.use(self._scenario.device)
-        self._timer = timer_for(self._scenario)
+        self._timer = timer_for(self._scenario, self._given.filler())
         problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
         declared = self._implementation
         return {

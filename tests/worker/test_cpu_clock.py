@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from reports import csv_table
-from suite.machine import host
 from suite.measuring.doubts import why_implausible
 from suite.operands.shared import SharedOperands
 from suite.operands.tensors import same_bits
@@ -18,7 +17,7 @@ from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Block, Ceiling, CellResult, Status
 from suite.results.folder import Run
 from suite.worker import cpu_clock
-from suite.worker.clocks import cache_filler, timer_for
+from suite.worker.clocks import timer_for
 
 
 class FakeClock:
@@ -73,10 +72,6 @@ def test_the_clock_is_that_of_the_scenario_s_cache_state(scenario):
     assert isinstance(timer_for(scenario), cpu_clock.HotTimer)
     cold = timer_for(dataclasses.replace(scenario, cache="cold"))
     assert isinstance(cold, cpu_clock.ColdTimer)
-
-
-def test_other_data_is_larger_than_every_cache_that_the_cores_share():
-    assert cache_filler().nbytes >= 8 * host.last_level_cache_bytes()
 
 
 def test_caches_are_cold_on_a_gpu_unless_it_is_said_otherwise(scenario):

@@ -1,0 +1,52 @@
+"""How much memory may still be taken: the machine's, or what is left of a container's limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+_OWN_GROUPS = Path("/proc/self/cgroup")
+_GROUPS = Path("/sys/fs/cgroup")
+_V2 = ("memory.max", "memory.current", "inactive_file")
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+
+
+def available_bytes() -> int:
+    """Return what can be taken without swapping and without meeting a limit of a control group."""
+    return min([psutil.virtual_memory().available, *_left_in_groups()])
+
+
+def _left_in_groups() -> Iterator[int]:
+    """Yield what is left in each control group around this process that has a limit (Linux).
+
+    Cached files that nobody used lately count as used there, but give way.
+    """
+    for line in (_read(_OWN_GROUPS) or "").splitlines():
+        _, kinds, own = line.split(":", 2)
+        if kinds not in ("", "memory"):
+            continue
+        (limit, usage, idle), top = (_V1, _GROUPS / kinds) if kinds else (_V2, _GROUPS)
+        place = top / own.lstrip("/")
+        for folder in (place, *place.parents):
+            most, used = _read(folder / limit), _read(folder / usage)
+            if most and most.isdigit() and used:
+                yield max(0, int(most) - int(used) + _statistic(folder, idle))
+            if folder == top:
+                break
+
+
+def _statistic(folder: Path, field: str) -> int:
+    for line in (_read(folder / "memory.stat") or "").splitlines():
+        name, _, value = line.partition(" ")
+        if name == field:
+            return int(value)
+    return 0
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
