@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from types import FrameType
 
 from commands.arguments import build_parser
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that these words (those of the process if None) ask for."""
     try:
         _hear_interrupts()
+        _print_anywhere()
         words = sys.argv[1:] if arguments is None else arguments
         options = build_parser(words).parse_args(words)
         code: int = import_module(f"commands.{options.command}").main(options)
@@ -52,6 +54,13 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGTERM, _raise_interrupt)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+
+def _print_anywhere() -> None:
+    """Print "?" for what the terminal's or file's encoding lacks, such as × under LC_ALL=C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -184,6 +184,19 @@ def test_quick_commands_import_nothing_heavy(words):
     assert done.stdout
 
 
+@pytest.mark.parametrize("words", [["list", "--scenarios"], ["validate", "quick", "--expand"]])
+def test_an_encoding_without_a_multiplication_sign_ends_no_command(words):
+    done = subprocess.run(
+        [sys.executable, ROOT / "run_bench.py", *words],
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        encoding="ascii",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "?" in done.stdout
+
+
 def test_a_missing_package_is_named_with_how_to_get_it(tmp_path):
     (tmp_path / "rich").mkdir()
     (tmp_path / "rich" / "__init__.py").write_text(
@@ -273,7 +286,7 @@ def test_check_of_a_plugin_is_about_the_plugin_alone(command, tmp_path):
 
 
 def readme_commands() -> list[str]:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = text.split("```")[1::2]
     lines = [line for block in blocks for line in block.splitlines()[1:]]
     return [line.strip() for line in lines if line.strip().startswith("python run_bench.py")]

@@ -35,7 +35,8 @@ def git(folder: Path, *words: str, environment: Mapping[str, str] | None = None)
             command,
             env={**inherited, **(environment or {})},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
             timeout=GIT_TIMEOUT_S,
         )

@@ -149,14 +149,20 @@ def advice(machine: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """Return the revision of the checkout in `folder`, None without git."""
+    """Return the revision of the checkout in `folder`, None without git.
+
+    Whatever a calling hook has set to name another repository does not count.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def git(*words: str) -> str | None:
         try:
             done = subprocess.run(
                 ["git", "-C", str(folder), *words],
+                env=own,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 check=True,
                 timeout=10,
             )

@@ -71,7 +71,8 @@ def _run(command: list[str], how: str) -> None:
             command,
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=TIMEOUT_S,
             check=False,
         )

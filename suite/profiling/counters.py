@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -33,17 +34,21 @@ def count(pid: int, work: Callable[[], int]) -> dict[str, float]:
     # A short try first: attaching where nothing can be counted would cost every cell the wait.
     tried = subprocess.run(
         [perf, "stat", "-x", ",", "-e", ",".join(EVENTS), "true"],
+        env=_in_english(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if not parse(tried.stderr):
         raise Unsupported(why_nothing(tried.stderr))
     watching = subprocess.Popen(
         [perf, "stat", "-x", ",", "-e", ",".join(EVENTS), "-p", str(pid)],
+        env=_in_english(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     try:
         watching.wait(ATTACH_S)
@@ -57,6 +62,11 @@ def count(pid: int, work: Callable[[], int]) -> dict[str, float]:
     if not calls or not found:
         raise Unsupported(why_nothing(told))
     return {name: value / calls for name, value in found.items()}
+
+
+def _in_english() -> dict[str, str]:
+    """Return an environment in which perf's words are the ones looked for, and 1.5 is no "1,5"."""
+    return {**os.environ, "LC_ALL": "C"}
 
 
 def parse(told: str) -> dict[str, float]:
