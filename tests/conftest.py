@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +41,24 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.dist = "loadfile"
     if config.getoption("numprocesses", None) or is_one_of_two:
         config.option.benchmark_disable = True  # or pytest-benchmark warns that it does so itself
+
+
+OF_WHO_RUNS_THE_TESTS = re.compile(
+    r"FORCE_COLOR|NO_COLOR|TTY_COMPATIBLE|TTY_INTERACTIVE|COLUMNS|LINES"  # the terminal
+    r"|(OMP|GOMP|KMP|MKL|MALLOC)_\w+|GLIBC_TUNABLES"  # thread pools and the allocator
+    r"|GIT_\w+|CONVGAUGE_\w+|PYTHONWARNINGS"
+)
+"""Variables by which a person chooses what ConvGauge shows or does; tests state them themselves."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave out what the one who runs the tests has chosen, the table that `auto` reads too."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in filter(OF_WHO_RUNS_THE_TESTS.fullmatch, list(os.environ)):
+            patch.delenv(name)
+        patch.setenv("CONVGAUGE_TUNING", str(tmp_path_factory.mktemp("tuning")))
+        yield
 
 
 @dataclass(frozen=True)

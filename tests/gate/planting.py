@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -48,8 +49,14 @@ layers:
 
 
 def git(folder: Path, *words: str) -> str:
+    """Run git without the settings of who runs the tests: signatures, hooks, line ends."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(
-        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
+        ["git", "-C", str(folder), *words],
+        env={**inherited, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     return done.stdout.strip()
 

@@ -33,8 +33,9 @@ IMPLEMENTATIONS = ("vendor", "unfolded")
 
 
 def git(folder: Path, *words: str) -> None:
-    identity = ("-c", "user.name=ConvGauge", "-c", "user.email=convgauge@localhost")
-    subprocess.run(["git", "-C", str(folder), *identity, *words], check=True, capture_output=True)
+    settings = ("user.name=ConvGauge", "user.email=convgauge@localhost", "commit.gpgsign=false")
+    ours = [word for setting in (*settings, "core.hooksPath=/dev/null") for word in ("-c", setting)]
+    subprocess.run(["git", "-C", str(folder), *ours, *words], check=True, capture_output=True)
 
 
 def repository(folder: Path, extra: dict[str, dict[str, int]], arm: str, seed: int) -> set[str]:
