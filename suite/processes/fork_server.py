@@ -17,11 +17,14 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
+from suite.processes.peer import _allow_many_files
+
 PRELOAD = ["suite.preload"]
 ROOT = str(Path(__file__).resolve().parents[2])
 
 
 def process_context() -> ForkServerContext | SpawnContext:
+    _allow_many_files()
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,6 +24,7 @@ from suite.processes.child import child_main
 from suite.processes.fork_server import process_context, variables, without_main
 
 START_TIMEOUT_S = 120.0
+OPEN_FILES = 8192
 
 
 class ProcessFailed(Exception):
@@ -32,6 +34,23 @@ class ProcessFailed(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+def _allow_many_files() -> None:
+    """Raise this process's limit of open files as far as it may itself.
+
+    Every row of a race has a process, its channel and an shared memory, and systems start with as little
+    as 256.
+    """
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - not there on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Peer:
