@@ -31,8 +31,8 @@ import torch
 from suite.input_kinds import SPECIAL_KINDS
 from suite.judge import ceilings, projection, reference, torch_facts
 from suite.judge.projection import inner
-from suite.judge.tolerance import Tolerance, judge_output, largest_of, spread_fault
-from suite.operands.gate_inputs import draw
+from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of, spread_fault
+from suite.operands.gate_inputs import STREAM_RMS, draw
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import FORMATS, Operands, same_bits
 from suite.problem import Scenario
@@ -44,7 +44,8 @@ CALLS_BY_ELEMENT = 2
 """Calls of a turn that are also judged at single elements."""
 PROJECTION_SIGMAS = 8.0
 """A projection sums errors with random signs: its deviation is the root of their squares' sum,
-taken from bounds that honest errors stay well below. Chance never exceeds it, a wrong row does."""
+taken from all elements' bounds, which honest errors stay well below. Chance never exceeds it, a
+wrong row does."""
 
 
 class Judge:
@@ -66,6 +67,8 @@ class Judge:
         self._reach: torch.Tensor
         self._touched: tuple[torch.Tensor, torch.Tensor]
         self._projection: projection.Projection
+        self._usual: tuple[torch.Tensor, torch.Tensor]
+        self._usual_bounds: dict[Tolerance, torch.Tensor] = {}
         self._signs: torch.Tensor
         self._adjoint: torch.Tensor
         self._operand: torch.Tensor
@@ -152,6 +155,8 @@ class Judge:
         self._draw_operands("normal", generator)
         self._shared.stream.draw(generator)
         self._projection = projection.projection(scenario, self._drawn, self._secret)
+        self._usual = reference.usual_elements(scenario, self._drawn, STREAM_RMS)
+        self._usual_bounds = {}
         memory_format = FORMATS[scenario.memory_format]
         self._signs = self._projection.signs.contiguous().view(-1)
         adjoint = self._projection.adjoint.contiguous(memory_format=memory_format)
@@ -171,26 +176,42 @@ class Judge:
         if self._signs.numel() == 0:
             return {"fault": None}
         limits = self._limits(tolerance)
+        bounds = self._bounds_of_block(limits)
         few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
-        bound = 0.0
         for chosen in few:
             slot, start = calls[chosen]
             self._shared.stream.fill(self._operand, start)
-            fault, largest = self._judge_elements(outputs.slot(slot), limits)
-            if fault:
+            output = outputs.slot(slot)
+            fault = self._element_fault(output, limits, bounds)
+            if fault := fault or self._padding_fault(output, bounds):
                 return {"fault": fault}
-            bound = max(bound, largest)
+        samples_alike = self._signs.numel() / bounds.numel()
+        allowed = PROJECTION_SIGMAS * float(bounds.norm()) * math.sqrt(samples_alike)
         for slot, start in calls:
             self._shared.stream.fill(self._operand, start)
-            if fault := self._projection_fault(outputs.slot(slot), bound):
+            if fault := self._projection_fault(outputs.slot(slot), allowed):
                 return {"fault": fault}
         return {"fault": None}
 
-    def _projection_fault(self, output: torch.Tensor, bound: float) -> str | None:
+    def _bounds_of_block(self, limits: Tolerance) -> torch.Tensor:
+        """Return every element's bound for a usual operand; of one sample where all are alike.
+
+        What a norm-wise bound or a checksum allows is taken from the whole result: a few elements
+        may happen to sum nothing but padding, which allows nothing.
+        """
+        if limits not in self._usual_bounds:
+            expected, size = self._usual
+            if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
+                self._operand.fill_(STREAM_RMS)
+                size = reference.reach(self._scenario, self._operands_of_call())
+            bounds = limits.element_bounds(expected, size) * largest_of(self._signs.numel())
+            self._usual_bounds[limits] = bounds
+        return self._usual_bounds[limits]
+
+    def _projection_fault(self, output: torch.Tensor, allowed: float) -> str | None:
         """Return how the checksum over a whole output misses what its operand demands."""
         projected = inner(output, self._signs)
         wanted = inner(_in_memory_order(self._operand), self._adjoint) + self._projection.offset
-        allowed = PROJECTION_SIGMAS * bound * math.sqrt(self._signs.numel())
         if abs(projected - wanted) <= allowed:
             return None
         return (
@@ -198,8 +219,24 @@ class Judge:
             f"{projected:.9g}, expected {wanted:.9g}, allowed error {allowed:.2g}"
         )
 
-    def _judge_elements(self, output: torch.Tensor, limits: Tolerance) -> tuple[str | None, float]:
-        """Return the fault at a few places, if any, and the largest bound there."""
+    def _padding_fault(self, output: torch.Tensor, bounds: torch.Tensor) -> str | None:
+        """Return what was written where an element sums nothing but padding and must be 0."""
+        nothing = bounds == 0
+        if not bool(nothing.any()):
+            return None
+        got = output.view(self._scenario.result_shape).masked_select(nothing)
+        wrong = int(got.count_nonzero())
+        if not wrong:
+            return None
+        return (
+            f"a timed call: {wrong} of the {got.numel()} elements that sum nothing but padding "
+            f"are not 0, one is {float(got[got != 0][0]):.9g}"
+        )
+
+    def _element_fault(
+        self, output: torch.Tensor, limits: Tolerance, bounds_of_block: torch.Tensor
+    ) -> str | None:
+        """Return the fault at a few places, if any."""
         index = self._random_index()
         operands = self._operands_of_call()
         expected, size = reference.elements(self._scenario, operands, index)
@@ -208,16 +245,18 @@ class Judge:
         got = output.view(self._scenario.result_shape)[tuple(index.T)].double()
         bounds = limits.element_bounds(expected, size).expand_as(expected)
         bounds = bounds * largest_of(output.numel())
-        ratio = (got - expected).abs() / bounds
-        if not bool((ratio <= 1).all()):
-            worst = int(ratio.nan_to_num(math.inf).argmax())
-            place = ", ".join(str(int(i)) for i in index[worst])
-            fault = (
-                f"a timed call: element [{place}] is {float(got[worst]):.9g}, expected "
-                f"{float(expected[worst]):.9g}, allowed error {float(bounds[worst]):.2g}"
-            )
-            return fault, 0.0
-        return None, float(bounds.max())
+        if limits.is_norm_wise:
+            whole = bounds_of_block.expand(self._scenario.result_shape)
+            bounds = torch.maximum(bounds, whole[tuple(index.T)])
+        ratio = error_ratio(got, expected, bounds)
+        worst = int(ratio.argmax())
+        if ratio[worst] <= 1:
+            return None
+        place = ", ".join(str(int(i)) for i in index[worst])
+        return (
+            f"a timed call: element [{place}] is {float(got[worst]):.9g}, expected "
+            f"{float(expected[worst]):.9g}, allowed error {float(bounds[worst]):.2g}"
+        )
 
     def _operands_of_call(self) -> Operands:
         if self._drawn.grad is None:

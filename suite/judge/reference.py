@@ -1,10 +1,11 @@
 """The convolution as a linear map, in float64: the judge's own reference for every direction.
 
 For a fixed other operand each direction is linear in its *varying* operand v: forward in the
-input, both backward directions in the output's gradient. Three views of the same map A are used:
+input, both backward directions in the output's gradient. Four views of the same map A are used:
 
 - `result`: A v, every element, by torch's native float64 convolution;
 - `elements`: single elements of A v, straight from the definition;
+- `usual_elements`: how large each element is over many v;
 - `adjoint`: Aᵀ r for r = u ⊗ s, u over the result's channels and s over everything else. Then
   ⟨r, A v⟩ = ⟨Aᵀ r, v⟩, so that one inner product checks a whole output (Freivalds, 1977). The
   rank-one r makes it cheap: the channels collapse before anything is convolved.
@@ -62,6 +63,49 @@ def result(scenario: Scenario, operands: Operands) -> torch.Tensor:
 def magnitude(scenario: Scenario, operands: Operands) -> torch.Tensor:
     """Return S = |v| ⋆ |w| (+ |b|): what rounding errors of each element scale with."""
     return result(scenario, operands.abs())
+
+
+def usual_elements(
+    scenario: Scenario, operands: Operands, varying_rms: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return how large each element of the result is over many varying operands, and its S.
+
+    Both are root mean squares, of S no less than that, for independent values of zero mean and of
+    root mean square `varying_rms`; exactly 0 where an element sums nothing but padding. Shapes: the
+    result's, or with a single sample where all are alike. What would be summed over equal values
+    of the varying operand is summed before anything is convolved, as for the adjoint.
+    """
+    exact = operands.double()
+    size = varying_rms * _sums_over_ones(scenario, exact.abs())
+    square = varying_rms**2 * _sums_over_ones(scenario, exact.each(torch.square))
+    if scenario.direction == "forward" and exact.bias is not None:
+        bias = exact.bias.view(1, -1, 1, 1)
+        size, square = size + bias.abs(), square + bias.square()
+    return square.sqrt(), size
+
+
+def _sums_over_ones(scenario: Scenario, fixed: Operands) -> torch.Tensor:
+    """Return A 1: the result without bias for a varying operand of ones."""
+    problem, groups = dataclasses.replace(scenario.problem, bias=False), scenario.problem.groups
+    if scenario.direction == "forward":
+        problem = dataclasses.replace(problem, batch_size=1, in_channels=groups)
+        weight = fixed.weight.sum(dim=1, keepdim=True)
+        operands = Operands(weight.new_ones(problem.input_shape), weight)
+    elif scenario.direction == "backward_data":
+        problem = dataclasses.replace(problem, batch_size=1, out_channels=groups)
+        weight = fixed.weight.unflatten(0, (groups, -1)).sum(dim=1)
+        inputs, grad = (weight.new_ones(s) for s in (problem.input_shape, problem.output_shape))
+        operands = Operands(inputs, weight, grad=grad)
+    else:
+        problem = dataclasses.replace(problem, out_channels=groups)
+        weight, grad = (
+            fixed.input.new_ones(s) for s in (problem.weight_shape, problem.output_shape)
+        )
+        operands = Operands(fixed.input, weight, grad=grad)
+    sums = result(dataclasses.replace(scenario, problem=problem), operands)
+    if scenario.direction == "backward_weight":
+        return sums.repeat_interleave(scenario.problem.out_channels // groups, dim=0)
+    return sums
 
 
 def touched(scenario: Scenario, operands: Operands) -> tuple[torch.Tensor, torch.Tensor]:

@@ -118,16 +118,13 @@ def judge_output(
     scenario's dtype.
     """
     got = output.double()
-    error = (got - expected).abs()
-    bounds = tolerance.element_bounds(expected, size).expand_as(error)
-    bounds = bounds * largest_of(error.numel())
+    bounds = tolerance.element_bounds(expected, size).expand_as(expected)
+    bounds = bounds * largest_of(expected.numel())
     if kind == "integer":
         bounds = _integer_bounds(tolerance, bounds)
     elif kind == "spiked" and not tolerance.is_norm_wise:
         bounds = SPIKED_DEVIATIONS * bounds
-    # An element that should be exact and is has ratio 0; NaN anywhere is beyond every bound.
-    ratio = torch.where(error == 0, 0.0, error / bounds)
-    ratio = torch.where(torch.isnan(got) | torch.isinf(got), math.inf, ratio)
+    ratio = error_ratio(got, expected, bounds)
     if ratio.numel() == 0:
         return Judgement(Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
     place = int(ratio.argmax())
@@ -146,6 +143,17 @@ def judge_output(
     rel_l2 = error_norm / norm if norm else (0.0 if error_norm == 0 else math.inf)
     residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=float(ratio[index]), worst=worst)
     return Judgement(residuals, _fault(kind, tolerance, residuals, ratio))
+
+
+def error_ratio(got: torch.Tensor, expected: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
+    """Return each element's error over its bound, in float64; at most 1 is right.
+
+    Shapes: all alike. Where the bound is 0 an exact element has ratio 0 and any other an infinite
+    one; so has whatever is no number.
+    """
+    error = (got - expected).abs()
+    ratio = torch.where(error == 0, 0.0, error / bounds)
+    return torch.where(torch.isfinite(got), ratio, math.inf).nan_to_num(math.inf, math.inf)
 
 
 def largest_of(number: int) -> float:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
 from suite.operands.streams import BITS
 from suite.operands.tensors import Operands
 from suite.problem import Scenario
+
+STREAM_RMS = math.sqrt(49 / 48)
+"""Root mean square of what a stream fills an operand with: a mantissa of mean square 7/3 times an
+exponent's 1, 1/4 or 1/16. Signs are random, each value is independent of the others."""
 
 
 def _transposed(tensor: torch.Tensor) -> torch.Tensor:

@@ -130,6 +130,26 @@ def test_a_large_batch_is_lowered_in_pieces_with_the_same_result(problem, monkey
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
+@given(problem=problems())
+@settings(max_examples=60, deadline=None)
+def test_usual_elements_are_the_root_mean_squares_over_random_signs(direction, problem):
+    """Of an operand of ones with random signs: every S is the same, products are orthogonal."""
+    scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
+    operands = operands_of(problem, direction)
+    varying = "input" if direction == "forward" else "grad"
+    ones = torch.ones_like(getattr(operands, varying))
+
+    expected, size = reference.usual_elements(scenario, operands, 2.0)
+
+    given = dataclasses.replace(operands, **{varying: 2 * ones})
+    magnitude = reference.magnitude(scenario, given)
+    torch.testing.assert_close(size.expand(scenario.result_shape), magnitude)
+    squares = reference.magnitude(scenario, given.each(torch.square))
+    torch.testing.assert_close(expected.expand(scenario.result_shape), squares.sqrt())
+    assert torch.equal(size.expand(scenario.result_shape) == 0, magnitude == 0)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems().filter(lambda p: p.batch_size > 0))
 @settings(max_examples=40, deadline=None)
 def test_the_reach_of_a_transform_is_no_smaller_than_the_direct_magnitude(direction, problem):

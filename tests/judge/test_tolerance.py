@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge import reference
-from suite.judge.tolerance import Judgement, Tolerance, judge_output, spread_fault
+from suite.judge.tolerance import Judgement, Tolerance, error_ratio, judge_output, spread_fault
 from suite.operands import gate_inputs, tensors
 from suite.operands.tensors import Operands
 from suite.problem import Problem, Scenario
@@ -167,6 +167,14 @@ def test_a_plain_sum_of_many_products_is_not_called_wrong():
         output += operands.weight[None, :, c] * operands.input[:, c : c + 1]
 
     assert judged("normal", output, operands, scenario).fault is None
+
+
+def test_where_no_error_is_allowed_the_exact_value_is_right_and_nothing_else():
+    got = torch.tensor([0.0, 1e-30, 1.0, float("nan"), float("inf")], dtype=torch.float64)
+    none = torch.zeros(5, dtype=torch.float64)
+
+    assert error_ratio(got, none, none).tolist() == [0.0, *[float("inf")] * 4]
+    assert error_ratio(got[:0], none[:0], none[:0]).numel() == 0
 
 
 def test_an_empty_output_has_nothing_wrong():

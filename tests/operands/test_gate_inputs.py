@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from suite.operands import gate_inputs
+from suite.operands.gate_inputs import STREAM_RMS
 from suite.operands.shared import SharedOperands
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory, map_shared
@@ -41,6 +42,18 @@ def test_streams_give_finite_signed_values_between_a_quarter_and_two(arena_of, s
     assert float(size.max()) < 2
     assert bool((operand > 0).any())
     assert bool((operand < 0).any())
+
+
+def test_streams_have_the_root_mean_square_that_the_judge_reckons_with(arena_of, scenario):
+    wide = dataclasses.replace(scenario.problem, height=200, width=200)
+    tensors = arena_of(dataclasses.replace(scenario, problem=wide))
+    tensors.stream.draw(torch.Generator().manual_seed(1))
+    operand = torch.empty_like(tensors.operands.input)
+
+    tensors.stream.fill(operand, (17, 4000))
+
+    assert float(operand.double().square().mean().sqrt()) == pytest.approx(STREAM_RMS, rel=0.01)
+    assert abs(float(operand.double().mean())) < 0.01
 
 
 def test_different_starts_give_operands_that_share_no_value_pattern(arena_of, scenario):

@@ -1,0 +1,216 @@
+"""What the judge makes of the outputs of timed calls, those that sum only padding among them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from suite.errors import Unsupported
+from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
+from suite.judge import reference
+from suite.judge.process import Judge
+from suite.operands.shared import SharedOperands, SharedResults
+from suite.operands.tensors import Operands, in_format
+from suite.problem import DIRECTIONS, MEMORY_FORMATS, Problem, Scenario
+from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
+from suite.registry.registering import Implementation
+from suite.scenario.files import find_file, load_file
+from suite.worker.binding import bind
+from suite.worker.outputs import row_major
+from tests.impls.oracle import implementations
+
+CALLS = 3
+ROWS = {
+    row.name: row
+    for row in implementations()
+    if "cpu" in row.devices and not row.why_unavailable() and row.name != "compile"
+}
+"""torch.compile takes ten seconds a shape; what it computes with is torch's own."""
+FEW = ("torch", "unfold", "fft", "winograd_4x4")
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
+    yield Judge(1)
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(grad)
+
+
+Spoil = Callable[[torch.Tensor], None]
+
+
+class Cell:
+    """One row in one scenario: worker's part in this process, the judge's by the judge."""
+
+    def __init__(self, judge: Judge, scenario: Scenario, row: Implementation) -> None:
+        self._judge, self._scenario, self._row = judge, scenario, row
+        self._tolerance = {
+            "family": row.family,
+            "error_factor": row.error_factor,
+            "precision": row.precision,
+        }
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[SharedOperands, SharedResults, str]]:
+        scenario = self._scenario
+        operands = SharedMemory(OperandLayout(scenario).size_bytes)
+        results = SharedMemory(ResultLayout(scenario).size_bytes)
+        with operands, results:
+            self._judge.open(scenario.to_dict(), operands.path)
+            given = SharedOperands(scenario, operands.path, writable=False)
+            yield given, SharedResults(scenario, results.path), results.path
+
+    def _bound(self, given: SharedOperands):
+        operands = given.operands.each(
+            lambda t: in_format(t, self._scenario.memory_format) if t.dim() == 4 else t.clone()
+        )
+        varying = operands.input if operands.grad is None else operands.grad
+        return bind(self._row, self._scenario, operands).call, varying
+
+    def timed_fault(self, spoil: Spoil | None = None) -> str | None:
+        """Return what is wrong with timed calls of one block, by the judge."""
+        with self._opened() as (given, shared, path):
+            self._judge.draw_block(1)
+            call, varying = self._bound(given)
+            operand = torch.empty_like(varying)
+            calls = [(slot, (17 * slot, 5)) for slot in range(CALLS)]
+            for slot, start in calls:
+                given.stream.fill(operand, start)
+                output = row_major(call(operand).detach().clone())
+                if spoil:
+                    spoil(output.view(self._scenario.result_shape))
+                shared.slot(slot).copy_(output)
+            return self._judge.judge_timed(path, calls, self._tolerance)["fault"]
+
+    def gate_fault(self) -> str | None:
+        """Return what `check` finds wrong on inputs that hold numbers alone."""
+        with self._opened() as (given, shared, path):
+            for kind in CHECK_KINDS:
+                if kind in SPECIAL_KINDS:
+                    continue
+                self._judge.draw(kind, 1)
+                call, varying = self._bound(given)
+                shared.slot(0).copy_(row_major(call(varying).detach()))
+                if fault := self._judge.judge(path, 0, self._tolerance)["judgement"]["fault"]:
+                    return fault
+        return None
+
+
+def scenario_of(problem: Problem, direction: str = "forward", **conditions: str) -> Scenario:
+    return Scenario(id="t/one", problem=problem, direction=direction, **conditions)
+
+
+NAMED = {
+    "1×1 with stride 2 of ResNet": scenario_of(
+        Problem.of_call((1, 256, 56, 56), (512, 256, 1, 1), stride=(2, 2)), "backward_data"
+    ),
+    "1×1 padded": scenario_of(Problem.of_call((1, 8, 9, 9), (4, 8, 1, 1), padding=(1, 1))),
+}
+EDGES = load_file(find_file("edge_shapes")).scenarios
+EVERYWHERE = [
+    dataclasses.replace(edge, memory_format=memory_format, direction=direction)
+    for edge in EDGES
+    for memory_format in MEMORY_FORMATS
+    for direction in DIRECTIONS
+]
+
+
+def rows(*, fast: bool) -> list[object]:
+    marks = [] if fast else [pytest.mark.slow]
+    return [pytest.param(ROWS[n], marks=marks, id=n) for n in ROWS if (n in FEW) == fast]
+
+
+@pytest.mark.parametrize("row", [*rows(fast=True), *rows(fast=False)])
+def test_nothing_that_check_passes_is_called_wrong_when_it_is_timed(judge, row):
+    """Every edge shape in both formats and all directions; rows that take long are slow."""
+    wrong, judged = {}, 0
+    for scenario in EVERYWHERE:
+        cell = Cell(judge, scenario, row)
+        if row.why_unsupported(scenario):
+            continue
+        try:
+            fault = cell.timed_fault()
+        except Unsupported:
+            continue
+        judged += 1
+        if fault and not cell.gate_fault():
+            wrong[scenario.id, scenario.memory_format, scenario.direction] = fault
+
+    assert judged
+    assert not wrong
+
+
+@pytest.mark.parametrize("scenario", NAMED.values(), ids=NAMED)
+@pytest.mark.parametrize("name", ["torch", "unfold"])
+def test_elements_that_sum_nothing_may_be_zero(judge, scenario, name):
+    assert Cell(judge, scenario, ROWS[name]).timed_fault() is None
+
+
+def sums_nothing(scenario: Scenario) -> torch.Tensor:
+    """Return the places whose sums have no product at all, by the whole float64 convolution."""
+    problem = scenario.problem
+    ones = Operands(
+        *(torch.ones(s) for s in (problem.input_shape, problem.weight_shape)),
+        grad=None if scenario.direction == "forward" else torch.ones(problem.output_shape),
+    )
+    return reference.result(scenario, ones) == 0
+
+
+WIDELY_PADDED = Problem.of_call((2, 3, 4, 4), (5, 3, 3, 3), padding=(5, 5))
+
+
+@pytest.mark.parametrize("value", [1.0, 1e-30, float("nan")])
+@pytest.mark.parametrize("many", [True, False], ids=["everywhere", "at one place"])
+@pytest.mark.parametrize(
+    "scenario",
+    [*NAMED.values(), scenario_of(WIDELY_PADDED), scenario_of(WIDELY_PADDED, dtype="float64")],
+)
+def test_anything_else_where_elements_sum_nothing_is_caught(judge, scenario, many, value):
+    nothing = sums_nothing(scenario)
+    assert nothing.any()
+    places = nothing.nonzero() if many else nothing.nonzero()[-1:]
+
+    def spoil(output: torch.Tensor) -> None:
+        output[tuple(places.T)] = value
+
+    fault = Cell(judge, scenario, ROWS["torch"]).timed_fault(spoil)
+    assert fault is not None
+    assert "element" in fault
+
+
+@pytest.mark.parametrize("name", ["torch", "unfold", "fft"])
+def test_garbage_left_in_rows_that_meet_only_padding_is_caught(judge, name):
+    """What a row never wrote: zeros in fresh memory, and what was there before in used memory."""
+    scenario = scenario_of(WIDELY_PADDED)
+
+    def spoil(output: torch.Tensor) -> None:
+        output[:, :, 0].uniform_(-1, 1)
+
+    assert Cell(judge, scenario, ROWS[name]).timed_fault(spoil) is not None
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_one_wrong_plane_is_caught_beside_elements_that_sum_nothing(judge, dtype, direction):
+    scenario = scenario_of(WIDELY_PADDED, direction, dtype=dtype)
+
+    def spoil(output: torch.Tensor) -> None:
+        output[-1, -1] *= 1.5
+
+    cell = Cell(judge, scenario, ROWS["torch"])
+    assert cell.timed_fault() is None
+    assert cell.timed_fault(spoil) is not None
+
+
+def test_nothing_is_wrong_with_a_gradient_summed_over_no_samples(judge):
+    problem = dataclasses.replace(WIDELY_PADDED, batch_size=0)
+    cell = Cell(judge, scenario_of(problem, "backward_weight"), ROWS["torch"])
+
+    assert cell.timed_fault() is None
+    assert cell.timed_fault(lambda output: output.fill_(1e-30)) is not None
+    assert Cell(judge, scenario_of(problem), ROWS["torch"]).timed_fault() is None
