@@ -11,6 +11,8 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
+from suite.processes.peer import _unlink_semaphores_at_once
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -27,6 +29,7 @@ def child_main(target: str, connection: Connection, log: str, *args: object) -> 
     os.dup2(descriptor, 2)
     os.close(descriptor)
     _cut_off_all_but(0, 1, 2, connection.fileno())
+    _unlink_semaphores_at_once()
     faulthandler.enable(all_threads=False)
     module, _, function = target.partition(":")
     getattr(importlib.import_module(module), function)(connection, *args)

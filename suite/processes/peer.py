@@ -39,8 +39,8 @@ class ProcessFailed(Exception):
 def _allow_many_files() -> None:
     """Raise this process's limit of open files as far as it may itself.
 
-    Every row of a race has a process, its channel and an shared memory, and systems start with as little
-    as 256.
+    Every row of a race has a process, its channel and shared memory, and systems start with as
+    little as 256.
     """
     if sys.platform == "win32":
         return
@@ -185,3 +185,25 @@ class Peer:
         if self._process.is_alive():
             self._process.kill()
         self._process.join(5)
+
+
+def _unlink_semaphores_at_once() -> None:
+    """Take the name of every semaphore that this process makes as soon as it exists.
+
+    Numba's parallel back end makes a lock of multiprocessing, and so may anything else here. Apart
+    from the fork method a lock keeps a name in shared memory, for processes to come, and neither
+    `os._exit` nor a kill removes that: it stays until the machine is restarted. So all are made as
+    for the fork method: this process and its forks have them until the last of them ends, and
+    handing one to another process is an error that says so. Windows has handles only, which end
+    by themselves.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return
+    from multiprocessing import synchronize  # noqa: PLC0415
+
+    create, fork = synchronize.SemLock.__init__, multiprocessing.get_context("fork")
+
+    def create_unlinked(self: synchronize.SemLock, *args: Any, **_: object) -> None:
+        create(self, *args, ctx=fork)
+
+    synchronize.SemLock.__init__ = create_unlinked  # type: ignore[method-assign]

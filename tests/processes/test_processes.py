@@ -1,17 +1,25 @@
-"""What the processes that measure find in their environment, and what it is worth."""
+"""What the processes that measure find in their environment, and what they leave behind."""
 
 from __future__ import annotations
 
 import mmap
+import multiprocessing
 import os
 import platform
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
+from suite.problem import Problem, Scenario
 from suite.processes.fork_server import steady_environment
-from suite.processes.peer import OPEN_FILES
+from suite.processes.peer import OPEN_FILES, Peer
+from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
+from suite.registry.sources import builtin_sources
 from tests.conftest import ROOT
 
 CALLS = """\
@@ -71,12 +79,107 @@ def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may(tmp_path):
     resource = pytest.importorskip("resource")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     code = (
-        "import resource\nfrom pathlib import Path\nfrom suite.processes import Peer\n"
+        "import resource\nfrom pathlib import Path\nfrom suite.processes.peer import Peer\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, (64, {hard}))\n"
-        f"Peer('suite.judge:main', 1, name='any', log=Path({str(tmp_path / 'log')!r})).close()\n"
+        f"Peer('suite.judge.process:main', 1, name='any', log=Path({str(tmp_path / 'log')!r})).close()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert int(done.stdout) == (OPEN_FILES if hard < 0 else min(OPEN_FILES, hard))
+
+
+SHARED_MEMORY = Path("/dev/shm")
+needs_maps = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/PID/maps")
+
+
+def semaphores_of(pid: int) -> set[int]:
+    """Return the named semaphores that a process has, by inode: its own names may be gone."""
+    lines = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    return {int(line[4]) for line in lines if line[5:] and line[5].startswith("/dev/shm/sem.")}
+
+
+def still_named() -> set[int]:
+    """Return the inodes of everything in shared memory, other programs' included."""
+    return {entry.inode() for entry in os.scandir(SHARED_MEMORY)}
+
+
+def after_a_parallel_call(log: Path) -> tuple[Peer, set[int]]:
+    """Start a worker that has called a row on Numba's threads; return its semaphores, too."""
+    source = next(s for s in builtin_sources(ROOT) if s.location == "impls.loops_numba")
+    worker = Peer("suite.worker.process:main", source, "loops_parallel", 2, name="worker", log=log)
+    scenario = Scenario(id="s", problem=Problem.of_call((1, 2, 6, 6), (2, 2, 3, 3)))
+    operands, results = (
+        SharedMemory(OperandLayout(scenario).size_bytes),
+        SharedMemory(ResultLayout(scenario).size_bytes),
+    )
+    with operands, results:
+        worker.ask("load")
+        worker.ask(
+            "open", scenario=scenario.to_dict(), operands=operands.path, results=results.path
+        )
+        assert "status" not in worker.ask("gate", slot=0, kind="normal")
+    return worker, semaphores_of(worker.pid)
+
+
+@needs_maps
+@pytest.mark.parametrize("killed", [False, True], ids=["ends", "is killed"])
+def test_no_semaphore_of_a_worker_outlives_it(tmp_path, killed):
+    made = set()
+    for _ in range(4):
+        worker, semaphores = after_a_parallel_call(tmp_path / "log")
+        assert semaphores  # or this test shows nothing
+        made |= semaphores
+        if killed:
+            os.kill(worker.pid, signal.SIGKILL)
+        worker.close()
+
+    assert not made & still_named()
+
+
+@needs_maps
+def test_no_semaphore_outlives_a_run_that_is_killed(tiny, tmp_path):
+    run = subprocess.Popen(
+        [sys.executable, ROOT / "run_bench.py", "run", tiny, "--impl", "loops_parallel"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    )
+    made, deadline = set(), time.monotonic() + 60
+    while not made and time.monotonic() < deadline:
+        family = psutil.Process(run.pid).children(recursive=True)
+        for process in family:
+            try:
+                made |= semaphores_of(process.pid)
+            except OSError:  # it has ended meanwhile
+                continue
+        time.sleep(0.01)
+    run.kill()
+    run.wait()
+    psutil.wait_procs(family, timeout=20)
+
+    assert made
+    assert not made & still_named()
+
+
+needs_fork = pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="only there names are taken away"
+)
+
+
+@pytest.fixture
+def locks(tmp_path):
+    peer = Peer("tests.locks:main", name="locks", log=tmp_path / "log")
+    yield peer
+    peer.close()
+
+
+@needs_fork
+def test_a_semaphore_without_a_name_works_here_and_in_forked_processes(locks):
+    assert locks.ask("lock") == {"second": False, "after_release": True, "forked": 7}
+
+
+@needs_fork
+@pytest.mark.skipif(sys.version_info < (3, 11, 5), reason="multiprocessing does not look before")
+def test_a_semaphore_without_a_name_is_not_handed_to_a_process_that_could_not_find_it(locks):
+    assert "not supported" in locks.ask("hand_over")["refused"]
