@@ -112,8 +112,9 @@ def touched(scenario: Scenario, operands: Operands) -> tuple[torch.Tensor, torch
     """Return which results must, and which may, be spoilt by non-finite values of the operands.
 
     They must where the sum contains one. In the weight's gradient the whole output channel may:
-    every tap meets every gradient, some of them with padding only, and a product with padding is
-    NaN where padding is materialised and nothing where it is skipped.
+    every tap meets every gradient, some of them with padding only (a gradient far out in the
+    padding meets nothing else), and a product with padding is NaN where padding is materialised
+    and nothing where it is skipped.
     """
     marked = operands.each(lambda tensor: (~torch.isfinite(tensor)).double())
     ones = operands.each(torch.ones_like)
@@ -122,9 +123,11 @@ def touched(scenario: Scenario, operands: Operands) -> tuple[torch.Tensor, torch
     else:
         field = dataclasses.replace(ones, grad=marked.grad)
     must = result(scenario, field) > 0
-    if scenario.direction == "backward_weight" and must.numel():
-        return must, must.any(dim=(1, 2, 3), keepdim=True).expand_as(must)
-    return must, must
+    if scenario.direction != "backward_weight":
+        return must, must
+    assert marked.grad is not None
+    may = (marked.grad > 0).any(dim=(0, 2, 3)).view(-1, 1, 1, 1)
+    return must, may.expand_as(must)
 
 
 def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:

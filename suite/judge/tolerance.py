@@ -207,6 +207,7 @@ def _fault(
     return None
 
 
+_WIDER_POLICIES = {"receptive_field": '"tile" or "plane"', "tile": '"plane"'}
 TILE_REACH = 8
 """Output rows and columns around a receptive field that share a Winograd tile with it, at most."""
 
@@ -234,6 +235,6 @@ def spread_fault(
     if beyond := int((spoilt & ~allowed).sum()):
         return (
             f"{kind} inputs: it spoilt {beyond} results beyond its {policy.replace('_', ' ')}; "
-            'declare nan_policy="tile" or "plane" if the algorithm has to'
+            f"declare nan_policy={_WIDER_POLICIES[policy]} if the algorithm has to"
         )
     return None

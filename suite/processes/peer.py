@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from multiprocessing import synchronize
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -199,8 +200,6 @@ def _unlink_semaphores_at_once() -> None:
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         return
-    from multiprocessing import synchronize  # noqa: PLC0415
-
     create, fork = synchronize.SemLock.__init__, multiprocessing.get_context("fork")
 
     def create_unlinked(self: synchronize.SemLock, *args: Any, **_: object) -> None:
