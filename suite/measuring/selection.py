@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from suite import free_memory
 from suite.errors import UsageError, did_you_mean
 from suite.machine import host
 from suite.measuring.arm import Arm
 from suite.problem import Scenario
+from suite.processes import free_memory
 from suite.registry.catalogue import Catalogue, Entry
 
 DEVICES = re.compile(r"cpu|cuda(:[0-9]+)?")

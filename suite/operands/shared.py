@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from suite import cold
 from suite.operands.streams import Stream
 from suite.operands.tensors import DTYPES, Operands, view
 from suite.problem import Scenario
+from suite.processes import cache_filler
 from suite.processes.shared_memory import (
     OperandLayout,
     Region,
@@ -46,7 +46,7 @@ class SharedOperands:
         if self._filler.numel() == 0:
             return None
         allocated_bytes = getattr(Path(self._path).stat(), "st_blocks", 0) * 512
-        cold.require_room(self._scenario, self._size_bytes - allocated_bytes)
+        cache_filler.require_room(self._scenario, self._size_bytes - allocated_bytes)
         self._filler.sum()
         return self._filler
 

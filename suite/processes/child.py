@@ -6,12 +6,13 @@ import contextlib
 import ctypes
 import faulthandler
 import importlib
+import multiprocessing
 import os
 import signal
 import sys
+from multiprocessing import synchronize
 from multiprocessing.connection import Connection
-
-from suite.processes.peer import _unlink_semaphores_at_once
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 
@@ -50,3 +51,23 @@ def _cut_off_all_but(*kept: int) -> None:
             with contextlib.suppress(OSError):
                 os.fstat(descriptor)
                 os.dup2(nothing, descriptor)
+
+
+def _unlink_semaphores_at_once() -> None:
+    """Take the name of every semaphore that this process makes as soon as it exists.
+
+    Numba's parallel back end makes a lock of multiprocessing, and so may anything else here. Apart
+    from the fork method a lock keeps a name in shared memory, for processes to come, and neither
+    `os._exit` nor a kill removes that: it stays until the machine is restarted. So all are made as
+    for the fork method: this process and its forks have them until the last of them ends, and
+    handing one to another process is an error that says so. Windows has handles only, which end
+    by themselves.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return
+    create, fork = synchronize.SemLock.__init__, multiprocessing.get_context("fork")
+
+    def create_unlinked(self: synchronize.SemLock, *args: Any, **_: object) -> None:
+        create(self, *args, ctx=fork)
+
+    synchronize.SemLock.__init__ = create_unlinked  # type: ignore[method-assign]

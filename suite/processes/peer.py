@@ -11,9 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Mapping
-from multiprocessing import synchronize
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,6 @@ from suite.processes.child import child_main
 from suite.processes.fork_server import process_context, variables, without_main
 
 START_TIMEOUT_S = 120.0
-OPEN_FILES = 8192
 
 
 class ProcessFailed(Exception):
@@ -35,23 +32,6 @@ class ProcessFailed(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
-
-
-def _allow_many_files() -> None:
-    """Raise this process's limit of open files as far as it may itself.
-
-    Every row of a race has a process, its channel and shared memory, and systems start with as
-    little as 256.
-    """
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 - not there on Windows
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Peer:
@@ -186,23 +166,3 @@ class Peer:
         if self._process.is_alive():
             self._process.kill()
         self._process.join(5)
-
-
-def _unlink_semaphores_at_once() -> None:
-    """Take the name of every semaphore that this process makes as soon as it exists.
-
-    Numba's parallel back end makes a lock of multiprocessing, and so may anything else here. Apart
-    from the fork method a lock keeps a name in shared memory, for processes to come, and neither
-    `os._exit` nor a kill removes that: it stays until the machine is restarted. So all are made as
-    for the fork method: this process and its forks have them until the last of them ends, and
-    handing one to another process is an error that says so. Windows has handles only, which end
-    by themselves.
-    """
-    if "fork" not in multiprocessing.get_all_start_methods():
-        return
-    create, fork = synchronize.SemLock.__init__, multiprocessing.get_context("fork")
-
-    def create_unlinked(self: synchronize.SemLock, *args: Any, **_: object) -> None:
-        create(self, *args, ctx=fork)
-
-    synchronize.SemLock.__init__ = create_unlinked  # type: ignore[method-assign]

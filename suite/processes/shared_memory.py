@@ -17,8 +17,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite import cold
 from suite.problem import Scenario, Shape
+from suite.processes import cache_filler
 
 ALIGNMENT = 64
 STREAM_SLACK = 4096
@@ -75,7 +75,7 @@ class OperandLayout(_Layout):
         self.grad = self._take((problem.output_elements if backward else 0) * itemsize)
         self.stream_a = self._take((varying + STREAM_SLACK) * itemsize)
         self.stream_b = self._take((varying + STREAM_SLACK) * itemsize)
-        self.filler = self._take(cold.filler_bytes(scenario))
+        self.filler = self._take(cache_filler.filler_bytes(scenario))
 
 
 class ResultLayout(_Layout):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from suite import cold
 from suite.problem import Scenario
+from suite.processes import cache_filler
 from suite.worker.cpu_clock import ColdTimer, HotTimer, Timer
 from suite.worker.cuda_clock import CudaTimer
 
@@ -29,5 +29,5 @@ def timer_for(scenario: Scenario, filler: torch.Tensor | None = None) -> Timer:
 
 def _own_filler(scenario: Scenario) -> torch.Tensor:
     """Return data that does not fit into this machine's caches; its pages are in place."""
-    cold.require_room(scenario)
-    return torch.ones(cold.filler_bytes(scenario) // 4)
+    cache_filler.require_room(scenario)
+    return torch.ones(cache_filler.filler_bytes(scenario) // 4)

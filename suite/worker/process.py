@@ -30,7 +30,6 @@ from typing import Any
 
 import torch
 
-from suite import cold
 from suite.errors import Unsupported
 from suite.machine.nvml import Card
 from suite.operands.gate_inputs import VIEWS
@@ -38,6 +37,7 @@ from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, in_format, same_bits
 from suite.problem import Scenario
+from suite.processes import cache_filler
 from suite.processes.channel import Message, serve
 from suite.processes.threads import wait_until_threads_sleep
 from suite.registry import registering, sources
@@ -97,7 +97,7 @@ class Worker:
             raise Unsupported(reason)
         self._given = SharedOperands(self._scenario, operands, writable=False)
         self._results = SharedResults(self._scenario, results)
-        note = cold.note(self._scenario)
+        note = cache_filler.note(self._scenario)
         if self._scenario.on_cuda:
             self._card, note = cuda_context.use(self._scenario.device)
         self._timer = timer_for(self._scenario, self._given.filler())

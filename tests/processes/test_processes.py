@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from suite.problem import Problem, Scenario
-from suite.processes.fork_server import steady_environment
-from suite.processes.peer import OPEN_FILES, Peer
+from suite.processes.fork_server import OPEN_FILES, steady_environment
+from suite.processes.peer import Peer
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
 from suite.registry.sources import builtin_sources
 from tests.conftest import ROOT
@@ -81,7 +81,8 @@ def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may(tmp_path):
     code = (
         "import resource\nfrom pathlib import Path\nfrom suite.processes.peer import Peer\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, (64, {hard}))\n"
-        f"Peer('suite.judge.process:main', 1, name='any', log=Path({str(tmp_path / 'log')!r})).close()\n"
+        f"log = Path({str(tmp_path / 'log')!r})\n"
+        "Peer('suite.judge.process:main', 1, name='any', log=log).close()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
     )
     done = subprocess.run(

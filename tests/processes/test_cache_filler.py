@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from suite import cold, free_memory
 from suite.errors import Unsupported
 from suite.operands.shared import SharedOperands
 from suite.problem import Scenario
+from suite.processes import cache_filler, free_memory
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Status
 from suite.results.folder import read_results
@@ -34,7 +34,7 @@ def plant(folder: Path, monkeypatch: pytest.MonkeyPatch, *slices: tuple[str, str
             cache.mkdir(parents=True)
             for name, text in zip(("level", "type", "size", "shared_cpu_list"), texts, strict=True):
                 (cache / name).write_text(f"{text}\n")
-    monkeypatch.setattr(cold, "_CORES", folder)
+    monkeypatch.setattr(cache_filler, "_CORES", folder)
     run_on(monkeypatch, len(slices))
     return folder
 
@@ -54,19 +54,19 @@ def cold_scenario(scenario: Scenario) -> Scenario:
 
 def test_one_cache_of_480_mib_takes_eight_times_as_much(tmp_path, monkeypatch, cold_scenario):
     plant(tmp_path, monkeypatch, *[("491520K", "0-3")] * 4)
-    assert cold.filler_bytes(cold_scenario) == 8 * 480 * MIB
+    assert cache_filler.filler_bytes(cold_scenario) == 8 * 480 * MIB
     leave(monkeypatch, 24 * GIB)
-    cold.require_room(cold_scenario)
+    cache_filler.require_room(cold_scenario)
 
 
 def test_of_many_caches_only_those_count_that_our_cores_share(tmp_path, monkeypatch, cold_scenario):
     slices = [(f"{32 * 1024}K", "0-1")] * 2 + [("32M", "2-3")] * 2 + [("1G", "4-5")] * 2
     plant(tmp_path, monkeypatch, *slices)
-    assert cold.last_level_cache_bytes() == 64 * MIB + GIB
+    assert cache_filler.last_level_cache_bytes() == 64 * MIB + GIB
     run_on(monkeypatch, 4)
-    assert cold.filler_bytes(cold_scenario) == 8 * 64 * MIB
+    assert cache_filler.filler_bytes(cold_scenario) == 8 * 64 * MIB
     run_on(monkeypatch, 1)
-    assert cold.filler_bytes(cold_scenario) == 8 * 32 * MIB
+    assert cache_filler.filler_bytes(cold_scenario) == 8 * 32 * MIB
 
 
 def test_what_would_not_fit_into_memory_is_refused_and_says_so(
@@ -89,16 +89,16 @@ def test_where_no_cache_is_told_a_fixed_amount_is_read_and_the_cell_says_so(
     if size:
         plant(tmp_path, monkeypatch, (size, "0"))
     else:
-        monkeypatch.setattr(cold, "_CORES", tmp_path / "nothing")
-    assert cold.filler_bytes(cold_scenario) == cold.LEAST_FILLER_BYTES
-    assert "does not tell the sizes" in (cold.note(cold_scenario) or "")
+        monkeypatch.setattr(cache_filler, "_CORES", tmp_path / "nothing")
+    assert cache_filler.filler_bytes(cold_scenario) == cache_filler.LEAST_FILLER_BYTES
+    assert "does not tell the sizes" in (cache_filler.note(cold_scenario) or "")
 
 
 def test_nothing_is_read_and_nothing_noted_where_caches_are_hot_or_a_card_s(scenario, monkeypatch):
-    monkeypatch.setattr(cold, "_CORES", Path("nothing"))
+    monkeypatch.setattr(cache_filler, "_CORES", Path("nothing"))
     for other in (scenario, dataclasses.replace(scenario, device="cuda", cache="cold")):
-        assert cold.filler_bytes(other) == 0
-        assert cold.note(other) is None
+        assert cache_filler.filler_bytes(other) == 0
+        assert cache_filler.note(other) is None
 
 
 def test_all_workers_read_the_same_data_and_the_second_needs_no_room_for_it(
@@ -111,7 +111,7 @@ def test_all_workers_read_the_same_data_and_the_second_needs_no_room_for_it(
         second = SharedOperands(cold_scenario, shared.path, writable=False).filler()
     assert first is not None
     assert second is not None
-    assert first.nbytes == second.nbytes == cold.LEAST_FILLER_BYTES
+    assert first.nbytes == second.nbytes == cache_filler.LEAST_FILLER_BYTES
     assert first.data_ptr() != second.data_ptr()
 
 

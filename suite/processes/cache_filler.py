@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from suite import free_memory
 from suite.errors import Unsupported
 from suite.problem import Scenario
+from suite.processes import free_memory
 
 FILL = 8
 """Bytes read to empty a cache, in multiples of its size. Twice is not enough: replacement policies
