@@ -5,7 +5,10 @@ Nothing else stands here: Python compiles the file that it is started with anew 
 
 import sys
 
-from commands._main import main
+if __name__ == "__main__":
+    from convgauge import main
+else:
+    from commands._main import main
 
 if __name__ == "__main__":
     sys.exit(main())

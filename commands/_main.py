@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_anywhere()
         words = sys.argv[1:] if arguments is None else arguments
         options = build_parser(words).parse_args(words)
-        code: int = import_module(f"commands.{options.command}").main(options)
+        code: int = import_module(f"{__package__}.{options.command}").main(options)
         return code
     except ConvGaugeError as error:
         print(error, file=sys.stderr)

@@ -77,7 +77,7 @@ def build_parser(words: Sequence[str]) -> Parser:
 
 
 def _fill(name: str, parser: Parser) -> None:
-    import_module(f"commands.{name}").add_arguments(parser)
+    import_module(f"{__package__}.{name}").add_arguments(parser)
 
 
 def at_least(least: float, kind: type[float]) -> Callable[[str], float]:

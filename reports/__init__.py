@@ -6,10 +6,10 @@ when their format is written, so that `--help` imports neither matplotlib nor ji
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 from suite.errors import UsageError, did_you_mean
+from suite.own_imports import import_own
 from suite.results.folder import Run, write_whole
 
 FORMATS = {
@@ -49,7 +49,7 @@ def write(format_name: str, run: Run, out: Path) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: cannot be made: {error.strerror}") from error
-    path: Path = importlib.import_module(FORMATS[format_name]).write(run, out)
+    path: Path = import_own(FORMATS[format_name]).write(run, out)
     return path
 
 

@@ -5,20 +5,33 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
-import importlib
 import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from multiprocessing import synchronize
 from multiprocessing.connection import Connection
 from typing import Any
 
+from suite import own_imports
+from suite.processes.environment import set_variables
+
 PR_SET_PDEATHSIG = 1
 
 
-def child_main(target: str, connection: Connection, log: str, *args: object) -> None:
-    """First code of every process: cut loose from the terminal, die with the runner."""
+def child_main(
+    target: str,
+    connection: Connection,
+    log: str,
+    variables: Mapping[str, str | None],
+    *args: object,
+) -> None:
+    """First code of every process: cut loose from the terminal, die with the runner.
+
+    Args:
+        variables: of the environment, as the user has them.
+    """
     if hasattr(os, "setsid"):
         os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -33,7 +46,8 @@ def child_main(target: str, connection: Connection, log: str, *args: object) -> 
     _unlink_semaphores_at_once()
     faulthandler.enable(all_threads=False)
     module, _, function = target.partition(":")
-    getattr(importlib.import_module(module), function)(connection, *args)
+    set_variables(variables)
+    getattr(own_imports.import_own(module), function)(connection, *args)
     # A plug-in's exit handlers and threads do not hold up the run.
     os._exit(0)
 

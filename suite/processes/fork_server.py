@@ -12,13 +12,14 @@ import multiprocessing
 import os
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
-from pathlib import Path
 
-PRELOAD = ["suite.preload"]
-ROOT = str(Path(__file__).resolve().parents[2])
+from suite import own_imports
+from suite.processes.environment import variables
+
+PRELOAD = [own_imports.own_name("suite.preload")]
 OPEN_FILES = 8192
 
 
@@ -39,8 +40,7 @@ def _server_environment() -> Iterator[None]:
 
     It looks for what it preloads on a path of its own, and skips silently what it does not find.
     """
-    ours = {"PYTHONPATH": os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))}
-    with variables(ours | steady_environment()):
+    with variables(own_imports.environment_to_find_us() | steady_environment()):
         yield
 
 
@@ -62,21 +62,6 @@ def steady_environment() -> dict[str, str]:
         variables["MALLOC_MMAP_THRESHOLD_"] = str(32 * 2**20)
         variables["MALLOC_TRIM_THRESHOLD_"] = str(2**30)
     return variables
-
-
-@contextlib.contextmanager
-def variables(ours: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a while."""
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from suite import own_imports
+
 
 def import_file(path: Path, prefix: str) -> ModuleType:
     """Execute a file as a module of the name `prefix`_stem; its folder joins the path.
@@ -20,5 +22,6 @@ def import_file(path: Path, prefix: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.append(str(path.parent))
+    own_imports.serve_users(str(path.parent))
     spec.loader.exec_module(module)
     return module

@@ -18,9 +18,11 @@ from typing import Any
 
 import psutil
 
+from suite import own_imports
 from suite.processes.channel import ChannelClosed, ForeignFrame, Message, NoReplyInTime, Requester
 from suite.processes.child import child_main
-from suite.processes.fork_server import process_context, variables, without_main
+from suite.processes.environment import variables
+from suite.processes.fork_server import process_context, without_main
 
 START_TIMEOUT_S = 120.0
 
@@ -57,9 +59,11 @@ class Peer:
         self._log = log
         self._log_start = log.stat().st_size if log.exists() else 0
         self._memory_limit_bytes = memory_limit_bytes
-        with without_main(), variables(environment or {}):
+        finding = own_imports.environment_to_find_us()
+        users = {name: os.environ.get(name) for name in finding}
+        with without_main(), variables(finding | dict(environment or {})):
             self._process: BaseProcess = context.Process(
-                target=child_main, args=(target, theirs, str(log), *args), name=name
+                target=child_main, args=(target, theirs, str(log), users, *args), name=name
             )
             self._process.start()
         theirs.close()

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from suite.errors import Unsupported
+from suite.own_imports import environment_to_find_us, own_name
 from suite.problem import Scenario
 from suite.registry.sources import Source
 
@@ -51,7 +52,8 @@ def count(source: Source, name: str, scenario: Scenario, out: Path) -> float:
     if scenario.device != "cpu":
         raise Unsupported("Callgrind counts instructions of the CPU")
     told = json.dumps([source.location, source.tree, name, scenario.to_dict(), CALLS])
-    child = [sys.executable, "-m", "suite.profiling.child.callgrind", told]
+    module = own_name("suite.profiling.child.callgrind")
+    child = [sys.executable, "-c", f"from {module} import main; main()", told]
     # Once without Valgrind: what is compiled on first use is then in Numba's cache.
     _run(child, "without Valgrind")
     with TemporaryDirectory(prefix="convgauge-") as folder:
@@ -64,12 +66,10 @@ def count(source: Source, name: str, scenario: Scenario, out: Path) -> float:
 
 
 def _run(command: list[str], how: str) -> None:
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
         done = subprocess.run(
             command,
-            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
+            env={**os.environ, **ENVIRONMENT, **environment_to_find_us()},
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -1,14 +1,8 @@
-"""ConvGauge under pytest: `suite.pytest_plugin.plugin` is the plug-in.
-
-The names below are what a test file uses, and the hooks that pytest looks for in the module that an
-entry point names.
-"""
+"""ConvGauge under pytest: what pytest looks for in the module that an entry point names."""
 
 from suite.pytest_plugin.plugin import (
-    cells,
-    convgauge_gates,
+    convgauge_log,
     convolution,
-    convolutions,
     pytest_addoption,
     pytest_collect_file,
     pytest_generate_tests,
@@ -16,10 +10,8 @@ from suite.pytest_plugin.plugin import (
 )
 
 __all__ = [
-    "cells",
-    "convgauge_gates",
+    "convgauge_log",
     "convolution",
-    "convolutions",
     "pytest_addoption",
     "pytest_collect_file",
     "pytest_generate_tests",

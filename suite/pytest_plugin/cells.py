@@ -1,10 +1,119 @@
-"""The test that runs once for each cell of a scenario file; see `suite.pytest_plugin.plugin`."""
+"""The cells that a test session times: chosen from scenario files, gated, loaded.
+
+This is what `suite.pytest_plugin.plugin` imports once a test asks for a cell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pytest
 
-def test_convolution(convolution: Callable[[], Any], benchmark: Callable[..., Any]) -> None:
-    benchmark(convolution)
+from suite import own_imports
+from suite.input_kinds import RUN_KINDS
+from suite.measuring import new_run, selection
+from suite.measuring.arm import Arm
+from suite.measuring.check import check
+from suite.measuring.settings import Settings
+from suite.problem import Scenario
+from suite.registry.catalogue import Catalogue, read_catalogue
+from suite.results.cell import Status
+from suite.scenario import ScenarioFile, load_files
+
+
+@dataclass(frozen=True)
+class PendingCell:
+    """One scenario × one implementation, not yet loaded."""
+
+    scenario: Scenario
+    arm: Arm
+    plugins: tuple[Path, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.scenario.id}-{self.arm.name}"
+
+    def require_right(self, threads: int | None, log: Path) -> None:
+        """Skip the test of an unsupported cell, fail that of a wrong one.
+
+        Args:
+            threads: of the implementation; None: the cores this process may use.
+            log: a file for what it prints.
+        """
+        settings = Settings(threads=selection.chosen_threads(threads), log=log)
+        found = next(check([self.scenario], [self.arm], settings, RUN_KINDS))
+        if found.status is Status.UNSUPPORTED:
+            pytest.skip(found.reason)
+        if found.status is not Status.PASSED:
+            pytest.fail(f"{self.id}: {found.status.value}: {found.reason}", pytrace=False)
+
+    def load(self, threads: int | None) -> Any:
+        """Return it as a function without arguments, loaded into this process, and a context.
+
+        By name, as parents reach what computes everywhere, though here it is this process that
+        does.
+        """
+        timed_cell = own_imports.import_own("suite.pytest_plugin.child.timed_cell")
+        threads = selection.chosen_threads(threads)
+        return timed_cell.TimedConvolution(self.scenario, self.arm, threads)
+
+
+def cells(
+    files: Iterable[str | Path],
+    implementations: Sequence[str] = (),
+    plugins: Iterable[str | Path] = (),
+) -> list[PendingCell]:
+    """Return the cells of scenario files, implementation by implementation within a scenario.
+
+    Args:
+        files: paths, or names of shipped files.
+        implementations: names or globs; empty: what the files name, or else everything.
+        plugins: Python files that register implementations.
+
+    Raises:
+        UsageError: no such file, implementation or plug-in, or a fault in one of them.
+    """
+    loaded = load_files(files)
+    paths = tuple(Path(plugin).resolve() for plugin in plugins)
+    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
+        catalogue = read_catalogue(new_run.TREE, paths, Path(scratch) / "log")
+    arms = _arms(loaded, catalogue, implementations, paths)
+    scenarios = [scenario for file in loaded for scenario in file.scenarios]
+    return [PendingCell(scenario, arm, paths) for scenario in scenarios for arm in arms]
+
+
+def _arms(
+    files: Sequence[ScenarioFile],
+    catalogue: Catalogue,
+    implementations: Sequence[str],
+    plugins: Sequence[Path],
+) -> list[Arm]:
+    patterns = list(implementations)
+    if not patterns and all(file.implementations for file in files):
+        own = {str(path) for path in plugins}
+        patterns = [name for file in files for name in file.implementations]
+        patterns += [entry.name for entry in catalogue.entries if entry.file in own]
+    return selection.chosen_arms(catalogue, patterns)
+
+
+def convolutions(
+    *files: str | Path, implementations: Sequence[str] = (), plugins: Iterable[str | Path] = ()
+) -> pytest.MarkDecorator:
+    """Parametrise a test's `convolution` with the cells of scenario files.
+
+    Args:
+        files: paths, or names of shipped files.
+        implementations: names or globs; empty: what the files name, or else everything.
+        plugins: Python files that register implementations.
+
+    Raises:
+        UsageError: no such file, implementation or plug-in, or a fault in one of them.
+    """
+    found = cells(files, implementations, plugins)
+    return pytest.mark.parametrize(
+        "convolution", found, ids=[cell.id for cell in found], indirect=True
+    )

@@ -2,6 +2,8 @@
 
     pytest --benchmark-only scenarios/ci.yaml --convgauge-impl torch
 
+    from convgauge import convolutions
+
     @convolutions("ci", implementations=["torch", "im2col*"])
     def test_speed(convolution, benchmark):
         benchmark(convolution)
@@ -9,136 +11,47 @@
 `convolution` is a cell that has passed the gates of `run`: a judge in another process drew the
 data and compared with float64. What pytest-benchmark then times runs in pytest's own process, one
 after the other, so that --benchmark-compare shows a hint; `gate` gives a verdict.
+
+Every pytest where ConvGauge is installed loads this module, most of them for nothing: it imports
+pytest alone, and does nothing until a scenario file or a cell is asked for.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib import import_module
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from suite.errors import UsageError
-from suite.input_kinds import RUN_KINDS
-from suite.measuring import new_run, selection
-from suite.measuring.arm import Arm
-from suite.measuring.check import check
-from suite.measuring.settings import Settings
-from suite.problem import Scenario
-from suite.registry.catalogue import Catalogue, read_catalogue
-from suite.results.cell import Status
-from suite.scenario import ScenarioFile, load_files
+if TYPE_CHECKING:
+    from suite.pytest_plugin.cells import PendingCell
 
-CELLS_MODULE = Path(__file__).with_name("cells.py")
-
-
-@dataclass(frozen=True)
-class PendingCell:
-    """One scenario × one implementation, not yet loaded."""
-
-    scenario: Scenario
-    arm: Arm
-    plugins: tuple[Path, ...]
-
-    @property
-    def id(self) -> str:
-        return f"{self.scenario.id}-{self.arm.name}"
-
-
-def cells(
-    files: Iterable[str | Path],
-    implementations: Sequence[str] = (),
-    plugins: Iterable[str | Path] = (),
-) -> list[PendingCell]:
-    """Return the cells of scenario files, implementation by implementation within a scenario.
-
-    Args:
-        files: paths, or names of shipped files.
-        implementations: names or globs; empty: what the files name, or else everything.
-        plugins: Python files that register implementations.
-
-    Raises:
-        UsageError: no such file, implementation or plug-in, or a fault in one of them.
-    """
-    loaded = load_files(files)
-    paths = tuple(Path(plugin).resolve() for plugin in plugins)
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
-        catalogue = read_catalogue(new_run.TREE, paths, Path(scratch) / "log")
-    arms = _arms(loaded, catalogue, implementations, paths)
-    scenarios = [scenario for file in loaded for scenario in file.scenarios]
-    return [PendingCell(scenario, arm, paths) for scenario in scenarios for arm in arms]
-
-
-def _arms(
-    files: Sequence[ScenarioFile],
-    catalogue: Catalogue,
-    implementations: Sequence[str],
-    plugins: Sequence[Path],
-) -> list[Arm]:
-    patterns = list(implementations)
-    if not patterns and all(file.implementations for file in files):
-        own = {str(path) for path in plugins}
-        patterns = [name for file in files for name in file.implementations]
-        patterns += [entry.name for entry in catalogue.entries if entry.file in own]
-    return selection.chosen_arms(catalogue, patterns)
-
-
-def convolutions(
-    *files: str | Path, implementations: Sequence[str] = (), plugins: Iterable[str | Path] = ()
-) -> pytest.MarkDecorator:
-    """Parametrise a test's `convolution` with the cells of scenario files; see `cells`."""
-    found = cells(files, implementations, plugins)
-    return pytest.mark.parametrize(
-        "convolution", found, ids=[cell.id for cell in found], indirect=True
-    )
-
-
-class _Gates:
-    """Runs the gates of cells; one scratch folder for the session."""
-
-    def __init__(self, folder: Path, threads: int | None) -> None:
-        self.threads = selection.chosen_threads(threads)
-        self._settings = Settings(threads=self.threads, log=folder / "worker.log")
-
-    def require_right(self, cell: PendingCell) -> None:
-        """Skip the test of an unsupported cell, fail that of a wrong one."""
-        found = next(check([cell.scenario], [cell.arm], self._settings, RUN_KINDS))
-        if found.status is Status.UNSUPPORTED:
-            pytest.skip(found.reason)
-        if found.status is not Status.PASSED:
-            pytest.fail(f"{cell.id}: {found.status.value}: {found.reason}", pytrace=False)
+SCENARIOS = re.compile(r"^(grid|layers|layers_from)\s*:", re.MULTILINE)
+"""What tells a scenario file from other people's YAML."""
 
 
 @pytest.fixture(scope="session")
-def convgauge_gates(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> _Gates:
-    """The correctness gates that `convolution` runs before it hands out a cell."""
-    threads = request.config.getoption("--convgauge-threads")
-    return _Gates(tmp_path_factory.mktemp("convgauge"), threads)
+def convgauge_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What implementations print while their cells are gated."""
+    return tmp_path_factory.mktemp("convgauge") / "worker.log"
 
 
 @pytest.fixture
-def convolution(
-    request: pytest.FixtureRequest, convgauge_gates: _Gates
-) -> Iterator[Callable[[], Any]]:
+def convolution(request: pytest.FixtureRequest, convgauge_log: Path) -> Iterator[Callable[[], Any]]:
     """A cell that passed its gates, as a function without arguments to give to `benchmark`.
 
-    Parametrise it with `convolutions`. A cell that its implementation does not cover is skipped;
-    one with wrong results fails and is not timed.
+    Parametrise it with `convgauge.convolutions`. A cell that its implementation does not cover is
+    skipped; one with wrong results fails and is not timed.
     """
     cell: PendingCell = request.param
-    convgauge_gates.require_right(cell)
+    threads = request.config.getoption("--convgauge-threads")
+    cell.require_right(threads, convgauge_log)
     if "benchmark" in request.fixturenames:
         _describe(request.getfixturevalue("benchmark"), cell)
-    # By name, as parents reach what computes everywhere, though here it is this process that does.
-    timed_cell = import_module("suite.pytest_plugin.child.timed_cell")
-    threads = convgauge_gates.threads
-    with timed_cell.TimedConvolution(cell.scenario, cell.arm, threads) as timed:
+    with cell.load(threads) as timed:
         yield timed
 
 
@@ -155,7 +68,8 @@ def _describe(benchmark: Any, cell: PendingCell) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let pytest-benchmark before 5.3 find an item's id, which pytest 9.2 keeps elsewhere."""
-    if "benchmark" in getattr(item, "fixturenames", ()) and not hasattr(item, "_nodeid"):
+    ours = {"benchmark", "convolution"} <= {*getattr(item, "fixturenames", ())}
+    if ours and not hasattr(item, "_nodeid"):
         item._nodeid = item.nodeid  # type: ignore[attr-defined]
 
 
@@ -189,7 +103,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take a YAML file for a scenario file where it was named on the command line."""
     if file_path.suffix in (".yaml", ".yml") and parent.session.isinitpath(file_path):
-        return ScenarioTests.from_parent(parent, path=file_path)
+        option = parent.config.getoption
+        is_asked_for = option("--convgauge-impl") or option("--convgauge-plugin")
+        if is_asked_for or SCENARIOS.search(file_path.read_text(errors="replace")):
+            return ScenarioTests.from_parent(parent, path=file_path)
     return None
 
 
@@ -201,6 +118,9 @@ class ScenarioTests(pytest.File):
         self.cells: list[PendingCell] = []
 
     def collect(self) -> Iterable[pytest.Collector]:
+        from suite.errors import UsageError  # noqa: PLC0415 - only where a cell is asked for
+        from suite.pytest_plugin.cells import cells  # noqa: PLC0415
+
         option: Callable[[str], list[str]] = self.config.getoption
         try:
             self.cells = cells(
@@ -209,7 +129,23 @@ class ScenarioTests(pytest.File):
         except UsageError as error:
             raise self.CollectError(str(error).replace("--impl", "--convgauge-impl")) from None
         # Every cell is an item of one test function; the file is in their ids.
-        yield pytest.Module.from_parent(self, path=CELLS_MODULE, nodeid=self.nodeid)
+        yield _OneTest.from_parent(self, path=self.path, nodeid=self.nodeid)
+
+
+class _OneTest(pytest.Module):
+    """A module with the one test that runs once for each cell.
+
+    It is no file: pytest would put the folder of a file that it collects first on the path.
+    """
+
+    def _getobj(self) -> ModuleType:
+        module = ModuleType("convgauge_cells")
+        module.__dict__["test_convolution"] = _test_convolution
+        return module
+
+
+def _test_convolution(convolution: Callable[[], Any], benchmark: Callable[..., Any]) -> None:
+    benchmark(convolution)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

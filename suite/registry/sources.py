@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from suite import own_imports
 from suite.errors import UsageError
 from suite.processes.import_file import import_file
 from suite.registry.registering import Implementation, registered
@@ -52,12 +53,16 @@ def load(source: Source) -> list[Implementation]:
     if source in _loaded:
         return _loaded[source]
     known = {entry.name for entry in registered()}
-    if source.tree is not None:
-        _search_first(Path(source.tree))
     try:
         if source.is_plugin:
+            if source.tree is not None:
+                _search_first(Path(source.tree))
             _import_file(Path(source.location))
+        elif source.tree is not None:
+            own_imports.search_first(source.tree)
+            own_imports.import_own(source.location)
         else:
+            own_imports.serve_users()
             importlib.import_module(source.location)
     except UsageError:
         raise
@@ -66,7 +71,10 @@ def load(source: Source) -> list[Implementation]:
         raise UsageError(f"{place}: does not parse: {error.msg}") from error
     except BaseException as error:  # a plug-in may even call sys.exit while it is imported
         place = f"{source.location}{_line_in(source, error)}"
-        raise UsageError(f"{place}: does not import: {type(error).__name__}: {error}") from error
+        hint = own_imports.hint_for(error)
+        raise UsageError(
+            f"{place}: does not import: {type(error).__name__}: {error}{hint}"
+        ) from error
     _loaded[source] = [entry for entry in registered() if entry.name not in known]
     return _loaded[source]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from suite import own_imports
 from suite.capture.child.recorder import Recorder
 from suite.errors import UsageError, did_you_mean
 from suite.processes.channel import Message, serve
@@ -88,6 +89,7 @@ def _find(module: str, name: str) -> Any:
         found: Any = import_file(Path(module), "convgauge_model")
     else:
         sys.path.insert(0, str(Path.cwd()))
+        own_imports.serve_users(str(Path.cwd()))
         found = importlib.import_module(module)
     for part in name.split("."):
         if not hasattr(found, part):

@@ -17,10 +17,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from suite.own_imports import own_name
 from suite.processes.channel import Message, serve
 from suite.registry.sources import Source
 from suite.worker.process import Worker
 
+NOT_MEASURED = ("convgauge", "__main__", "__mp_main__")
 _REQUESTS = ("open", "gate", "bind", "warm", "turn", "hand_back")
 
 
@@ -50,7 +52,7 @@ class RevisionWorker:
         strays = []
         for name in sys.modules.keys() - self._looked_at:
             file = getattr(sys.modules[name], "__file__", None)
-            if not file or name.partition(".")[0] in ("suite", "__main__", "__mp_main__"):
+            if not file or name in NOT_MEASURED or f"{name}.".startswith(own_name("suite.")):
                 continue
             if Path(file).is_relative_to(self._root) and not Path(file).is_relative_to(sys.prefix):
                 strays.append(name)

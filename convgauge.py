@@ -1,0 +1,152 @@
+"""ConvGauge from Python: what a plug-in registers with, and runs as data frames.
+
+    import convgauge
+
+    @convgauge.register("mine", family="direct")
+    def mine(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1): ...
+
+    frame = convgauge.read_run("results/20261128-120000-quick")
+
+| name | what it is |
+| --- | --- |
+| `register` | decorator: makes a function with conv2d's signature an implementation |
+| `Problem` | one convolution, as `supports=` and `prepare=` get it |
+| `Unsupported` | raised by an implementation for a problem that it does not cover |
+| `UsageError` | raised here for bad input; its text says what to do |
+| `PACK`, `TRANSFORM`, `PRODUCT`, `INVERSE`, `UNPACK` | phases of a call: `with PRODUCT: ...` |
+| `read_run`, `read_runs` | finished runs as pandas DataFrames |
+| `convolutions` | for pytest: parametrises a test with the cells of scenario files |
+
+This is the only name that an installed ConvGauge takes; `suite/own_imports.py` says how. Nothing
+is loaded before it is used: `import convgauge` imports neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from suite.errors import Unsupported, UsageError
+    from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
+    from suite.problem import Problem
+    from suite.pytest_plugin.cells import convolutions
+    from suite.registry.registering import register
+
+__all__ = [
+    "INVERSE",
+    "PACK",
+    "PRODUCT",
+    "TRANSFORM",
+    "UNPACK",
+    "Problem",
+    "Unsupported",
+    "UsageError",
+    "convolutions",
+    "read_run",
+    "read_runs",
+    "register",
+]
+
+_HOMES = {
+    **dict.fromkeys(("PACK", "TRANSFORM", "PRODUCT", "INVERSE", "UNPACK"), "suite.phases"),
+    **dict.fromkeys(("Unsupported", "UsageError"), "suite.errors"),
+    "Problem": "suite.problem",
+    "register": "suite.registry.registering",
+    "convolutions": "suite.pytest_plugin.cells",
+}
+
+_HERE = Path(__file__).resolve().parent
+_INSTALLED = _HERE / "convgauge_tree"
+_TREE = _INSTALLED if _INSTALLED.is_dir() else _HERE
+__path__ = [str(_TREE)]
+"""Makes this module a package whose folder is the tree: there is `convgauge.suite`."""
+
+if __name__ != "__main__":
+    import_module("convgauge.suite.own_imports")
+
+
+def read_run(folder: str | PathLike[str]) -> pd.DataFrame:
+    """Return one run, a row per finished cell, with the columns of its results.csv.
+
+    They are named and ordered as in results.csv, unrounded. Names end in their unit: `_s` is
+    seconds (`median_s`, `median_low_s`, `min_s`, `prepare_s`, …), `_bytes` bytes, `_flops`
+    operations; `gflops` is 1e9 operations a second; `speedup` is the reference's time over this
+    one's, with the ends of its interval in `speedup_low` and `speedup_high`; `rel_l2_error`,
+    `roofline_fraction` and `phase_*` are shares. Only cells whose `status` is "passed" have times.
+
+    Texts are `string`, whole numbers `Int64`, truths `boolean`, all with NA where a value is
+    absent; other numbers are `float64` with NaN.
+
+    Args:
+        folder: where a run wrote its manifest.json and results.jsonl. One that is not finished
+            will do.
+
+    Raises:
+        UsageError: no such folder, not that of a run, a damaged record, or no finished cell.
+    """
+    frame: pd.DataFrame = _own("reports.data_frames").read_run(Path(folder))
+    return frame
+
+
+def read_runs(*folders: str | PathLike[str]) -> pd.DataFrame:
+    """Return many runs in one frame: the columns of `read_run`, after `run` and `started_at`.
+
+    `run` is the folder of the run as it was given or found, `started_at` the time of its start
+    with the offset from UTC made good. Runs come in the order of their starts.
+
+    Args:
+        folders: of runs, or folders that hold such folders, "results" for instance.
+
+    Raises:
+        UsageError: as for `read_run`; a folder in which no run is. Runs without a finished cell
+            are left out where a folder holds others.
+    """
+    frame: pd.DataFrame = _own("reports.data_frames").read_runs([Path(f) for f in folders])
+    return frame
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command of ConvGauge and return its exit code: what `run_bench.py` does.
+
+    Args:
+        arguments: the words after the program's name; those of the process if None.
+    """
+    code: int = _own("commands._main").main(arguments)
+    return code
+
+
+def _own(name: str) -> ModuleType:
+    """Import a module of the tree by the name that it has in this process.
+
+    The tree's own tests, and what they start, have it as `suite` and not as `convgauge.suite`.
+    """
+    plain = sys.modules.get("suite")
+    file = getattr(plain, "__file__", None) or ""
+    is_plain = plain is not sys.modules.get("convgauge.suite") and (
+        Path(file).resolve() == _TREE / "suite" / "__init__.py"
+    )
+    return import_module(name if is_plain else f"convgauge.{name}")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Kept: marks are looked up again and again.
+    value = globals()[name] = getattr(_own(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if __name__ == "__main__":
+    sys.exit(import_module("convgauge").main())
