@@ -1,7 +1,7 @@
 """The commands: one module each, with `add_arguments(parser)` and `main(options) -> exit code`.
 
 A module loads when its command is asked for, so what it needs is imported at its top. The only
-place that may import everything; nothing but `run_bench.py` imports it.
+place that may import everything; nothing but `run_bench.py` and `convgauge.py` imports it.
 """
 
 __all__ = ["COMMANDS"]

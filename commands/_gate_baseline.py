@@ -22,6 +22,7 @@ from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
 from suite.measuring.run import Runner
 from suite.problem import Scenario
+from suite.program import PROGRAM
 from suite.registry.catalogue import Catalogue
 from suite.results.cell import cell_key
 from suite.results.folder import Run, finish_manifest, read_manifest, read_results, write_manifest
@@ -135,7 +136,7 @@ def _within(base: Run, scenarios: Sequence[Scenario], options: argparse.Namespac
 def _reproduce(
     options: argparse.Namespace, scenarios: Sequence[Scenario], arms: Sequence[Arm]
 ) -> dict[str, str]:
-    words = ["python", "run_bench.py", "gate", *options.files, "--baseline", str(options.baseline)]
+    words = [*PROGRAM, "gate", *options.files, "--baseline", str(options.baseline)]
     for plugin in options.plugin:
         words += ["--plugin", str(plugin)]
     for name in ("device", "threads", "margin"):

@@ -25,6 +25,7 @@ from suite.gate.run import BASE_FOLDER, Asked, Trees, measure
 from suite.measuring import new_run, selection
 from suite.measuring.settings import Settings
 from suite.problem import Scenario
+from suite.program import PROGRAM
 from suite.registry.catalogue import Catalogue, Entry
 from suite.results.folder import finish_manifest, read_manifest, write_manifest
 from suite.scenario import ScenarioFile
@@ -212,7 +213,7 @@ def _write_manifest(
 
 def _reproduce(options: argparse.Namespace, base: Revision, cell: CellPair) -> str:
     """Return the command that measures one cell alone."""
-    words = ["python", "run_bench.py", "gate", *options.files, "--base", base.commit[:12]]
+    words = [*PROGRAM, "gate", *options.files, "--base", base.commit[:12]]
     if options.head:
         words += ["--head", options.head]
     if options.repo:

@@ -15,6 +15,7 @@ from typing import Any
 
 from commands import COMMANDS
 from suite.errors import EXIT_USAGE, UsageError
+from suite.program import PROGRAM
 
 EXIT_CODES = """\
 exit codes: 0 good, 1 slower, 2 bad usage or input, 3 wrong results, 4 inconclusive,
@@ -59,7 +60,7 @@ def build_parser(words: Sequence[str]) -> Parser:
     A command adds its own arguments once it is asked for, and is spared making the others' parsers.
     """
     parser = Parser(
-        prog="run_bench.py",
+        prog=PROGRAM[-1],
         description="Is a convolution right, how fast is it against every other way of doing it "
         "on this machine, did it get slower?",
         epilog=EXIT_CODES,

@@ -11,6 +11,7 @@ from suite.capture import Captured, Input, Target, as_id, capture
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
 from suite.problem import DTYPE_BYTES
+from suite.program import COMMAND_LINE
 from suite.results.folder import write_whole
 from suite.scenario import load_file
 from suite.scenario.writer import scenario_text
@@ -100,4 +101,4 @@ def _tell(captured: Captured, out: Path) -> None:
     )
     if captured.others:
         print(f"not recorded, as only 2-D convolutions are measured: {captured.others_text}")
-    print(f"measure them with: python run_bench.py run {out}")
+    print(f"measure them with: {COMMAND_LINE} run {out}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,13 +14,29 @@ from suite.problem import PROBLEM_FIELDS
 from suite.results.folder import MANIFEST, Run
 from suite.results.folder import read_run as read_folders
 
-TEXTS = frozenset(
-    ("scenario", "implementation", "family", "device", "dtype", "memory_format", "direction")
-    + ("status", "reason", "reference", "cache", "source", "precision", "notes", "algorithm")
-    + ("bound_by", "bound", "instructions_path", "not_profiled")
-)
-TRUTHS = frozenset(("bias", "deterministic"))
-WHOLE = frozenset(PROBLEM_FIELDS) - TRUTHS | {
+TEXTS = {
+    "scenario",
+    "implementation",
+    "family",
+    "device",
+    "dtype",
+    "memory_format",
+    "direction",
+    "status",
+    "reason",
+    "reference",
+    "cache",
+    "source",
+    "precision",
+    "notes",
+    "algorithm",
+    "bound_by",
+    "bound",
+    "instructions_path",
+    "not_profiled",
+}
+TRUTHS = {"bias", "deterministic"}
+WHOLE = {*PROBLEM_FIELDS} - TRUTHS | {
     "blocks",
     "samples",
     "direct_flops",
@@ -27,10 +44,15 @@ WHOLE = frozenset(PROBLEM_FIELDS) - TRUTHS | {
     "threads",
     "occurrences",
     "least_bytes",
-    "operators",
+    "live_peak_bytes",
+    "system_peak_bytes",
+    "outside_bytes",
+    "measured_workspace_bytes",
+    "counted_flops",
+    "moved_bytes",
     "layout_conversions",
 }
-"""Every other column is float64: times, ratios, and counts that may be estimates."""
+"""Every other column is float64: times, ratios, means, and what an implementation declares."""
 
 
 def read_run(folder: Path) -> pd.DataFrame:
@@ -44,13 +66,15 @@ def read_runs(folders: Sequence[Path]) -> pd.DataFrame:
     Raises:
         UsageError: a folder without a run in it, or nothing measured in any.
     """
-    runs = [run for folder in folders for run in _runs_in(folder)]
+    found = [run for folder in folders for run in _runs_in(folder)]
+    runs = list({run.folder.resolve(): run for run in found}.values())
     if not runs:
         raise UsageError("no folder of a run was given; give some, or one that holds them")
     frame = _frame(runs)
-    frame.insert(0, "run", _of_each_cell([str(run.folder) for run in runs], runs, "string"))
-    starts = pd.to_datetime([run.manifest.get("started_at") for run in runs], utc=True)
-    frame.insert(1, "started_at", _of_each_cell(starts, runs, starts.dtype))
+    names = [str(run.folder) for run in runs]
+    frame.insert(0, "run", _of_each_cell(names, runs, "string"))
+    starts = [pd.to_datetime(run.manifest.get("started_at"), utc=True) for run in runs]
+    frame.insert(1, "started_at", _of_each_cell(starts, runs, "datetime64[ns, UTC]"))
     return frame.sort_values("started_at", kind="stable", ignore_index=True)
 
 
@@ -90,7 +114,7 @@ def _dtype(column: str) -> str:
     return "Int64" if column in WHOLE else "float64"
 
 
-def _of_each_cell(values: Iterable[object], runs: Iterable[Run], dtype: object) -> pd.Series:
+def _of_each_cell(values: Sequence[Any], runs: Sequence[Run], dtype: str) -> pd.Series:
     """Return one value of each run as often as it has cells."""
-    repeated = [v for v, run in zip(values, runs, strict=True) for _ in run.results]
-    return pd.Series(repeated, dtype=dtype)  # type: ignore[call-overload, no-any-return]
+    repeated = [value for value, run in zip(values, runs, strict=True) for _ in run.results]
+    return pd.Series(repeated, dtype=dtype)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from suite.errors import UsageError
 from suite.problem import Problem
+from suite.program import COMMAND_LINE
 from suite.tuning.prior import prior_predictions
 from suite.tuning.selector import Prediction, Selector, best_first
 from suite.tuning.store import (
@@ -23,7 +24,7 @@ from suite.tuning.store import (
     table_path,
 )
 
-TO_TUNE = "python run_bench.py tune"
+TO_TUNE = f"{COMMAND_LINE} tune"
 
 
 @dataclass(frozen=True)
