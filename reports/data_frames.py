@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from reports.csv_table import COLUMNS, row
+from reports.history.cell_history import started
 from suite.errors import UsageError
 from suite.problem import PROBLEM_FIELDS
 from suite.results.folder import MANIFEST, Run
@@ -73,7 +74,7 @@ def read_runs(folders: Sequence[Path]) -> pd.DataFrame:
     frame = _frame(runs)
     names = [str(run.folder) for run in runs]
     frame.insert(0, "run", _of_each_cell(names, runs, "string"))
-    starts = [pd.to_datetime(run.manifest.get("started_at"), utc=True) for run in runs]
+    starts = [pd.to_datetime(started(run), utc=True) for run in runs]
     frame.insert(1, "started_at", _of_each_cell(starts, runs, "datetime64[ns, UTC]"))
     return frame.sort_values("started_at", kind="stable", ignore_index=True)
 

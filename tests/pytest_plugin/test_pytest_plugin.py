@@ -33,7 +33,7 @@ def needs_bias(input, weight, bias=None, stride=1, padding=0, dilation=1, groups
     return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
 """
 OWN_TESTS = """\
-from suite.pytest_plugin import convolutions
+from convgauge import convolutions
 
 
 @convolutions("tiny.yaml", implementations=["honest"], plugins=["mine.py"])
