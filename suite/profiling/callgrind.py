@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -26,16 +27,17 @@ from suite.registry.sources import Source
 
 CALLS = 2
 TIMEOUT_S = 900.0
-PATH = "AVX2"
-ENVIRONMENT = {
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    "NUMBA_CPU_NAME": "haswell",
-    "NUMBA_CPU_FEATURES": "",
-    "OMP_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-}
+_IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+PATH = "AVX2" if _IS_X86 else platform.machine()
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+if _IS_X86:
+    ENVIRONMENT |= {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "",
+    }
 MISSING = "valgrind is not installed (Debian: apt-get install valgrind); it runs on Linux alone"
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 
