@@ -43,13 +43,13 @@ GENERAL = Scenario(
 
 
 def told(path: Path, key: str) -> str:
-    found = re.search(rf"^{key}: (.+)$", path.read_text(), re.MULTILINE)
+    found = re.search(rf"^{key}: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert found, f"{path} has no line '{key}: ...'"
     return found[1]
 
 
 def arm_of(path: Path) -> Arm:
-    family = re.search(r'family="(\w+)"', path.read_text())
+    family = re.search(r'family="(\w+)"', path.read_text(encoding="utf-8"))
     assert family
     return Arm(path.stem, family[1], Source(str(path)))
 

@@ -104,7 +104,10 @@ PLUGINS = {
     ),
     "fails": ("x = 1\ny = x / 0\n", ["p.py:2", "ZeroDivisionError"]),
     "exits": ("import sys\nsys.exit(3)\n", ["SystemExit"]),
-    "dies": ((FAULTY / "starts_nothing.py").read_text(), ["does not import", "exit code 3"]),
+    "dies": (
+        (FAULTY / "starts_nothing.py").read_text(encoding="utf-8"),
+        ["does not import", "exit code 3"],
+    ),
 }
 
 
@@ -123,7 +126,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(command, tiny, tmp_path):
     (folder / "manifest.json").write_text("{}")
 
     expect_usage_error(command("run", tiny, "--out", "r"), "holds a run already", "--resume")
-    assert (folder / "manifest.json").read_text() == "{}"
+    assert (folder / "manifest.json").read_text(encoding="utf-8") == "{}"
 
 
 def test_an_unwritable_output_folder_is_named(command, tiny):

@@ -78,7 +78,7 @@ def test_a_run_says_which_card_and_driver_and_how_it_ran(command, tiny, tmp_path
     pytest.importorskip("pynvml", reason="the extra gpu brings nvidia-ml-py")
     command("run", tiny, "--impl", "cudnn", "--out", "r", *QUICK)
 
-    machine = json.loads((tmp_path / "r" / "manifest.json").read_text())["machine"]
+    machine = json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))["machine"]
     assert machine["gpu"] == torch.cuda.get_device_name(0)
     assert machine["gpu_driver"]
     blocks = [block for result in read_results(tmp_path / "r") for block in result.blocks]

@@ -222,9 +222,9 @@ def test_an_existing_file_is_replaced_only_by_force(command, models, tmp_path):
     (tmp_path / "net.yaml").write_text("mine\n")
 
     expect_usage_error(command(*words), "exists already", "--force")
-    assert (tmp_path / "net.yaml").read_text() == "mine\n"
+    assert (tmp_path / "net.yaml").read_text(encoding="utf-8") == "mine\n"
     assert command(*words, "--force").code == 0
-    assert (tmp_path / "net.yaml").read_text() != "mine\n"
+    assert (tmp_path / "net.yaml").read_text(encoding="utf-8") != "mine\n"
 
 
 def test_a_folder_that_is_not_there_is_named(command, models):

@@ -169,7 +169,7 @@ def test_no_baseline_is_not_comparable_and_says_how_to_store_one(tmp_path):
 def test_a_baseline_of_another_schema_says_which(stored):
     manifest = (
         (stored / "manifest.json")
-        .read_text()
+        .read_text(encoding="utf-8")
         .replace('"schema_version": 1', '"schema_version": 99')
     )
     (stored / "manifest.json").write_text(manifest)

@@ -72,7 +72,7 @@ def test_the_command_measures_real_processes(command, tiny, tmp_path):
     assert said.code == 0, said.err
     assert "tiny/a × torch" in said.out
     assert "of 6 decisions on equal code failed" in said.out
-    record = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    record = json.loads((tmp_path / "out" / "calibration.json").read_text(encoding="utf-8"))
     assert record["cells"][0]["blocks"] == 8
     assert record["cells"][0]["base_s"] > 0
 

@@ -68,7 +68,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comple
 
 
 def found(outcome: tuple[subprocess.CompletedProcess, Path]) -> dict[str, dict]:
-    cells = json.loads((outcome[1] / "out/gate.json").read_text())["cells"]
+    cells = json.loads((outcome[1] / "out/gate.json").read_text(encoding="utf-8"))["cells"]
     return {cell["implementation"]: cell for cell in cells}
 
 
@@ -126,10 +126,10 @@ def test_the_folder_holds_both_sides_samples_and_every_report(outcome):
     }
     assert all(len(c.blocks) == 8 for c in head.results if c.implementation == "slower")
     assert head.manifest["verdict"]["state"] == "wrong"
-    lines = (out / "blocks.jsonl").read_text().splitlines()
+    lines = (out / "blocks.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["stage"] for line in lines] == ["screen"] * 4 + ["confirm"] * 4
-    assert "## ConvGauge gate: wrong" in (out / "gate.md").read_text()
-    assert "<strong>wrong</strong>" in (out / "gate.html").read_text()
+    assert "## ConvGauge gate: wrong" in (out / "gate.md").read_text(encoding="utf-8")
+    assert "<strong>wrong</strong>" in (out / "gate.html").read_text(encoding="utf-8")
     suites = ET.parse(out / "junit.xml").getroot()
     assert suites.find(".//testcase[@name='slower']/failure") is not None
     assert suites.find(".//testcase[@name='wrong']/failure") is not None
@@ -142,7 +142,7 @@ def test_nothing_is_left_of_worktrees(outcome):
 def test_equal_revisions_do_not_fail(planted, gate):
     code, said = gate("--base", "HEAD~1", "--plugin", "mine.py", "--out", "out", *QUICK)
     assert code in (0, 4), said
-    record = json.loads((planted / "out/gate.json").read_text())
+    record = json.loads((planted / "out/gate.json").read_text(encoding="utf-8"))
     assert [cell["findings"] for cell in record["cells"]] == [[]]
     assert record["null_shifts"]
 
@@ -276,7 +276,7 @@ def test_an_interrupted_gate_leaves_neither_worktrees_nor_processes(planted):
         assert time.monotonic() < gone_by
         time.sleep(0.05)
     assert len(git(planted, "worktree", "list").splitlines()) == 1
-    assert (planted / "out/blocks.jsonl").read_text().count("\n") >= 1
+    assert (planted / "out/blocks.jsonl").read_text(encoding="utf-8").count("\n") >= 1
 
 
 # -- a stored run --------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_stored_run_is_measured_again_and_compared(command, stored, tmp_path):
     said = command("gate", "--baseline", stored, "--out", "now", "--accept", "memory", *WORDS)
 
-    record = json.loads((tmp_path / "now/gate.json").read_text())
+    record = json.loads((tmp_path / "now/gate.json").read_text(encoding="utf-8"))
     assert {(cell["scenario"], cell["implementation"]) for cell in record["cells"]} == {
         (scenario, name) for scenario in ("tiny/a", "tiny/b") for name in ("torch", "unfold")
     }
@@ -311,7 +311,7 @@ def test_a_stored_run_is_measured_again_and_compared(command, stored, tmp_path):
 
 def test_another_machine_makes_times_advisory_and_facts_still_decide(command, stored, tmp_path):
     other = shutil.copytree(stored, tmp_path / "other")
-    manifest = json.loads((other / "manifest.json").read_text())
+    manifest = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
     manifest["machine"]["cpu"] = "Another CPU"
     (other / "manifest.json").write_text(json.dumps(manifest))
     said = command("gate", "--baseline", other, "--out", "now", "--accept", "memory", *WORDS)

@@ -153,4 +153,4 @@ def test_the_page_begins_with_the_verdict_and_escapes_what_it_shows():
 def test_all_files_are_written(tmp_path):
     names = [path.name for path in report.write(EVERYTHING, tmp_path)]
     assert names == ["gate.html", "gate.md", "junit.xml", "gate.json"]
-    assert json.loads((tmp_path / "gate.json").read_text())["verdict"] == "wrong"
+    assert json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))["verdict"] == "wrong"

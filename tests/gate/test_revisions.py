@@ -31,8 +31,8 @@ def test_the_working_tree_is_a_revision_with_changes_and_new_files(planted):
     assert head.name == "working tree with 2 changed files"
     with Checkouts(found) as checkouts:
         tree = checkouts.add(head)
-        assert (tree / "mine.py").read_text() == "three"
-        assert (tree / "new.py").read_text() == "new"
+        assert (tree / "mine.py").read_text(encoding="utf-8") == "three"
+        assert (tree / "new.py").read_text(encoding="utf-8") == "new"
         assert not (tree / "ignored.py").exists()
     assert git(planted, "status", "--porcelain") == before
     assert git(planted, "branch", "--list").split() == ["*", "main"]
@@ -48,7 +48,9 @@ def test_worktrees_have_paths_of_different_lengths_and_are_gone_afterwards(plant
         base = found.resolve("HEAD~1", "--base")
         trees = [checkouts.add(base) for _ in range(3)]
         aliases = [checkouts.alias(trees[0]) for _ in range(8)]
-        assert [(tree / "mine.py").read_text() for tree in [*trees, *aliases]] == ["one"] * 11
+        assert [(tree / "mine.py").read_text(encoding="utf-8") for tree in [*trees, *aliases]] == [
+            "one"
+        ] * 11
         assert len({len(str(path)) for path in aliases}) > 1
         folder = trees[0].parents[1]
     assert not folder.exists()

@@ -112,11 +112,11 @@ def test_rows_that_trade_precision_for_speed_declare_it():
 def imports_numba(path: Path) -> bool:
     names = {
         node.module or ""
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom)
     } | {
         alias.name
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Import)
         for alias in node.names
     }

@@ -56,7 +56,9 @@ def test_only_the_scenarios_asked_for_are_run_against_the_reference_asked_for(
 
     assert said.code == 0
     assert statuses(tmp_path / "r").keys() == {"tiny/b × torch", "tiny/b × unfold"}
-    assert json.loads((tmp_path / "r" / "manifest.json").read_text())["scenarios"] == ["tiny/b"]
+    assert json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))[
+        "scenarios"
+    ] == ["tiny/b"]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def start_run(tiny: Path, folder: Path, inherited: str = "") -> subprocess.Popen
 def wait_for_first_cells(folder: Path, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 60
     results = folder / RESULTS
-    while not (results.exists() and results.read_text().count("\n") >= 1):
+    while not (results.exists() and results.read_text(encoding="utf-8").count("\n") >= 1):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -145,7 +147,7 @@ def test_kill_9_loses_no_finished_cell_and_resume_measures_exactly_the_rest(
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert_all_end(below)
-    before = (folder / RESULTS).read_text().splitlines()
+    before = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
     kept = [json.loads(line)["implementation"] for line in before]
     assert kept
     assert len(kept) < 6
@@ -154,7 +156,7 @@ def test_kill_9_loses_no_finished_cell_and_resume_measures_exactly_the_rest(
     said = command("run", tiny, *words, "--out", folder, "--resume", *QUICK)
 
     assert said.code == 0
-    after = (folder / RESULTS).read_text().splitlines()
+    after = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
     assert after[: len(before)] == before
     assert len(after) == len(statuses(folder)) == 6
 

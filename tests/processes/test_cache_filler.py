@@ -116,7 +116,9 @@ def test_all_workers_read_the_same_data_and_the_second_needs_no_room_for_it(
 
 
 def test_a_run_with_cold_caches_passes_or_says_why_not(command, tiny, tmp_path):
-    tiny.write_text(tiny.read_text().replace("layers:", "defaults: {cache: cold}\nlayers:"))
+    tiny.write_text(
+        tiny.read_text(encoding="utf-8").replace("layers:", "defaults: {cache: cold}\nlayers:")
+    )
     # The first to be opened needs the room, and that is the reference.
     rows = ("--plugin", FAULTY / "no_room.py", "--reference", "no_room", "--impl", "torch")
 

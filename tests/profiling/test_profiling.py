@@ -95,10 +95,10 @@ def test_traces_tables_and_pages_lie_in_the_runs_folder(profiled):
     trace = json.loads(gzip.decompress((profiled / files["trace.json.gz"]).read_bytes()))
     names = {event.get("name") for event in trace["traceEvents"]}
     assert {"aten::im2col", "phase: product"} <= names
-    assert "aten::im2col" in (profiled / files["operators.txt"]).read_text()
-    assert "<html" in (profiled / files["python.html"]).read_text()
+    assert "aten::im2col" in (profiled / files["operators.txt"]).read_text(encoding="utf-8")
+    assert "<html" in (profiled / files["python.html"]).read_text(encoding="utf-8")
     flame = (profiled / files["trace.json.gz"]).parent / "flame.svg"
-    assert "phase: product" in flame.read_text()
+    assert "phase: product" in flame.read_text(encoding="utf-8")
 
 
 def test_the_csv_has_shares_of_phases_and_what_bounds_a_cell(profiled):
@@ -121,7 +121,7 @@ def test_report_rebuilds_the_section_without_torch(profiled, tmp_path):
     subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True
     )
-    page = (tmp_path / "again" / "report.html").read_text()
+    page = (tmp_path / "again" / "report.html").read_text(encoding="utf-8")
     assert 'id="profile-cells"' in page
     assert rows(tmp_path / "again") == rows(profiled)
     assert (tmp_path / "again" / "plots" / "phases.png").exists()

@@ -68,13 +68,13 @@ def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def saved(folder: Path) -> list[dict[str, object]]:
     (path,) = folder.glob(".benchmarks/*/*.json")
-    return json.loads(path.read_text())["benchmarks"]
+    return json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
 
 
 def make_faster(folder: Path, factor: float) -> None:
     """Change the saved run, so that a comparison with it must find a regression."""
     (path,) = folder.glob(".benchmarks/*/*.json")
-    document = json.loads(path.read_text())
+    document = json.loads(path.read_text(encoding="utf-8"))
     for benchmark in document["benchmarks"]:
         benchmark["stats"]["min"] /= factor
     path.write_text(json.dumps(document))
@@ -131,7 +131,7 @@ def test_ones_own_test_takes_cells_by_parametrisation(folder):
     ],
 )
 def test_bad_input_is_one_message_without_a_traceback(folder, words, said):
-    broken = (folder / "tiny.yaml").read_text().replace("in_channels", "in_chanels")
+    broken = (folder / "tiny.yaml").read_text(encoding="utf-8").replace("in_channels", "in_chanels")
     (folder / "broken.yaml").write_text(broken)
     done = run_pytest(folder, *words)
     assert done.returncode == 2

@@ -92,7 +92,7 @@ def test_few_runs_show_times_and_no_changes(runs, command):
 def test_markdown_holds_changes_and_trends(runs, command, tmp_path):
     said = command("history", runs, "--out", tmp_path / "out")
     assert said.code == 0
-    text = (tmp_path / "out" / "history.md").read_text()
+    text = (tmp_path / "out" / "history.md").read_text(encoding="utf-8")
     assert "| quick/vgg × unfold | 1.1" in text
     assert "| quick/vgg × torch | 14 |" in text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -70,7 +71,7 @@ def test_a_damaged_line_in_the_middle_is_named(full, tmp_path):
     writer.add(full)
     writer.close()
     path = tmp_path / RESULTS
-    path.write_text("{}\n" + path.read_text())
+    path.write_text("{}\n" + path.read_text(encoding="utf-8"))
 
     with pytest.raises(UsageError, match=r"results\.jsonl:1: damaged record"):
         read_results(tmp_path)
@@ -119,6 +120,12 @@ except UsageError as error:
 assert len(read_results(Path({str(tmp_path)!r}))) == 2
 assert Path({str(tmp_path / RESULTS)!r}).read_bytes().endswith(b"\\n")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "everything before it is kept" in done.stdout

@@ -64,7 +64,7 @@ def test_another_torch_s_table_is_ignored():
 
 def test_a_damaged_table_is_said_to_be_so_and_does_not_stop_anybody():
     path = write_own({"gemm": 1.8})
-    path.write_text(path.read_text()[:-40])
+    path.write_text(path.read_text(encoding="utf-8")[:-40])
     found = advise(layer(80), USUAL, "2.6")
     assert "not a tuning table" in found.source
     assert str(path) in found.source

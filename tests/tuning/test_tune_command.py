@@ -71,11 +71,11 @@ def test_fresh_forgets_what_was_measured(command, own, folder):
     one = (*ROWS, "--memory-format", "contiguous", "--threads", 1, "--budget", 0.01)
     command("tune", own, *one)
     (results,) = folder.glob("*/results.jsonl")
-    before = results.read_text()
+    before = results.read_text(encoding="utf-8")
     told = command("tune", own, *one, "--fresh")
     assert told.code == 0, told.err
     assert "[1/2]" in told.out
-    assert results.read_text() != before
+    assert results.read_text(encoding="utf-8") != before
 
 
 def test_a_damaged_table_is_written_anew_from_what_was_measured(command, own, folder):
@@ -84,7 +84,7 @@ def test_a_damaged_table_is_written_anew_from_what_was_measured(command, own, fo
     (path,) = folder.glob("*.json")
     path.write_text("{")
     assert command("tune", own, *one, "--budget", 0).code == 0
-    assert json.loads(path.read_text())["trials"]
+    assert json.loads(path.read_text(encoding="utf-8"))["trials"]
 
 
 WRONG = {
@@ -125,7 +125,10 @@ def test_a_run_with_auto_notes_what_was_chosen_and_why(own, folder, tmp_path):
     out = tmp_path / "out"
     command = (sys.executable, str(ROOT / "run_bench.py"), "run", str(own), "--impl", "auto")
     subprocess.run([*command, "--blocks", "1", "--out", str(out), "--threads", "1"], check=True)
-    cells = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    cells = [
+        json.loads(line)
+        for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     notes = [cell["notes"] for cell in cells if cell["implementation"] == "auto"]
     assert len(notes) == 2
     assert all("chose" in note[0] and "no table yet" in note[0] for note in notes)

@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=THREADS)
     parser.add_argument("--extra", type=Path, default=Path("results/gate_study/extra.json"))
     options = parser.parse_args()
-    table = json.loads(options.extra.read_text())["extra"]
+    table = json.loads(options.extra.read_text(encoding="utf-8"))["extra"]
     for seed in range(options.runs):
         with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
             folder, out = Path(scratch) / "repository", Path(scratch) / "out"
@@ -111,7 +111,7 @@ def main() -> None:
 def describe(arm: str, code: int, seconds: float, out: Path, slowed: set[str]) -> str:
     """Return one line on a run."""
     size_bytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    cells = json.loads((out / "gate.json").read_text())["cells"]
+    cells = json.loads((out / "gate.json").read_text(encoding="utf-8"))["cells"]
     slower = slowed_cells(slowed)
     caught = {(c["scenario"], c["implementation"]) for c in cells if is_regressed(c)}
     unclear = sum((cell["time"] or {}).get("verdict") == "cannot tell" for cell in cells)

@@ -208,7 +208,7 @@ def sizes_of_extra_work(folder: Path) -> dict[str, object]:
             cwd=new_run.TREE,
             check=True,
         )
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def note_machine(folder: Path) -> None:
@@ -228,7 +228,7 @@ def take_sitting(name: str, blocks: int, busy_from: int | None, into: Path) -> N
         recorder = Recorder(Path(scratch), extra)
         try:
             path = into / f"{name}.jsonl"
-            before = len(path.read_text().splitlines()) if path.is_file() else 0
+            before = len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
             with path.open("a") as file:
                 for number in range(before, before + blocks):
                     loaded = busy_from is not None and number >= busy_from

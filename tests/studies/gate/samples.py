@@ -50,12 +50,14 @@ class Recording:
 def pack(folder: Path, out: Path) -> Path:
     """Write all sittings of a folder into one compressed file."""
     blocks, sittings = [], []
-    files = sorted(folder.glob("*.jsonl"), key=lambda path: path.read_text()[:0] or path.stem)
+    files = sorted(
+        folder.glob("*.jsonl"), key=lambda path: path.read_text(encoding="utf-8")[:0] or path.stem
+    )
     for number, path in enumerate(files):
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         blocks += lines
         sittings += [number] * len(lines)
-    cells = list(json.loads((folder / "extra.json").read_text())["cells"])
+    cells = list(json.loads((folder / "extra.json").read_text(encoding="utf-8"))["cells"])
     seconds = np.full((len(blocks), len(cells), len(ARMS), SAMPLES), np.nan, np.float32)
     for i, block in enumerate(blocks):
         for j, cell in enumerate(cells):
@@ -68,7 +70,7 @@ def pack(folder: Path, out: Path) -> Path:
         cells=cells,
         sitting_names=[path.stem for path in files],
         sittings=np.array(sittings, np.int8),
-        machine=(folder / "machine.json").read_text(),
+        machine=(folder / "machine.json").read_text(encoding="utf-8"),
         **{key: np.array([b[key] for b in blocks]) for key in _FACTS},
     )
     return out

@@ -21,7 +21,7 @@ from suite.worker import process
 process.WARM_S = 0.01
 
 _TABLE = Path(__file__).with_name("extra.json")
-EXTRA = json.loads(_TABLE.read_text()) if _TABLE.is_file() else {}
+EXTRA = json.loads(_TABLE.read_text(encoding="utf-8")) if _TABLE.is_file() else {}
 
 
 def key(name, input, weight, stride, dilation):

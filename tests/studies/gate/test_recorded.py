@@ -21,7 +21,7 @@ def ours(recording):
 
 
 def test_the_recording_is_as_large_as_the_document_says(recording):
-    assert f"{len(recording.seconds)} blocks" in (ROOT / "docs/gate.md").read_text()
+    assert f"{len(recording.seconds)} blocks" in (ROOT / "docs/gate.md").read_text(encoding="utf-8")
     assert len(recording.cells) >= 20
     assert FILE.stat().st_size < 3e6
 

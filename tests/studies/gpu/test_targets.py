@@ -79,7 +79,7 @@ def test_reached_targets_are_told_with_what_was_found(folders, tmp_path, capsys)
     assert "0.83× at least" in said
     assert "above it on 1 of 2" in said
     assert "1.25× (g/k31)" in said
-    page = (tmp_path / "h200.md").read_text()
+    page = (tmp_path / "h200.md").read_text(encoding="utf-8")
     assert "# Measured on NVIDIA H200" in page
     assert "| g/k1 | 100.0 | 90.0 | not told |" in page
 
