@@ -155,7 +155,9 @@ class Judge:
         self._draw_operands("normal", generator)
         self._shared.stream.draw(generator)
         self._projection = projection.projection(scenario, self._drawn, self._secret)
-        self._usual = reference.usual_elements(scenario, self._drawn, STREAM_RMS)
+        # Bounds need no more than float32, and have the size of a sample's result.
+        expected, size = reference.usual_elements(scenario, self._drawn, STREAM_RMS)
+        self._usual = expected.float(), size.float()
         self._usual_bounds = {}
         memory_format = FORMATS[scenario.memory_format]
         self._signs = self._projection.signs.contiguous().view(-1)
@@ -186,7 +188,8 @@ class Judge:
             if fault := fault or self._padding_fault(output, bounds):
                 return {"fault": fault}
         samples_alike = self._signs.numel() / bounds.numel()
-        allowed = PROJECTION_SIGMAS * float(bounds.norm()) * math.sqrt(samples_alike)
+        norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
+        allowed = PROJECTION_SIGMAS * norm * math.sqrt(samples_alike)
         for slot, start in calls:
             self._shared.stream.fill(self._operand, start)
             if fault := self._projection_fault(outputs.slot(slot), allowed):

@@ -72,40 +72,53 @@ def usual_elements(
 
     Both are root mean squares, of S no less than that, for independent values of zero mean and of
     root mean square `varying_rms`; exactly 0 where an element sums nothing but padding. Shapes: the
-    result's, or with a single sample where all are alike. What would be summed over equal values
-    of the varying operand is summed before anything is convolved, as for the adjoint.
+    result's, or with a single sample where all are alike.
     """
-    exact = operands.double()
-    size = varying_rms * _sums_over_ones(scenario, exact.abs())
-    square = varying_rms**2 * _sums_over_ones(scenario, exact.each(torch.square))
-    if scenario.direction == "forward" and exact.bias is not None:
-        bias = exact.bias.view(1, -1, 1, 1)
+    by_weight = scenario.direction != "backward_weight"
+    fixed = (operands.weight if by_weight else operands.input).double()
+    size = varying_rms * _sums_over_ones(scenario, fixed.abs())
+    square = varying_rms**2 * _sums_over_ones(scenario, fixed.square())
+    if scenario.direction == "forward" and operands.bias is not None:
+        bias = operands.bias.double().view(1, -1, 1, 1)
         size, square = size + bias.abs(), square + bias.square()
     return square.sqrt(), size
 
 
-def _sums_over_ones(scenario: Scenario, fixed: Operands) -> torch.Tensor:
-    """Return A 1: the result without bias for a varying operand of ones."""
-    problem, groups = dataclasses.replace(scenario.problem, bias=False), scenario.problem.groups
+def _sums_over_ones(scenario: Scenario, fixed: torch.Tensor) -> torch.Tensor:
+    """Return A 1: the result without bias for a varying operand of ones and this other one.
+
+    A tap's product is then the same wherever it meets a value, so that only where it does is left
+    to be summed, along each axis apart.
+    """
+    problem, groups = scenario.problem, scenario.problem.groups
+    rows, columns = _meets(problem, 0, scenario.direction), _meets(problem, 1, scenario.direction)
     if scenario.direction == "forward":
-        problem = dataclasses.replace(problem, batch_size=1, in_channels=groups)
-        weight = fixed.weight.sum(dim=1, keepdim=True)
-        operands = Operands(weight.new_ones(problem.input_shape), weight)
-    elif scenario.direction == "backward_data":
-        problem = dataclasses.replace(problem, batch_size=1, out_channels=groups)
-        weight = fixed.weight.unflatten(0, (groups, -1)).sum(dim=1)
-        inputs, grad = (weight.new_ones(s) for s in (problem.input_shape, problem.output_shape))
-        operands = Operands(inputs, weight, grad=grad)
-    else:
-        problem = dataclasses.replace(problem, out_channels=groups)
-        weight, grad = (
-            fixed.input.new_ones(s) for s in (problem.weight_shape, problem.output_shape)
-        )
-        operands = Operands(fixed.input, weight, grad=grad)
-    sums = result(dataclasses.replace(scenario, problem=problem), operands)
-    if scenario.direction == "backward_weight":
-        return sums.repeat_interleave(scenario.problem.out_channels // groups, dim=0)
-    return sums
+        kernels = fixed.sum(dim=1)
+        return torch.einsum("pr,krs,qs->kpq", rows, kernels, columns).unsqueeze(0)
+    if scenario.direction == "backward_data":
+        kernels = fixed.unflatten(0, (groups, -1)).sum(dim=1).flatten(0, 1)
+        return torch.einsum("hr,crs,ws->chw", rows, kernels, columns).unsqueeze(0)
+    sums = torch.einsum("hr,chw,ws->crs", rows, fixed.sum(dim=0), columns)
+    alike = problem.out_channels // groups
+    by_group: torch.Tensor = sums.unflatten(0, (groups, -1))
+    return by_group.repeat_interleave(alike, dim=0)
+
+
+def _meets(problem: Problem, axis: int, direction: str) -> torch.Tensor:
+    """Return 1 where a tap meets a value that is not padding, else 0, along rows or columns.
+
+    Shapes: forward (outputs, taps), backward (inputs, taps).
+    """
+    size = (problem.height, problem.width)[axis]
+    out = (problem.out_h, problem.out_w)[axis]
+    pad = (problem.pad_top, problem.pad_left)[axis]
+    stride = problem.stride[axis]
+    taps = torch.arange(problem.kernel[axis]) * problem.dilation[axis]
+    if direction == "forward":
+        read = torch.arange(out).view(-1, 1) * stride + taps - pad
+        return ((read >= 0) & (read < size)).double()
+    first = torch.arange(size).view(-1, 1) + pad - taps
+    return ((first >= 0) & (first < out * stride) & (first % stride == 0)).double()
 
 
 def touched(scenario: Scenario, operands: Operands) -> tuple[torch.Tensor, torch.Tensor]:
