@@ -91,9 +91,9 @@ def convolutions(
     *files: str | Path, implementations: Sequence[str] = (), plugins: Iterable[str | Path] = ()
 ) -> pytest.MarkDecorator:
     """Parametrise a test's `convolution` with the cells of scenario files; see `cells`."""
-    found = cells(files, implementations, plugins)
+    pending = cells(files, implementations, plugins)
     return pytest.mark.parametrize(
-        "convolution", found, ids=[cell.id for cell in found], indirect=True
+        "convolution", pending, ids=[cell.id for cell in pending], indirect=True
     )
 
 
@@ -106,11 +106,11 @@ class _Gates:
 
     def require_right(self, cell: PendingCell) -> None:
         """Skip the test of an unsupported cell, fail that of a wrong one."""
-        found = next(check([cell.scenario], [cell.arm], self._settings, RUN_KINDS))
-        if found.status is Status.UNSUPPORTED:
-            pytest.skip(found.reason)
-        if found.status is not Status.PASSED:
-            pytest.fail(f"{cell.id}: {found.status.value}: {found.reason}", pytrace=False)
+        result = next(check([cell.scenario], [cell.arm], self._settings, RUN_KINDS))
+        if result.status is Status.UNSUPPORTED:
+            pytest.skip(result.reason)
+        if result.status is not Status.PASSED:
+            pytest.fail(f"{cell.id}: {result.status.value}: {result.reason}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
