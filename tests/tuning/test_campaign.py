@@ -111,7 +111,10 @@ def test_wrong_rows_are_not_believed_anywhere_in_their_kind():
     ]
     modules = dict.fromkeys(("torch", "cheat", "honest"), "impls.gemm")
     trials = trials_of(results, modules, "torch", 2)
-    assert [[seen.row.name for seen in trial.measured] for trial in trials] == [[], ["honest"]]
+    assert [[measured.row.name for measured in trial.measured] for trial in trials] == [
+        [],
+        ["honest"],
+    ]
     assert trials[1].measured[0].log_speedup == pytest.approx(math.log(1.2))
 
 
@@ -153,8 +156,8 @@ def test_kinds_take_turns_and_each_begins_with_its_smallest_problem():
 
 
 def test_each_scenario_is_measured_in_each_format_under_an_id_of_its_own():
-    made = under_formats([Scenario(id="a", problem=layer())], ("contiguous", "channels_last"), 2)
-    assert [(s.id, s.memory_format, s.threads) for s in made] == [
+    copies = under_formats([Scenario(id="a", problem=layer())], ("contiguous", "channels_last"), 2)
+    assert [(s.id, s.memory_format, s.threads) for s in copies] == [
         ("a+contiguous+2", "contiguous", 2),
         ("a+channels_last+2", "channels_last", 2),
     ]
