@@ -50,8 +50,8 @@ def count(source: Source, name: str, scenario: Scenario, out: Path) -> float:
         raise Unsupported(MISSING)
     if scenario.device != "cpu":
         raise Unsupported("Callgrind counts instructions of the CPU")
-    told = json.dumps([source.location, source.tree, name, scenario.to_dict(), CALLS])
-    child = [sys.executable, "-m", "suite.profiling.child.callgrind", told]
+    call = json.dumps([source.location, source.tree, name, scenario.to_dict(), CALLS])
+    child = [sys.executable, "-m", "suite.profiling.child.callgrind", call]
     # Once without Valgrind: what is compiled on first use is then in Numba's cache.
     _run(child, "without Valgrind")
     with TemporaryDirectory(prefix="convgauge-") as folder:
@@ -67,7 +67,7 @@ def _run(command: list[str], how: str) -> None:
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command,
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
             capture_output=True,
@@ -77,17 +77,23 @@ def _run(command: list[str], how: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise Unsupported(f"took more than {TIMEOUT_S:.0f} s {how}") from None
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line and not line.startswith("==")]
-        told = next((line for line in done.stderr.splitlines() if "unhandled instr" in line), None)
-        raise Unsupported(f"failed {how}: {told or (said[-1] if said else done.returncode)}")
+    if completed.returncode != 0:
+        lines = [
+            line for line in completed.stderr.splitlines() if line and not line.startswith("==")
+        ]
+        unhandled = next(
+            (line for line in completed.stderr.splitlines() if "unhandled instr" in line), None
+        )
+        raise Unsupported(
+            f"failed {how}: {unhandled or (lines[-1] if lines else completed.returncode)}"
+        )
 
 
 def _total(dump: Path) -> int:
     try:
-        found: Any = _TOTAL.search(dump.read_text(encoding="utf-8", errors="replace"))
+        match: Any = _TOTAL.search(dump.read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        found = None
-    if found is None:
+        match = None
+    if match is None:
         raise Unsupported("Callgrind wrote no count: this torch was built without its requests")
-    return int(found[1])
+    return int(match[1])
