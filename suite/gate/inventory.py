@@ -59,14 +59,14 @@ def read_revision(tree: Path, plugins: Sequence[Path], revision: str, log: Path)
         UsageError: there is nothing in it to measure, or none of it imports.
     """
     sources = sources_in(tree, plugins)
-    found = describe(sources, log)
-    failures = [text.replace(f"{tree}/", "") for text in found.failures]
-    if not found.entries:
-        said = "\n  ".join(failures) or (
+    catalogue = describe(sources, log)
+    failures = [text.replace(f"{tree}/", "") for text in catalogue.failures]
+    if not catalogue.entries:
+        details = "\n  ".join(failures) or (
             f"neither impls/ nor {', '.join(map(str, plugins)) or 'a --plugin file'} is in it"
         )
-        raise UsageError(f"{revision}: nothing to measure in it\n  {said}")
-    return Catalogue(found.entries, tuple(f"{revision}: {text}" for text in failures))
+        raise UsageError(f"{revision}: nothing to measure in it\n  {details}")
+    return Catalogue(catalogue.entries, tuple(f"{revision}: {text}" for text in failures))
 
 
 def take_stock(base: Catalogue, head: Catalogue, patterns: Sequence[str]) -> Inventory:
