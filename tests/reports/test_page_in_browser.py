@@ -70,8 +70,8 @@ both_schemes = pytest.mark.parametrize("visit", ["light", "dark"], indirect=True
 def axe_violations(page: Any) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    return [f"{entry['id']}: {entry['nodes'][0]['html']}" for entry in found]
+    violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    return [f"{entry['id']}: {entry['nodes'][0]['html']}" for entry in violations]
 
 
 def control(page: Any, label: str) -> Any:
@@ -116,8 +116,8 @@ def test_hovering_a_failed_cell_tells_why(visit: Visit) -> None:
 
 def test_the_heat_map_sorts_by_an_implementation(visit: Visit) -> None:
     page = visit.page
-    place = page.locator(".heat thead th").all_inner_texts()
-    column = next(at for at, text in enumerate(place) if text.startswith("fft"))
+    headings = page.locator(".heat thead th").all_inner_texts()
+    column = next(at for at, text in enumerate(headings) if text.startswith("fft"))
     page.get_by_role("button", name="fft").first.click()
     cells = page.locator(f".heat tbody td:nth-child({column + 1})").all_inner_texts()
     speedups = [float(text.rstrip("×")) for text in cells if text.endswith("×")]
@@ -212,10 +212,10 @@ def test_the_names_of_marks_in_the_error_chart_do_not_cover_each_other(visit: Vi
         "texts => texts.map(text => text.getBoundingClientRect().toJSON())"
     )
     assert len(boxes) >= 3
-    for at, one in enumerate(boxes):
+    for at, box in enumerate(boxes):
         for other in boxes[at + 1 :]:
-            across = min(one["right"], other["right"]) - max(one["left"], other["left"])
-            down = min(one["bottom"], other["bottom"]) - max(one["top"], other["top"])
+            across = min(box["right"], other["right"]) - max(box["left"], other["left"])
+            down = min(box["bottom"], other["bottom"]) - max(box["top"], other["top"])
             assert across < 2 or down < 4
 
 

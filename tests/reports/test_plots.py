@@ -24,14 +24,14 @@ OF_NETWORKS = {"network_totals"}
 
 
 @pytest.mark.parametrize(
-    ("run", "others"),
+    ("run", "absent"),
     [(small_run(), OF_SWEEPS), (large_run(160), OF_NETWORKS)],
     ids=["net", "sweep"],
 )
-def test_every_picture_is_written_as_png_and_svg(tmp_path: Path, run: Run, others) -> None:
+def test_every_picture_is_written_as_png_and_svg(tmp_path: Path, run: Run, absent) -> None:
     folder = reports.write("plots", run, tmp_path)
     written = {path.name for path in folder.iterdir()}
-    stems = PICTURES.keys() - others
+    stems = PICTURES.keys() - absent
     assert written == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg")}
     for stem in stems:
         assert (folder / f"{stem}.png").read_bytes().startswith(PNG)
@@ -96,10 +96,12 @@ def test_the_most_telling_scenarios_keep_the_runs_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("speedup", "place"), [(1.0, 0.0), (8.0, 1.0), (1 / 8, -1.0), (1000.0, 1.0)]
+    ("speedup", "position"), [(1.0, 0.0), (8.0, 1.0), (1 / 8, -1.0), (1000.0, 1.0)]
 )
-def test_the_colour_scale_is_centred_on_one_and_ends_at_eight(speedup: float, place: float) -> None:
-    assert heat_map.position(speedup) == pytest.approx(place)
+def test_the_colour_scale_is_centred_on_one_and_ends_at_eight(
+    speedup: float, position: float
+) -> None:
+    assert heat_map.position(speedup) == pytest.approx(position)
 
 
 def test_the_pareto_front_holds_the_points_that_none_beats_in_both() -> None:
