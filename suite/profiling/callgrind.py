@@ -3,8 +3,8 @@
 Valgrind 3 knows no instructions beyond AVX2, so torch, oneDNN, MKL and Numba are told not to use
 any. Counting is switched on around the calls by torch's own requests to Valgrind: first for one
 call, then for some; the difference is free of what surrounds the calls. Starting Python and torch
-under Valgrind takes the better part of a minute, Numba minutes more, which is why nobody gets this
-unasked.
+under Valgrind takes the better part of a minute, Numba minutes more, so it is done on request
+alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hardware counters of a running process through perf, where the machine has them for us."""
+"""Hardware counters of a running process through perf, where this machine permits it."""
 
 from __future__ import annotations
 

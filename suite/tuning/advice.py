@@ -1,6 +1,6 @@
 """What to try for a problem on this machine, best first: from its table, or without one.
 
-Asked by `auto` in whatever process computes; answers without measuring anything.
+Called by `auto`, in whichever process computes; nothing is measured for it.
 """
 
 from __future__ import annotations

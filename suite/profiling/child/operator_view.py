@@ -39,7 +39,7 @@ _OWN_FRAMES = (
     "profiling/subject.py",
     "profiling/operator_view.py",
 )
-"""Frames that exist because somebody listens."""
+"""Frames of the profiler's own making: an ordinary call does not have them."""
 
 
 class Annotations:

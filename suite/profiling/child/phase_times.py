@@ -19,9 +19,9 @@ from suite.results.profile import Phases
 
 BUDGET_S = 0.6
 LONGEST_S = 2.0
-"""On a busy machine it goes on so long."""
+"""The most that it may take, where other work on the machine keeps the ratio uncertain."""
 SETTLED = 0.01
-"""Uncertainty of the ratio of both sorts of calls from which on more would tell nothing new."""
+"""Once the ratio of listened to plain calls is known this well, more calls add nothing."""
 MOST_CALLS, LEAST_CALLS = 400, 12
 CALIBRATION, CALIBRATION_BATCHES = 50, 40
 
