@@ -103,13 +103,13 @@ def _arm(entry: Entry) -> Arm:
 def _renamed(old: dict[str, Entry], new: dict[str, Entry]) -> list[tuple[str, str]]:
     """Return gone and new names that are probably the same: alone in one file, of one family."""
 
-    def place(entry: Entry) -> tuple[str, str]:
+    def origin(entry: Entry) -> tuple[str, str]:
         return Path(entry.file).name, entry.family
 
     pairs = []
     for gone in (entry for name, entry in old.items() if name not in new):
-        heirs = [e.name for n, e in new.items() if n not in old and place(e) == place(gone)]
-        rivals = [n for n, e in old.items() if n not in new and place(e) == place(gone)]
+        heirs = [e.name for n, e in new.items() if n not in old and origin(e) == origin(gone)]
+        rivals = [n for n, e in old.items() if n not in new and origin(e) == origin(gone)]
         if len(heirs) == len(rivals) == 1:
             pairs.append((gone.name, heirs[0]))
     return pairs

@@ -48,10 +48,10 @@ layers:
 
 
 def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(
+    completed = subprocess.run(
         ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
     )
-    return done.stdout.strip()
+    return completed.stdout.strip()
 
 
 def repository(folder: Path) -> Path:
@@ -65,11 +65,11 @@ def repository(folder: Path) -> Path:
 
 def plugin(side: int, names: list[str]) -> str:
     """Return a plug-in file with these implementations as base (0) or head (1) has them."""
-    made = [
+    rows = [
         TEMPLATE.format(name=name, family=FAMILY.get(name, "direct"), body=BODIES[name][side])
         for name in names
     ]
-    return HEADER + "".join(made)
+    return HEADER + "".join(rows)
 
 
 def commit(folder: Path, files: dict[str, str], message: str = "change") -> str:

@@ -135,11 +135,11 @@ def test_a_torn_last_profile_is_left_out_and_another_version_is_refused(
     copy.mkdir()
     for name in ("manifest.json", "results.jsonl", PROFILES):
         (copy / name).write_bytes((profiled / name).read_bytes())
-    whole = (copy / PROFILES).read_bytes()
-    (copy / PROFILES).write_bytes(whole[:-20])
+    content = (copy / PROFILES).read_bytes()
+    (copy / PROFILES).write_bytes(content[:-20])
     assert len(profiles(copy)) == 5
 
-    record = json.loads(whole.splitlines()[0])
+    record = json.loads(content.splitlines()[0])
     (copy / PROFILES).write_text(json.dumps({**record, "profile_version": 99}) + "\n")
     said = command("report", copy)
     assert said.code == 2

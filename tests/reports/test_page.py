@@ -79,8 +79,8 @@ def test_the_data_holds_every_cell_once_with_its_raw_samples(text: str) -> None:
     order = [cell for scenario in matrix.scenarios for cell in matrix.row(scenario)]
     power, blocks = columns["drawn"][at]
     expected = [block.samples_s for block in order[at].result.blocks]
-    for drawn, samples in zip(blocks, expected, strict=True):
-        assert [value * 10.0**power for value in drawn] == pytest.approx(samples, rel=1e-3)
+    for multiples, samples in zip(blocks, expected, strict=True):
+        assert [value * 10.0**power for value in multiples] == pytest.approx(samples, rel=1e-3)
 
 
 def test_cells_without_times_have_null_and_a_reason(text: str) -> None:

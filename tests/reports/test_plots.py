@@ -50,11 +50,11 @@ def test_a_run_in_which_nothing_passed_leaves_no_picture_and_removes_old_ones(
 
 def test_a_run_of_one_cell_has_every_picture(tmp_path: Path) -> None:
     run = small_run()
-    one = run.results[0]
-    assert one.residuals is not None
-    residuals = dataclasses.replace(one.residuals, rel_l2_error=1.4523056491647815e-07)
-    one = dataclasses.replace(one, residuals=residuals)
-    folder = reports.write("plots", dataclasses.replace(run, results=(one,)), tmp_path)
+    result = run.results[0]
+    assert result.residuals is not None
+    residuals = dataclasses.replace(result.residuals, rel_l2_error=1.4523056491647815e-07)
+    result = dataclasses.replace(result, residuals=residuals)
+    folder = reports.write("plots", dataclasses.replace(run, results=(result,)), tmp_path)
     written = {path.stem for path in folder.iterdir()}
     assert written == PICTURES.keys() - OF_SWEEPS - OF_NETWORKS
 
@@ -90,9 +90,9 @@ def test_titles_own_up_to_what_they_leave_out() -> None:
 def test_the_most_telling_scenarios_keep_the_runs_order() -> None:
     matrix = Matrix.of(large_run(400, blocks=2, samples=2))
     part = matrix.most_telling(10)
-    kept = [scenario.id for scenario in matrix.scenarios if scenario in part.scenarios]
-    assert [scenario.id for scenario in part.scenarios] == kept
-    assert len(kept) == 10
+    in_order = [scenario.id for scenario in matrix.scenarios if scenario in part.scenarios]
+    assert [scenario.id for scenario in part.scenarios] == in_order
+    assert len(in_order) == 10
 
 
 @pytest.mark.parametrize(

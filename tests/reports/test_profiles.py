@@ -118,11 +118,11 @@ def test_no_child_of_the_pages_stacks_is_longer_than_its_parent() -> None:
     for cell in data["cells"]:
         stacks = cell.get("stacks")
         if stacks:
-            for place, length in enumerate(stacks["ns"]):
+            for index, length in enumerate(stacks["ns"]):
                 inner = [
                     own
                     for own, parent in zip(stacks["ns"], stacks["parents"], strict=True)
-                    if parent == place
+                    if parent == index
                 ]
                 assert sum(inner) <= length
 

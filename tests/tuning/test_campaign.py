@@ -176,17 +176,17 @@ def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(
     monkeypatch.setattr(Standing, "is_out", lambda self, name: False)
     scenarios = [scenario("a", layer(4, 4, 6)), scenario("b", layer(5, 5, 6))]
 
-    def campaign(budget_s: float, asked=scenarios, arms=ARMS) -> tuple[bool, list[str]]:
-        seen: list[str] = []
-        made = Campaign(
+    def campaign(budget_s: float, to_measure=scenarios, arms=ARMS) -> tuple[bool, list[str]]:
+        measured: list[str] = []
+        new_campaign = Campaign(
             folder=tmp_path,
-            scenarios=asked,
+            scenarios=to_measure,
             arms=arms,
             settings=settings,
             budget_s=budget_s,
-            watch=lambda scenario, _, __: seen.append(scenario.id),
+            watch=lambda scenario, _, __: measured.append(scenario.id),
         )
-        return made.run(), seen
+        return new_campaign.run(), measured
 
     assert campaign(0.0) == (False, [])
     assert campaign(60.0, scenarios[:1]) == (True, ["a"])
