@@ -21,7 +21,7 @@ def write(run: Run, out: Path) -> Path:
 
 def metrics(run: Run) -> dict[str, Any]:
     """Return `latency` of every passed cell, and `peak-memory` in bytes where it is known."""
-    found: dict[str, Any] = {}
+    benchmarks: dict[str, Any] = {}
     for cell, summary in passed(run):
         latency = {"value": summary.time_s.value * NS_PER_S}
         if summary.time_s.low is not None and summary.time_s.high is not None:
@@ -30,5 +30,5 @@ def metrics(run: Run) -> dict[str, Any]:
         measures = {"latency": latency}
         if cell.result.peak_bytes is not None:
             measures["peak-memory"] = {"value": cell.result.peak_bytes}
-        found[cell.result.key] = measures
-    return found
+        benchmarks[cell.result.key] = measures
+    return benchmarks

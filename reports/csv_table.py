@@ -179,12 +179,12 @@ def profile_values(result: CellResult, profile: CellProfile) -> dict[str, Any]:
             "operators": operators.operators,
             "overhead_s": operators.overhead_s,
         }
-    if told := roofline_of(result, profile):
+    if roofline := roofline_of(result, profile):
         values |= {
-            "intensity": told.intensity,
-            "roof_share": told.roof_share,
-            "bound_by": told.by,
-            "bound": told.sentence,
+            "intensity": roofline.intensity,
+            "roof_share": roofline.roof_share,
+            "bound_by": roofline.by,
+            "bound": roofline.sentence,
         }
     if counters := profile.counters:
         values["hardware_instructions"] = counters.get("instructions")

@@ -80,22 +80,22 @@ def _laid_out(nodes: tuple[StackNode, ...]) -> tuple[list[float], list[float]]:
     """Return where each box begins and how long it is, in seconds; children side by side."""
     lengths = [node.total_s for node in nodes]
     inner_s = [0.0] * len(nodes)
-    for place in reversed(range(len(nodes))):
-        lengths[place] = max(lengths[place], inner_s[place])
-        parent = nodes[place].parent
+    for index in reversed(range(len(nodes))):
+        lengths[index] = max(lengths[index], inner_s[index])
+        parent = nodes[index].parent
         if parent is not None:
-            inner_s[parent] += lengths[place]
+            inner_s[parent] += lengths[index]
     starts: list[float] = []
     free_s = [0.0] * len(nodes)
     top_s = 0.0
-    for place, node in enumerate(nodes):
+    for index, node in enumerate(nodes):
         start = top_s if node.parent is None else free_s[node.parent]
         starts.append(start)
-        free_s[place] = start
+        free_s[index] = start
         if node.parent is None:
-            top_s += lengths[place]
+            top_s += lengths[index]
         else:
-            free_s[node.parent] += lengths[place]
+            free_s[node.parent] += lengths[index]
     return starts, lengths
 
 

@@ -201,10 +201,10 @@ def _failures(matrix: Matrix) -> Iterable[str]:
         Status.OUT_OF_MEMORY: "too little memory",
         Status.TIMEOUT: "no answer in time",
     }
-    for status, what in words.items():
-        found = [cell for cell in matrix.cells.values() if cell.result.status is status]
-        if found:
-            yield f"{_count(len(found), 'cell')} with {what}: {_names(found)}."
+    for status, fault in words.items():
+        cells = [cell for cell in matrix.cells.values() if cell.result.status is status]
+        if cells:
+            yield f"{_count(len(cells), 'cell')} with {fault}: {_names(cells)}."
 
 
 def _half_width(cell: MatrixCell) -> float:

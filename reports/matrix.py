@@ -58,8 +58,8 @@ class Matrix:
 
     def row(self, scenario: Scenario) -> list[MatrixCell]:
         """Return the scenario's cells in the order of `implementations`."""
-        found = (self.cells.get((scenario.id, name)) for name in self.implementations)
-        return [cell for cell in found if cell is not None]
+        cells = (self.cells.get((scenario.id, name)) for name in self.implementations)
+        return [cell for cell in cells if cell is not None]
 
     def fastest(self, scenario: Scenario) -> MatrixCell | None:
         """Return the passed cell with the least time."""

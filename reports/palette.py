@@ -54,9 +54,9 @@ STATUS_WORDS = {
 """What stands in a cell that has no number."""
 
 
-def series_colour(place: int) -> str:
-    return SERIES[place % len(SERIES)]
+def series_colour(index: int) -> str:
+    return SERIES[index % len(SERIES)]
 
 
-def series_mark(place: int) -> str:
-    return MARKS[place % len(MARKS)]
+def series_mark(index: int) -> str:
+    return MARKS[index % len(MARKS)]

@@ -32,8 +32,8 @@ def lines(run: Run) -> Iterator[str]:
             continue
         yield result.key
         yield f"  time    {time_text(profile)}"
-        if told := roofline_of(result, profile):
-            yield f"  bound   {told.sentence}"
+        if roofline := roofline_of(result, profile):
+            yield f"  bound   {roofline.sentence}"
         if memory := profile.memory:
             parts = [
                 f"{units.bytes_(memory.peak_bytes)} at the peak of a call",

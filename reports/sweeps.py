@@ -114,8 +114,8 @@ def scalings(matrix: Matrix, source: str, caches: Mapping[str, str] | None = Non
         caches: name → size of the machine's caches, as the manifest has them: {"L2": "1024K"}.
     """
     scenarios = [scenario for scenario in matrix.scenarios if scenario.source == source]
-    found = (_scaling(matrix, source, axis, scenarios, caches or {}) for axis in AXES)
-    return [scaling for scaling in found if scaling is not None]
+    per_axis = (_scaling(matrix, source, axis, scenarios, caches or {}) for axis in AXES)
+    return [scaling for scaling in per_axis if scaling is not None]
 
 
 def _scaling(
@@ -130,19 +130,21 @@ def _scaling(
     for scenario in scenarios:
         if scenario.id in sizes:
             groups.setdefault(_rest(scenario, axis), []).append(scenario)
-    found = []
+    long_groups = []
     for members in groups.values():
         counts = Counter(sizes[member.id] for member in members)
         if len(counts) >= LEAST_POINTS and counts.most_common(1)[0][1] == 1:
-            found.append(sorted(members, key=lambda member: sizes[member.id]))
-    if not found:
+            long_groups.append(sorted(members, key=lambda member: sizes[member.id]))
+    if not long_groups:
         return None
     return Scaling(
         source=source,
         axis=axis.name,
-        series=tuple(series_of(matrix, members, sizes, caches) for members in found[:MOST_SERIES]),
+        series=tuple(
+            series_of(matrix, members, sizes, caches) for members in long_groups[:MOST_SERIES]
+        ),
         sizes=sizes,
-        left_out=max(0, len(found) - MOST_SERIES),
+        left_out=max(0, len(long_groups) - MOST_SERIES),
     )
 
 

@@ -31,16 +31,16 @@ FAILED = "bold red"
 
 def console() -> Console:
     """Return a console on standard output; as wide as it needs to be where that is no terminal."""
-    made = Console()
-    return made if made.is_terminal else Console(width=PLAIN_WIDTH)
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def table(*columns: str, title: str | None = None) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    rich_table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for column in columns:
         name = column.removesuffix(">")
-        made.add_column(name, justify="right" if column.endswith(">") else "left")
-    return made
+        rich_table.add_column(name, justify="right" if column.endswith(">") else "left")
+    return rich_table
 
 
 def clock(seconds: float) -> str:
@@ -93,8 +93,8 @@ class RunDisplay:
             style = COLOURS.get(cell.status, FAILED)
             status = Text(cell.status.value, style=style)
             shown.add_row(cell.scenario.id, cell.implementation, status, *map(Text, columns))
-        left = f"{done} of {total} cells, about {clock(left_s)} left"
-        self._live.update(Group(shown, Text(left, style="bold")), refresh=True)
+        progress = f"{done} of {total} cells, about {clock(left_s)} left"
+        self._live.update(Group(shown, Text(progress, style="bold")), refresh=True)
 
 
 def _short(text: str, most: int = 60) -> str:
@@ -105,10 +105,10 @@ def _plain_line(result: CellResult, done: int, total: int, left_s: float) -> Tex
     time, speedup, error, remark = cell_columns(result)
     width = len(str(total))
     facts = [time, speedup, f"error {error}" if error else "", remark]
-    told = "  ".join(fact for fact in facts if fact)
+    details = "  ".join(fact for fact in facts if fact)
     return Text(
         f"[{done:{width}}/{total}] {result.key}: {result.status.value}"
-        f"{'  ' + told if told else ''}  ({clock(left_s)} left)"
+        f"{'  ' + details if details else ''}  ({clock(left_s)} left)"
     )
 
 
@@ -133,8 +133,8 @@ def print_summary(
             soft_wrap=True,
         )
     counts = {status: sum(r.status is status for r in results) for status in Status}
-    told = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
-    console.print(f"{len(results)} cells: {told}", highlight=False)
+    by_status = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
+    console.print(f"{len(results)} cells: {by_status}", highlight=False)
     if noisiest := _noisiest(results):
         console.print(noisiest, highlight=False)
     if spent["inside_share"] is not None:

@@ -19,8 +19,8 @@ def digits(value: float) -> str:
         return "0"
     if not 1e-4 <= abs(value) < 1e6:
         return f"{value:.2e}"
-    places = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{places}f}"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
 
 
 def _scaled(value: float, steps: tuple[tuple[float, str], ...]) -> str:

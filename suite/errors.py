@@ -50,9 +50,9 @@ class Unsupported(Exception):
     """Raised by an implementation for a problem it does not cover; the text is the reason."""
 
 
-def did_you_mean(found: str, accepted: Iterable[str]) -> str:
+def did_you_mean(word: str, accepted: Iterable[str]) -> str:
     """Return " did you mean "x"?" for the nearest accepted word, or an empty string."""
     import difflib  # noqa: PLC0415 - 2 ms that only errors need
 
-    nearest = difflib.get_close_matches(found, list(accepted), n=1, cutoff=0.6)
+    nearest = difflib.get_close_matches(word, list(accepted), n=1, cutoff=0.6)
     return f' Did you mean "{nearest[0]}"?' if nearest else ""

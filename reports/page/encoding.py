@@ -56,4 +56,4 @@ def thinned(samples: Sequence[float], most: int) -> Sequence[float]:
         return samples
     ranked = sorted(samples)
     step = (len(ranked) - 1) / (most - 1)
-    return [ranked[round(place * step)] for place in range(most)]
+    return [ranked[round(index * step)] for index in range(most)]

@@ -19,8 +19,8 @@ def profile_data(run: Run, matrix: Matrix) -> dict[str, Any] | None:
     """Return what the section on profiles draws from; None where nothing was profiled."""
     if not run.profiles:
         return None
-    scenario_at = {scenario.id: place for place, scenario in enumerate(matrix.scenarios)}
-    implementation_at = {name: place for place, name in enumerate(matrix.implementations)}
+    scenario_at = {scenario.id: index for index, scenario in enumerate(matrix.scenarios)}
+    implementation_at = {name: index for index, name in enumerate(matrix.implementations)}
     entries = [
         {
             "scenario": scenario_at[result.scenario.id],
@@ -34,12 +34,12 @@ def profile_data(run: Run, matrix: Matrix) -> dict[str, Any] | None:
 
 
 def _entry(result: CellResult, profile: CellProfile) -> dict[str, Any]:
-    told = roofline_of(result, profile)
+    roofline = roofline_of(result, profile)
     memory, operators = profile.memory, profile.operators
     entry = {
         "phases": profile.phases and _phases(profile.phases),
         "operators": operators and _operators(operators),
-        "bound": told and asdict(told),
+        "bound": roofline and asdict(roofline),
         "memory": memory and asdict(memory),
         "over_system": memory and memory.over_system,
         "threads": [[item.threads, item.time_s] for item in profile.threads],
@@ -52,10 +52,10 @@ def _entry(result: CellResult, profile: CellProfile) -> dict[str, Any]:
         "missing": profile.missing,
         "took": profile.took_s,
     }
-    kept: dict[str, Any] = rounded(entry)
+    rounded_entry: dict[str, Any] = rounded(entry)
     if operators:
-        kept["stacks"] = _stacks(operators.stacks)
-    return kept
+        rounded_entry["stacks"] = _stacks(operators.stacks)
+    return rounded_entry
 
 
 def _phases(phases: Phases) -> dict[str, Any]:
@@ -85,11 +85,11 @@ def _stacks(nodes: Sequence[StackNode]) -> dict[str, Any]:
     """
     lengths = [round(node.total_s * 1e9) for node in nodes]
     inner = [0] * len(nodes)
-    for place in reversed(range(len(nodes))):
-        lengths[place] = max(lengths[place], inner[place], 1)
-        parent = nodes[place].parent
+    for index in reversed(range(len(nodes))):
+        lengths[index] = max(lengths[index], inner[index], 1)
+        parent = nodes[index].parent
         if parent is not None:
-            inner[parent] += lengths[place]
+            inner[parent] += lengths[index]
     return {
         "names": [node.name for node in nodes],
         "parents": [node.parent for node in nodes],

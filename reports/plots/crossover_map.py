@@ -31,21 +31,19 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     right_in = max(0.2, 7.6 - width_in - 1.0)
     margins(figure, left_in=1.0, bottom_in=0.85, right_in=right_in, top_in=0.95)
     for slot in slots:
-        place = channels.index(slot.channels), kernels.index(slot.kernel)
+        x, y = channels.index(slot.channels), kernels.index(slot.kernel)
         colour = (
             FAINT
             if slot.winner is None
             else series_colour(matrix.implementations.index(slot.winner))
         )
-        frame = Rectangle((place[0] + 0.03, place[1] + 0.05), 0.94, 0.9)
+        frame = Rectangle((x + 0.03, y + 0.05), 0.94, 0.9)
         frame.set(facecolor=to_rgba(colour, 0.2), edgecolor=colour, lw=1.2)
         axes.add_patch(frame)
         style: dict[str, Any] = {"ha": "center", "va": "center"}
-        middle = place[0] + 0.5
-        axes.text(
-            middle, place[1] + 0.36, short(slot.winner or "none passed", 16), size=8.5, **style
-        )
-        axes.text(middle, place[1] + 0.7, _lead(slot), size=7, color=FAINT, **style)
+        middle = x + 0.5
+        axes.text(middle, y + 0.36, short(slot.winner or "none passed", 16), size=8.5, **style)
+        axes.text(middle, y + 0.7, _lead(slot), size=7, color=FAINT, **style)
     axes.set_xlim(0, len(channels))
     axes.set_ylim(len(kernels), 0)
     axes.set_xticks([x + 0.5 for x in range(len(channels))], [str(count) for count in channels])

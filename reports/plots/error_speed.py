@@ -45,8 +45,8 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     figure, axes = scatter_figure(len(points))
     middles = {name: _middle(pairs) for name, pairs in points.items()}
     for name, pairs in points.items():
-        place = matrix.implementations.index(name)
-        look: dict[str, Any] = {"color": series_colour(place), "marker": series_mark(place)}
+        index = matrix.implementations.index(name)
+        look: dict[str, Any] = {"color": series_colour(index), "marker": series_mark(index)}
         speeds, errors = zip(*pairs, strict=True)
         axes.scatter(speeds, errors, s=13, alpha=0.35, lw=0, rasterized=len(pairs) > 200, **look)
         look |= {"edgecolors": "white", "label": name if len(points) > MOST_LABELS else None}
@@ -94,8 +94,8 @@ def _label(axes: Axes, middles: dict[str, Point]) -> None:
     placed: list[Point] = []
     for name, (speed, error) in sorted(middles.items(), key=lambda item: item[1]):
         is_crowded = any(
-            abs(math.log(speed / other)) < 0.9 and abs(math.log(error / level)) < 0.25
-            for other, level in placed
+            abs(math.log(speed / other_speed)) < 0.9 and abs(math.log(error / other_error)) < 0.25
+            for other_speed, other_error in placed
         )
         offset = (9, -11) if is_crowded else (9, 7)
         axes.annotate(

@@ -98,13 +98,13 @@ def _draw_cell(axes: Axes, x: int, y: int, cell: MatrixCell | None, *, is_fastes
         style: dict[str, Any] = {"ha": "center", "va": "center", "size": 7.5}
         axes.text(x + 0.5, y + 0.5, word, color=FAINT, bbox=background, **style)
         return
-    place = position(cell.speedup)
-    axes.add_patch(Rectangle(**frame, facecolor=COLOURS((place + 1) / 2), lw=0))
+    scale_position = position(cell.speedup)
+    axes.add_patch(Rectangle(**frame, facecolor=COLOURS((scale_position + 1) / 2), lw=0))
     axes.text(
         x + 0.5,
         y + 0.5,
         units.times(cell.speedup),
-        color="white" if abs(place) > _DARK_FROM else INK,
+        color="white" if abs(scale_position) > _DARK_FROM else INK,
         weight="bold" if is_fastest else "normal",
         size=8.5,
         ha="center",

@@ -31,32 +31,32 @@ _ROW_IN = 0.3
 def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw one row a scenario; None when no passed cell knows its memory."""
     part = matrix.most_telling(MOST_ROWS)
-    known = [cell for cell in part.passed if cell.result.peak_bytes]
-    if not known:
+    measured = [cell for cell in part.passed if cell.result.peak_bytes]
+    if not measured:
         return None
     names = [short(scenario.id, 46) for scenario in part.scenarios]
     left_in = text_width_in(names, size=8) + 0.3
     figure = new_figure(left_in + 8.4, len(names) * _ROW_IN + 1.9)
     axes = figure.add_subplot()
     margins(figure, left_in=left_in, bottom_in=0.65, right_in=1.9, top_in=0.85)
-    drawn = [float(scenario.least_bytes or 1) for scenario in part.scenarios]
+    values = [float(scenario.least_bytes or 1) for scenario in part.scenarios]
     for y, scenario in enumerate(part.scenarios):
         axes.plot([scenario.least_bytes or 1] * 2, [y - 0.38, y + 0.38], color=INK, lw=2)
-    for place, name in enumerate(part.implementations):
-        look: dict[str, Any] = {"marker": series_mark(place), "s": 42, "zorder": 3}
-        colour = series_colour(place)
+    for index, name in enumerate(part.implementations):
+        look: dict[str, Any] = {"marker": series_mark(index), "s": 42, "zorder": 3}
+        colour = series_colour(index)
         for y, scenario in enumerate(part.scenarios):
             cell = part.cells.get((scenario.id, name))
             if cell is None or cell.summary is None:
                 continue
             if peak := cell.result.peak_bytes:
                 axes.scatter(peak, y, color=colour, lw=0, alpha=0.9, **look)
-                drawn.append(peak)
+                values.append(peak)
             if workspace := cell.result.workspace_bytes:
                 axes.scatter(workspace, y, facecolors="none", edgecolors=colour, lw=1.1, **look)
-                drawn.append(workspace)
+                values.append(workspace)
     axes.set_xscale("log", base=2)
-    axes.set_xlim(padded(drawn))
+    axes.set_xlim(padded(values))
     axes.xaxis.set_major_locator(LogLocator(2, numticks=9))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain_bytes(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -84,10 +84,10 @@ def _legend(matrix: Matrix) -> list[Line2D]:
         Line2D([], [], color=FAINT, marker="o", label="filled: measured", **plain),
         Line2D([], [], color=FAINT, marker="o", mfc="none", label="hollow: formula", **plain),
     ]
-    for place, name in enumerate(matrix.implementations):
+    for index, name in enumerate(matrix.implementations):
         mark: dict[str, Any] = {
-            "color": series_colour(place),
-            "marker": series_mark(place),
+            "color": series_colour(index),
+            "marker": series_mark(index),
             "mew": 0,
         }
         entries.append(Line2D([], [], label=short(name, 22), **mark, **plain))

@@ -31,16 +31,16 @@ _BAR_IN = 0.27
 
 def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw one panel a network; None when no file is a network."""
-    found = [network for network in networks(matrix) if _totals(network)][:MOST_NETWORKS]
-    if not found:
+    drawable = [network for network in networks(matrix) if _totals(network)][:MOST_NETWORKS]
+    if not drawable:
         return None
-    heights = [len(_totals(network)) for network in found]
-    names_in = text_width_in((short(t.name) for n in found for t in n.totals), size=8) + 0.3
-    figure = new_figure(names_in + 6.2, sum(heights) * _BAR_IN + 0.75 * len(found) + 1.45)
-    panels = figure.subplots(len(found), 1, squeeze=False, height_ratios=heights).ravel()
+    heights = [len(_totals(network)) for network in drawable]
+    names_in = text_width_in((short(t.name) for n in drawable for t in n.totals), size=8) + 0.3
+    figure = new_figure(names_in + 6.2, sum(heights) * _BAR_IN + 0.75 * len(drawable) + 1.45)
+    panels = figure.subplots(len(drawable), 1, squeeze=False, height_ratios=heights).ravel()
     margins(figure, left_in=names_in, bottom_in=0.95, right_in=0.9, top_in=1.1)
-    figure.subplots_adjust(hspace=0.9 * len(found) / max(1, sum(heights) * _BAR_IN))
-    for axes, network in zip(panels, found, strict=True):
+    figure.subplots_adjust(hspace=0.9 * len(drawable) / max(1, sum(heights) * _BAR_IN))
+    for axes, network in zip(panels, drawable, strict=True):
         _draw_network(axes, network)
     panels[-1].set_xlabel("time of all convolutions in one pass (logarithmic)", color=FAINT)
     figure.legend(

@@ -29,7 +29,7 @@ _LOOKS = dict(
     zip(
         (*NAMES, "unmarked"),
         zip(
-            (SERIES[place] for place in (4, 0, 1, 2, 3, 6)),
+            (SERIES[index] for index in (4, 0, 1, 2, 3, 6)),
             ("..", "", "//", "\\\\", "xx", ""),
             strict=True,
         ),

@@ -49,11 +49,11 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     axes.set_xlabel("operations of the direct sum per byte that must move (FLOP/byte, logarithmic)")
     axes.set_ylabel("GFLOP/s (logarithmic)")
     legend(axes, len(part.implementations), "lower right")
-    others = f" · roof of {count} of {len(cells)} cells" if len(ceilings) > 1 else ""
+    remark = f" · roof of {count} of {len(cells)} cells" if len(ceilings) > 1 else ""
     heading(
         figure,
         "Roofline: filled counts the direct sum, hollow what was executed",
-        f"{shown(len(part.scenarios), len(matrix.scenarios))} · {machine_line(manifest)}{others}",
+        f"{shown(len(part.scenarios), len(matrix.scenarios))} · {machine_line(manifest)}{remark}",
     )
     return figure
 
@@ -64,12 +64,12 @@ def _intensity(cell: MatrixCell) -> float:
 
 
 def _draw_cells(axes: Axes, matrix: Matrix, cells: list[MatrixCell]) -> None:
-    for place, name in enumerate(matrix.implementations):
+    for index, name in enumerate(matrix.implementations):
         own = [cell for cell in cells if cell.result.implementation == name]
         if not own:
             continue
-        look: dict[str, Any] = {"marker": series_mark(place), "s": 34, "zorder": 3}
-        colour = series_colour(place)
+        look: dict[str, Any] = {"marker": series_mark(index), "s": 34, "zorder": 3}
+        colour = series_colour(index)
         direct = [(_intensity(c), c.summary.gflops) for c in own if c.summary]
         axes.scatter(*zip(*direct, strict=True), color=colour, lw=0, label=name, **look)
         executed = [

@@ -29,7 +29,7 @@ from reports.sweeps import Scaling, scalings
 from suite.problem import Scenario
 
 MOST_PANELS = 4
-MOST_TOLD = 8
+MOST_EXPONENTS = 8
 """Exponents that fit into a panel's corner; the page has all."""
 _STEPS = 12
 
@@ -38,10 +38,10 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     """Draw the longest series of the size that varies most; None when none has three values."""
     caches = (manifest.get("machine") or {}).get("caches")
     sources = dict.fromkeys(scenario.source for scenario in matrix.scenarios)
-    found = [scaling for source in sources for scaling in scalings(matrix, source, caches)]
-    if not found:
+    candidates = [scaling for source in sources for scaling in scalings(matrix, source, caches)]
+    if not candidates:
         return None
-    scaling = max(found, key=lambda s: max(len(series.scenarios) for series in s.series))
+    scaling = max(candidates, key=lambda s: max(len(series.scenarios) for series in s.series))
     ranked = sorted(scaling.series, key=lambda series: -len(series.scenarios))[:MOST_PANELS]
     columns = min(2, len(ranked))
     rows = math.ceil(len(ranked) / columns)
@@ -76,8 +76,8 @@ def _draw_series(axes: Axes, matrix: Matrix, scaling: Scaling, series: Series) -
     scenarios = {s.id: s for s in matrix.scenarios if s.id in series.scenarios}
     growths = {growth.implementation: growth for growth in series.growths}
     drawn_s: list[float] = []
-    told = []
-    for place, name in enumerate(matrix.implementations):
+    exponents = []
+    for index, name in enumerate(matrix.implementations):
         cells = [matrix.cells.get((identity, name)) for identity in series.scenarios]
         passed = [(c.result.scenario, c.summary.time_s) for c in cells if c and c.summary]
         if not passed:
@@ -86,13 +86,13 @@ def _draw_series(axes: Axes, matrix: Matrix, scaling: Scaling, series: Series) -
         values = [time_s.value for _, time_s in passed]
         ends = [[t.value - (t.low or t.value) for _, t in passed]]
         ends.append([(t.high or t.value) - t.value for _, t in passed])
-        look: dict[str, Any] = {"color": series_colour(place), "marker": series_mark(place)}
+        look: dict[str, Any] = {"color": series_colour(index), "marker": series_mark(index)}
         axes.errorbar(sizes, values, ends, ls="", ms=5, elinewidth=1, capsize=2, label=name, **look)
         drawn_s += values
         if growth := growths.get(name):
             members = [scenarios[scenario.id] for scenario, _ in passed]
-            axes.plot(*_line(growth, scaling, members), color=series_colour(place), lw=1.3)
-            told.append(f"{short(name, 18)} {_power(growth)}")
+            axes.plot(*_line(growth, scaling, members), color=series_colour(index), lw=1.3)
+            exponents.append(f"{short(name, 18)} {_power(growth)}")
     axes.set_xscale("log")
     axes.set_yscale("log")
     ticks = sorted({scaling.sizes[identity] for identity in series.scenarios})
@@ -111,7 +111,7 @@ def _draw_series(axes: Axes, matrix: Matrix, scaling: Scaling, series: Series) -
     axes.text(
         0.02,
         0.98,
-        "\n".join(told[:MOST_TOLD] + (["…"] if len(told) > MOST_TOLD else [])),
+        "\n".join(exponents[:MOST_EXPONENTS] + (["…"] if len(exponents) > MOST_EXPONENTS else [])),
         transform=axes.transAxes,
         va="top",
         size=6.5,

@@ -81,13 +81,13 @@ def scatter_figure(names: int) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def legend(axes: Axes, names: int, place: Literal["upper left", "lower right"]) -> None:
+def legend(axes: Axes, names: int, corner: Literal["upper left", "lower right"]) -> None:
     """Put a legend of `names` entries into a corner, or beside the axes where it is long."""
     if names > MOST_LABELS:
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02), fontsize=7.5, frameon=False)
     else:
         columns = 2 if names > 4 else 1
-        axes.legend(loc=place, fontsize=8, ncols=columns, framealpha=0.85, edgecolor="none")
+        axes.legend(loc=corner, fontsize=8, ncols=columns, framealpha=0.85, edgecolor="none")
 
 
 def text_width_in(texts: Iterable[str], size: float = 9) -> float:
@@ -146,7 +146,7 @@ def plain_seconds(value: float) -> str:
 
 
 def padded(values: Iterable[float]) -> tuple[float, float]:
-    """Return the ends of a logarithmic axis with room around `values`, be they all the same."""
+    """Return the ends of a logarithmic axis with room around `values`, be they all equal."""
     values = list(values)
     low, high = min(values), max(values)
     room = max(1.5, (high / low) ** 0.06)

@@ -50,8 +50,8 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     margins(figure, left_in=names_in, bottom_in=0.6)
     figure.subplots_adjust(wspace=names_in * columns / (6.6 * columns - names_in) * 1.1)
     left_s = 10 ** math.floor(math.log10(min(times)) - 0.2)
-    for place, axes in enumerate(panels):
-        scenarios = part.scenarios[place * rows : (place + 1) * rows]
+    for column, axes in enumerate(panels):
+        scenarios = part.scenarios[column * rows : (column + 1) * rows]
         _draw_column(axes, part, scenarios, left_s)
         axes.set_ylim(rows * group_bars, -0.4)
         seconds_axis(axes)
@@ -74,9 +74,9 @@ def _draw_column(axes: Axes, matrix: Matrix, scenarios: Sequence[Scenario], left
         axes.text(0.004, y + 0.5, name, transform=at_left, weight="bold", size=8.5, va="center")
         y += _HEAD_BARS
         fastest = matrix.fastest(scenario)
-        for place, name in enumerate(matrix.implementations):
+        for index, name in enumerate(matrix.implementations):
             if cell := matrix.cells.get((scenario.id, name)):
-                _draw_bar(axes, y, cell, series_colour(place), left_s, cell is fastest)
+                _draw_bar(axes, y, cell, series_colour(index), left_s, cell is fastest)
             ticks.append(y)
             names.append(_bar_name(name))
             y += 1

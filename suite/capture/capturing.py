@@ -1,4 +1,4 @@
-"""From a model's name to scenarios: parsing what was asked, counting what was executed."""
+"""From a model's name to scenarios: reading the words that name it, counting what it executed."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Target(NamedTuple):
             )
         if module.endswith(".py"):
             if not Path(module).is_file():
-                beside = (str(path) for path in Path(module).parent.glob("*.py"))
-                raise UsageError(f"{module}: no such file.{did_you_mean(module, beside)}")
+                siblings = (str(path) for path in Path(module).parent.glob("*.py"))
+                raise UsageError(f"{module}: no such file.{did_you_mean(module, siblings)}")
             module = str(Path(module).resolve())
         return cls(module, name)
 
@@ -142,22 +142,22 @@ def capture(
             module=target.module,
             name=target.name,
             folder=str(Path.cwd()),
-            inputs=[given._asdict() for given in inputs],
+            inputs=[entry._asdict() for entry in inputs],
             dtype=dtype,
         )
     except ProcessFailed as failed:
-        more = "; allow it more with --timeout" if failed.status == "timeout" else ""
-        reply = {"failure": f"{target.module}:{target.name}: {failed.reason}{more}"}
+        hint = "; allow it more with --timeout" if failed.status == "timeout" else ""
+        reply = {"failure": f"{target.module}:{target.name}: {failed.reason}{hint}"}
     finally:
         peer.close()
     if "failure" in reply:
         raise UsageError(reply["failure"])
     captured = count(reply["convolutions"], reply["others"], source)
     if not captured.scenarios:
-        found = f"; found {captured.others_text}" if captured.others else ""
+        others = f"; found {captured.others_text}" if captured.others else ""
         raise UsageError(
             f"{target.module}:{target.name}: it ran and executed no 2-D convolution, so there is "
-            f"nothing to benchmark{found}"
+            f"nothing to benchmark{others}"
         )
     return captured
 
@@ -199,8 +199,8 @@ def _identity(path: str, problem: Problem) -> str:
 
 def _unused(identity: str, taken: set[str]) -> str:
     number = 2
-    found = identity
-    while found in taken:
-        found = f"{identity}:{number}"
+    candidate = identity
+    while candidate in taken:
+        candidate = f"{identity}:{number}"
         number += 1
-    return found
+    return candidate

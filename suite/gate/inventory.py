@@ -59,14 +59,14 @@ def read_revision(tree: Path, plugins: Sequence[Path], revision: str, log: Path)
         UsageError: there is nothing in it to measure, or none of it imports.
     """
     sources = sources_in(tree, plugins)
-    found = describe(sources, log)
-    failures = [text.replace(f"{tree}/", "") for text in found.failures]
-    if not found.entries:
-        said = "\n  ".join(failures) or (
+    catalogue = describe(sources, log)
+    failures = [text.replace(f"{tree}/", "") for text in catalogue.failures]
+    if not catalogue.entries:
+        details = "\n  ".join(failures) or (
             f"neither impls/ nor {', '.join(map(str, plugins)) or 'a --plugin file'} is in it"
         )
-        raise UsageError(f"{revision}: nothing to measure in it\n  {said}")
-    return Catalogue(found.entries, tuple(f"{revision}: {text}" for text in failures))
+        raise UsageError(f"{revision}: nothing to measure in it\n  {details}")
+    return Catalogue(catalogue.entries, tuple(f"{revision}: {text}" for text in failures))
 
 
 def take_stock(base: Catalogue, head: Catalogue, patterns: Sequence[str]) -> Inventory:
@@ -103,13 +103,13 @@ def _arm(entry: Entry) -> Arm:
 def _renamed(old: dict[str, Entry], new: dict[str, Entry]) -> list[tuple[str, str]]:
     """Return gone and new names that are probably the same: alone in one file, of one family."""
 
-    def place(entry: Entry) -> tuple[str, str]:
+    def origin(entry: Entry) -> tuple[str, str]:
         return Path(entry.file).name, entry.family
 
     pairs = []
     for gone in (entry for name, entry in old.items() if name not in new):
-        heirs = [e.name for n, e in new.items() if n not in old and place(e) == place(gone)]
-        rivals = [n for n, e in old.items() if n not in new and place(e) == place(gone)]
+        heirs = [e.name for n, e in new.items() if n not in old and origin(e) == origin(gone)]
+        rivals = [n for n, e in old.items() if n not in new and origin(e) == origin(gone)]
         if len(heirs) == len(rivals) == 1:
             pairs.append((gone.name, heirs[0]))
     return pairs

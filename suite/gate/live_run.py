@@ -60,9 +60,9 @@ class LiveRun:
 
     def _check(self) -> None:
         cells = len(self.runner.tallies)
-        for done, _ in enumerate(self.runner.check(), start=1):
-            if done % 10 == 0 or done == cells:
-                self.watch(GateProgress(f"gates {done} of {cells}", None))
+        for checked, _ in enumerate(self.runner.check(), start=1):
+            if checked % 10 == 0 or checked == cells:
+                self.watch(GateProgress(f"gates {checked} of {cells}", None))
 
     def _measure(self) -> None:
         sound = [

@@ -95,15 +95,15 @@ def _outcome(
     for pair in pairs:
         sides = live_run.runner.tallies[pair.key]
         base, head = sides[BASE], sides[HEAD]
-        found = findings(base.facts(), head.facts(), pair.scenario.dtype)
+        all_findings = findings(base.facts(), head.facts(), pair.scenario.dtype)
         cells.append(
             GateCell(
                 scenario=pair.scenario.id,
                 implementation=pair.head.name,
                 base=base.facts(),
                 head=head.facts(),
-                findings=tuple(f for f in found if f.check not in asked.accept),
-                accepted=tuple(f for f in found if f.check in asked.accept),
+                findings=tuple(f for f in all_findings if f.check not in asked.accept),
+                accepted=tuple(f for f in all_findings if f.check in asked.accept),
                 time=verdicts.get(pair.key) if base.alive and head.alive else None,
                 reproduce=reproduce(pair),
             )
@@ -127,10 +127,10 @@ def _outcome(
 
 
 def _store(runner: BlockRunner, folder: Path) -> None:
-    """Write the raw samples: head's as this run's results, base's as a run beside it."""
-    for label, place in ((HEAD, folder), (BASE, folder / BASE_FOLDER)):
-        place.mkdir(exist_ok=True)
-        writer = ResultWriter(place)
+    """Write the raw samples: head's as this run's results, base's as a run in a folder of it."""
+    for label, results_folder in ((HEAD, folder), (BASE, folder / BASE_FOLDER)):
+        results_folder.mkdir(exist_ok=True)
+        writer = ResultWriter(results_folder)
         try:
             for result in _results(runner, label):
                 writer.add(result)

@@ -53,33 +53,33 @@ def measure(
     aliases = Aliases()
     base, head, null = (Side(label, tree, aliases, settings) for label in (BASE, HEAD, NULL))
     runner = BlockRunner(pairs, Sides(base=base, head=head, null=null), settings, TimeSpent())
-    found = SameCode()
+    measured = SameCode()
     try:
         for _ in runner.check():
             pass
-        cells = _sound(runner, found)
+        cells = _sound(runner, measured)
         for number in range(count if cells else 0):
             watch(number)
             began = time.monotonic()
             request = Request(
                 stage=Stage.SCREEN, number=number, cells=cells, with_null=frozenset(cells)
             )
-            found.blocks.append(runner.measure(request))
-            found.took_s.append(time.monotonic() - began)
+            measured.blocks.append(runner.measure(request))
+            measured.took_s.append(time.monotonic() - began)
     except KeyboardInterrupt:
-        found.interrupted = True
+        measured.interrupted = True
     finally:
         runner.close()
         aliases.remove()
-    return found
+    return measured
 
 
-def _sound(runner: BlockRunner, found: SameCode) -> tuple[str, ...]:
+def _sound(runner: BlockRunner, measured: SameCode) -> tuple[str, ...]:
     sound = []
     for cell, sides in runner.tallies.items():
         failed = [side for side in (sides[BASE], sides[HEAD]) if not side.alive]
         if failed:
-            found.left_out.append(f"{cell}: {failed[0].status.value}: {failed[0].reason}")
+            measured.left_out.append(f"{cell}: {failed[0].status.value}: {failed[0].reason}")
         else:
             sound.append(cell)
     return tuple(sound)

@@ -130,22 +130,22 @@ def fingerprint(machine: dict[str, Any]) -> str:
 
 def advice(machine: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Return what would make measurements steadier on this machine."""
-    found = []
+    hints = []
     if now["load_1min"] is not None and now["load_1min"] > 0.5:
-        found.append(f"load is {now['load_1min']:.1f}: stop other work while measuring")
+        hints.append(f"load is {now['load_1min']:.1f}: stop other work while measuring")
     if machine["governor"] not in (None, "performance"):
-        found.append(
+        hints.append(
             f'the frequency governor is "{machine["governor"]}": '
             "sudo cpupower frequency-set -g performance"
         )
     if now["steal_share"] and now["steal_share"] > 0.01:
-        found.append(
+        hints.append(
             f"{now['steal_share']:.1%} of the time went to other guests of this host: "
             "a dedicated machine would be steadier"
         )
     if os.environ.get("OMP_NUM_THREADS"):
-        found.append("OMP_NUM_THREADS is set: --threads overrides it inside a run")
-    return found
+        hints.append("OMP_NUM_THREADS is set: --threads overrides it inside a run")
+    return hints
 
 
 def git_state(folder: Path) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def git_state(folder: Path) -> dict[str, Any]:
 
     def git(*words: str) -> str | None:
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 ["git", "-C", str(folder), *words],
                 env=own,
                 capture_output=True,
@@ -168,7 +168,7 @@ def git_state(folder: Path) -> dict[str, Any]:
             )
         except (OSError, subprocess.SubprocessError):
             return None
-        return done.stdout.strip()
+        return completed.stdout.strip()
 
     revision = git("rev-parse", "HEAD")
     status = git("status", "--porcelain")

@@ -66,15 +66,15 @@ class Card:
         bits = self._ask("nvmlDeviceGetCurrentClocksEventReasons", self._handle)
         if bits is None:
             bits = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons", self._handle)
-        found = []
+        reasons = []
         for name, reason in _REASONS.items():
             for prefix in ("nvmlClocksEventReason", "nvmlClocksThrottleReason"):
                 mask = getattr(self._nvml, prefix + name, None)
                 if mask is not None:
                     if (bits or 0) & mask:
-                        found.append(reason)
+                        reasons.append(reason)
                     break
-        return tuple(found)
+        return tuple(reasons)
 
     def _ask(self, function: str, *arguments: Any) -> Any:
         """Return NVML's answer; None where this driver or card has none."""

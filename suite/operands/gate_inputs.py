@@ -57,13 +57,13 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
             if kind == "large":
                 tensor.mul_(scale)
             elif kind == "spiked" and scenario.dtype != "float16":
-                places = torch.randint(0, tensor.numel(), (3,), generator=generator)
-                tensor.view(-1)[places] *= 1e4
+                indices = torch.randint(0, tensor.numel(), (3,), generator=generator)
+                tensor.view(-1)[indices] *= 1e4
             elif kind == "expanded" and tensor.dim() == 4:
                 tensor.copy_(tensor[:1].clone().expand_as(tensor))
             elif kind in SPECIAL_KINDS and tensor is varying:
-                place = torch.randint(0, tensor.numel(), (1,), generator=generator)
-                tensor.view(-1)[place] = float(kind)
+                index = torch.randint(0, tensor.numel(), (1,), generator=generator)
+                tensor.view(-1)[index] = float(kind)
 
 
 def _draw_integers(tensor: torch.Tensor, scenario: Scenario, generator: torch.Generator) -> None:

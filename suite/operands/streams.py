@@ -67,8 +67,8 @@ class Stream:
             stream.bitwise_and_(-(2 ** (width - 1)) | (2**bits.mantissa - 1))
             if exponents:
                 # Magnitudes from 1/4 to 2, so that neither order nor precision goes unnoticed.
-                drawn = torch.randint(0, exponents, stream.shape, generator=generator)
-                exponent = (bits.exponent - drawn).to(bits.integer)
+                halvings = torch.randint(0, exponents, stream.shape, generator=generator)
+                exponent = (bits.exponent - halvings).to(bits.integer)
                 stream.bitwise_or_(exponent << bits.mantissa)
 
     def fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:

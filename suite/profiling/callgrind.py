@@ -3,8 +3,8 @@
 Valgrind 3 knows no instructions beyond AVX2, so torch, oneDNN, MKL and Numba are told not to use
 any. Counting is switched on around the calls by torch's own requests to Valgrind: first for one
 call, then for some; the difference is free of what surrounds the calls. Starting Python and torch
-under Valgrind takes the better part of a minute, Numba minutes more, which is why nobody gets this
-unasked.
+under Valgrind takes the better part of a minute, Numba minutes more, so it is done on request
+alone.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def count(source: Source, name: str, scenario: Scenario, out: Path) -> float:
         raise Unsupported(MISSING)
     if scenario.device != "cpu":
         raise Unsupported("Callgrind counts instructions of the CPU")
-    told = json.dumps([source.location, source.tree, name, scenario.to_dict(), CALLS])
+    call = json.dumps([source.location, source.tree, name, scenario.to_dict(), CALLS])
     module = own_name("suite.profiling.child.callgrind")
-    child = [sys.executable, "-c", f"from {module} import main; main()", told]
+    child = [sys.executable, "-c", f"from {module} import main; main()", call]
     # Once without Valgrind: what is compiled on first use is then in Numba's cache.
     _run(child, "without Valgrind")
     with TemporaryDirectory(prefix="convgauge-") as folder:
@@ -69,7 +69,7 @@ def count(source: Source, name: str, scenario: Scenario, out: Path) -> float:
 
 def _run(command: list[str], how: str) -> None:
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command,
             env={**os.environ, **ENVIRONMENT, **environment_to_find_us()},
             capture_output=True,
@@ -80,17 +80,23 @@ def _run(command: list[str], how: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise Unsupported(f"took more than {TIMEOUT_S:.0f} s {how}") from None
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line and not line.startswith("==")]
-        told = next((line for line in done.stderr.splitlines() if "unhandled instr" in line), None)
-        raise Unsupported(f"failed {how}: {told or (said[-1] if said else done.returncode)}")
+    if completed.returncode != 0:
+        lines = [
+            line for line in completed.stderr.splitlines() if line and not line.startswith("==")
+        ]
+        unhandled = next(
+            (line for line in completed.stderr.splitlines() if "unhandled instr" in line), None
+        )
+        raise Unsupported(
+            f"failed {how}: {unhandled or (lines[-1] if lines else completed.returncode)}"
+        )
 
 
 def _total(dump: Path) -> int:
     try:
-        found: Any = _TOTAL.search(dump.read_text(encoding="utf-8", errors="replace"))
+        match: Any = _TOTAL.search(dump.read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        found = None
-    if found is None:
+        match = None
+    if match is None:
         raise Unsupported("Callgrind wrote no count: this torch was built without its requests")
-    return int(found[1])
+    return int(match[1])

@@ -1,4 +1,4 @@
-"""Hardware counters of a running process through perf, where the machine has them for us."""
+"""Hardware counters of a running process through perf, where this machine permits it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def count(pid: int, work: Callable[[], int]) -> dict[str, float]:
     if perf is None:
         raise Unsupported(MISSING)
     # A short try first: attaching where nothing can be counted would cost every cell the wait.
-    tried = subprocess.run(
+    attempt = subprocess.run(
         [perf, "stat", "-x", ",", "-e", ",".join(EVENTS), "true"],
         env=_in_english(),
         capture_output=True,
@@ -40,8 +40,8 @@ def count(pid: int, work: Callable[[], int]) -> dict[str, float]:
         errors="replace",
         check=False,
     )
-    if not parse(tried.stderr):
-        raise Unsupported(why_nothing(tried.stderr))
+    if not parse(attempt.stderr):
+        raise Unsupported(why_nothing(attempt.stderr))
     watching = subprocess.Popen(
         [perf, "stat", "-x", ",", "-e", ",".join(EVENTS), "-p", str(pid)],
         env=_in_english(),
@@ -57,11 +57,11 @@ def count(pid: int, work: Callable[[], int]) -> dict[str, float]:
         watching.send_signal(signal.SIGINT)
     else:
         calls = 0
-    told = watching.communicate()[1]
-    found = parse(told)
-    if not calls or not found:
-        raise Unsupported(why_nothing(told))
-    return {name: value / calls for name, value in found.items()}
+    output = watching.communicate()[1]
+    totals = parse(output)
+    if not calls or not totals:
+        raise Unsupported(why_nothing(output))
+    return {name: value / calls for name, value in totals.items()}
 
 
 def _in_english() -> dict[str, str]:
@@ -69,21 +69,21 @@ def _in_english() -> dict[str, str]:
     return {**os.environ, "LC_ALL": "C"}
 
 
-def parse(told: str) -> dict[str, float]:
+def parse(output: str) -> dict[str, float]:
     """Return event → count from perf's comma-separated output; those not counted are left out."""
-    found = {}
-    for line in told.splitlines():
+    counts = {}
+    for line in output.splitlines():
         value, *rest = line.split(",")
         name = rest[1].partition(":")[0] if len(rest) > 1 else ""
         if name in EVENTS and value.replace(".", "").isdigit():
-            found[name] = float(value)
-    return found
+            counts[name] = float(value)
+    return counts
 
 
-def why_nothing(told: str) -> str:
-    if "not supported" in told:
+def why_nothing(output: str) -> str:
+    if "not supported" in output:
         return "this machine (a virtual one?) has no hardware counters for perf"
-    if "perf_event_paranoid" in told or "ermission" in told or "No permission" in told:
+    if "perf_event_paranoid" in output or "ermission" in output or "No permission" in output:
         return "perf may not count here: sudo sysctl kernel.perf_event_paranoid=1"
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return f"perf counted nothing{': ' + lines[0] if lines else ''}"

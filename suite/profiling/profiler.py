@@ -63,26 +63,26 @@ class Profiler:
 
     def run(self, results: Iterable[CellResult]) -> list[CellProfile]:
         """Profile every passed cell that has no profile yet; on disk as soon as it is done."""
-        have = {profile.key for profile in read_profiles(self.folder)}
+        profiled = {profile.key for profile in read_profiles(self.folder)}
         arms = {arm.name: arm for arm in self.arms}
-        wanted = [
+        to_profile = [
             result
             for result in results
             if result.status is Status.PASSED
-            and result.key not in have
+            and result.key not in profiled
             and result.implementation in arms
         ]
         writer = ResultWriter(self.folder, PROFILES)
-        made = []
+        profiles = []
         try:
-            for result in wanted:
+            for result in to_profile:
                 profile = self.profile(result, arms[result.implementation])
                 writer.add(profile)
-                made.append(profile)
-                self.watch(profile, len(made), len(wanted))
+                profiles.append(profile)
+                self.watch(profile, len(profiles), len(to_profile))
         finally:
             writer.close()
-        return made
+        return profiles
 
     def profile(self, result: CellResult, arm: Arm) -> CellProfile:
         """Profile one cell; a failure costs the part in which it happened."""

@@ -45,11 +45,11 @@ class PendingCell:
             log: a file for what it prints.
         """
         settings = Settings(threads=selection.chosen_threads(threads), log=log)
-        found = next(check([self.scenario], [self.arm], settings, RUN_KINDS))
-        if found.status is Status.UNSUPPORTED:
-            pytest.skip(found.reason)
-        if found.status is not Status.PASSED:
-            pytest.fail(f"{self.id}: {found.status.value}: {found.reason}", pytrace=False)
+        result = next(check([self.scenario], [self.arm], settings, RUN_KINDS))
+        if result.status is Status.UNSUPPORTED:
+            pytest.skip(result.reason)
+        if result.status is not Status.PASSED:
+            pytest.fail(f"{self.id}: {result.status.value}: {result.reason}", pytrace=False)
 
     def load(self, threads: int | None) -> Any:
         """Return it as a function without arguments, loaded into this process, and a context.
@@ -113,7 +113,7 @@ def convolutions(
     Raises:
         UsageError: no such file, implementation or plug-in, or a fault in one of them.
     """
-    found = cells(files, implementations, plugins)
+    pending = cells(files, implementations, plugins)
     return pytest.mark.parametrize(
-        "convolution", found, ids=[cell.id for cell in found], indirect=True
+        "convolution", pending, ids=[cell.id for cell in pending], indirect=True
     )

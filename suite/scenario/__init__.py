@@ -1,6 +1,6 @@
 """Scenario files: YAML text to checked, expanded scenarios.
 
-    text ─► yamlreader ─► yamltree ─► document ─► cells, table ─► Scenario
+    text ─► yamlreader ─► yamltree ─► document ─► building, layer_table ─► Scenario
             PyYAML's      values      checked     combined, drawn
             events        with places sections
 

@@ -37,8 +37,8 @@ class Misfit(Exception):
 
 def has_identity(candidate: Candidate) -> bool:
     """Return whether its id is one: given, or made from values of which none was refused."""
-    given = candidate.settings.get("id")
-    return (given is not None and given.value is not REFUSED) or not _refused(candidate.settings)
+    own_id = candidate.settings.get("id")
+    return (own_id is not None and own_id.value is not REFUSED) or not _refused(candidate.settings)
 
 
 def build_scenario(candidate: Candidate, source: str) -> Scenario | None:
@@ -144,7 +144,7 @@ def expand_grid(
     kept = 0
     for values in itertools.product(*accepted.values()):
         settings = shared | dict(zip(names, values, strict=True))
-        left_out = [_has_all(settings, exclude.wanted) for exclude in excludes]
+        left_out = [_has_all(settings, exclude.choices) for exclude in excludes]
         hits = [count + hit for count, hit in zip(hits, left_out, strict=True)]
         if not any(left_out):
             kept += 1
@@ -159,24 +159,24 @@ def expand_grid(
             faults.add(grid.place, "exclude leaves out every combination of the grid")
 
 
-def _has_all(settings: Chosen, wanted: Choices) -> bool:
+def _has_all(settings: Chosen, excluded: Choices) -> bool:
     return all(
         name in settings and any(settings[name].value == choice.value for choice in choices)
-        for name, choices in wanted.items()
+        for name, choices in excluded.items()
     )
 
 
 def _refuse_idle(exclude: Exclude, offered: dict[str, list[Setting]], faults: Faults) -> None:
     """Note that an exclude removes nothing, at the value that the grid does not have."""
-    if any(REFUSED in [choice.value for choice in several] for several in exclude.wanted.values()):
+    if any(REFUSED in [choice.value for choice in several] for several in exclude.choices.values()):
         return
-    for name, wanted in exclude.wanted.items():
-        known = [choice.value for choice in offered.get(name, [])]
-        if not any(choice.value in known for choice in wanted):
-            has = ", ".join(_plain(value) for value in known) or "none"
-            found = " or ".join(_plain(choice.value) for choice in wanted)
-            message = f"exclude removes nothing: {name} {found} is not in the grid; it has {has}"
-            faults.add(wanted[0].place, message)
+    for name, excluded in exclude.choices.items():
+        in_grid = [choice.value for choice in offered.get(name, [])]
+        if not any(choice.value in in_grid for choice in excluded):
+            has = ", ".join(_plain(value) for value in in_grid) or "none"
+            values = " or ".join(_plain(choice.value) for choice in excluded)
+            message = f"exclude removes nothing: {name} {values} is not in the grid; it has {has}"
+            faults.add(excluded[0].place, message)
             return
     faults.add(exclude.place, "exclude removes nothing: no combination has all these values")
 

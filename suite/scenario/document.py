@@ -27,7 +27,7 @@ class Layer(NamedTuple):
 
 
 class Exclude(NamedTuple):
-    wanted: Choices
+    choices: Choices
     place: Place
 
 
@@ -96,8 +96,8 @@ def _description(node: Node | None, faults: Faults) -> str:
 
 
 def _implementations(node: Node | None, faults: Faults) -> tuple[str, ...]:
-    found = () if node is None else IMPLEMENTATIONS.read("implementations", node, faults)
-    return found if isinstance(found, tuple) else ()
+    names = () if node is None else IMPLEMENTATIONS.read("implementations", node, faults)
+    return names if isinstance(names, tuple) else ()
 
 
 def _defaults(node: Node | None, faults: Faults) -> Chosen:
@@ -116,9 +116,9 @@ def _excludes(sections: dict[str, Node], faults: Faults) -> tuple[Exclude, ...]:
     if items and "grid" not in sections:
         faults.add(sections["exclude"].place, "exclude leaves values out of a grid; there is none")
     return tuple(
-        Exclude(wanted, item.place)
+        Exclude(choices, item.place)
         for item in items
-        if (wanted := read_choices("exclude", item, SHARED_FIELDS, faults))
+        if (choices := read_choices("exclude", item, SHARED_FIELDS, faults))
     )
 
 
@@ -133,11 +133,11 @@ def _items(name: str, sections: dict[str, Node], faults: Faults) -> list[Node]:
 
 
 def _layers_from(node: Node | None, faults: Faults) -> Chosen:
-    asked = {} if node is None else read_chosen("layers_from", node, TABLE_FIELDS, faults)
-    if node and asked and "file" not in asked:
+    chosen = {} if node is None else read_chosen("layers_from", node, TABLE_FIELDS, faults)
+    if node and chosen and "file" not in chosen:
         faults.add(node.place, "layers_from: file missing; give the CSV file to read")
-    if "sample" not in asked:
+    if "sample" not in chosen:
         for name in ("seed", "weight"):
-            if name in asked:
-                faults.add(asked[name].place, f"layers_from: {name} does nothing without sample")
-    return asked
+            if name in chosen:
+                faults.add(chosen[name].place, f"layers_from: {name} does nothing without sample")
+    return chosen

@@ -57,9 +57,9 @@ def file_head(path: Path) -> FileHead:
 
     Only these lines are read, unchecked: reading all shipped files takes 0.1 s.
     """
-    found = dict(re.findall(r"^(name|description): *(\w[^#\n]*)", _read(path), re.MULTILINE))
-    description = found.get("description", "").strip()
-    return FileHead(found.get("name", path.stem).strip(), description)
+    lines = dict(re.findall(r"^(name|description): *(\w[^#\n]*)", _read(path), re.MULTILINE))
+    description = lines.get("description", "").strip()
+    return FileHead(lines.get("name", path.stem).strip(), description)
 
 
 def find_file(name_or_path: str | Path) -> Path:
@@ -76,8 +76,8 @@ def find_file(name_or_path: str | Path) -> Path:
         return shipped[str(name_or_path)]
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; give a scenario file in it")
-    beside = sorted(path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-    near = did_you_mean(str(path), [*map(str, beside), *shipped]) or did_you_mean(
+    neighbours = sorted(path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+    near = did_you_mean(str(path), [*map(str, neighbours), *shipped]) or did_you_mean(
         path.stem, shipped
     )
     raise UsageError(
@@ -184,8 +184,8 @@ def _scenarios(document: Document, table: LayerTable | None, faults: Faults) -> 
             if scenario:
                 yield scenario
     for place, messages in misfits.items():
-        more = f" ({len(messages) - 1} more like it)" if len(messages) > 1 else ""
-        faults.add(place, messages[0] + more)
+        alike = f" ({len(messages) - 1} more like it)" if len(messages) > 1 else ""
+        faults.add(place, messages[0] + alike)
 
 
 def _by(place: Place) -> str:

@@ -97,8 +97,8 @@ def many(kind: Kind) -> Kind:
     def convert(value: Any) -> Any:
         if not isinstance(value, list) or not value:
             return REFUSED
-        found = tuple(kind.convert(item.value) for item in value)
-        return REFUSED if REFUSED in found else found
+        values = tuple(kind.convert(item.value) for item in value)
+        return REFUSED if REFUSED in values else values
 
     return Kind(
         accepts=f"a list, each entry {kind.accepts}",
@@ -109,8 +109,8 @@ def many(kind: Kind) -> Kind:
 
 def either(*kinds: Kind) -> Kind:
     def convert(value: Any) -> Any:
-        found = (kind.convert(value) for kind in kinds)
-        return next((result for result in found if result is not REFUSED), REFUSED)
+        results = (kind.convert(value) for kind in kinds)
+        return next((result for result in results if result is not REFUSED), REFUSED)
 
     return Kind(
         accepts=" or ".join(kind.accepts for kind in kinds),
@@ -122,8 +122,8 @@ def either(*kinds: Kind) -> Kind:
 
 def mapped(kind: Kind, change: Callable[[Any], Any]) -> Kind:
     def convert(value: Any) -> Any:
-        found = kind.convert(value)
-        return REFUSED if found is REFUSED else change(found)
+        accepted = kind.convert(value)
+        return REFUSED if accepted is REFUSED else change(accepted)
 
     return Kind(accepts=kind.accepts, convert=convert, json=kind.json, words=kind.words)
 
@@ -131,17 +131,17 @@ def mapped(kind: Kind, change: Callable[[Any], Any]) -> Kind:
 def pair(least: int) -> Kind:
     number = whole(least)
     kind = either(number, listed(number, "height", "width"))
-    return mapped(kind, lambda found: found if isinstance(found, tuple) else (found, found))
+    return mapped(kind, lambda size: size if isinstance(size, tuple) else (size, size))
 
 
 def padding() -> Kind:
-    def four_sides(found: Any) -> Any:
-        match found:
+    def four_sides(sizes: Any) -> Any:
+        match sizes:
             case int(all_sides):
                 return (all_sides,) * 4
             case (vertical, horizontal):
                 return vertical, vertical, horizontal, horizontal
-        return found
+        return sizes
 
     number = whole(0)
     pair = listed(number, "height", "width")

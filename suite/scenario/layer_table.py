@@ -50,49 +50,49 @@ class LayerTable(NamedTuple):
     """Column that the rows are drawn by."""
 
 
-def read_asked_rows(scenario_file: Path, asked: Chosen, faults: Faults) -> LayerTable | None:
+def read_asked_rows(scenario_file: Path, layers_from: Chosen, faults: Faults) -> LayerTable | None:
     """Return the table that `layers_from` names, with the rows it asks for.
 
     None and faults: no such file, one outside the scenario file's folder, no rows, columns that
     do not fit, fewer rows than asked for. None without a fault: nothing was asked for.
     """
-    values = {name: setting.value for name, setting in asked.items()}
+    values = {name: setting.value for name, setting in layers_from.items()}
     if "file" not in values or REFUSED in values.values():
         return None
     folder = scenario_file.resolve().parent
     if not (folder / values["file"]).resolve().is_relative_to(folder):
         faults.add(
-            asked["file"].place,
+            layers_from["file"].place,
             f'file is "{values["file"]}"; accepted: a path relative to the scenario file, in its '
             "folder or below",
         )
         return None
     path = scenario_file.parent / values["file"]
-    table = _read_table(path, asked["file"].place, values.get("weight"), faults)
+    table = _read_table(path, layers_from["file"].place, values.get("weight"), faults)
     if table is None or "sample" not in values:
         return table
     drawn = draw(table, values["sample"], values.get("seed", 0), faults)
     if len(drawn) < values["sample"]:
         message = f"sample is {values['sample']}, {path} has {len(drawn)} rows to draw from"
-        faults.add(asked["sample"].place, message)
+        faults.add(layers_from["sample"].place, message)
     return table._replace(
         rows=[table.rows[at] for at in drawn], lines=[table.lines[at] for at in drawn]
     )
 
 
 def _read_table(
-    path: Path, asked_at: Place, weight: str | None, faults: Faults
+    path: Path, file_place: Place, weight: str | None, faults: Faults
 ) -> LayerTable | None:
     """Return the table, or None and faults: no such file, no rows, columns that do not fit."""
     try:
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
         header, rows, lines = _quoted_rows(text) if '"' in text else _plain_rows(text)
     except FileNotFoundError:
-        tables = [found.name for found in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-        faults.add(asked_at, f"{path}: no such table.{did_you_mean(path.name, tables)}")
+        tables = [table.name for table in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+        faults.add(file_place, f"{path}: no such table.{did_you_mean(path.name, tables)}")
         return None
     except (OSError, ValueError) as error:
-        faults.add(asked_at, f"{path}: cannot be read as CSV: {error}")
+        faults.add(file_place, f"{path}: cannot be read as CSV: {error}")
         return None
     wrong = list(_wrong_columns(header, weight))
     if not rows:
@@ -125,10 +125,10 @@ def _quoted_rows(text: str) -> tuple[list[str], list[Row], Sequence[int]]:
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     try:
         header = next(reader, [])
-        found = [(cells, reader.line_num) for cells in reader if cells]
+        numbered = [(cells, reader.line_num) for cells in reader if cells]
     except csv.Error as error:
         raise ValueError(str(error)) from error
-    return header, [cells for cells, _ in found], [line for _, line in found]
+    return header, [cells for cells, _ in numbered], [line for _, line in numbered]
 
 
 def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
@@ -139,9 +139,11 @@ def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
         if header.count(name) > 1:
             yield f'the column "{name}" stands twice'
     for columns in _COLUMNS_OF.values():
-        given = [name for name in columns if name in header]
-        if given and len(given) < len(columns):
-            yield f"the columns {', '.join(columns)} belong together, only {', '.join(given)} found"
+        present = [name for name in columns if name in header]
+        if present and len(present) < len(columns):
+            yield (
+                f"the columns {', '.join(columns)} belong together, only {', '.join(present)} found"
+            )
     if weight and weight not in header:
         yield f'no column "{weight}" to weigh by.{did_you_mean(weight, header)}'
 
@@ -197,10 +199,10 @@ def _weight(table: LayerTable, line: int, cells: list[str], column: int, faults:
         weight = math.nan
     if 0 <= weight < math.inf:
         return weight
-    found = ", ".join(cells[column : column + 1])
+    text = ", ".join(cells[column : column + 1])
     faults.add(
         Place(line, None, table.path),
-        f'{table.weight} is "{found}"; accepted as a weight: a number of 0 or more',
+        f'{table.weight} is "{text}"; accepted as a weight: a number of 0 or more',
     )
     return 0.0
 

@@ -75,7 +75,7 @@ def _alternatives(entry: Field, node: Node, faults: Faults) -> tuple[Setting, ..
     settings: list[Setting] = []
     for item in items:
         value = entry.kind.read(entry.name, item, faults)
-        if value is not REFUSED and value in [known.value for known in settings]:
+        if value is not REFUSED and value in [earlier.value for earlier in settings]:
             faults.add(item.place, f"{entry.name} has {item} twice; take one out")
         settings.append(Setting(value, item.place))
     return tuple(settings)

@@ -44,10 +44,10 @@ def parse(text: str, faults: Faults) -> Node:
     Raises:
         UsageError: what cannot be read at all, together with the faults found until there.
     """
-    if found := _UNPRINTABLE.search(text):
-        before = text[: found.start()]
+    if unprintable := _UNPRINTABLE.search(text):
+        before = text[: unprintable.start()]
         place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        faults.stop(place, _not_allowed(found))
+        faults.stop(place, _not_allowed(unprintable))
     try:
         return _Builder(yaml.parse(text, Loader=LOADER), faults).document()
     except yaml.MarkedYAMLError as error:
@@ -98,8 +98,8 @@ class _Builder:
         is_plain, _ = event.implicit
         if is_plain:
             return scalar(event.value)
-        if found := _UNPRINTABLE.search(event.value):
-            self._faults.add(place, _not_allowed(found))
+        if unprintable := _UNPRINTABLE.search(event.value):
+            self._faults.add(place, _not_allowed(unprintable))
             return REFUSED
         return event.value
 
@@ -134,8 +134,8 @@ def _place(mark: Any) -> Place:
     return Place(mark.line + 1, mark.column + 1)
 
 
-def _not_allowed(found: re.Match[str]) -> str:
-    return f"the character {found.group()!a} is not allowed; take it out"
+def _not_allowed(character: re.Match[str]) -> str:
+    return f"the character {character.group()!a} is not allowed; take it out"
 
 
 def _explained(error: yaml.MarkedYAMLError) -> str:

@@ -83,10 +83,10 @@ class Faults:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._found: list[tuple[Place, str]] = []
+        self._faults: list[tuple[Place, str]] = []
 
     def add(self, place: Place, message: str) -> None:
-        self._found.append((place, message))
+        self._faults.append((place, message))
 
     def stop(self, place: Place, message: str) -> NoReturn:
         """Give up here: what follows cannot be understood."""
@@ -95,13 +95,13 @@ class Faults:
 
     def raise_any(self) -> None:
         """Raise `error` if anything is wrong."""
-        if self._found:
+        if self._faults:
             raise self.error()
 
     def error(self) -> UsageError:
         """Return all faults as one error, in the order of the file and a line each."""
-        self._found.sort(key=lambda fault: (str(fault[0].path or ""), fault[0][:2]))
-        lines = [f"{self._where(place)}: {message}" for place, message in self._found]
+        self._faults.sort(key=lambda fault: (str(fault[0].path or ""), fault[0][:2]))
+        lines = [f"{self._where(place)}: {message}" for place, message in self._faults]
         if len(lines) > _MOST_FAULTS_SHOWN:
             rest = len(lines) - _MOST_FAULTS_SHOWN
             lines = [*lines[:_MOST_FAULTS_SHOWN], f"{self._path}: and {rest} more problems"]

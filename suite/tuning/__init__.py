@@ -1,8 +1,8 @@
 """Which implementation is fastest for a problem, learnt from what was measured on this machine.
 
-    features ─► regression ─► selector ◄─ table ◄─ (file)      what `auto` asks
-                                 ▲           ▲
-                              prior       learning ◄─ campaign  what `tune` does
+    features ─► gaussian_process ─► selector ◄─ store ◄─ (file)       what `auto` asks
+                                       ▲          ▲
+                                     prior     learning ◄─ campaign   what `tune` does
 
 `auto` is the one implementation that reads it; it needs no process but its own.
 """

@@ -1,6 +1,6 @@
 """What to try for a problem on this machine, best first: from its table, or without one.
 
-Asked by `auto` in whatever process computes; answers without measuring anything.
+Called by `auto`, in whichever process computes; nothing is measured for it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class Found:
+class TableLookup:
     """This machine's table, or why there is none."""
 
     table: TuningTable | None
@@ -45,38 +45,38 @@ class Found:
 
 def advise(problem: Problem, conditions: Conditions, torch_version: str) -> Advice:
     """Return what to try for a problem; never raises for a missing or damaged table."""
-    found = _find(cache_folder(), torch_version)
-    selector = _selector(found, conditions)
+    lookup = _find(cache_folder(), torch_version)
+    selector = _selector(lookup, conditions)
     if selector is None:
-        remark = f"nothing was tuned for {conditions}" if found.table else found.remark
+        remark = f"nothing was tuned for {conditions}" if lookup.table else lookup.remark
         return Advice(
             tuple(best_first(prior_predictions(problem, conditions))),
             f"the built-in model ({remark})",
         )
-    assert found.table is not None
+    assert lookup.table is not None
     return Advice(
-        tuple(best_first(selector.predictions(problem))), f"the table of {found.table.made_at}"
+        tuple(best_first(selector.predictions(problem))), f"the table of {lookup.table.made_at}"
     )
 
 
 @functools.lru_cache(maxsize=8)
-def _find(folder: Path, torch_version: str) -> Found:
+def _find(folder: Path, torch_version: str) -> TableLookup:
     tables = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not tables:  # asking for the machine's facts takes a second on some systems
-        return Found(None, f"no table yet: {TO_TUNE}")
+        return TableLookup(None, f"no table yet: {TO_TUNE}")
     fingerprint = fingerprint_of(machine_facts(torch_version))
     path = table_path(fingerprint)
     if path not in tables:
-        return Found(
+        return TableLookup(
             None, f"the table in {folder} is of another machine or another torch: {TO_TUNE}"
         )
     try:
         table = read_table(path)
     except UsageError as error:
-        return Found(None, str(error))
+        return TableLookup(None, str(error))
     if table.fingerprint != fingerprint:
-        return Found(None, f"{path} is of another machine or another torch: {TO_TUNE}")
-    return Found(table, "")
+        return TableLookup(None, f"{path} is of another machine or another torch: {TO_TUNE}")
+    return TableLookup(table, "")
 
 
 @functools.lru_cache(maxsize=32)
@@ -88,7 +88,7 @@ def _selector_for(folder: Path, torch_version: str, conditions: Conditions) -> S
     return Selector(trials, table.shapes.get(conditions))
 
 
-def _selector(found: Found, conditions: Conditions) -> Selector | None:
-    if found.table is None:
+def _selector(lookup: TableLookup, conditions: Conditions) -> Selector | None:
+    if lookup.table is None:
         return None
-    return _selector_for(cache_folder(), found.table.machine["torch"], conditions)
+    return _selector_for(cache_folder(), lookup.table.machine["torch"], conditions)

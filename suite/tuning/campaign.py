@@ -92,14 +92,16 @@ def in_turns(scenarios: Sequence[Scenario], seed: int = 0) -> list[Scenario]:
     for pile in piles.values():
         generator.shuffle(pile)
         by_size = sorted(pile, key=lambda scenario: scenario.problem.direct_flops)
-        first = list(dict.fromkeys((by_size[0].id, by_size[len(by_size) // 2].id)))
-        pile.sort(key=lambda scenario: first.index(scenario.id) if scenario.id in first else 2)
+        first_ids = list(dict.fromkeys((by_size[0].id, by_size[len(by_size) // 2].id)))
+        pile.sort(
+            key=lambda scenario: first_ids.index(scenario.id) if scenario.id in first_ids else 2
+        )
     totals = {key: len(pile) for key, pile in piles.items()}
     taken = dict.fromkeys(piles, 0)
     order = []
     for _ in range(len(scenarios)):
-        left = (key for key in piles if taken[key] < totals[key])
-        key = min(left, key=lambda key: taken[key] / math.sqrt(totals[key]))
+        unfinished = (key for key in piles if taken[key] < totals[key])
+        key = min(unfinished, key=lambda key: taken[key] / math.sqrt(totals[key]))
         order.append(piles[key][taken[key]])
         taken[key] += 1
     return order
@@ -119,16 +121,16 @@ class Standing:
         """Take in the results of one problem; those taken in before are for comparison."""
         times = {result.implementation: _time_of(result) for result in (*before, *results)}
         for result in results:
-            name, mine = result.implementation, times[result.implementation]
+            name, own_time = result.implementation, times[result.implementation]
             if result.status in WRONG:
                 self.wrong.add(name)
-            elif mine is not None:
-                others = [time for other, time in times.items() if other != name and time]
-                best = min(others, key=lambda time: time.log_s, default=mine)
-                behind = best.log_s - mine.log_s
-                if _speedup(best, mine):
+            elif own_time is not None:
+                other_times = [time for other, time in times.items() if other != name and time]
+                best = min(other_times, key=lambda time: time.log_s, default=own_time)
+                behind = best.log_s - own_time.log_s
+                if _speedup(best, own_time):
                     self.nearness.setdefault(name, []).append(behind)
-                if behind < CRAWLING and mine.log_s > math.log(CRAWLING_S):
+                if behind < CRAWLING and own_time.log_s > math.log(CRAWLING_S):
                     self.crawling.add(name)
             elif result.status not in (Status.UNSUPPORTED, Status.PASSED):
                 self.failed.add(name)
@@ -145,12 +147,12 @@ def standings(
     results: Iterable[CellResult], threads: int
 ) -> dict[tuple[str, Conditions], Standing]:
     """Return how the rows stand for each kind and each set of conditions."""
-    found: dict[tuple[str, Conditions], Standing] = {}
+    by_kind: dict[tuple[str, Conditions], Standing] = {}
     for of_scenario in _by_scenario(results).values():
         scenario = of_scenario[0].scenario
         key = kind_of(scenario.problem), conditions_of(scenario, threads)
-        found.setdefault(key, Standing()).add(of_scenario)
-    return found
+        by_kind.setdefault(key, Standing()).add(of_scenario)
+    return by_kind
 
 
 def _by_scenario(results: Iterable[CellResult]) -> dict[str, list[CellResult]]:
@@ -190,15 +192,15 @@ class Campaign:
                 key = kind_of(scenario.problem), conditions_of(scenario, self.settings.threads)
                 so_far = standing.setdefault(key, Standing())
                 before = known.get(scenario.id, [])
-                have = {result.implementation for result in before}
-                arms = self._worth_measuring(scenario, so_far, have)
-                if all(arm.name in have for arm in arms):
+                measured = {result.implementation for result in before}
+                arms = self._worth_measuring(scenario, so_far, measured)
+                if all(arm.name in measured for arm in arms):
                     continue
                 left_s = self.budget_s - (time.monotonic() - began)
                 if left_s <= 0:
                     return False
                 race = Race(scenario, arms, judge, self._quick(), time_spent)
-                decided = [r for r in race.results() if r.implementation not in have]
+                decided = [r for r in race.results() if r.implementation not in measured]
                 for result in decided:
                     writer.add(result)
                 so_far.add(decided, before)
@@ -209,12 +211,12 @@ class Campaign:
         return True
 
     def _worth_measuring(
-        self, scenario: Scenario, standing: Standing, have: Container[str]
+        self, scenario: Scenario, standing: Standing, measured: Container[str]
     ) -> list[Arm]:
         """Return the reference and the arms that may still teach something here."""
         reference, *others = self.arms
         missing = (
-            arm for arm in others if arm.name not in have and scenario.id not in arm.unsupported
+            arm for arm in others if arm.name not in measured and scenario.id not in arm.unsupported
         )
         return [reference, *(arm for arm in missing if not standing.is_out(arm.name))]
 
@@ -244,10 +246,10 @@ def trials_of(
         if torch_time is None:
             continue
         measured = [
-            Measured(Row(name, modules[name]), *told)
+            Measured(Row(name, modules[name]), *gain)
             for name, own in times.items()
             if own and name in modules and name not in wrong
-            if (told := _speedup(torch_time, own))
+            if (gain := _speedup(torch_time, own))
         ]
         trials.append(Trial(scenario.problem.as_called(), conditions, tuple(measured)))
     return trials

@@ -71,9 +71,9 @@ class Regression:
     def __init__(self, observations: Sequence[Observation], shape: Shape | None = None) -> None:
         if len(observations) < LEAST_POINTS:
             raise ValueError(f"{len(observations)} observations, {LEAST_POINTS} needed")
-        self._points = np.array([seen.point for seen in observations])
-        values = np.array([squeezed(seen.log_speedup) for seen in observations])
-        self._errors = np.array([seen.error for seen in observations])
+        self._points = np.array([observation.point for observation in observations])
+        values = np.array([squeezed(observation.log_speedup) for observation in observations])
+        self._errors = np.array([observation.error for observation in observations])
         # Gains are what has to be proven, losses are believed at once.
         self._mean = min(0.0, float(np.median(values)))
         self._residuals = values - self._mean

@@ -47,59 +47,59 @@ def left_out_choices(trials: Sequence[Trial], kind: str) -> list[tuple[str, floa
     """
     of_kind = [trial for trial in trials if kind_of(trial.problem) == kind]
     predictions: list[list[Prediction]] = [[] for _ in of_kind]
-    for row, seen in observations(trials, kind).items():
-        if len(seen) <= LEAST_POINTS:
+    for row, observed in observations(trials, kind).items():
+        if len(observed) <= LEAST_POINTS:
             continue
         measured_in = [
-            place
-            for place, trial in enumerate(of_kind)
-            if any(found.row == row for found in trial.measured)
+            index
+            for index, trial in enumerate(of_kind)
+            if any(measured.row == row for measured in trial.measured)
         ]
-        told = Regression(seen).predict_left_out()
-        for place, (mean, deviation) in zip(measured_in, told, strict=True):
-            predictions[place].append(Prediction(row, mean, deviation))
+        left_out = Regression(observed).predict_left_out()
+        for index, (mean, deviation) in zip(measured_in, left_out, strict=True):
+            predictions[index].append(Prediction(row, mean, deviation))
     choices = []
     for trial, predicted in zip(of_kind, predictions, strict=True):
-        actual = {found.row.name: found.log_speedup for found in trial.measured}
+        actual = {measured.row.name: measured.log_speedup for measured in trial.measured}
         safe = best_first(predicted)
         name = safe[0].row.name if safe else "torch"
         choices.append((name, actual.get(name, 0.0), max(0.0, *actual.values(), 0.0)))
     return choices
 
 
-def outlook(trials: Sequence[Trial], asked: Sequence[Problem]) -> dict[str, Outlook]:
-    """Return the outlook for each kind that was measured, and for "all" of `asked`.
+def outlook(trials: Sequence[Trial], problems: Sequence[Problem]) -> dict[str, Outlook]:
+    """Return the outlook for each kind that was measured, and for "all" of `problems`.
 
     Args:
         asked: the problems to speak for; kinds measured more densely than they occur there weigh
             as much as they occur.
     """
-    found: dict[str, Outlook] = {}
+    outlooks: dict[str, Outlook] = {}
     for kind in KINDS:
         if choices := left_out_choices(trials, kind):
-            found[kind] = _summary(choices)
-    shares = {kind: sum(kind_of(problem) == kind for problem in asked) for kind in found}
+            outlooks[kind] = _summary(choices)
+    shares = {kind: sum(kind_of(problem) == kind for problem in problems) for kind in outlooks}
     total = sum(shares.values())
     if not total:
-        return found
+        return outlooks
 
     def mean(values: Mapping[str, float]) -> float:
         return sum(shares[kind] * value for kind, value in values.items()) / total
 
     chosen: dict[str, int] = {}
-    for part in found.values():
+    for part in outlooks.values():
         for name, count in part.chosen.items():
             chosen[name] = chosen.get(name, 0) + count
-    found["all"] = Outlook(
-        problems=sum(part.problems for part in found.values()),
-        speedup=math.exp(mean({kind: math.log(part.speedup) for kind, part in found.items()})),
+    outlooks["all"] = Outlook(
+        problems=sum(part.problems for part in outlooks.values()),
+        speedup=math.exp(mean({kind: math.log(part.speedup) for kind, part in outlooks.items()})),
         best_speedup=math.exp(
-            mean({kind: math.log(part.best_speedup) for kind, part in found.items()})
+            mean({kind: math.log(part.best_speedup) for kind, part in outlooks.items()})
         ),
-        slower_share=mean({kind: part.slower_share for kind, part in found.items()}),
+        slower_share=mean({kind: part.slower_share for kind, part in outlooks.items()}),
         chosen=chosen,
     )
-    return found
+    return outlooks
 
 
 def _summary(choices: Sequence[tuple[str, float, float]]) -> Outlook:

@@ -38,15 +38,15 @@ def prior_predictions(problem: Problem, conditions: Conditions) -> list[Predicti
     if conditions.dtype != "float32" or problem.direct_flops < LEAST_WORK:
         return []
     kind = kind_of(problem)
-    found: list[tuple[Row, float]] = []
+    speedups: list[tuple[Row, float]] = []
     if kind == "dense" and problem.kernel == (3, 3):
-        found.append((WINOGRAD, _winograd_speedup(problem)))
+        speedups.append((WINOGRAD, _winograd_speedup(problem)))
     elif kind == "wide":
-        found.append((FFT, _fft_speedup(problem)))
+        speedups.append((FFT, _fft_speedup(problem)))
     elif kind == "depthwise" and problem.kernel_h * problem.kernel_w >= 9:
         # torch's own is at its best in channels_last.
-        found.append((DEPTHWISE, DEPTHWISE_SPEEDUP if _is_rows_first(conditions) else 1.0))
-    return [Prediction(row, math.log(speedup), DEVIATION) for row, speedup in found]
+        speedups.append((DEPTHWISE, DEPTHWISE_SPEEDUP if _is_rows_first(conditions) else 1.0))
+    return [Prediction(row, math.log(speedup), DEVIATION) for row, speedup in speedups]
 
 
 def _is_rows_first(conditions: Conditions) -> bool:

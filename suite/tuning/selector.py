@@ -26,7 +26,7 @@ LEAST_GAIN = math.log(1.03)
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a row is expected to do on a problem: see `regression.squeezed`."""
+    """What a row is expected to do on a problem: see `gaussian_process.squeezed`."""
 
     row: Row
     log_speedup: float
@@ -46,14 +46,14 @@ def best_first(predictions: Iterable[Prediction]) -> list[Prediction]:
 
 def observations(trials: Iterable[Trial], kind: str) -> dict[Row, list[Observation]]:
     """Return what was observed of each row on problems of a kind."""
-    found: dict[Row, list[Observation]] = {}
+    by_row: dict[Row, list[Observation]] = {}
     for trial in trials:
         if kind_of(trial.problem) == kind:
             point = point_of(trial.problem)
-            for seen in trial.measured:
-                observation = Observation(point, seen.log_speedup, seen.error)
-                found.setdefault(seen.row, []).append(observation)
-    return found
+            for measured in trial.measured:
+                observation = Observation(point, measured.log_speedup, measured.error)
+                by_row.setdefault(measured.row, []).append(observation)
+    return by_row
 
 
 class Selector:
@@ -67,15 +67,15 @@ class Selector:
     def _regressions(self, kind: str) -> dict[Row, Regression]:
         if kind not in self._fitted:
             self._fitted[kind] = {
-                row: Regression(seen, self._shape(kind, row))
-                for row, seen in observations(self._trials, kind).items()
-                if len(seen) >= LEAST_POINTS
+                row: Regression(observed, self._shape(kind, row))
+                for row, observed in observations(self._trials, kind).items()
+                if len(observed) >= LEAST_POINTS
             }
         return self._fitted[kind]
 
     def _shape(self, kind: str, row: Row) -> Shape | None:
-        found = self._shapes.get((kind, row.name))
-        return Shape(*found) if found else None
+        shape = self._shapes.get((kind, row.name))
+        return Shape(*shape) if shape else None
 
     def shapes(self, kind: str) -> Shapes:
         """Return what fitting found out about a kind, so that it need not be found out again."""

@@ -24,7 +24,7 @@ from suite.program import COMMAND_LINE
 SCHEMA_VERSION = 1
 FOLDER_VARIABLE = "CONVGAUGE_TUNING"
 FACTS = ("cpu", "flags", "cores")
-"""What of the machine has to agree, beside torch's version, before a table is believed."""
+"""What of the machine has to agree, besides torch's version, before a table is believed."""
 
 
 class Conditions(NamedTuple):
@@ -65,7 +65,7 @@ class Trial:
 
 
 Shapes = dict[tuple[str, str], tuple[float, float]]
-"""(kind, row's name) → what fitting found: see `regression.Shape`."""
+"""(kind, row's name) → what fitting found: see `gaussian_process.Shape`."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class TuningTable:
 
 def cache_folder() -> Path:
     """Return where tables lie: CONVGAUGE_TUNING, or the system's place for caches."""
-    if named := os.environ.get(FOLDER_VARIABLE):
-        return Path(named)
+    if folder := os.environ.get(FOLDER_VARIABLE):
+        return Path(folder)
     home = Path.home()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local")
@@ -164,8 +164,8 @@ def read_table(path: Path) -> TuningTable:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}; {again}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{path}: not a tuning table ({told}); {again}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{path}: not a tuning table ({reason}); {again}") from error
 
 
 def _to_record(trial: Trial) -> dict[str, Any]:
@@ -173,8 +173,12 @@ def _to_record(trial: Trial) -> dict[str, Any]:
         "problem": trial.problem.to_dict(),
         "conditions": list(trial.conditions),
         "measured": {
-            seen.row.name: [seen.row.module, round(seen.log_speedup, 4), round(seen.error, 4)]
-            for seen in trial.measured
+            measured.row.name: [
+                measured.row.module,
+                round(measured.log_speedup, 4),
+                round(measured.error, 4),
+            ]
+            for measured in trial.measured
         },
     }
 
@@ -198,11 +202,11 @@ def _conditions(record: list[Any]) -> Conditions:
 def _shapes_from_record(record: list[Any]) -> dict[Conditions, Shapes]:
     shapes: dict[Conditions, Shapes] = {}
     for conditions, kind, name, length, nugget in record:
-        found = shapes.setdefault(_conditions(conditions), {})
-        found[str(kind), str(name)] = float(length), float(nugget)
+        of_conditions = shapes.setdefault(_conditions(conditions), {})
+        of_conditions[str(kind), str(name)] = float(length), float(nugget)
     return shapes
 
 
 def rows_of(trials: Iterable[Trial]) -> list[Row]:
     """Return the rows that were measured, in the order of their first appearance."""
-    return list(dict.fromkeys(seen.row for trial in trials for seen in trial.measured))
+    return list(dict.fromkeys(measured.row for trial in trials for measured in trial.measured))

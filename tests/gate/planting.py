@@ -51,14 +51,14 @@ layers:
 def git(folder: Path, *words: str) -> str:
     """Run git without the settings of who runs the tests: signatures, hooks, line ends."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(
+    completed = subprocess.run(
         ["git", "-C", str(folder), *words],
         env={**inherited, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
         capture_output=True,
         encoding="utf-8",
         check=True,
     )
-    return done.stdout.strip()
+    return completed.stdout.strip()
 
 
 def repository(folder: Path) -> Path:
@@ -72,11 +72,11 @@ def repository(folder: Path) -> Path:
 
 def plugin(side: int, names: list[str]) -> str:
     """Return a plug-in file with these implementations as base (0) or head (1) has them."""
-    made = [
+    rows = [
         TEMPLATE.format(name=name, family=FAMILY.get(name, "direct"), body=BODIES[name][side])
         for name in names
     ]
-    return HEADER + "".join(made)
+    return HEADER + "".join(rows)
 
 
 def commit(folder: Path, files: dict[str, str], message: str = "change") -> str:

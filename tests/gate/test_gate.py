@@ -57,17 +57,17 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comple
     commit(folder, base, "base")
     (folder / "mine.py").write_text(plugin(1, names))
     command = [sys.executable, str(ROOT / "run_bench.py"), "gate", "small.yaml", "--base", "HEAD"]
-    done = subprocess.run(
+    completed = subprocess.run(
         [*command, "--plugin", "mine.py", "--out", "out", *QUICK],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    return done, folder
+    return completed, folder
 
 
-def found(outcome: tuple[subprocess.CompletedProcess, Path]) -> dict[str, dict]:
+def cells_of(outcome: tuple[subprocess.CompletedProcess, Path]) -> dict[str, dict]:
     cells = json.loads((outcome[1] / "out/gate.json").read_text(encoding="utf-8"))["cells"]
     return {cell["implementation"]: cell for cell in cells}
 
@@ -87,7 +87,7 @@ def found(outcome: tuple[subprocess.CompletedProcess, Path]) -> dict[str, dict]:
     ],
 )
 def test_every_planted_fault_is_found_and_nothing_else(outcome, name, verdict, checks):
-    cell = found(outcome)[name]
+    cell = cells_of(outcome)[name]
     assert {finding["check"] for finding in cell["findings"]} == checks, outcome[0].stdout
     if verdict:
         assert cell["verdict"] == verdict
@@ -96,25 +96,25 @@ def test_every_planted_fault_is_found_and_nothing_else(outcome, name, verdict, c
 
 
 def test_five_times_the_work_is_slower_in_fresh_blocks(outcome):
-    slow = found(outcome)["slower"]["time"]
+    slow = cells_of(outcome)["slower"]["time"]
     assert slow["verdict"] == "regressed"
     assert slow["stage"] == "confirm"
     assert slow["ratio"] > 2
 
 
 def test_wrong_results_decide_the_exit_code_and_every_failure_is_one_line(outcome):
-    done, _ = outcome
-    assert done.returncode == 3
-    line = next(line for line in done.stdout.splitlines() if "small/a × slower:" in line)
+    completed, _ = outcome
+    assert completed.returncode == 3
+    line = next(line for line in completed.stdout.splitlines() if "small/a × slower:" in line)
     for part in ("→", "×", "[", "margin 5.00 %", "adjusted p", "4 blocks", "smallest visible"):
         assert part in line
     assert "reproduce: python run_bench.py gate small.yaml --base" in line
-    assert "Traceback" not in done.stdout + done.stderr
+    assert "Traceback" not in completed.stdout + completed.stderr
 
 
 def test_messages_name_files_as_the_repository_does(outcome):
-    assert "mine.py" in found(outcome)["crashing"]["head"]["reason"]
-    assert "convgauge-" not in found(outcome)["crashing"]["head"]["reason"]
+    assert "mine.py" in cells_of(outcome)["crashing"]["head"]["reason"]
+    assert "convgauge-" not in cells_of(outcome)["crashing"]["head"]["reason"]
 
 
 def test_the_folder_holds_both_sides_samples_and_every_report(outcome):

@@ -25,11 +25,11 @@ def test_the_working_tree_is_a_revision_with_changes_and_new_files(planted):
     (planted / "new.py").write_text("new")
     (planted / "ignored.py").write_text("ignored")
     before = git(planted, "status", "--porcelain")
-    found = Repository(planted)
-    head = found.working_tree()
+    repo = Repository(planted)
+    head = repo.working_tree()
 
     assert head.name == "working tree with 2 changed files"
-    with Checkouts(found) as checkouts:
+    with Checkouts(repo) as checkouts:
         tree = checkouts.add(head)
         assert (tree / "mine.py").read_text(encoding="utf-8") == "three"
         assert (tree / "new.py").read_text(encoding="utf-8") == "new"
@@ -43,9 +43,9 @@ def test_a_clean_working_tree_is_its_commit(planted):
 
 
 def test_worktrees_have_paths_of_different_lengths_and_are_gone_afterwards(planted):
-    found = Repository(planted)
-    with Checkouts(found) as checkouts:
-        base = found.resolve("HEAD~1", "--base")
+    repo = Repository(planted)
+    with Checkouts(repo) as checkouts:
+        base = repo.resolve("HEAD~1", "--base")
         trees = [checkouts.add(base) for _ in range(3)]
         aliases = [checkouts.alias(trees[0]) for _ in range(8)]
         assert [(tree / "mine.py").read_text(encoding="utf-8") for tree in [*trees, *aliases]] == [
@@ -58,12 +58,12 @@ def test_worktrees_have_paths_of_different_lengths_and_are_gone_afterwards(plant
 
 
 def test_worktrees_are_gone_after_an_interruption(planted):
-    found = Repository(planted)
+    repo = Repository(planted)
     trees = []
 
     def interrupted() -> None:
-        with Checkouts(found) as checkouts:
-            trees.append(checkouts.add(found.resolve("HEAD", "--base")))
+        with Checkouts(repo) as checkouts:
+            trees.append(checkouts.add(repo.resolve("HEAD", "--base")))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -95,8 +95,8 @@ def test_a_hooks_environment_does_not_mislead_git(planted, tmp_path, monkeypatch
 
 
 def test_messages_name_files_as_the_repository_does(planted):
-    found = Repository(planted)
-    with Checkouts(found) as checkouts:
-        tree = checkouts.add(found.resolve("HEAD", "--base"))
+    repo = Repository(planted)
+    with Checkouts(repo) as checkouts:
+        tree = checkouts.add(repo.resolve("HEAD", "--base"))
         alias = checkouts.alias(tree)
         assert checkouts.shorten(f"in {tree}/mine.py, {alias}/mine.py") == "in mine.py, mine.py"

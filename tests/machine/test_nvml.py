@@ -22,7 +22,7 @@ class FakeNvml:
     nvmlClocksThrottleReasonSwThermalSlowdown = 0x20  # noqa: N815
 
     def __init__(self, reasons=0, lacks=()):
-        self.asked = []
+        self.called = []
         self.reasons = reasons
         self.lacks = lacks
 
@@ -39,7 +39,7 @@ class FakeNvml:
         }
         if name not in answers:
             raise AttributeError(name)
-        self.asked.append(name)
+        self.called.append(name)
         if name in self.lacks:
 
             def refuse(*_):
@@ -57,7 +57,7 @@ def test_a_card_tells_its_state_and_nothing_is_ever_set():
     assert state.power_w == 612.5
     assert set(state.reasons) == {"power cap", "hardware slowdown", "software thermal slowdown"}
     assert set(state.throttled) == {"hardware slowdown", "software thermal slowdown"}
-    assert not [name for name in nvml.asked if "Set" in name]
+    assert not [name for name in nvml.called if "Set" in name]
     assert CardState.from_dict({**vars_of(state), "reasons": list(state.reasons)}) == state
 
 
@@ -84,8 +84,8 @@ def test_a_throttled_block_says_why_it_does_not_count():
 
     assert throttling([cool, cool]) is None
     assert throttling([]) is None
-    found = throttling([cool, hot])
-    assert "software thermal slowdown at 1200 MHz, 88 °C" in found
+    reason = throttling([cool, hot])
+    assert "software thermal slowdown at 1200 MHz, 88 °C" in reason
 
 
 class FakeMeter:

@@ -16,7 +16,7 @@ from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMem
 
 
 @pytest.fixture
-def arena_of():
+def shared_operands_of():
     memories = []
 
     def make(scenario: Scenario) -> SharedOperands:
@@ -29,8 +29,10 @@ def arena_of():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
-def test_streams_give_finite_signed_values_between_a_quarter_and_two(arena_of, scenario, dtype):
-    tensors = arena_of(dataclasses.replace(scenario, dtype=dtype))
+def test_streams_give_finite_signed_values_between_a_quarter_and_two(
+    shared_operands_of, scenario, dtype
+):
+    tensors = shared_operands_of(dataclasses.replace(scenario, dtype=dtype))
     tensors.stream.draw(torch.Generator().manual_seed(1))
     operand = torch.empty_like(tensors.operands.input)
 
@@ -44,9 +46,11 @@ def test_streams_give_finite_signed_values_between_a_quarter_and_two(arena_of, s
     assert bool((operand < 0).any())
 
 
-def test_streams_have_the_root_mean_square_that_the_judge_reckons_with(arena_of, scenario):
+def test_streams_have_the_root_mean_square_that_the_judge_reckons_with(
+    shared_operands_of, scenario
+):
     wide = dataclasses.replace(scenario.problem, height=200, width=200)
-    tensors = arena_of(dataclasses.replace(scenario, problem=wide))
+    tensors = shared_operands_of(dataclasses.replace(scenario, problem=wide))
     tensors.stream.draw(torch.Generator().manual_seed(1))
     operand = torch.empty_like(tensors.operands.input)
 
@@ -56,8 +60,8 @@ def test_streams_have_the_root_mean_square_that_the_judge_reckons_with(arena_of,
     assert abs(float(operand.double().mean())) < 0.01
 
 
-def test_different_starts_give_operands_that_share_no_value_pattern(arena_of, scenario):
-    tensors = arena_of(scenario)
+def test_different_starts_give_operands_that_share_no_value_pattern(shared_operands_of, scenario):
+    tensors = shared_operands_of(scenario)
     tensors.stream.draw(torch.Generator().manual_seed(1))
     first, second, shifted = (torch.empty_like(tensors.operands.input) for _ in range(3))
 
@@ -69,8 +73,10 @@ def test_different_starts_give_operands_that_share_no_value_pattern(arena_of, sc
     assert float((first.flatten()[1:] == shifted.flatten()[:-1]).double().mean()) < 0.05
 
 
-def test_the_same_start_gives_the_same_operand_in_either_memory_format(arena_of, scenario):
-    tensors = arena_of(scenario)
+def test_the_same_start_gives_the_same_operand_in_either_memory_format(
+    shared_operands_of, scenario
+):
+    tensors = shared_operands_of(scenario)
     tensors.stream.draw(torch.Generator().manual_seed(1))
     wide = torch.empty_like(tensors.operands.input, memory_format=torch.channels_last)
     again = torch.empty_like(wide)
@@ -94,7 +100,7 @@ def test_integer_inputs_sum_exactly_in_float16_however_long_the_sum(problem):
     assert float(sums.max()) < 2**11
 
 
-def test_arenas_vanish_with_their_owner():
+def test_shared_memory_vanishes_with_its_owner():
     with SharedMemory(4096) as shared:
         memory = map_shared(shared.path, 4096, writable=True)
         memory[0] = 7
@@ -115,12 +121,12 @@ def test_what_is_mapped_for_reading_refuses_to_be_written():
 @pytest.mark.parametrize("direction", ["forward", "backward_data", "backward_weight"])
 def test_no_two_regions_of_a_layout_overlap(scenario, direction):
     scenario = dataclasses.replace(scenario, direction=direction)
-    given, returned = OperandLayout(scenario), ResultLayout(scenario)
+    operands, results = OperandLayout(scenario), ResultLayout(scenario)
     for layout, regions in (
-        (given, [given.input, given.weight, given.bias, given.grad]),
-        (given, [given.stream_a, given.stream_b]),
-        (returned, [returned.slot(index) for index in range(returned.slots)]),
-        (returned, [returned.input, returned.weight, returned.bias, returned.slot(0)]),
+        (operands, [operands.input, operands.weight, operands.bias, operands.grad]),
+        (operands, [operands.stream_a, operands.stream_b]),
+        (results, [results.slot(index) for index in range(results.slots)]),
+        (results, [results.input, results.weight, results.bias, results.slot(0)]),
     ):
         spans = sorted((r.start, r.start + r.size_bytes) for r in regions if r.size_bytes)
         assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))

@@ -67,13 +67,13 @@ def implementations() -> None:
 
 @pytest.fixture
 def notes():
-    made = Notes()
-    phases.listen(made)
-    yield made
+    notes = Notes()
+    phases.listen(notes)
+    yield notes
     phases.listen(None)
 
 
-def bench_of(name: str) -> Subject:
+def subject_of(name: str) -> Subject:
     sizes = {"in_channels": 8, "kernel_h": 3, "kernel_w": 3, **SHAPES.get(name, {})}
     problem = Problem(batch_size=2, height=12, width=11, out_channels=8, **sizes)
     return Subject(registering.get(name), Scenario(id="t/one", problem=problem))
@@ -82,19 +82,19 @@ def bench_of(name: str) -> Subject:
 @pytest.mark.parametrize("name", MARKED)
 def test_every_implementation_of_our_own_tells_its_phases_and_computes_the_same(name):
     with torch.no_grad():
-        subject = bench_of(name)
+        subject = subject_of(name)
         operand = subject.next_operand()
         silent = subject.invocation.call(operand).clone()
         notes = Notes()
         phases.listen(notes)
         try:
-            told = subject.invocation.call(operand)
+            listened = subject.invocation.call(operand)
         finally:
             phases.listen(None)
 
     assert {phase for phase in notes.heard if phase} == MARKED[name]
     assert notes.heard.count("") == len(notes.heard) // 2
-    assert torch.equal(silent, told)
+    assert torch.equal(silent, listened)
 
 
 def test_marks_do_nothing_while_nobody_listens(monkeypatch):
@@ -128,11 +128,13 @@ def test_nobody_listens_any_more_after_an_implementation_failed_under_measuremen
                 raise RuntimeError("planted")
         return torch.nn.functional.conv2d(input, weight)
 
-    made = registering.Implementation(name="fails", family="direct", function=fails, source="here")
+    implementation = registering.Implementation(
+        name="fails", family="direct", function=fails, source="here"
+    )
     problem = Problem(
         batch_size=1, in_channels=1, height=4, width=4, out_channels=1, kernel_h=2, kernel_w=2
     )
-    subject = Subject(made, Scenario(id="t/two", problem=problem))
+    subject = Subject(implementation, Scenario(id="t/two", problem=problem))
 
     with pytest.raises(RuntimeError, match="planted"):
         phase_times.measure(subject)
@@ -140,7 +142,7 @@ def test_nobody_listens_any_more_after_an_implementation_failed_under_measuremen
 
 
 def test_phases_and_what_lies_between_add_up_to_the_call_that_was_listened_to():
-    measured = phase_times.measure(bench_of("fft"))
+    measured = phase_times.measure(subject_of("fft"))
 
     assert set(measured.phases_s) == MARKED["fft"]
     assert measured.unmarked_s >= 0
@@ -158,7 +160,7 @@ def test_plugins_find_the_marks_where_the_documentation_says(tmp_path):
         "        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)\n"
     )
     sources.load(Source(str(tmp_path / "mine.py")))
-    assert set(phase_times.measure(bench_of("marked_plugin")).phases_s) == {"product"}
+    assert set(phase_times.measure(subject_of("marked_plugin")).phases_s) == {"product"}
 
 
 def test_a_pause_while_the_marks_are_calibrated_does_not_lengthen_them(monkeypatch):

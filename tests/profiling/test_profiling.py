@@ -55,10 +55,10 @@ def profiled(tmp_path_factory):
 
 
 def test_a_crash_while_profiled_costs_that_part_of_that_cell_alone(profiled):
-    found = profiles(profiled)
+    by_cell = profiles(profiled)
 
-    assert len(found) == 6
-    dead = found["tiny/a × crashes_when_heard"]
+    assert len(by_cell) == 6
+    dead = by_cell["tiny/a × crashes_when_heard"]
     assert dead.phases is None
     assert dead.operators is None
     assert "SIGSEGV" in dead.missing["phases"]
@@ -66,19 +66,19 @@ def test_a_crash_while_profiled_costs_that_part_of_that_cell_alone(profiled):
     assert dead.memory is not None
     assert len(dead.threads) == 2
     for name in ("unfold", "torch"):
-        whole = found[f"tiny/b × {name}"]
-        assert set(whole.missing) <= {"counters", "instructions"}
-        assert whole.phases
-        assert whole.operators
+        complete = by_cell[f"tiny/b × {name}"]
+        assert set(complete.missing) <= {"counters", "instructions"}
+        assert complete.phases
+        assert complete.operators
 
 
 def test_what_has_no_marks_gets_the_operator_view(profiled):
-    found = profiles(profiled)
+    by_cell = profiles(profiled)
 
-    torchs = found["tiny/a × torch"]
+    torchs = by_cell["tiny/a × torch"]
     assert torchs.phases.phases_s == {}
     assert any("convolution" in row.name for row in torchs.operators.rows)
-    marked = found["tiny/a × unfold"]
+    marked = by_cell["tiny/a × unfold"]
     assert set(marked.phases.phases_s) == {"transform", "product", "unpack"}
     assert any(node.name == "phase: product" for node in marked.operators.stacks)
     assert any(node.name.startswith("unfold (im2col.py") for node in marked.operators.stacks)
@@ -135,11 +135,11 @@ def test_a_torn_last_profile_is_left_out_and_another_version_is_refused(
     copy.mkdir()
     for name in ("manifest.json", "results.jsonl", PROFILES):
         (copy / name).write_bytes((profiled / name).read_bytes())
-    whole = (copy / PROFILES).read_bytes()
-    (copy / PROFILES).write_bytes(whole[:-20])
+    content = (copy / PROFILES).read_bytes()
+    (copy / PROFILES).write_bytes(content[:-20])
     assert len(profiles(copy)) == 5
 
-    record = json.loads(whole.splitlines()[0])
+    record = json.loads(content.splitlines()[0])
     (copy / PROFILES).write_text(json.dumps({**record, "profile_version": 99}) + "\n")
     said = command("report", copy)
     assert said.code == 2
@@ -310,13 +310,13 @@ def test_work_outside_torchs_operators_is_counted_by_the_formulas():
     def hidden(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         return torch.from_numpy(input.numpy()[:, :1].repeat(3, axis=1))
 
-    made = registering.Implementation(
+    implementation = registering.Implementation(
         name="hidden", family="direct", function=hidden, source="here"
     )
     problem = Problem(
         batch_size=1, in_channels=3, height=8, width=8, out_channels=3, kernel_h=1, kernel_w=1
     )
-    subject = Subject(made, Scenario(id="t/h", problem=problem))
+    subject = Subject(implementation, Scenario(id="t/h", problem=problem))
     seen = operator_view.watch(subject, 1, shapes=True)
 
     counts = traffic.counts(seen, subject.scenario, 123.0, 1000, 1.0)
@@ -364,14 +364,14 @@ print(json.dumps([memory.peak_bytes, memory.system_peak_bytes, memory.outside_by
 @linux
 @pytest.mark.parametrize("where", ["inside", "outside"])
 def test_the_memory_peak_is_the_operating_systems_wherever_it_was_taken(where):
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", MEMORY, where],
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    line = next(line for line in done.stdout.splitlines() if line.startswith("["))
+    line = next(line for line in completed.stdout.splitlines() if line.startswith("["))
     peak, system, outside, output_at_end, _ = json.loads(line)
 
     assert peak > 80 * 2**20
@@ -382,9 +382,9 @@ def test_the_memory_peak_is_the_operating_systems_wherever_it_was_taken(where):
 
 def test_the_timeline_keeps_its_highest_step_when_it_is_thinned():
     steps = 5000
-    workspace = tuple(7 if place == 3333 else 1 for place in range(steps))
+    workspace = tuple(7 if step == 3333 else 1 for step in range(steps))
     live = live_bytes.LiveBytes(
-        at_s=tuple(float(place) for place in range(steps)),
+        at_s=tuple(float(step) for step in range(steps)),
         input=(1,) * steps,
         weight=(1,) * steps,
         output=(0,) * steps,
@@ -401,20 +401,20 @@ def test_the_timeline_keeps_its_highest_step_when_it_is_thinned():
 
 
 @pytest.mark.parametrize(
-    ("most", "tried"),
+    ("most", "counts"),
     [(1, [1]), (3, [1, 2, 3]), (8, [1, 2, 3, 4, 5, 6, 7, 8]), (24, [1, 2, 4, 8, 16, 24])],
 )
-def test_threads_are_tried_from_one_to_all(most, tried):
-    assert numbers(most) == tried
+def test_threads_are_tried_from_one_to_all(most, counts):
+    assert numbers(most) == counts
 
 
 def test_perfs_output_is_read_and_what_it_cannot_count_is_left_out():
-    told = (
+    output = (
         "123456,,instructions:u,1000,100.00,,\n"
         "<not supported>,,cycles,0,100.00,,\n"
         "77,,cache-misses,1000,100.00,,\n"
     )
-    assert counters.parse(told) == {"instructions": 123456.0, "cache-misses": 77.0}
+    assert counters.parse(output) == {"instructions": 123456.0, "cache-misses": 77.0}
     assert "no hardware counters" in counters.why_nothing("<not supported>,,cycles,0,100.00,,")
     assert "perf_event_paranoid" in counters.why_nothing("No permission to enable cycles event")
 
@@ -496,8 +496,8 @@ def test_live_bytes_on_cuda_are_those_that_its_allocator_reports(device):
         report(0x9000, 2**20, 2**20, 2**20, other)
         return "output"
 
-    told = live_bytes.listen(call, device)
+    reported = live_bytes.listen(call, device)
 
-    assert told.result == "output"
-    found = [(a.address, a.size_bytes) for a in told.allocations]
-    assert found == [(0x7000, 4096), (0x8000, 512), (0x7000, -4096)]
+    assert reported.result == "output"
+    allocations = [(a.address, a.size_bytes) for a in reported.allocations]
+    assert allocations == [(0x7000, 4096), (0x8000, 512), (0x7000, -4096)]

@@ -84,14 +84,14 @@ def test_a_scenario_file_is_timed_cell_by_cell_and_compares_with_the_saved_run(f
     words = ("tiny.yaml", "--convgauge-plugin", "mine.py", "--convgauge-impl", "honest")
     first = run_pytest(folder, *words, "--benchmark-autosave")
     assert first.returncode == 0, first.stdout
-    found = saved(folder)
-    assert [b["fullname"] for b in found] == [
+    benchmarks = saved(folder)
+    assert [b["fullname"] for b in benchmarks] == [
         "tiny.yaml::test_convolution[tiny/a-honest]",
         "tiny.yaml::test_convolution[tiny/b-honest]",
     ]
-    assert [b["group"] for b in found] == ["tiny/a", "tiny/b"]
-    assert found[0]["extra_info"]["implementation"] == "honest"
-    assert all(b["stats"]["rounds"] >= 2 for b in found)
+    assert [b["group"] for b in benchmarks] == ["tiny/a", "tiny/b"]
+    assert benchmarks[0]["extra_info"]["implementation"] == "honest"
+    assert all(b["stats"]["rounds"] >= 2 for b in benchmarks)
 
     make_faster(folder, 1000)
     second = run_pytest(folder, *words, "--benchmark-compare", "--benchmark-compare-fail=min:50%")
@@ -103,43 +103,43 @@ def test_a_scenario_file_is_timed_cell_by_cell_and_compares_with_the_saved_run(f
 def test_a_wrong_cell_gets_no_time_and_one_that_is_not_covered_says_why(folder):
     rows = [word for name in ("forgets_bias", "needs_bias") for word in ("--convgauge-impl", name)]
     words = ("tiny.yaml", "--convgauge-plugin", "mine.py", *rows)
-    done = run_pytest(folder, *words, "--benchmark-autosave", "-rs")
-    assert done.returncode == 1
-    assert "tiny/b-forgets_bias: incorrect" in done.stdout
+    completed = run_pytest(folder, *words, "--benchmark-autosave", "-rs")
+    assert completed.returncode == 1
+    assert "tiny/b-forgets_bias: incorrect" in completed.stdout
     assert {b["name"] for b in saved(folder)} == {
         "test_convolution[tiny/a-forgets_bias]",
         "test_convolution[tiny/b-needs_bias]",
     }
-    assert "2 passed, 1 skipped, 1 error" in done.stdout
-    assert "needs a bias" in done.stdout
+    assert "2 passed, 1 skipped, 1 error" in completed.stdout
+    assert "needs a bias" in completed.stdout
 
 
 def test_ones_own_test_takes_cells_by_parametrisation(folder):
     (folder / "test_mine.py").write_text(OWN_TESTS)
-    done = run_pytest(folder, "test_mine.py", "-v")
-    assert done.returncode == 0, done.stdout
-    assert "test_speed[tiny/a-honest] PASSED" in done.stdout
-    assert "2 passed" in done.stdout
+    completed = run_pytest(folder, "test_mine.py", "-v")
+    assert completed.returncode == 0, completed.stdout
+    assert "test_speed[tiny/a-honest] PASSED" in completed.stdout
+    assert "2 passed" in completed.stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("tiny.yaml", "--convgauge-impl", "torhc"), 'Did you mean "torch"?'),
         (("tiny.yaml", "--convgauge-plugin", "gone.py"), "gone.py: no such plug-in file"),
         (("broken.yaml",), "in_chanels"),
     ],
 )
-def test_bad_input_is_one_message_without_a_traceback(folder, words, said):
+def test_bad_input_is_one_message_without_a_traceback(folder, words, message):
     broken = (folder / "tiny.yaml").read_text(encoding="utf-8").replace("in_channels", "in_chanels")
     (folder / "broken.yaml").write_text(broken)
-    done = run_pytest(folder, *words)
-    assert done.returncode == 2
-    assert said in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    completed = run_pytest(folder, *words)
+    assert completed.returncode == 2
+    assert message in completed.stdout
+    assert "Traceback" not in completed.stdout + completed.stderr
 
 
 def test_yaml_files_that_were_not_named_are_left_alone(folder):
     (folder / "test_other.py").write_text("def test_nothing():\n    pass\n")
-    done = run_pytest(folder, "--benchmark-disable", ".", "-o", "addopts=")
-    assert "tiny.yaml" not in done.stdout
+    completed = run_pytest(folder, "--benchmark-disable", ".", "-o", "addopts=")
+    assert "tiny.yaml" not in completed.stdout

@@ -181,13 +181,13 @@ def cell(
             residuals = Residuals(rel_l2_error=0.0031, worst_error_ratio=54.7, worst=worst)
         return CellResult(**common, status=status, reason=reason, residuals=residuals)
     own_s, torch_s = ideal_s(implementation, shape), ideal_s("torch", shape)
-    made = []
+    measured_blocks = []
     for _ in range(blocks):
         drift = draw.lognormvariate(0, 0.03)
         centre = own_s * drift * draw.lognormvariate(0, 0.012)
         times_s = tuple(centre * (1 + draw.lognormvariate(-4.2, 0.9)) for _ in range(samples))
         paired_s = torch_s * drift * draw.lognormvariate(0, 0.012) * 1.025
-        made.append(
+        measured_blocks.append(
             Block(
                 samples_s=times_s,
                 calls_per_sample=max(1, round(2e-4 / own_s)),
@@ -202,7 +202,7 @@ def cell(
     return CellResult(
         **common,
         status=Status.PASSED,
-        blocks=tuple(made),
+        blocks=tuple(measured_blocks),
         residuals=Residuals(
             rel_l2_error=error,
             worst_error_ratio=draw.uniform(0.05, 0.5),

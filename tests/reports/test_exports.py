@@ -66,7 +66,7 @@ def test_every_format_takes_infinite_errors(name: str, tmp_path: Path) -> None:
 
 def test_pytest_benchmark_compares_the_file(tmp_path: Path) -> None:
     reports.write("pytest-benchmark", small_run(), tmp_path)
-    done = subprocess.run(
+    completed = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -80,9 +80,9 @@ def test_pytest_benchmark_compares_the_file(tmp_path: Path) -> None:
         cwd=tmp_path,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert "winograd_4x4[vgg_conv3_1]" in done.stdout
-    assert "Failed to load" not in done.stdout + done.stderr
+    assert completed.returncode == 0, completed.stderr
+    assert "winograd_4x4[vgg_conv3_1]" in completed.stdout
+    assert "Failed to load" not in completed.stdout + completed.stderr
 
 
 def test_pytest_benchmark_statistics_are_those_of_its_own_code() -> None:
@@ -143,8 +143,8 @@ def test_junit_holds_names_of_markup_and_of_characters_that_xml_forbids() -> Non
 def test_markdown_tells_the_winner_first_and_failures_before_times() -> None:
     text = markdown.render(small_run())
     parts = ("torch is fastest", "wrong results", "Failed", "Whole networks", "Speed-up (", "Times")
-    places = [text.index(part) for part in parts]
-    assert places == sorted(places)
+    positions = [text.index(part) for part in parts]
+    assert positions == sorted(positions)
 
 
 def test_markdown_of_ten_thousand_cells_stays_below_60_kb_and_says_what_it_left_out() -> None:
@@ -158,11 +158,11 @@ def test_markdown_of_thousands_of_failures_leaves_room_for_what_passed() -> None
     run = large_run(5000, blocks=2, samples=2)
     failed = tuple(
         result
-        if place % 3 == 0
+        if index % 3 == 0
         else dataclasses.replace(
             result, status=Status.ERROR, reason="ValueError: no luck " * 5, blocks=()
         )
-        for place, result in enumerate(run.results)
+        for index, result in enumerate(run.results)
     )
     text = markdown.render(dataclasses.replace(run, results=failed))
     assert len(text.encode()) < 60_000

@@ -36,8 +36,8 @@ def test_the_sentence_gives_the_speedup_only_of_another_than_the_reference() -> 
 
 def test_a_tie_is_told_as_one_and_claims_nothing_clear() -> None:
     run = small_run()
-    wanted = {("large_kernel_31", "fft"), ("pointwise_64", "torch")}
-    results = tuple(r for r in run.results if (r.scenario.id, r.implementation) in wanted)
+    chosen = {("large_kernel_31", "fft"), ("pointwise_64", "torch")}
+    results = tuple(r for r in run.results if (r.scenario.id, r.implementation) in chosen)
     top = head_of(Run(run.folder, run.manifest, results)).overall
     assert top.sentence == "torch and fft are each fastest in 1 of 2 scenarios"
     assert top.names == "torch, fft"

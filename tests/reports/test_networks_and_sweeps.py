@@ -22,9 +22,9 @@ from suite.results.folder import Run
 
 def exact(scenario: Scenario, name: str, time_s: float):
     """Return a passed cell whose every sample is `time_s`."""
-    made = cell(scenario, name, draw=random.Random(1))
+    passed = cell(scenario, name, draw=random.Random(1))
     block = Block(samples_s=(time_s,), calls_per_sample=1, seed="0", reference_s=time_s)
-    return dataclasses.replace(made, blocks=(block, block))
+    return dataclasses.replace(passed, blocks=(block, block))
 
 
 def layer(name: str, occurrences: int = 1, **sizes: int) -> Scenario:
@@ -83,16 +83,16 @@ def padded(kernel: int) -> Scenario:
     return Scenario(id=f"k{kernel}", problem=dataclasses.replace(shape, **pads), source="net")
 
 
-def series(matrix: Matrix, axis: str = "kernel size", **more: Any) -> Series:
-    (scaling,) = [s for s in scalings(matrix, "net", **more) if s.axis == axis]
-    (found,) = scaling.series
-    return found
+def series(matrix: Matrix, axis: str = "kernel size", **options: Any) -> Series:
+    (scaling,) = [s for s in scalings(matrix, "net", **options) if s.axis == axis]
+    (one_series,) = scaling.series
+    return one_series
 
 
 def test_the_power_of_the_work_is_reported_for_each_implementation() -> None:
-    found = series(kernel_sweep(torch=lambda k: 1e-4 * k**2, fft=lambda k: 5e-3))
-    assert found.scenarios == tuple(f"k{kernel}" for kernel in KERNELS)
-    powers = {growth.implementation: growth for growth in found.growths}
+    sweep = series(kernel_sweep(torch=lambda k: 1e-4 * k**2, fft=lambda k: 5e-3))
+    assert sweep.scenarios == tuple(f"k{kernel}" for kernel in KERNELS)
+    powers = {growth.implementation: growth for growth in sweep.growths}
     assert powers["torch"].power == pytest.approx(1.0)
     assert powers["fft"].power == pytest.approx(0.0, abs=1e-9)
     assert powers["torch"].low == pytest.approx(1.0)
@@ -125,8 +125,8 @@ def test_a_bend_names_the_cache_that_is_as_large() -> None:
 
     tensor_bytes = padded(7).least_bytes
     caches = {"L1": "48K", "L2": f"{tensor_bytes // 1024 + 5}K", "L3": "32768K"}
-    found = series(kernel_sweep(torch=time_s), caches=caches)
-    (turn,) = [growth.turn for growth in found.growths]
+    sweep = series(kernel_sweep(torch=time_s), caches=caches)
+    (turn,) = [growth.turn for growth in sweep.growths]
     assert turn is not None
     assert turn.size == pytest.approx(7, rel=0.1)
     assert turn.cache is not None

@@ -33,9 +33,9 @@ def text() -> str:
 
 
 def embedded(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert found
-    loaded: dict[str, Any] = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert match
+    loaded: dict[str, Any] = json.loads(match[1])
     return loaded
 
 
@@ -79,15 +79,15 @@ def test_the_data_holds_every_cell_once_with_its_raw_samples(text: str) -> None:
     order = [cell for scenario in matrix.scenarios for cell in matrix.row(scenario)]
     power, blocks = columns["drawn"][at]
     expected = [block.samples_s for block in order[at].result.blocks]
-    for drawn, samples in zip(blocks, expected, strict=True):
-        assert [value * 10.0**power for value in drawn] == pytest.approx(samples, rel=1e-3)
+    for multiples, samples in zip(blocks, expected, strict=True):
+        assert [value * 10.0**power for value in multiples] == pytest.approx(samples, rel=1e-3)
 
 
 def test_cells_without_times_have_null_and_a_reason(text: str) -> None:
-    found = embedded(text)
-    columns = found["cells"]
+    data = embedded(text)
+    columns = data["cells"]
     for at, status in enumerate(columns["status"]):
-        passed = found["statuses"][status] == "passed"
+        passed = data["statuses"][status] == "passed"
         assert (columns["time"][at] is not None) == passed
         assert (columns["drawn"][at] is not None) == passed
         assert bool(columns["texts"][columns["reason"][at]]) != passed
@@ -143,10 +143,10 @@ def test_the_reproduce_options_are_those_that_a_single_cell_needs() -> None:
 
 
 def test_the_method_is_ten_sentences_with_the_runs_own_numbers(text: str) -> None:
-    found = re.search(r'<ol class="method">(.*?)</ol>', text, re.DOTALL)
-    assert found
-    assert found[1].count("<li>") == 10
-    assert "74.0 %" in found[1]
+    match = re.search(r'<ol class="method">(.*?)</ol>', text, re.DOTALL)
+    assert match
+    assert match[1].count("<li>") == 10
+    assert "74.0 %" in match[1]
 
 
 def test_an_itables_of_another_shape_is_a_clear_defect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,18 +26,18 @@ PATIENCE_MS = 180_000
 
 
 class Visit:
-    """A page that is open, with everything it said and asked for."""
+    """A page that is open, with every message it wrote and every address it asked for."""
 
     def __init__(self, browser: Any, path: Path, scheme: str = "light") -> None:
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.requests: list[str] = []
         self.dialogs: list[str] = []
         self._context = browser.new_context(
             color_scheme=scheme, viewport={"width": 1360, "height": 900}
         )
         self.page = self._context.new_page()
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("dialog", self._dismiss)
         self.page.goto(path.as_uri())
@@ -70,8 +70,8 @@ both_schemes = pytest.mark.parametrize("visit", ["light", "dark"], indirect=True
 def axe_violations(page: Any) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    return [f"{entry['id']}: {entry['nodes'][0]['html']}" for entry in found]
+    violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    return [f"{entry['id']}: {entry['nodes'][0]['html']}" for entry in violations]
 
 
 def control(page: Any, label: str) -> Any:
@@ -81,7 +81,7 @@ def control(page: Any, label: str) -> Any:
 
 @both_schemes
 def test_it_is_one_request_and_nothing_on_the_console(visit: Visit) -> None:
-    assert visit.said == []
+    assert visit.messages == []
     assert len(visit.requests) == 1
     assert visit.page.locator(".plot .main-svg").count() > 0
 
@@ -116,8 +116,8 @@ def test_hovering_a_failed_cell_tells_why(visit: Visit) -> None:
 
 def test_the_heat_map_sorts_by_an_implementation(visit: Visit) -> None:
     page = visit.page
-    place = page.locator(".heat thead th").all_inner_texts()
-    column = next(at for at, text in enumerate(place) if text.startswith("fft"))
+    headings = page.locator(".heat thead th").all_inner_texts()
+    column = next(at for at, text in enumerate(headings) if text.startswith("fft"))
     page.get_by_role("button", name="fft").first.click()
     cells = page.locator(f".heat tbody td:nth-child({column + 1})").all_inner_texts()
     speedups = [float(text.rstrip("×")) for text in cells if text.endswith("×")]
@@ -203,7 +203,7 @@ def test_a_sweep_shows_fits_exponents_and_crossings(browser: Any, tmp_path: Path
     chart.locator("select").last.select_option("3")
     assert "1×128×14" in chart.locator("select").last.locator("option:checked").inner_text()
     assert axe_violations(page) == []
-    assert visit.said == []
+    assert visit.messages == []
     visit.close()
 
 
@@ -212,10 +212,10 @@ def test_the_names_of_marks_in_the_error_chart_do_not_cover_each_other(visit: Vi
         "texts => texts.map(text => text.getBoundingClientRect().toJSON())"
     )
     assert len(boxes) >= 3
-    for at, one in enumerate(boxes):
+    for at, box in enumerate(boxes):
         for other in boxes[at + 1 :]:
-            across = min(one["right"], other["right"]) - max(one["left"], other["left"])
-            down = min(one["bottom"], other["bottom"]) - max(one["top"], other["top"])
+            across = min(box["right"], other["right"]) - max(box["left"], other["left"])
+            down = min(box["bottom"], other["bottom"]) - max(box["top"], other["top"])
             assert across < 2 or down < 4
 
 
@@ -230,7 +230,7 @@ def test_a_name_of_markup_stays_text_everywhere(browser: Any, tmp_path: Path) ->
     page.wait_for_selector("#memory-chart .twin tbody tr")
     assert page.locator("img").count() == 0
     assert visit.dialogs == []
-    assert visit.said == []
+    assert visit.messages == []
     assert EVIL in page.locator("h1").inner_text()
     assert EVIL in page.locator("dialog h2").inner_text()
     assert EVIL in page.locator("#error-chart .plot").inner_text().replace("\n", "")
@@ -261,7 +261,7 @@ def hostile_run() -> Run:
 
 def test_five_thousand_cells_are_drawn_and_answer(browser: Any, tmp_path: Path) -> None:
     visit = Visit(browser, reports.write("html", large_run(5000), tmp_path))
-    assert visit.said == []
+    assert visit.messages == []
     assert visit.page.locator(".heat td[data-cell]").count() == 5000
     visit.page.get_by_label("Search").fill("batch3-size28-k5-c32 fft")
     assert visit.page.locator("#cells tbody tr").count() == 1
@@ -326,7 +326,7 @@ def test_a_comparison_frames_clear_changes_and_says_what_is_not_comparable(
     for other, framed, apart in ((head, 6, 0), (elsewhere, 0, 34)):
         reports.write_comparison(base, other, tmp_path)
         visit = Visit(browser, tmp_path / "compare.html")
-        assert visit.said == []
+        assert visit.messages == []
         assert visit.page.locator(".heat td.framed").count() == framed
         assert visit.page.locator(".heat td", has_text="not comparable").count() == apart
         assert axe_violations(visit.page) == []
@@ -350,7 +350,7 @@ def open_profiles(page: Any) -> None:
 def test_profiles_are_accessible_and_silent_with_everything_open(profiled: Visit) -> None:
     open_profiles(profiled.page)
     assert axe_violations(profiled.page) == []
-    assert profiled.said == []
+    assert profiled.messages == []
 
 
 def test_the_section_on_profiles_shows_phases_and_every_part_of_a_cell(profiled: Visit) -> None:
@@ -425,6 +425,6 @@ def test_profiles_need_no_sideways_scrolling_and_markup_stays_text(
     visit.page.set_viewport_size({"width": 390, "height": 800})
     open_profiles(visit.page)
     assert visit.page.locator("img").count() == 0
-    assert visit.said == visit.dialogs == []
+    assert visit.messages == visit.dialogs == []
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
     visit.close()

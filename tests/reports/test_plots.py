@@ -24,14 +24,14 @@ OF_NETWORKS = {"network_totals"}
 
 
 @pytest.mark.parametrize(
-    ("run", "others"),
+    ("run", "absent"),
     [(small_run(), OF_SWEEPS), (large_run(160), OF_NETWORKS)],
     ids=["net", "sweep"],
 )
-def test_every_picture_is_written_as_png_and_svg(tmp_path: Path, run: Run, others) -> None:
+def test_every_picture_is_written_as_png_and_svg(tmp_path: Path, run: Run, absent) -> None:
     folder = reports.write("plots", run, tmp_path)
     written = {path.name for path in folder.iterdir()}
-    stems = PICTURES.keys() - others
+    stems = PICTURES.keys() - absent
     assert written == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg")}
     for stem in stems:
         assert (folder / f"{stem}.png").read_bytes().startswith(PNG)
@@ -50,11 +50,11 @@ def test_a_run_in_which_nothing_passed_leaves_no_picture_and_removes_old_ones(
 
 def test_a_run_of_one_cell_has_every_picture(tmp_path: Path) -> None:
     run = small_run()
-    one = run.results[0]
-    assert one.residuals is not None
-    residuals = dataclasses.replace(one.residuals, rel_l2_error=1.4523056491647815e-07)
-    one = dataclasses.replace(one, residuals=residuals)
-    folder = reports.write("plots", dataclasses.replace(run, results=(one,)), tmp_path)
+    result = run.results[0]
+    assert result.residuals is not None
+    residuals = dataclasses.replace(result.residuals, rel_l2_error=1.4523056491647815e-07)
+    result = dataclasses.replace(result, residuals=residuals)
+    folder = reports.write("plots", dataclasses.replace(run, results=(result,)), tmp_path)
     written = {path.stem for path in folder.iterdir()}
     assert written == PICTURES.keys() - OF_SWEEPS - OF_NETWORKS
 
@@ -90,16 +90,18 @@ def test_titles_own_up_to_what_they_leave_out() -> None:
 def test_the_most_telling_scenarios_keep_the_runs_order() -> None:
     matrix = Matrix.of(large_run(400, blocks=2, samples=2))
     part = matrix.most_telling(10)
-    kept = [scenario.id for scenario in matrix.scenarios if scenario in part.scenarios]
-    assert [scenario.id for scenario in part.scenarios] == kept
-    assert len(kept) == 10
+    in_order = [scenario.id for scenario in matrix.scenarios if scenario in part.scenarios]
+    assert [scenario.id for scenario in part.scenarios] == in_order
+    assert len(in_order) == 10
 
 
 @pytest.mark.parametrize(
-    ("speedup", "place"), [(1.0, 0.0), (8.0, 1.0), (1 / 8, -1.0), (1000.0, 1.0)]
+    ("speedup", "position"), [(1.0, 0.0), (8.0, 1.0), (1 / 8, -1.0), (1000.0, 1.0)]
 )
-def test_the_colour_scale_is_centred_on_one_and_ends_at_eight(speedup: float, place: float) -> None:
-    assert heat_map.position(speedup) == pytest.approx(place)
+def test_the_colour_scale_is_centred_on_one_and_ends_at_eight(
+    speedup: float, position: float
+) -> None:
+    assert heat_map.position(speedup) == pytest.approx(position)
 
 
 def test_the_pareto_front_holds_the_points_that_none_beats_in_both() -> None:

@@ -45,34 +45,34 @@ def test_a_cell_is_bound_by_what_takes_longest(
 ) -> None:
     result = passed("unfold")
     profile = with_counts(profile_of(result), overhead_s, executed_flops=flops, moved_bytes=moved)
-    told = roofline_of(result, profile)
+    roofline = roofline_of(result, profile)
 
-    assert told is not None
-    assert told.by == by
-    assert told.sentence.startswith(f"Bound by {by}: ")
-    assert told.sentence.endswith(".")
-    assert told.sentence.count(". ") == 0
+    assert roofline is not None
+    assert roofline.by == by
+    assert roofline.sentence.startswith(f"Bound by {by}: ")
+    assert roofline.sentence.endswith(".")
+    assert roofline.sentence.count(". ") == 0
 
 
 def test_a_cell_that_no_limit_explains_says_so() -> None:
     result = passed("unfold")
     profile = with_counts(profile_of(result), 0.0, executed_flops=1.0, moved_bytes=1000)
-    told = roofline_of(result, profile)
+    roofline = roofline_of(result, profile)
 
-    assert told is not None
-    assert told.sentence.startswith("Nearest to being bound by memory")
-    assert "no limit of the machine explains the rest" in told.sentence
+    assert roofline is not None
+    assert roofline.sentence.startswith("Nearest to being bound by memory")
+    assert "no limit of the machine explains the rest" in roofline.sentence
 
 
 def test_intensity_and_roof_follow_from_operations_and_bytes() -> None:
     result = passed("unfold")
     profile = with_counts(profile_of(result), 0.0, executed_flops=1e9, moved_bytes=10**9)
-    told = roofline_of(result, profile)
+    roofline = roofline_of(result, profile)
 
-    assert told is not None
-    assert told.intensity == 1.0
+    assert roofline is not None
+    assert roofline.intensity == 1.0
     assert result.ceiling
-    assert told.roof_flops_per_s == result.ceiling.memory_bytes_per_s
+    assert roofline.roof_flops_per_s == result.ceiling.memory_bytes_per_s
 
 
 def test_nothing_bounds_what_has_no_ceiling_or_no_operators() -> None:
@@ -118,11 +118,11 @@ def test_no_child_of_the_pages_stacks_is_longer_than_its_parent() -> None:
     for cell in data["cells"]:
         stacks = cell.get("stacks")
         if stacks:
-            for place, length in enumerate(stacks["ns"]):
+            for index, length in enumerate(stacks["ns"]):
                 inner = [
                     own
                     for own, parent in zip(stacks["ns"], stacks["parents"], strict=True)
-                    if parent == place
+                    if parent == index
                 ]
                 assert sum(inner) <= length
 
@@ -162,8 +162,8 @@ def test_phases_that_do_not_add_up_are_told_to_be_disturbed() -> None:
     assert profile.phases
     assert "disturbed" not in profile_text.time_text(profile)
     slower = dataclasses.replace(profile.phases, unprofiled_s=profile.phases.unprofiled_s * 0.9)
-    told = profile_text.time_text(dataclasses.replace(profile, phases=slower))
-    assert "add up to 112 %: the machine was disturbed" in told
+    text = profile_text.time_text(dataclasses.replace(profile, phases=slower))
+    assert "add up to 112 %: the machine was disturbed" in text
 
 
 def test_the_terminal_tells_phases_bound_memory_and_threads_or_why_there_are_none() -> None:

@@ -37,9 +37,9 @@ VALUES = [
 
 @pytest.mark.parametrize(("key", "good", "bad", "accepted"), VALUES)
 def test_each_field_takes_a_good_value_and_refuses_a_bad_one(tmp_path, key, good, bad, accepted):
-    others = ", ".join(pair for pair in LAYER.split(", ") if not pair.startswith(f"{key}:"))
-    assert load(tmp_path, f"layers:\n  - {{{others}, {key}: {good}}}\n")
-    line = f"  - {{{others}, {key}: {bad}}}"
+    other_settings = ", ".join(pair for pair in LAYER.split(", ") if not pair.startswith(f"{key}:"))
+    assert load(tmp_path, f"layers:\n  - {{{other_settings}, {key}: {good}}}\n")
+    line = f"  - {{{other_settings}, {key}: {bad}}}"
     (problem,) = problems_of(tmp_path, f"layers:\n{line}\n")
     column = line.index(f" {key}: {bad}") + len(f" {key}: ") + 1
     assert problem.startswith(f"x.yaml:2:{column}: {key} is {bad}".replace("two", '"two"')[:20])

@@ -97,7 +97,7 @@ def test_what_a_layer_leaves_out_is_as_in_torch(tmp_path):
 
 
 def test_defaults_hold_until_something_else_is_said(tmp_path):
-    found = load(
+    scenarios = load(
         tmp_path,
         f"""
         defaults: {{{SIZES}, stride: 2, dtype: float64}}
@@ -105,13 +105,13 @@ def test_defaults_hold_until_something_else_is_said(tmp_path):
         layers: [{{id: a}}, {{id: b, stride: 1}}]
         """,
     )
-    assert list(found) == ["k1", "k3", "a", "b"]
-    assert [scenario.problem.stride_h for scenario in found.values()] == [2, 2, 2, 1]
-    assert [scenario.dtype for scenario in found.values()] == ["float32"] * 2 + ["float64"] * 2
+    assert list(scenarios) == ["k1", "k3", "a", "b"]
+    assert [scenario.problem.stride_h for scenario in scenarios.values()] == [2, 2, 2, 1]
+    assert [scenario.dtype for scenario in scenarios.values()] == ["float32"] * 2 + ["float64"] * 2
 
 
 def test_a_grid_is_every_combination_with_an_id_of_what_varies(tmp_path):
-    found = load(
+    scenarios = load(
         tmp_path,
         """
         grid:
@@ -123,14 +123,14 @@ def test_a_grid_is_every_combination_with_an_id_of_what_varies(tmp_path):
           bias: [false, true]
         """,
     )
-    assert len(found) == 16
-    assert list(found)[:2] == ["in16-56x56-k3-nobias", "in16-56x56-k3-bias"]
-    assert "in32-7x14-k1x9-bias" in found
-    assert found["in32-7x14-k1x9-bias"].problem.output_shape == (1, 64, 7, 14)
+    assert len(scenarios) == 16
+    assert list(scenarios)[:2] == ["in16-56x56-k3-nobias", "in16-56x56-k3-bias"]
+    assert "in32-7x14-k1x9-bias" in scenarios
+    assert scenarios["in32-7x14-k1x9-bias"].problem.output_shape == (1, 64, 7, 14)
 
 
 def test_conditions_multiply_like_sizes(tmp_path):
-    found = load(
+    scenarios = load(
         tmp_path,
         f"""
         defaults: {{{SIZES}}}
@@ -140,8 +140,8 @@ def test_conditions_multiply_like_sizes(tmp_path):
           device: [cpu, "cuda:0"]
         """,
     )
-    assert "cuda:0-backward_data-t2" in found
-    assert found["cpu-forward-t1"].threads == 1
+    assert "cuda:0-backward_data-t2" in scenarios
+    assert scenarios["cpu-forward-t1"].threads == 1
 
 
 def test_a_grid_of_one_is_named_by_what_it_sets(tmp_path):
@@ -192,15 +192,15 @@ def same_for_the_grid(value):
 def test_generated_ids_are_unique_and_as_many_as_combinations(tmp_path_factory, grid):
     lines = [f"  {key}: {values}".replace("'", "") for key, values in grid.items()]
     folder = tmp_path_factory.mktemp("grid")
-    found = load(folder, f"defaults: {{{SIZES}}}\ngrid:\n" + "\n".join(lines) + "\n")
+    scenarios = load(folder, f"defaults: {{{SIZES}}}\ngrid:\n" + "\n".join(lines) + "\n")
     count = 1
     for values in grid.values():
         count *= len(values)
-    assert len(found) == count
+    assert len(scenarios) == count
 
 
 def test_layers_without_an_id_are_named_by_their_sizes(tmp_path):
-    found = load(
+    scenarios = load(
         tmp_path,
         """
         defaults: {in_channels: 4, out_channels: 4, input_size: 8, kernel_size: 3}
@@ -209,11 +209,11 @@ def test_layers_without_an_id_are_named_by_their_sizes(tmp_path):
           - {kernel_size: 5, stride: 1, bias: true, padding: [0, 1, 0, 1]}
         """,
     )
-    assert list(found) == ["in8-out8-s2-p1x2-depthwise", "k5-p0x1x0x1-bias"]
+    assert list(scenarios) == ["in8-out8-s2-p1x2-depthwise", "k5-p0x1x0x1-bias"]
 
 
 def test_exclude_leaves_out_combinations_that_have_all_its_values(tmp_path):
-    found = load(
+    scenarios = load(
         tmp_path,
         """
         defaults: {out_channels: 4, input_size: 40}
@@ -223,7 +223,7 @@ def test_exclude_leaves_out_combinations_that_have_all_its_values(tmp_path):
           - {kernel_size: [1, 3], in_channels: 4, stride: 1}
         """,
     )
-    assert list(found) == ["in4-k31", "in8-k1", "in8-k3"]
+    assert list(scenarios) == ["in4-k31", "in8-k1", "in8-k3"]
 
 
 def test_combinations_that_make_no_convolution_can_be_excluded(tmp_path):
@@ -270,8 +270,8 @@ def test_an_exclude_that_makes_no_sense_is_refused(tmp_path, exclude, problem):
         grid: {{in_channels: [1, 2], kernel_size: [1, 3]}}
         exclude: [{exclude}]
         """
-    (found,) = problems_of(tmp_path, text)
-    assert found.startswith(problem)
+    (line,) = problems_of(tmp_path, text)
+    assert line.startswith(problem)
 
 
 def test_an_exclude_whose_values_never_meet_is_refused(tmp_path):
@@ -287,14 +287,14 @@ def test_an_exclude_whose_values_never_meet_is_refused(tmp_path):
 
 
 def test_depthwise_is_as_many_groups_as_channels(tmp_path):
-    found = load(
+    scenarios = load(
         tmp_path,
         """
         defaults: {out_channels: 12, input_size: 8, kernel_size: 3}
         grid: {in_channels: [4, 6], groups: [depthwise, 2]}
         """,
     )
-    assert {name: scenario.problem.groups for name, scenario in found.items()} == {
+    assert {name: scenario.problem.groups for name, scenario in scenarios.items()} == {
         "in4-depthwise": 4,
         "in4-g2": 2,
         "in6-depthwise": 6,

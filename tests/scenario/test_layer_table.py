@@ -19,12 +19,14 @@ def table(folder, *lines, name="t.csv"):
 
 def test_every_row_becomes_a_scenario(tmp_path):
     table(tmp_path, HEADER, *ROWS)
-    found = load(tmp_path, "defaults: {stride: 2, dtype: float64}\nlayers_from: {file: t.csv}\n")
-    assert list(found) == ["a", "b", "c_1_x"]
-    p = found["a"].problem
+    scenarios = load(
+        tmp_path, "defaults: {stride: 2, dtype: float64}\nlayers_from: {file: t.csv}\n"
+    )
+    assert list(scenarios) == ["a", "b", "c_1_x"]
+    p = scenarios["a"].problem
     assert (p.in_channels, p.height, p.width, p.out_channels) == (3, 8, 9, 4)
     assert (p.kernel, p.stride) == ((3, 1), (2, 2))
-    assert found["a"].dtype == "float64"
+    assert scenarios["a"].dtype == "float64"
 
 
 def test_rows_say_all_that_layers_can_say(tmp_path):
@@ -80,8 +82,8 @@ def test_a_table_outside_the_scenario_files_folder_is_refused(tmp_path, path):
 )  # fmt: skip
 def test_what_cannot_be_drawn_is_told_with_its_place(tmp_path, section, problem):
     table(tmp_path, HEADER, *ROWS)
-    found = problems_of(tmp_path, f"layers_from: {section}")
-    assert any(line.startswith(problem) for line in found)
+    problems = problems_of(tmp_path, f"layers_from: {section}")
+    assert any(line.startswith(problem) for line in problems)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +107,8 @@ def test_what_cannot_be_drawn_is_told_with_its_place(tmp_path, section, problem)
 )  # fmt: skip
 def test_what_is_wrong_with_a_table_is_told_with_its_line(tmp_path, lines, problem):
     table(tmp_path, *lines)
-    assert any(
-        found.startswith(problem) for found in problems_of(tmp_path, "layers_from: {file: t.csv}")
-    )
+    problems = problems_of(tmp_path, "layers_from: {file: t.csv}")
+    assert any(line.startswith(problem) for line in problems)
 
 
 def test_a_table_of_too_many_rows_is_refused_unless_a_sample_is_drawn(tmp_path):

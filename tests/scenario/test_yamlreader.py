@@ -72,13 +72,13 @@ def test_mappings_lists_and_texts_are_read():
     ("text", "value"),
     [
         *[(word, None) for word in ("", "~", "null", "Null")],
-        *[("true", True), ("False", False), ("no", "no"), ("on", "on"), ("12:30", "12:30")],
-        *[("12", 12), ("-3", -3), ("+4", 4), ("007", 7), ("1_000", "1_000"), ("0x10", "0x10")],
-        *[("1e-3", 0.001), ("1.5", 1.5), (".5", 0.5), ("2.", 2.0), ("1e400", math.inf)],
+        ("true", True), ("False", False), ("no", "no"), ("on", "on"), ("12:30", "12:30"),
+        ("12", 12), ("-3", -3), ("+4", 4), ("007", 7), ("1_000", "1_000"), ("0x10", "0x10"),
+        ("1e-3", 0.001), ("1.5", 1.5), (".5", 0.5), ("2.", 2.0), ("1e400", math.inf),
         ("9" * 30, 1e30),
         ("2024-01-01", "2024-01-01"),
     ],
-)
+)  # fmt: skip
 def test_scalars_follow_yaml_1_2(text, value):
     assert type(scalar(text)) is type(value)
     assert scalar(text) == value

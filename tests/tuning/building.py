@@ -11,7 +11,7 @@ from suite.tuning.store import Conditions, Measured, Row, Trial, TuningTable
 USUAL = Conditions("float32", "contiguous", 2)
 
 
-def layer(c: int = 16, k: int = 16, size: int = 14, kernel: int = 3, **more: int) -> Problem:
+def layer(c: int = 16, k: int = 16, size: int = 14, kernel: int = 3, **sizes: int) -> Problem:
     padding = kernel // 2
     return Problem(
         batch_size=1,
@@ -25,7 +25,7 @@ def layer(c: int = 16, k: int = 16, size: int = 14, kernel: int = 3, **more: int
         pad_bottom=padding,
         pad_left=padding,
         pad_right=padding,
-        **more,
+        **sizes,
     )
 
 

@@ -24,31 +24,31 @@ def folder(tmp_path, monkeypatch):
 def write_own(speedups, torch="2.6"):
     facts = store.machine_facts(torch)
     fingerprint = store.fingerprint_of(facts)
-    made = dataclasses.replace(
+    own_table = dataclasses.replace(
         table([trial(layer(c), speedups) for c in CHANNELS], fingerprint), machine=facts
     )
     path = store.table_path(fingerprint)
-    store.write_table(made, path)
+    store.write_table(own_table, path)
     return path
 
 
 def test_this_machine_s_table_is_believed():
     write_own({"gemm": 1.8})
-    found = advise(layer(80), USUAL, "2.6")
-    assert [prediction.row.name for prediction in found.predictions] == ["gemm"]
-    assert "the table of 2026" in found.source
+    advice = advise(layer(80), USUAL, "2.6")
+    assert [prediction.row.name for prediction in advice.predictions] == ["gemm"]
+    assert "the table of 2026" in advice.source
 
 
 def test_without_a_table_the_built_in_model_answers_and_says_how_to_get_one():
-    found = advise(layer(80), USUAL, "2.6")
-    assert "built-in model (no table yet: python run_bench.py tune)" in found.source
+    advice = advise(layer(80), USUAL, "2.6")
+    assert "built-in model (no table yet: python run_bench.py tune)" in advice.source
 
 
 def test_another_machine_s_table_is_ignored_with_a_note(folder):
     store.write_table(table([trial(layer(c), {"gemm": 1.8}) for c in CHANNELS]), folder / "x.json")
-    found = advise(layer(80), USUAL, "2.6")
-    assert "of another machine or another torch" in found.source
-    assert all(prediction.row.name != "gemm" for prediction in found.predictions)
+    advice = advise(layer(80), USUAL, "2.6")
+    assert "of another machine or another torch" in advice.source
+    assert all(prediction.row.name != "gemm" for prediction in advice.predictions)
 
 
 def test_a_copied_table_that_only_bears_this_machine_s_name_is_ignored(folder):
@@ -65,9 +65,9 @@ def test_another_torch_s_table_is_ignored():
 def test_a_damaged_table_is_said_to_be_so_and_does_not_stop_anybody():
     path = write_own({"gemm": 1.8})
     path.write_text(path.read_text(encoding="utf-8")[:-40])
-    found = advise(layer(80), USUAL, "2.6")
-    assert "not a tuning table" in found.source
-    assert str(path) in found.source
+    advice = advise(layer(80), USUAL, "2.6")
+    assert "not a tuning table" in advice.source
+    assert str(path) in advice.source
 
 
 @pytest.mark.parametrize(

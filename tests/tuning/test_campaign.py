@@ -111,7 +111,10 @@ def test_wrong_rows_are_not_believed_anywhere_in_their_kind():
     ]
     modules = dict.fromkeys(("torch", "cheat", "honest"), "impls.gemm")
     trials = trials_of(results, modules, "torch", 2)
-    assert [[seen.row.name for seen in trial.measured] for trial in trials] == [[], ["honest"]]
+    assert [[measured.row.name for measured in trial.measured] for trial in trials] == [
+        [],
+        ["honest"],
+    ]
     assert trials[1].measured[0].log_speedup == pytest.approx(math.log(1.2))
 
 
@@ -153,8 +156,8 @@ def test_kinds_take_turns_and_each_begins_with_its_smallest_problem():
 
 
 def test_each_scenario_is_measured_in_each_format_under_an_id_of_its_own():
-    made = under_formats([Scenario(id="a", problem=layer())], ("contiguous", "channels_last"), 2)
-    assert [(s.id, s.memory_format, s.threads) for s in made] == [
+    copies = under_formats([Scenario(id="a", problem=layer())], ("contiguous", "channels_last"), 2)
+    assert [(s.id, s.memory_format, s.threads) for s in copies] == [
         ("a+contiguous+2", "contiguous", 2),
         ("a+channels_last+2", "channels_last", 2),
     ]
@@ -173,17 +176,17 @@ def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(
     monkeypatch.setattr(Standing, "is_out", lambda self, name: False)
     scenarios = [scenario("a", layer(4, 4, 6)), scenario("b", layer(5, 5, 6))]
 
-    def campaign(budget_s: float, asked=scenarios, arms=ARMS) -> tuple[bool, list[str]]:
-        seen: list[str] = []
-        made = Campaign(
+    def campaign(budget_s: float, to_measure=scenarios, arms=ARMS) -> tuple[bool, list[str]]:
+        measured: list[str] = []
+        new_campaign = Campaign(
             folder=tmp_path,
-            scenarios=asked,
+            scenarios=to_measure,
             arms=arms,
             settings=settings,
             budget_s=budget_s,
-            watch=lambda scenario, _, __: seen.append(scenario.id),
+            watch=lambda scenario, _, __: measured.append(scenario.id),
         )
-        return made.run(), seen
+        return new_campaign.run(), measured
 
     assert campaign(0.0) == (False, [])
     assert campaign(60.0, scenarios[:1]) == (True, ["a"])

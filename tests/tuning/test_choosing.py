@@ -16,7 +16,7 @@ CHANNELS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 
 
 def names(selector: Selector, problem: Problem) -> list[str]:
-    return [found.row.name for found in best_first(selector.predictions(problem))]
+    return [prediction.row.name for prediction in best_first(selector.predictions(problem))]
 
 
 def test_the_fastest_row_comes_first_on_a_problem_that_was_never_measured():
@@ -67,7 +67,7 @@ KIND_EXAMPLES = {
     "one_pixel": layer(8, 8, size=1, kernel=1),
     "pointwise": layer(8, 8, size=7, kernel=1),
     "patches": Problem(
-        *(), batch_size=1, in_channels=3, height=8, width=8, out_channels=4,
+        batch_size=1, in_channels=3, height=8, width=8, out_channels=4,
         kernel_h=4, kernel_w=4, stride_h=4, stride_w=4,
     ),
     "depthwise": layer(8, 8, groups=8),
@@ -92,11 +92,11 @@ def test_coordinates_are_octaves():
 
 def test_the_outlook_is_what_choosing_for_left_out_problems_gains():
     trials = [trial(layer(c), {"quick": 1.5, "slow": 0.5}) for c in CHANNELS]
-    told = outlook(trials, [layer(64)])["all"]
-    assert told.speedup == pytest.approx(1.5, rel=0.05)
-    assert told.best_speedup == pytest.approx(1.5)
-    assert told.slower_share == 0
-    assert told.chosen["quick"] >= 8
+    expected = outlook(trials, [layer(64)])["all"]
+    assert expected.speedup == pytest.approx(1.5, rel=0.05)
+    assert expected.best_speedup == pytest.approx(1.5)
+    assert expected.slower_share == 0
+    assert expected.chosen["quick"] >= 8
 
 
 def test_the_outlook_owns_up_to_wrong_choices():
@@ -105,14 +105,14 @@ def test_the_outlook_owns_up_to_wrong_choices():
     trials = [trial(layer(c), {"quick": value}) for c, value in speedups.items()]
     choices = left_out_choices(trials, "dense")
     surprised = dict(zip(CHANNELS, choices, strict=True))[96]
-    told = outlook(trials, [layer(64)])["dense"]
-    assert (surprised[0] == "torch") or told.slower_share == pytest.approx(0.1)
-    assert told.speedup < told.best_speedup
+    expected = outlook(trials, [layer(64)])["dense"]
+    assert (surprised[0] == "torch") or expected.slower_share == pytest.approx(0.1)
+    assert expected.speedup < expected.best_speedup
 
 
 def test_kinds_weigh_as_they_occur_where_they_are_asked_for():
     dense = [trial(layer(c), {"quick": 2.0}) for c in CHANNELS]
     pointwise = [trial(layer(c, kernel=1), {"slow": 0.5}) for c in CHANNELS]
-    asked = [layer(64)] + [layer(64, kernel=1)] * 3
-    told = outlook([*dense, *pointwise], asked)
-    assert told["all"].speedup == pytest.approx(told["dense"].speedup ** 0.25, rel=1e-6)
+    problems = [layer(64)] + [layer(64, kernel=1)] * 3
+    expected = outlook([*dense, *pointwise], problems)
+    assert expected["all"].speedup == pytest.approx(expected["dense"].speedup ** 0.25, rel=1e-6)

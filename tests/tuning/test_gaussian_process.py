@@ -46,13 +46,13 @@ def test_a_noisy_measurement_counts_less_than_its_exact_neighbours():
 
 
 def test_what_is_left_out_is_predicted_from_the_others_alone():
-    seen = observed({0: 0.1, 1: 0.3, 2: 0.2, 4: 0.6, 5: 0.4})
-    whole = Regression(seen)
-    for place, (mean, deviation) in enumerate(whole.predict_left_out()):
-        others = [*seen[:place], *seen[place + 1 :]]
-        apart = Regression(others, whole.shape)
+    observations = observed({0: 0.1, 1: 0.3, 2: 0.2, 4: 0.6, 5: 0.4})
+    fitted = Regression(observations)
+    for index, (mean, deviation) in enumerate(fitted.predict_left_out()):
+        others = [*observations[:index], *observations[index + 1 :]]
+        apart = Regression(others, fitted.shape)
         # Prior mean and spread are estimated from all: leaving one out changes them slightly.
-        apart_mean, apart_deviation = apart.predict(seen[place].point)
+        apart_mean, apart_deviation = apart.predict(observations[index].point)
         assert mean == pytest.approx(apart_mean, abs=0.1)
         assert deviation == pytest.approx(apart_deviation, rel=0.35)
 

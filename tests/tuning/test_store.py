@@ -20,11 +20,11 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path):
         "f", {"cpu": "a", "torch": "2"}, "today", tuple(TRIALS), {USUAL: shapes_of(TRIALS)}
     )
     store.write_table(written, tmp_path / "deep" / "f.json")
-    found = store.read_table(tmp_path / "deep" / "f.json")
-    assert found.shapes == written.shapes
-    assert [t.problem for t in found.trials] == [t.problem for t in TRIALS]
-    assert found.under(USUAL)[0].measured[0].log_speedup == pytest.approx(0.4055, abs=1e-4)
-    assert found.under(USUAL._replace(threads=1)) == []
+    read = store.read_table(tmp_path / "deep" / "f.json")
+    assert read.shapes == written.shapes
+    assert [t.problem for t in read.trials] == [t.problem for t in TRIALS]
+    assert read.under(USUAL)[0].measured[0].log_speedup == pytest.approx(0.4055, abs=1e-4)
+    assert read.under(USUAL._replace(threads=1)) == []
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "f.json"]
 
 

@@ -39,8 +39,8 @@ def only_table(folder) -> store.TuningTable:
 
 
 def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
-    told = command("tune", own, *ROWS, "--budget", 60, "--threads", 1)
-    assert told.code == 0, told.err
+    said = command("tune", own, *ROWS, "--budget", 60, "--threads", 1)
+    assert said.code == 0, said.err
     trials = only_table(folder).trials
     assert len(trials) == 4  # two problems in two memory formats
     assert {trial.conditions.memory_format for trial in trials} == {"contiguous", "channels_last"}
@@ -48,8 +48,8 @@ def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
     rows = {row.name: row.module for row in store.rows_of(trials)}
     assert rows == {"kn2row": "impls.gemm", "gemm_1x1": "impls.gemm"}
     for word in ("[4/4]", "dense", "pointwise", "all", "auto over torch", str(folder)):
-        assert word in told.out
-    assert "goes on from here" not in told.out
+        assert word in said.out
+    assert "goes on from here" not in said.out
 
     again = command("tune", own, *ROWS, "--budget", 60, "--threads", 1)
     assert again.code == 0
@@ -57,33 +57,33 @@ def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
 
 
 def test_a_budget_too_small_for_all_of_it_says_how_to_go_on(command, own, folder):
-    one = ("--memory-format", "contiguous", "--threads", 1)
-    told = command("tune", own, *ROWS, *one, "--budget", 0.01)
-    assert told.code == 0, told.err
-    assert "goes on from here" in told.out
+    one_format = ("--memory-format", "contiguous", "--threads", 1)
+    said = command("tune", own, *ROWS, *one_format, "--budget", 0.01)
+    assert said.code == 0, said.err
+    assert "goes on from here" in said.out
     assert len(only_table(folder).trials) == 1
-    told = command("tune", own, *ROWS, *one, "--budget", 60)
-    assert "[2/2]" in told.out
+    said = command("tune", own, *ROWS, *one_format, "--budget", 60)
+    assert "[2/2]" in said.out
     assert len(only_table(folder).trials) == 2
 
 
 def test_fresh_forgets_what_was_measured(command, own, folder):
-    one = (*ROWS, "--memory-format", "contiguous", "--threads", 1, "--budget", 0.01)
-    command("tune", own, *one)
+    one_format = (*ROWS, "--memory-format", "contiguous", "--threads", 1, "--budget", 0.01)
+    command("tune", own, *one_format)
     (results,) = folder.glob("*/results.jsonl")
     before = results.read_text(encoding="utf-8")
-    told = command("tune", own, *one, "--fresh")
-    assert told.code == 0, told.err
-    assert "[1/2]" in told.out
+    said = command("tune", own, *one_format, "--fresh")
+    assert said.code == 0, said.err
+    assert "[1/2]" in said.out
     assert results.read_text(encoding="utf-8") != before
 
 
 def test_a_damaged_table_is_written_anew_from_what_was_measured(command, own, folder):
-    one = (*ROWS, "--memory-format", "contiguous", "--threads", 1)
-    command("tune", own, *one, "--budget", 0.01)
+    one_format = (*ROWS, "--memory-format", "contiguous", "--threads", 1)
+    command("tune", own, *one_format, "--budget", 0.01)
     (path,) = folder.glob("*.json")
     path.write_text("{")
-    assert command("tune", own, *one, "--budget", 0).code == 0
+    assert command("tune", own, *one_format, "--budget", 0).code == 0
     assert json.loads(path.read_text(encoding="utf-8"))["trials"]
 
 
@@ -99,25 +99,25 @@ WRONG = {
 
 @pytest.mark.parametrize(("words", "message"), WRONG.values(), ids=WRONG.keys())
 def test_wrong_input_is_told_in_one_message(command, own, words, message):
-    told = command("tune", own, *words)
-    assert told.code == 2
-    assert message in told.err
-    assert "Traceback" not in told.err
+    said = command("tune", own, *words)
+    assert said.code == 2
+    assert message in said.err
+    assert "Traceback" not in said.err
 
 
 def test_a_backward_scenario_is_refused(command, tmp_path):
     path = tmp_path / "back.yaml"
     path.write_text(LAYERS.replace("name: own", "name: own\ndefaults: {direction: backward_data}"))
-    told = command("tune", path)
-    assert told.code == 2
-    assert "forward on the CPU only" in told.err
+    said = command("tune", path)
+    assert said.code == 2
+    assert "forward on the CPU only" in said.err
 
 
 def test_a_folder_that_cannot_be_made_is_named(command, own, folder):
     folder.write_text("in the way")
-    told = command("tune", own, "--budget", 1)
-    assert told.code == 2
-    assert "CONVGAUGE_TUNING" in told.err
+    said = command("tune", own, "--budget", 1)
+    assert said.code == 2
+    assert "CONVGAUGE_TUNING" in said.err
 
 
 def test_a_run_with_auto_notes_what_was_chosen_and_why(own, folder, tmp_path):

@@ -42,23 +42,23 @@ def answer(
     os.chdir(folder)
     stage = "does not import"
     try:
-        found = _find(module, name)
+        loaded = _find(module, name)
         stage = f"{name} raised"
-        model = _model(found, name, len(inputs))
+        model = _model(loaded, name, len(inputs))
         if isinstance(model, torch.nn.Module):
             model = model.eval() if dtype is None else model.eval().to(getattr(torch, dtype))
         torch.manual_seed(0)
         recorder = Recorder(model)
-        shapes = ", ".join("x".join(map(str, given["shape"])) for given in inputs)
+        shapes = ", ".join("x".join(map(str, entry["shape"])) for entry in inputs)
         stage = f"the model raised with --input {shapes}"
         with torch.inference_mode():
-            tensors = [_tensor(given["shape"], given["dtype"]) for given in inputs]
+            tensors = [_tensor(entry["shape"], entry["dtype"]) for entry in inputs]
             with recorder:
                 model(*tensors)
     except UsageError as error:
         return {"failure": str(error)}
     except BaseException as error:  # it may even call sys.exit
-        return {"failure": _told(module, stage, error)}
+        return {"failure": _failure(module, stage, error)}
     return {"convolutions": recorder.convolutions, "others": dict(recorder.others)}
 
 
@@ -86,44 +86,44 @@ def _find(module: str, name: str) -> Any:
         UsageError: it has nothing of that name.
     """
     if module.endswith(".py"):
-        found: Any = import_file(Path(module), "convgauge_model")
+        loaded: Any = import_file(Path(module), "convgauge_model")
     else:
         sys.path.insert(0, str(Path.cwd()))
         own_imports.serve_users(str(Path.cwd()))
-        found = importlib.import_module(module)
+        loaded = importlib.import_module(module)
     for part in name.split("."):
-        if not hasattr(found, part):
-            offered = [word for word in vars(found) if not word.startswith("_")]
+        if not hasattr(loaded, part):
+            offered = [word for word in vars(loaded) if not word.startswith("_")]
             raise UsageError(
                 f'{module}: has no "{part}".{did_you_mean(part, offered)} '
                 "Name a module, a class or a function in it"
             )
-        found = getattr(found, part)
-    return found
+        loaded = getattr(loaded, part)
+    return loaded
 
 
-def _model(found: Any, name: str, inputs: int) -> Callable[..., Any]:
-    """Return the model: what was found, what it builds, or a function that takes the inputs.
+def _model(loaded: Any, name: str, inputs: int) -> Callable[..., Any]:
+    """Return the model: what was loaded, what it builds, or a function that takes the inputs.
 
     Raises:
         UsageError: none of these.
     """
-    if isinstance(found, torch.nn.Module):
-        return found
-    if not callable(found):
-        raise UsageError(f"{name}: is {_kind(found)}; name a module, a class or a function")
-    if _takes(found, 0):
-        model = found()
+    if isinstance(loaded, torch.nn.Module):
+        return loaded
+    if not callable(loaded):
+        raise UsageError(f"{name}: is {_kind(loaded)}; name a module, a class or a function")
+    if _takes(loaded, 0):
+        model = loaded()
         if not callable(model):
             raise UsageError(
                 f"{name}(): returned {_kind(model)}; it has to return the model, a module or a "
                 "function that takes the inputs"
             )
         return model  # type: ignore[no-any-return]
-    if not inspect.isclass(found) and _takes(found, inputs):
-        return found  # type: ignore[no-any-return]
+    if not inspect.isclass(loaded) and _takes(loaded, inputs):
+        return loaded  # type: ignore[no-any-return]
     raise UsageError(
-        f"{name}{inspect.signature(found)}: takes neither no arguments, to build the model, nor "
+        f"{name}{inspect.signature(loaded)}: takes neither no arguments, to build the model, nor "
         f"{inputs} inputs, to be it; name a function without arguments that builds it"
     )
 
@@ -151,18 +151,18 @@ def _tensor(shape: Sequence[int], dtype: str) -> torch.Tensor:
     return torch.randn(*shape).to(kind)
 
 
-def _told(module: str, stage: str, error: BaseException) -> str:
+def _failure(module: str, stage: str, error: BaseException) -> str:
     """Return "model.py:12: build raised ValueError: …" for the deepest line that is not torch's."""
     place = module
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename}:{error.lineno}"
-    ours = (str(Path(torch.__file__).parent), str(Path(__file__).parents[2]), "<frozen")
+    skipped = (str(Path(torch.__file__).parent), str(Path(__file__).parents[2]), "<frozen")
     for frame in traceback.extract_tb(error.__traceback__):
-        if not frame.filename.startswith(ours) and frame.filename != importlib.__file__:
+        if not frame.filename.startswith(skipped) and frame.filename != importlib.__file__:
             place = f"{frame.filename}:{frame.lineno}"
     text = " ".join(str(error).split())
-    said = f"{place}: {stage}: {type(error).__name__}{f': {text}' if text else ''}"
-    return f"{said}{_hint(module, error)}"
+    sentence = f"{place}: {stage}: {type(error).__name__}{f': {text}' if text else ''}"
+    return f"{sentence}{_hint(module, error)}"
 
 
 def _hint(module: str, error: BaseException) -> str:

@@ -98,9 +98,9 @@ class Recorder(TorchDispatchMode):
 def _by_name(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return an operator's arguments by the names in its schema, defaults included."""
     names = func._schema.arguments
-    given = dict(zip((argument.name for argument in names), args, strict=False))
+    positional = dict(zip((argument.name for argument in names), args, strict=False))
     defaults = {a.name: a.default_value for a in names if a.has_default_value()}
-    return {**defaults, **given, **kwargs}
+    return {**defaults, **positional, **kwargs}
 
 
 def _problem(x: torch.Tensor, weight: torch.Tensor, call: Mapping[str, Any]) -> dict[str, Any]:

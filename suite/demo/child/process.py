@@ -35,7 +35,7 @@ def _filter(implementation_source: Source, name: str, *, source: str, target: st
     sources.load(implementation_source)
     implementation = registering.get(name)
     x = torch.from_numpy(np.load(source)).view(1, 1, *np.load(source).shape)
-    planes, told, reasons, largest_error = [], [], [], 0.0
+    planes, shapes, reasons, largest_error = [], [], [], 0.0
     for weight in _filters():
         channels, _, size, _ = weight.shape
         layer = torch.nn.Conv2d(1, channels, size, padding=size // 2, bias=False)
@@ -45,20 +45,20 @@ def _filter(implementation_source: Source, name: str, *, source: str, target: st
         )
         if reason := implementation.why_unsupported(Scenario(id="demo", problem=problem)):
             reasons.append(reason)
-            told.append(reason)
+            shapes.append(reason)
             continue
         packed = implementation.prepare(weight, problem) if implementation.prepare else weight
         with torch.no_grad():
             y = implementation.function(x, packed, None, (1, 1), problem.padding, (1, 1), 1)
             largest_error = max(largest_error, float((y - layer(x)).abs().max()))
-        told.append(f"{tuple(x.shape)} → {tuple(y.shape)}")
+        shapes.append(f"{tuple(x.shape)} → {tuple(y.shape)}")
         planes += [plane.numpy() for plane in y[0]]
     if not planes:
         raise Unsupported(reasons[0])
     np.savez(target, *planes)
     return {
         "status": "passed",
-        "shapes": ", ".join(told),
+        "shapes": ", ".join(shapes),
         "largest_error": largest_error,
     }
 

@@ -35,7 +35,7 @@ M_MMAP_THRESHOLD = -3
 MMAP_FROM_BYTES = 128 * 2**10
 SYSTEM_CALLS = 3
 SLOW_S = 0.25
-TOLD_SHARE = 0.95
+REPORTED_SHARE = 0.95
 """Where torch's allocators account for so much, nothing else is looked for: memory that is handed
 back takes the system a while, and would show as somebody else's."""
 
@@ -99,12 +99,12 @@ def measure(subject: Subject) -> Memory:
     system_peak = _system_peak(subject)
     operands = subject.operands
     # The input's gradient needs no input, the weight's gradient both the input and the output's.
-    taken = {
+    tensors = {
         "forward": (operands.input,),
         "backward_data": (operands.grad,),
         "backward_weight": (operands.input, operands.grad),
     }[subject.scenario.direction]
-    input_bytes = _size(*taken)
+    input_bytes = _size(*tensors)
     weight_bytes = _size(operands.weight, operands.bias) + _packed_bytes(subject)
     operand = subject.next_operand()
 
@@ -115,15 +115,15 @@ def measure(subject: Subject) -> Memory:
         return output
 
     with Held(subject.is_cuda) as held:
-        told = listen(call, subject.scenario.device)
-    output, start_ns, end_ns = told.result, told.start_ns, told.end_ns
+        report = listen(call, subject.scenario.device)
+    output, start_ns, end_ns = report.result, report.start_ns, report.end_ns
     address = output.untyped_storage().data_ptr()
     output_bytes = output.untyped_storage().nbytes()
     samples = [(at, used - held.before) for at, used in held.samples if start_ns <= at <= end_ns]
     output_at = (address, output_bytes)
-    steps = _steps(told.allocations, [], output_at, (start_ns, end_ns))
+    steps = _steps(report.allocations, [], output_at, (start_ns, end_ns))
     if _is_too_little(max(sum(step[1:]) for step in steps), system_peak):
-        steps = _steps(told.allocations, samples, output_at, (start_ns, end_ns))
+        steps = _steps(report.allocations, samples, output_at, (start_ns, end_ns))
     live = LiveBytes(
         at_s=tuple((at - start_ns) * 1e-9 for at, *_ in steps),
         input=(input_bytes,) * len(steps),
@@ -148,9 +148,9 @@ def _system_peak(subject: Subject) -> int | None:
     return max(known, default=None)
 
 
-def _is_too_little(told_bytes: int, system_bytes: int | None) -> bool:
+def _is_too_little(reported_bytes: int, system_bytes: int | None) -> bool:
     """Whether torch's allocators account for less than the system saw."""
-    return system_bytes is None or told_bytes < TOLD_SHARE * system_bytes
+    return system_bytes is None or reported_bytes < REPORTED_SHARE * system_bytes
 
 
 def _size(*tensors: torch.Tensor | None) -> int:
@@ -161,13 +161,13 @@ def _packed_bytes(subject: Subject) -> int:
     """Return the bytes that preparing the weight keeps, as far as torch's allocators know."""
     if subject.implementation.prepare is None:
         return 0
-    told = listen(subject.bind, subject.scenario.device)
-    return max(0, sum(allocation.size_bytes for allocation in told.allocations))
+    report = listen(subject.bind, subject.scenario.device)
+    return max(0, sum(allocation.size_bytes for allocation in report.allocations))
 
 
 @dataclass(frozen=True)
-class Told:
-    """What torch's allocators told of a call."""
+class AllocatorReport:
+    """What torch's allocators reported of a call, and what the call returned."""
 
     result: Any
     allocations: list[Allocation]
@@ -175,38 +175,38 @@ class Told:
     end_ns: int
 
 
-def listen(call: Callable[[], Any], device: str) -> Told:
+def listen(call: Callable[[], Any], device: str) -> AllocatorReport:
     """Call, and listen to torch's allocators for that kind of device meanwhile.
 
     The call is marked as an event: outside of any, the profiler's tree leaves CUDA's allocations
     out, among them every block that Python gives back between two operators.
     """
     host = [ProfilerActivity.CPU]  # where allocators are called, CUDA's too
-    with profile(activities=host, profile_memory=True) as seen, record_function("call"):
+    with profile(activities=host, profile_memory=True) as profiler, record_function("call"):
         start_ns = time.time_ns()
         result = call()
         end_ns = time.time_ns()
-    tree = seen.profiler.kineto_results.experimental_event_tree()
+    tree = profiler.profiler.kineto_results.experimental_event_tree()
     kind = torch.device(device).type
-    found = [a for a in _allocations(tree, kind) if start_ns <= a.at_ns <= end_ns]
-    return Told(result, found, start_ns, end_ns)
+    allocations = [a for a in _allocations(tree, kind) if start_ns <= a.at_ns <= end_ns]
+    return AllocatorReport(result, allocations, start_ns, end_ns)
 
 
 def _allocations(tree: Iterable[Any], device: str) -> list[Allocation]:
     """Return torch's allocations on a kind of device in the order in which they happened."""
-    found = []
+    allocations = []
     pending = list(tree)
     while pending:
         event = pending.pop()
         pending.extend(event.children)
         if event.tag.name == "Allocation" and event.extra_fields.device.type == device:
             fields = event.extra_fields
-            found.append(Allocation(event.start_time_ns, fields.ptr or 0, fields.alloc_size))
-    return sorted(found, key=lambda allocation: allocation.at_ns)
+            allocations.append(Allocation(event.start_time_ns, fields.ptr or 0, fields.alloc_size))
+    return sorted(allocations, key=lambda allocation: allocation.at_ns)
 
 
 def _steps(
-    found: Sequence[Allocation],
+    allocations: Sequence[Allocation],
     samples: Sequence[tuple[int, int]],
     output: tuple[int, int],
     span_ns: tuple[int, int],
@@ -214,13 +214,14 @@ def _steps(
     """Return (time, output, workspace of torch's, workspace of others) at every change.
 
     The output is the last thing allocated at its address; where torch does not report it (oneDNN
-    allocates its own), it is there from the end on, and until then part of what others took.
+    allocates its own), it is there from the end on, and until then part of what others hold.
     """
     address, output_bytes = output
-    births = [a.at_ns for a in found if a.address == address and a.size_bytes > 0]
+    births = [a.at_ns for a in allocations if a.address == address and a.size_bytes > 0]
     born_ns = births[-1] if births else span_ns[1]
     changes: list[tuple[int, int, int | None]] = sorted(
-        [(a.at_ns, a.size_bytes, None) for a in found] + [(at, 0, used) for at, used in samples],
+        [(a.at_ns, a.size_bytes, None) for a in allocations]
+        + [(at, 0, used) for at, used in samples],
         key=lambda change: change[0],
     )
     live = held = 0
@@ -230,8 +231,8 @@ def _steps(
         if samples:
             held = max(0, held + change) if used is None else used
         out = output_bytes if at >= born_ns else 0
-        others = held - live if held - live >= LEAST_OUTSIDE_BYTES else 0
-        steps.append((at, out, max(0, live - out), others))
+        outside = held - live if held - live >= LEAST_OUTSIDE_BYTES else 0
+        steps.append((at, out, max(0, live - out), outside))
     last = steps[-1]
     if not births:
         steps.append((span_ns[1], output_bytes, last[2], max(0, last[3] - output_bytes)))
@@ -245,16 +246,16 @@ def _thinned(live: LiveBytes) -> LiveBytes:
     if len(live) <= MOST_STEPS:
         return live
     total = [sum(values) for values in zip(live.output, live.workspace, strict=True)]
-    edges = [round(place * len(live) / MOST_STEPS) for place in range(MOST_STEPS + 1)]
-    kept = [
+    edges = [round(index * len(live) / MOST_STEPS) for index in range(MOST_STEPS + 1)]
+    indices = [
         max(range(first, last), key=total.__getitem__)
         for first, last in itertools.pairwise(edges)
         if last > first
     ]
-    kept = sorted({0, *kept, len(live) - 1})
+    indices = sorted({0, *indices, len(live) - 1})
     return LiveBytes(
         **{
-            name: tuple(getattr(live, name)[place] for place in kept)
+            name: tuple(getattr(live, name)[index] for index in indices)
             for name in ("at_s", "input", "weight", "output", "workspace")
         }
     )

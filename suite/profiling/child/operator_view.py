@@ -39,7 +39,7 @@ _OWN_FRAMES = (
     "profiling/subject.py",
     "profiling/operator_view.py",
 )
-"""Frames that exist because somebody listens."""
+"""Frames of the profiler's own making: an ordinary call does not have them."""
 
 
 class Annotations:
@@ -105,22 +105,22 @@ def watch(subject: Subject, calls: int, *, shapes: bool = False, stacks: bool = 
         activities.append(ProfilerActivity.CUDA)
     with profile(
         activities=activities, record_shapes=shapes, with_stack=stacks, profile_memory=shapes
-    ) as seen:
+    ) as profiler:
         phases.listen(Annotations())
         try:
             for _ in range(calls):
                 _call_under_profiler(subject)
         finally:
             phases.listen(None)
-    results = seen.profiler.kineto_results
+    results = profiler.profiler.kineto_results
     roots = _nested(_spans(results.experimental_event_tree(), stacks))
     if shapes:
         passed = {(event.name(), event.start_ns()): event for event in results.events()}
         for root in roots:
             for span in root.walk():
-                if found := passed.get((span.name, span.start_ns)):
-                    span.arguments = found.concrete_inputs()
-    return Seen(seen, calls, roots)
+                if event := passed.get((span.name, span.start_ns)):
+                    span.arguments = event.concrete_inputs()
+    return Seen(profiler, calls, roots)
 
 
 def _call_under_profiler(subject: Subject) -> None:
@@ -147,14 +147,14 @@ def _nested(spans: Iterator[Span]) -> list[Span]:
     torch's own tree hangs what a mark covers beside the mark, because the mark's frame is over
     before it.
     """
-    found = sorted(spans, key=lambda span: (span.start_ns, -span.end_ns))
-    calls = [span for span in found if span.name == CALL]
+    ordered = sorted(spans, key=lambda span: (span.start_ns, -span.end_ns))
+    calls = [span for span in ordered if span.name == CALL]
     if not calls:
         return []
     thread = calls[0].event.start_tid
     roots: list[Span] = []
     around: list[Span] = []
-    for span in found:
+    for span in ordered:
         if span.event.start_tid != thread or _is_ours(span.name):
             continue
         if not any(c.start_ns <= span.start_ns and span.end_ns <= c.end_ns for c in calls):
@@ -185,7 +185,7 @@ def operator_rows(seen: Seen) -> tuple[OperatorRow, ...]:
             row[1] += span.duration_s - inner_s
             row[2] += span.duration_s
             row[3] += allocated_by(span.event)
-    made = [
+    operators = [
         OperatorRow(
             name=name,
             calls=row[0] / seen.calls,
@@ -196,7 +196,7 @@ def operator_rows(seen: Seen) -> tuple[OperatorRow, ...]:
         )
         for name, row in rows.items()
     ]
-    return tuple(sorted(made, key=lambda row: -row.self_s)[:MOST_ROWS])
+    return tuple(sorted(operators, key=lambda row: -row.self_s)[:MOST_ROWS])
 
 
 def allocated_by(event: Any) -> int:
@@ -211,14 +211,14 @@ def allocated_by(event: Any) -> int:
 def outermost(seen: Seen) -> list[Span]:
     """Return the operators that no other operator called."""
 
-    def found(span: Span) -> Iterator[Span]:
+    def outermost_in(span: Span) -> Iterator[Span]:
         if span.is_operator:
             yield span
             return
         for child in span.children:
-            yield from found(child)
+            yield from outermost_in(child)
 
-    return [span for root in seen.roots for span in found(root)]
+    return [span for root in seen.roots for span in outermost_in(root)]
 
 
 def stack_nodes(seen: Seen) -> tuple[StackNode, ...]:
@@ -226,23 +226,23 @@ def stack_nodes(seen: Seen) -> tuple[StackNode, ...]:
     totals: dict[tuple[str, ...], float] = {}
 
     def add(span: Span, path: tuple[str, ...]) -> None:
-        here = (*path, _shown(span.name))
-        totals[here] = totals.get(here, 0.0) + span.duration_s / seen.calls
+        own_path = (*path, _shown(span.name))
+        totals[own_path] = totals.get(own_path, 0.0) + span.duration_s / seen.calls
         for child in span.children:
-            add(child, here)
+            add(child, own_path)
 
     for root in seen.roots:
         add(root, ())
     whole_s = sum(seconds for path, seconds in totals.items() if len(path) == 1)
-    kept = [path for path, seconds in totals.items() if seconds >= LEAST_SHARE * whole_s]
-    kept = sorted(sorted(kept, key=lambda path: -totals[path])[:MOST_NODES], key=len)
-    places: dict[tuple[str, ...], int] = {}
+    paths = [path for path, seconds in totals.items() if seconds >= LEAST_SHARE * whole_s]
+    paths = sorted(sorted(paths, key=lambda path: -totals[path])[:MOST_NODES], key=len)
+    index_of: dict[tuple[str, ...], int] = {}
     nodes: list[StackNode] = []
-    for path in kept:
-        if len(path) > 1 and path[:-1] not in places:
+    for path in paths:
+        if len(path) > 1 and path[:-1] not in index_of:
             continue
-        places[path] = len(nodes)
-        parent = places.get(path[:-1])
+        index_of[path] = len(nodes)
+        parent = index_of.get(path[:-1])
         nodes.append(StackNode(name=path[-1], parent=parent, total_s=totals[path]))
     return tuple(nodes)
 

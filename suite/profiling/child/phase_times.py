@@ -19,9 +19,9 @@ from suite.results.profile import Phases
 
 BUDGET_S = 0.6
 LONGEST_S = 2.0
-"""On a busy machine it goes on so long."""
+"""The most that it may take, where other work on the machine keeps the ratio uncertain."""
 SETTLED = 0.01
-"""Uncertainty of the ratio of both sorts of calls from which on more would tell nothing new."""
+"""Once the ratio of listened to plain calls is known this well, more calls add nothing."""
 MOST_CALLS, LEAST_CALLS = 400, 12
 CALIBRATION, CALIBRATION_BATCHES = 50, 40
 
@@ -44,8 +44,8 @@ class Clock:
 
     def take(self) -> list[Stamp]:
         """Return what was heard since the last time."""
-        taken, self._stamps = self._stamps, []
-        return taken
+        stamps, self._stamps = self._stamps, []
+        return stamps
 
 
 class CudaClock:
@@ -67,11 +67,11 @@ class CudaClock:
 
     def take(self) -> list[Stamp]:
         torch.cuda.synchronize()
-        taken, self._events = self._events, []
-        if not taken:
+        events, self._events = self._events, []
+        if not events:
             return []
-        first = taken[0][1]
-        return [(name, round(first.elapsed_time(event) * 1e6)) for name, event in taken]
+        start = events[0][1]
+        return [(name, round(start.elapsed_time(event) * 1e6)) for name, event in events]
 
 
 def measure(subject: Subject) -> Phases:
@@ -100,18 +100,18 @@ def measure(subject: Subject) -> Phases:
         phases.listen(None)
     spans = [list(_spans(stamps)) for stamps in heard]
     own_s = [
-        seconds - len(told) * (inside_s + outside_s)
-        for seconds, told in zip(listened_s, spans, strict=True)
+        seconds - len(marks) * (inside_s + outside_s)
+        for seconds, marks in zip(listened_s, spans, strict=True)
     ]
     # Neighbours are disturbed alike: on a busy machine the median of their ratios holds where
     # means, medians and minima of each sort do not.
     ratio = math.exp(statistics.median(_log_ratios(own_s, plain_s)))
-    unprofiled_s = statistics.fmean(plain_s[place] for place in calm(plain_s))
-    kept = sorted(range(len(own_s)), key=own_s.__getitem__)[: -(-len(own_s) // 2)]
+    unprofiled_s = statistics.fmean(plain_s[index] for index in calm(plain_s))
+    faster_half = sorted(range(len(own_s)), key=own_s.__getitem__)[: -(-len(own_s) // 2)]
     shares: dict[str, float] = {}
-    for place in kept:
-        for name, seconds in spans[place]:
-            share = max(0.0, seconds - inside_s) / own_s[place] / len(kept)
+    for index in faster_half:
+        for name, seconds in spans[index]:
+            share = max(0.0, seconds - inside_s) / own_s[index] / len(faster_half)
             shares[name] = shares.get(name, 0.0) + share
     return Phases(
         unprofiled_s=unprofiled_s,

@@ -49,10 +49,10 @@ class Subject:
         self.call_s = self._warm()
 
     def _normal(self, shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
-        drawn = torch.randn(tuple(shape), generator=generator).to(DTYPES[self.scenario.dtype])
-        if drawn.dim() == 4:
-            drawn = in_format(drawn, self.scenario.memory_format)
-        return drawn.to(self.scenario.device)
+        values = torch.randn(tuple(shape), generator=generator).to(DTYPES[self.scenario.dtype])
+        if values.dim() == 4:
+            values = in_format(values, self.scenario.memory_format)
+        return values.to(self.scenario.device)
 
     def _draw(self, generator: torch.Generator) -> Operands:
         problem = self.scenario.problem
@@ -102,6 +102,6 @@ class Subject:
 
 
 def calm(values: Sequence[float]) -> list[int]:
-    """Return the places of the fastest quarter, at least three: others only lengthen a call."""
+    """Return the indices of the fastest quarter, at least three: a disturbance only adds time."""
     ranked = sorted(range(len(values)), key=values.__getitem__)
     return ranked[: max(3, len(ranked) // 4)]

@@ -22,29 +22,29 @@ def numbers(most: int) -> list[int]:
     """Return the numbers of threads to try: all up to 8, then powers of two, then all there are."""
     if most <= ALL_UP_TO:
         return list(range(1, most + 1))
-    tried = [1, 2, 4, 8]
-    while tried[-1] * 2 < most:
-        tried.append(tried[-1] * 2)
-    return [*tried, most]
+    counts = [1, 2, 4, 8]
+    while counts[-1] * 2 < most:
+        counts.append(counts[-1] * 2)
+    return [*counts, most]
 
 
 def measure(subject: Subject, most: int) -> tuple[ThreadTime, ...]:
     """Return the time of a call on 1 to `most` threads; the weight is packed anew for each."""
-    tried = numbers(most)
+    counts = numbers(most)
     bound = {}
-    times_s: dict[int, list[float]] = {number: [] for number in tried}
+    times_s: dict[int, list[float]] = {number: [] for number in counts}
     try:
-        for number in tried:
+        for number in counts:
             torch.set_num_threads(number)
             bound[number] = subject.bind()
             subject.timed(bound[number])
             wait_until_threads_sleep()
         started = time.perf_counter()
-        each_s = BUDGET_S / len(tried) / ROUNDS
+        each_s = BUDGET_S / len(counts) / ROUNDS
         for turn in range(ROUNDS):
             if turn >= 3 and time.perf_counter() - started > LONGEST_S:
                 break
-            for number in tried:
+            for number in counts:
                 torch.set_num_threads(number)
                 for _ in range(subject.calls_in(each_s, 1, 50)):
                     times_s[number].append(subject.timed(bound[number]))
@@ -54,7 +54,7 @@ def measure(subject: Subject, most: int) -> tuple[ThreadTime, ...]:
     return tuple(
         ThreadTime(
             threads=number,
-            time_s=statistics.fmean(taken[place] for place in calm(taken)),
+            time_s=statistics.fmean(samples_s[index] for index in calm(samples_s)),
         )
-        for number, taken in times_s.items()
+        for number, samples_s in times_s.items()
     )

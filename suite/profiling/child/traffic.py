@@ -95,9 +95,9 @@ def counts(
     spans = outermost(seen)
     counted, as_torch = 0, 0
     for span in spans:
-        ours, torchs = _flops(span)
-        counted += ours
-        as_torch += torchs
+        flops, torch_flops = _flops(span)
+        counted += flops
+        as_torch += torch_flops
     counted, as_torch = counted // seen.calls, as_torch // seen.calls
     forward = scenario.direction == "forward"
     closed = declared_flops if forward else None
@@ -122,36 +122,36 @@ def counts(
 
 
 def _note(counted: int, as_torch: int, closed: float | None, scenario: Scenario) -> str:
-    told = []
+    remarks = []
     if as_torch != counted:
-        told.append(
+        remarks.append(
             f"torch's formula of the backward convolution forgets groups: {as_torch:,} in place "
             f"of {counted:,}"
         )
     expected = closed if closed is not None else float(scenario.problem.direct_flops)
     if counted and math.isclose(counted, expected, rel_tol=1e-6):
-        told.append("torch's counter and the closed form agree")
+        remarks.append("torch's counter and the closed form agree")
     elif counted:
-        told.append(
+        remarks.append(
             f"torch's counter sees {counted / expected:.1%} of the closed form: it counts matrix "
             "products and convolutions alone"
         )
     else:
-        told.append("nothing that torch's counter knows: the work is done outside its operators")
-    return "; ".join(told)
+        remarks.append("nothing that torch's counter knows: the work is done outside its operators")
+    return "; ".join(remarks)
 
 
 def _flops(span: Span) -> tuple[int, int]:
-    """Return the operations of an operator by its outermost counted part: ours, and torch's."""
-    known = _by_formula(span)
-    if known is not None:
-        return known
-    ours = torchs = 0
+    """Return an operator's operations and what torch counts, by its outermost counted part."""
+    by_formula = _by_formula(span)
+    if by_formula is not None:
+        return by_formula
+    flops = torch_flops = 0
     for child in span.children:
         if child.is_operator:
-            own, their = _flops(child)
-            ours, torchs = ours + own, torchs + their
-    return ours, torchs
+            child_flops, child_torch_flops = _flops(child)
+            flops, torch_flops = flops + child_flops, torch_flops + child_torch_flops
+    return flops, torch_flops
 
 
 def _by_formula(span: Span) -> tuple[int, int] | None:
@@ -188,11 +188,13 @@ def _convolution(span: Span) -> Problem:
 def _backward_flops(span: Span) -> tuple[int, int]:
     """Return the operations of the gradients asked for: with groups, and as torch counts them."""
     grad, _, w = (tuple(tensor.sizes) for tensor in list(_tensors(span))[:3])
-    *_, groups, wanted = span.arguments
-    flops = sum(map(bool, wanted[:2])) * 2 * math.prod(grad) * math.prod(w[1:])
-    x_wanted, w_wanted = wanted[:2]
+    *_, groups, output_mask = span.arguments
+    flops = sum(map(bool, output_mask[:2])) * 2 * math.prod(grad) * math.prod(w[1:])
+    for_input, for_weight = output_mask[:2]
     # torch's formula: grad by weight (all of its C/g columns), and input by grad (all C).
-    as_torch = (bool(x_wanted) + bool(w_wanted) * groups) * 2 * math.prod(grad) * math.prod(w[1:])
+    as_torch = (
+        (bool(for_input) + bool(for_weight) * groups) * 2 * math.prod(grad) * math.prod(w[1:])
+    )
     return flops, as_torch
 
 
@@ -216,7 +218,7 @@ def _moved_bytes(span: Span) -> int:
     if span.name in VIEWS:
         return 0
     read: int = sum(math.prod(t.sizes) * t.dtype.itemsize for t in _tensors(span))
-    written = sum(allocated_by(part.event) for part in span.walk())
+    written = sum(allocated_by(inside.event) for inside in span.walk())
     return read + (written or _unseen_output_bytes(span))
 
 

@@ -53,10 +53,10 @@ def _operands(scenario: Scenario) -> Operands:
     problem, dtype = scenario.problem, DTYPES[scenario.dtype]
 
     def normal(shape: Shape | tuple[int, ...]) -> torch.Tensor:
-        drawn = torch.randn(shape, generator=generator).to(dtype)
+        values = torch.randn(shape, generator=generator).to(dtype)
         if len(shape) == 4:
-            drawn = in_format(drawn, scenario.memory_format)
-        return drawn.to(scenario.device)
+            values = in_format(values, scenario.memory_format)
+        return values.to(scenario.device)
 
     return Operands(
         normal(problem.input_shape),
