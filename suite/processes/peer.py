@@ -11,7 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,22 @@ class ProcessFailed(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait for a moment: a fork that never gets its orders prints a traceback.
+
+    Only where the fork server forks. Whoever is spawned would inherit that signals are blocked.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Peer:
@@ -65,7 +81,8 @@ class Peer:
             self._process: BaseProcess = context.Process(
                 target=child_main, args=(target, theirs, str(log), users, *args), name=name
             )
-            self._process.start()
+            with contextlib.nullcontext() if environment is not None else _uninterrupted():
+                self._process.start()
         theirs.close()
         self._requester = Requester(ours)
         self._watched: psutil.Process | None = None

@@ -184,3 +184,36 @@ def test_a_semaphore_without_a_name_works_here_and_in_forked_processes(locks):
 @pytest.mark.skipif(sys.version_info < (3, 11, 5), reason="multiprocessing does not look before")
 def test_a_semaphore_without_a_name_is_not_handed_to_a_process_that_could_not_find_it(locks):
     assert "not supported" in locks.ask("hand_over")["refused"]
+
+
+INTERRUPTED_WHILE_FORKING = """\
+import os, signal
+from multiprocessing import forkserver
+from pathlib import Path
+from suite.processes.peer import Peer
+connect = forkserver._forkserver.connect_to_new_process
+def interrupted(fds):
+    connected = connect(fds)
+    os.kill(os.getpid(), signal.SIGINT)
+    return connected
+Peer('suite.judge.process:main', 1, name='first', log=Path('log')).close()
+forkserver.connect_to_new_process = interrupted
+try:
+    Peer('suite.judge.process:main', 1, name='any', log=Path('log'))
+except KeyboardInterrupt:
+    print('interrupted')
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="about forks")
+def test_ctrl_c_while_a_process_is_forked_prints_no_traceback(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_FORKING],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "interrupted\n", done.stderr
+    assert "Traceback" not in done.stderr
