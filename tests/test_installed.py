@@ -238,7 +238,7 @@ def test_other_peoples_yaml_is_left_to_whoever_reads_it(installed, repository):
     (repository / "cases.yaml").write_text("stages:\n  - name: not a scenario\n")
     done = installed(repository, "python", "-m", "pytest", "cases.yaml")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "found no collectors for" in done.stderr
+    assert "cases.yaml" in done.stderr
     assert "stages" not in done.stdout + done.stderr
 
 
