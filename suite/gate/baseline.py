@@ -26,8 +26,9 @@ from suite.gate.verdict import Stage, TimeVerdict, Verdict
 from suite.machine import host
 from suite.results.cell import CellResult, Status
 from suite.results.folder import MANIFEST, Run, read_run
+from suite.stats.components import Component
 from suite.stats.intervals import block_median_s
-from suite.stats.paired import Component, Difference, trimmed_mean
+from suite.stats.paired import Difference, unpaired_difference
 
 BETWEEN_SITTINGS = Component(variance=0.05**2, degrees=4.0)
 """Assumed of two runs on one machine before the reference's cells are looked at."""
@@ -228,28 +229,16 @@ def _logs(cell: CellResult) -> list[float]:
 
 
 def _null(old: Sequence[float], new: Sequence[float]) -> NullCell:
-    mean, variance, _ = _shift(old, new)
-    return NullCell(base_s=math.exp(statistics.fmean(old)), mean=mean, variance=variance)
-
-
-def _shift(old: Sequence[float], new: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean log-ratio of unpaired blocks, its variance, and degrees (Welch, 1947)."""
-    (before, a), (after, b) = trimmed_mean(old), trimmed_mean(new)
-    variance = a.variance + b.variance
-    parts = a.variance**2 / a.degrees + b.variance**2 / b.degrees
-    return after - before, variance, variance**2 / parts if parts else a.degrees + b.degrees
+    mean, own = unpaired_difference(old, new)
+    return NullCell(base_s=math.exp(statistics.fmean(old)), mean=mean, variance=own.variance)
 
 
 def _difference(
     old: Sequence[float], new: Sequence[float], nulls: Sequence[NullCell]
 ) -> Difference:
-    mean, own, degrees = _shift(old, new)
+    mean, own = unpaired_difference(old, new)
     bias = bias_variance(nulls, math.exp(statistics.fmean(old)), BETWEEN_SITTINGS)
-    variance = own + bias.variance
-    if variance <= 0:
-        return Difference(mean=mean, error=1e-9, degrees=degrees)
-    parts = own**2 / degrees + bias.variance**2 / bias.degrees
-    return Difference(mean=mean, error=math.sqrt(variance), degrees=variance**2 / parts)
+    return Difference.with_errors(mean, own, bias)
 
 
 def _verdict(
@@ -282,9 +271,3 @@ def _verdict(
         smallest_visible=math.expm1(found.visible_beyond(limit, rule.level / family, rule.power)),
         improved=found.above(1 - rule.level / family) < -limit,
     )
-
-
-def implementations(run: Run) -> list[str]:
-    """Return the names that a stored run measured, its reference first."""
-    names = dict.fromkeys(cell.implementation for cell in run.results)
-    return list(names)
