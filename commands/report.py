@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shutil
 from pathlib import Path
 
 import reports
 from commands.arguments import Parser
 from suite.errors import EXIT_GOOD, UsageError
-from suite.results.folder import read_run
+from suite.results.comparable import named_differences
+from suite.results.folder import Run, read_manifest, read_results, read_run
 from suite.results.profile import FOLDER
 
 
@@ -23,6 +25,11 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     finished = read_run(options.folders)
+    shards = [Run(at, read_manifest(at), tuple(read_results(at))) for at in options.folders]
+    if apart := named_differences(shards):
+        for text in apart:
+            print(f"not comparable with {options.folders[0]}: {text}")
+        finished = dataclasses.replace(finished, manifest={**finished.manifest, "apart": apart})
     out = options.out or options.folders[0]
     for folder in options.folders:
         _take_along(folder / FOLDER, out / FOLDER)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from suite.processes.fork_server import steady_environment
+from suite.processes.fork_server import chosen_environment, steady_environment
 
 CALLS = """\
 import resource, torch
@@ -58,3 +58,19 @@ def test_waits_that_the_user_has_chosen_stay_as_they_are(monkeypatch, name):
     assert "GOMP_SPINCOUNT" in steady_environment()
     monkeypatch.setenv(name, "1")
     assert "GOMP_SPINCOUNT" not in steady_environment()
+
+
+def test_what_the_suite_gave_a_process_itself_is_no_choice_of_the_users(monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    before = chosen_environment()
+    for name, value in steady_environment().items():
+        monkeypatch.setenv(name, value)
+    assert chosen_environment() == before
+
+    monkeypatch.setenv("GOMP_SPINCOUNT", "0")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
+    chosen = chosen_environment()
+    assert chosen["GOMP_SPINCOUNT"] == "0"
+    assert "MALLOC_MMAP_THRESHOLD_" in chosen
+    assert chosen["MALLOC_TRIM_THRESHOLD_"] == "1"
