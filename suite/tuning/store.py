@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -200,8 +200,3 @@ def _shapes_from_record(record: list[Any]) -> dict[Conditions, Shapes]:
         found = shapes.setdefault(_conditions(conditions), {})
         found[str(kind), str(name)] = float(length), float(nugget)
     return shapes
-
-
-def rows_of(trials: Iterable[Trial]) -> list[Row]:
-    """Return the rows that were measured, in the order of their first appearance."""
-    return list(dict.fromkeys(seen.row for trial in trials for seen in trial.measured))
