@@ -25,11 +25,8 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     finished = read_run(options.folders)
-    shards = [Run(at, read_manifest(at), tuple(read_results(at))) for at in options.folders]
-    if apart := named_differences(shards):
-        for text in apart:
-            print(f"not comparable with {options.folders[0]}: {text}")
-        finished = dataclasses.replace(finished, manifest={**finished.manifest, "apart": apart})
+    if len(options.folders) > 1:
+        finished = _with_differences(finished, options.folders)
     out = options.out or options.folders[0]
     for folder in options.folders:
         _take_along(folder / FOLDER, out / FOLDER)
@@ -40,6 +37,15 @@ def main(options: argparse.Namespace) -> int:
     for path in written:
         print(path)
     return EXIT_GOOD
+
+
+def _with_differences(finished: Run, folders: list[Path]) -> Run:
+    """Say which folders may not be compared with the first, here and in what is written."""
+    parts = [Run(at, read_manifest(at), tuple(read_results(at))) for at in folders]
+    apart = named_differences(parts)
+    for text in apart:
+        print(f"not comparable with {folders[0]}: {text}")
+    return dataclasses.replace(finished, manifest={**finished.manifest, "apart": apart})
 
 
 def _take_along(traces: Path, target: Path) -> None:

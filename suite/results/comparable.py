@@ -57,6 +57,8 @@ VARIABLES = (
     "NUMBA_*",
     "TORCH_*",
     "PYTORCH_*",
+    "TORCHDYNAMO_*",
+    "TORCHINDUCTOR_*",
     "ATEN_*",
     "TRITON_*",
     "CUBLAS_*",
@@ -65,7 +67,6 @@ VARIABLES = (
     "GLIBC_TUNABLES",
     "LD_PRELOAD",
     "DYLD_INSERT_LIBRARIES",
-    "CUDA_VISIBLE_DEVICES",
     "CUDA_LAUNCH_BLOCKING",
     "CUDA_DEVICE_MAX_CONNECTIONS",
     "CUDA_MODULE_LOADING",
@@ -76,7 +77,7 @@ VARIABLES = (
 VARIABLES_AT_FIRST = ("OMP_*", "GOMP_*", "MKL_*", "KMP_*", "NUMBA_*", "TORCH_*", "ONEDNN_*")
 """What manifests kept that do not say what they kept."""
 PLACES = ("*_DIR", "*_HOME", "*_PATH", "*_ROOT")
-"""Variables that say where files lie, on which no time depends."""
+"""Variables that say where files lie; no time depends on that."""
 
 LONGEST = 60
 SHARED = "…"
@@ -124,8 +125,7 @@ def assumed_equal(unknown: Iterable[str]) -> str:
 def comparability(first: Run, second: Run) -> Comparability:
     """Return what stands against comparing the times of two runs.
 
-    What a GPU's times or those of compiled rows alone depend on counts where either run has such
-    cells.
+    What only times on a GPU or of compiled rows depend on counts where either run has such cells.
     """
     cells = (*first.results, *second.results)
     facts = [*MACHINE]
