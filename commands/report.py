@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shutil
 from pathlib import Path
 
 import reports
 from commands.arguments import Parser
 from suite.errors import EXIT_GOOD, UsageError
-from suite.results.folder import read_run
+from suite.results.comparable import named_differences
+from suite.results.folder import Run, read_manifest, read_results, read_run
 from suite.results.profile import FOLDER
 
 
@@ -23,6 +25,8 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     finished = read_run(options.folders)
+    if len(options.folders) > 1:
+        finished = _with_differences(finished, options.folders)
     out = options.out or options.folders[0]
     for folder in options.folders:
         _take_along(folder / FOLDER, out / FOLDER)
@@ -33,6 +37,15 @@ def main(options: argparse.Namespace) -> int:
     for path in written:
         print(path)
     return EXIT_GOOD
+
+
+def _with_differences(finished: Run, folders: list[Path]) -> Run:
+    """Say which folders may not be compared with the first, here and in what is written."""
+    parts = [Run(at, read_manifest(at), tuple(read_results(at))) for at in folders]
+    apart = named_differences(parts)
+    for text in apart:
+        print(f"not comparable with {folders[0]}: {text}")
+    return dataclasses.replace(finished, manifest={**finished.manifest, "apart": apart})
 
 
 def _take_along(traces: Path, target: Path) -> None:

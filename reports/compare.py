@@ -1,22 +1,26 @@
 """Two runs side by side: what changed from the base run to this one, cell by cell.
 
 Times of separate runs carry the drift between them, so a change here is a hint and no verdict;
-`gate` alternates both sides and decides. Where the machines differ no ratio is given at all.
+`gate` alternates both sides and decides. Where times may not be compared no ratio is given at all.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from reports.matrix import Matrix, MatrixCell
 from suite.results.cell import Status
+from suite.results.comparable import (
+    Comparability,
+    comparability,
+    conditions,
+    why_other_work,
+)
 from suite.results.folder import Run
 from suite.stats.intervals import Interval
-
-_MACHINE_FACTS = ("cpu", "gpu", "cores", "threads", "governor", "torch", "os", "python")
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,14 @@ class CellChange:
 class Comparison:
     base: Run
     head: Run
-    machines_differ: str
-    """What differs between the machines; empty: times may be compared."""
+    comparability: Comparability
     cells: tuple[CellChange, ...]
+
+    @property
+    def machines_differ(self) -> str:
+        """Return what stands against comparing times; empty: they may be compared."""
+        why_not = self.comparability.why_not
+        return why_not and f"other machine or setting: {why_not}"
 
     @property
     def slower(self) -> list[CellChange]:
@@ -75,32 +84,13 @@ class Comparison:
 def compare_runs(base: Run, head: Run) -> Comparison:
     """Return every cell of either run with its change from `base` to `head`."""
     base_grid, head_grid = Matrix.of(base), Matrix.of(head)
-    differ = why_not_comparable(base.manifest, head.manifest)
+    found = Comparison(base=base, head=head, comparability=comparability(base, head), cells=())
+    differ = found.machines_differ
     keys = dict.fromkeys([*head_grid.cells, *base_grid.cells])
-    return Comparison(
-        base=base,
-        head=head,
-        machines_differ=differ,
-        cells=tuple(
-            _change(key, base_grid.cells.get(key), head_grid.cells.get(key), differ) for key in keys
-        ),
+    changes = (
+        _change(key, base_grid.cells.get(key), head_grid.cells.get(key), differ) for key in keys
     )
-
-
-def why_not_comparable(base: dict[str, Any], head: dict[str, Any]) -> str:
-    """Return what keeps times of two manifests apart, or an empty text."""
-    machines = [manifest.get("machine") or {} for manifest in (base, head)]
-    fingerprints = [machine.get("fingerprint") for machine in machines]
-    if None in fingerprints:
-        return "a run without a machine fingerprint"
-    if fingerprints[0] == fingerprints[1]:
-        return ""
-    facts = [
-        f"{fact} {machines[0].get(fact)} and {machines[1].get(fact)}"
-        for fact in _MACHINE_FACTS
-        if machines[0].get(fact) != machines[1].get(fact)
-    ]
-    return f"other machine: {'; '.join(facts) or 'the fingerprints differ'}"
+    return dataclasses.replace(found, cells=tuple(changes))
 
 
 def _change(
@@ -109,12 +99,12 @@ def _change(
     ratio, note = None, ""
     if base is None or head is None:
         note = "new: not in the base run" if base is None else "missing: only in the base run"
-    elif base.result.scenario != head.result.scenario:
-        note = "another problem under the same name"
+    elif conditions(base.result) != conditions(head.result):
+        note = why_other_work(base.result, head.result)
     elif base.result.status is not head.result.status:
         note = f"{_word(base)} → {_word(head)}"
     elif base.summary and head.summary:
-        note = differ or _other_conditions(base, head)
+        note = differ or why_other_work(base.result, head.result)
         ratio = None if note else ratio_of(base.summary.time_s, head.summary.time_s)
     return CellChange(key[0], key[1], base, head, ratio, note)
 
@@ -127,12 +117,6 @@ def _word(cell: MatrixCell) -> str:
         if status is Status.PASSED or not cell.result.reason
         else (f"{words} ({cell.result.reason})")
     )
-
-
-def _other_conditions(base: MatrixCell, head: MatrixCell) -> str:
-    if base.result.threads != head.result.threads:
-        return f"{base.result.threads} and {head.result.threads} threads"
-    return ""
 
 
 def ratio_of(base: Interval, head: Interval) -> Interval:
@@ -178,6 +162,7 @@ def as_json(comparison: Comparison) -> str:
         "base": name_of(comparison.base),
         "head": name_of(comparison.head),
         "machines_differ": comparison.machines_differ or None,
+        "taken_as_equal": list(comparison.comparability.unknown),
         "cells": cells,
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

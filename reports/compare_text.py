@@ -13,10 +13,11 @@ def summary(comparison: Comparison) -> str:
     """Return the outcome in one sentence."""
     if comparison.machines_differ:
         return f"Times are not comparable: {comparison.machines_differ}"
+    assumed = comparison.comparability.assumed
     return (
         f"{comparison.compared} cells compared: {len(comparison.slower)} slower and "
         f"{len(comparison.faster)} faster beyond their intervals, "
-        f"{len(comparison.noted)} with another change"
+        f"{len(comparison.noted)} with another change{assumed and f' ({assumed})'}"
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.stats.student import t975
+from suite.stats import student
 
 LEAST_POINTS = 3
 LEAST_FOR_BASE = 5
@@ -111,7 +111,8 @@ def _line_interval(x: Array, slope: float, squares: float) -> tuple[float, float
     freedom = len(x) - 2
     if freedom < 1:
         return None
-    half = t975(freedom) * math.sqrt(squares / freedom / float((x * x).sum()))
+    error = math.sqrt(squares / freedom / float((x * x).sum()))
+    half = student.quantile(0.975, freedom) * error
     return slope - half, slope + half
 
 
@@ -141,7 +142,7 @@ def _curve_interval(
 ) -> tuple[float, float]:
     """Return the ends of the exponents whose sum of squares the F-test cannot tell from best."""
     freedom = len(x) - 3
-    limit = best * (1 + t975(freedom) ** 2 / freedom)
+    limit = best * (1 + student.quantile(0.975, freedom) ** 2 / freedom)
     shares = np.geomspace(share / 100, share * 100, 201)
     reach = 0.02
     while True:
@@ -170,20 +171,7 @@ def _is_better(simple: float, richer: float, more: int, freedom: int, level: flo
     if freedom < 1 or richer >= simple:
         return False
     ratio = (simple - richer) / more / (richer / freedom)
-    return _tail(ratio, more, freedom) < level
-
-
-def _tail(ratio: float, more: int, freedom: int) -> float:
-    """Return the probability that F(more, freedom) exceeds `ratio`; `more` is 1 or 2."""
-    if more == 2:
-        return float((1 + 2 * ratio / freedom) ** (-freedom / 2))
-    # Two-sided Student's t by its density, integrated from t outwards (a substitution that
-    # makes the range finite): no table goes as far out as sharing among many places needs.
-    scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2))
-    angles = np.linspace(math.atan(math.sqrt(ratio / freedom)), math.pi / 2, 2001)
-    density = np.cos(angles) ** (freedom - 1)
-    area = float(((density[1:] + density[:-1]) / 2).sum() * (angles[1] - angles[0]))
-    return 2 * scale / math.sqrt(math.pi) * area
+    return student.upper_tail_of_f(ratio, more, freedom) < level
 
 
 def _bend(x: Array, y: Array, unit: float, smooth: float, parameters: int) -> Bend | None:

@@ -162,6 +162,8 @@ def is_clear(matrix: Matrix, first: MatrixCell) -> bool:
 
 
 def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
+    for apart in manifest.get("apart", []):
+        yield f"Not comparable with the rest, for another machine or setting measured it: {apart}."
     yield from _failures(matrix)
     machine = manifest.get("machine") or {}
     if machine.get("noise_grade") in _BAD_GRADES:

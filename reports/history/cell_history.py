@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from suite.results.cell import CellResult
+from suite.results.comparable import (
+    Comparability,
+    assumed_equal,
+    comparability,
+    why_other_work,
+)
 from suite.results.folder import Run
 from suite.results.summary import summarise
 from suite.stats.change_points import LEAST_SEGMENT, change_points
@@ -65,7 +70,7 @@ class CellHistory:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A run that is not in the history."""
+    """A run that is not in the history, or not with all its cells."""
 
     run: Run
     why: str
@@ -78,6 +83,8 @@ class History:
     series: tuple[CellHistory, ...]
     level: float
     """Of each cell's test."""
+    assumed: str = ""
+    """What counts as equal in all runs though not all tell it; empty: nothing."""
 
     @property
     def changed(self) -> list[CellHistory]:
@@ -87,49 +94,46 @@ class History:
 
 
 def history(runs: Sequence[Run]) -> History:
-    """Return the series of the newest run's machine; other runs are left out with their reason."""
-    ordered = sorted(runs, key=started)
-    newest = ordered[-1]
-    kept, left_out = [], []
-    for run in ordered:
-        why = why_other(newest.manifest, run.manifest)
-        if why:
-            left_out.append(LeftOut(run=run, why=why))
+    """Return the series of what may be compared with the newest run, and why the rest may not."""
+    *older, newest = sorted(runs, key=started)
+    kept: list[Run] = []
+    left_out: list[LeftOut] = []
+    unknown: dict[str, None] = {}
+    for run in older:
+        times = comparability(run, newest)
+        if times.mismatches:
+            left_out.append(LeftOut(run=run, why=_why_other(times)))
         else:
             kept.append(run)
+            unknown |= dict.fromkeys(times.unknown)
+    kept.append(newest)
     cells: dict[str, list[tuple[Run, CellResult]]] = {}
-    for run in kept:
+    for run in reversed(kept):
         for result in run.results:
-            if summarise(result):
+            latest = cells.get(result.key, [(run, result)])[0][1]
+            if why := why_other_work(result, latest):
+                left_out.append(LeftOut(run=run, why=f"{result.key}: {why}"))
+            elif summarise(result):
                 cells.setdefault(result.key, []).append((run, result))
     level = max(LEAST_LEVEL, LEVEL / max(1, len(cells)))
-    series = tuple(_series(cell, found, level) for cell, found in cells.items())
-    return History(runs=tuple(kept), left_out=tuple(left_out), series=series, level=level)
+    series = tuple(_series(cell, found[::-1], level) for cell, found in cells.items())
+    return History(
+        runs=tuple(kept),
+        left_out=tuple(left_out),
+        series=series,
+        level=level,
+        assumed=assumed_equal(unknown),
+    )
 
 
 def started(run: Run) -> str:
     return str(run.manifest.get("started_at") or "")
 
 
-def why_other(newest: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def _why_other(times: Comparability) -> str:
     """Return why a run's times do not belong to the newest one's, or an empty text."""
-    theirs, ours = (manifest.get("machine") or {} for manifest in (other, newest))
-    if not theirs.get("fingerprint"):
-        return "it has no machine fingerprint"
-    if theirs["fingerprint"] == ours.get("fingerprint"):
-        return ""
-    facts = [
-        f"{fact} {_short(theirs.get(fact))}, the newest has {_short(ours.get(fact))}"
-        for fact in sorted(theirs.keys() | ours.keys())
-        if theirs.get(fact) != ours.get(fact)
-        and fact in ("cpu", "cores", "governor", "gpu", "torch", "os", "threads")
-    ]
-    return f"another machine: {'; '.join(facts) or 'flags or builds differ'}"
-
-
-def _short(fact: object) -> str:
-    text = str(fact)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    facts = [f"{m.fact} {m.first}, the newest has {m.second}" for m in times.mismatches]
+    return f"another machine or setting: {'; '.join(facts)}" if facts else ""
 
 
 def _series(cell: str, found: Sequence[tuple[Run, CellResult]], level: float) -> CellHistory:

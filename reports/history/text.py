@@ -19,7 +19,7 @@ def lines(found: History) -> list[str]:
     shown += [f"  {text}" for series in found.changed for text in _changes(series)]
     shown += ["", *trends(found.series)] if found.series else []
     shown += [f"left out: {left.run.folder}: {left.why}" for left in found.left_out]
-    return shown
+    return [*shown, found.assumed] if found.assumed else shown
 
 
 def headline(found: History) -> str:
@@ -109,4 +109,6 @@ def markdown(found: History) -> str:
     if found.left_out:
         text += ["", "Left out:", ""]
         text += [f"- {left.run.folder}: {left.why}" for left in found.left_out]
+    if found.assumed:
+        text += ["", f"{found.assumed}."]
     return "\n".join(text) + "\n"

@@ -77,7 +77,9 @@ def filter_with(arms: Iterable[Arm], grey: Plane, log: Path) -> Iterator[Filtere
         source, target = Path(folder) / "grey.npy", Path(folder) / "filtered.npz"
         np.save(source, grey)
         for arm in arms:
-            peer = Peer("suite.demo.filtering:main", arm.source, arm.name, name=arm.name, log=log)
+            peer = Peer(
+                "suite.demo.child.process:main", arm.source, arm.name, name=arm.name, log=log
+            )
             try:
                 reply = peer.ask(
                     "filter", timeout_s=TIMEOUT_S, source=str(source), target=str(target)

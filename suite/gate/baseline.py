@@ -1,4 +1,4 @@
-"""A stored run as the base: its facts always count, its times on the same machine only.
+"""A stored run as the base: its facts always count, its times where they may be compared.
 
 The two runs were not interleaved, so what differs between sittings (temperature, neighbours,
 where memory lies) is in every ratio. The reference implementation is the same code in both runs:
@@ -7,14 +7,12 @@ how far its cells moved shows how much that is, and it enters every interval.
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import tempfile
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from suite.errors import NotComparable, UsageError
 from suite.gate.decision import adjusted_p
@@ -23,11 +21,12 @@ from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.outcome import GateCell, GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
-from suite.machine import host
 from suite.results.cell import CellResult, Status
+from suite.results.comparable import comparability, conditions, why_other_work
 from suite.results.folder import MANIFEST, Run, read_run
+from suite.stats.components import Component
 from suite.stats.intervals import block_median_s
-from suite.stats.paired import Component, Difference, trimmed_mean
+from suite.stats.paired import Difference, unpaired_difference
 
 BETWEEN_SITTINGS = Component(variance=0.05**2, degrees=4.0)
 """Assumed of two runs on one machine before the reference's cells are looked at."""
@@ -67,28 +66,6 @@ def _unpacked(path: Path) -> Run:
         return read_run([found[0].parent])
 
 
-def why_advisory(base: Mapping[str, Any], head: Mapping[str, Any]) -> str:
-    """Return what keeps times of two manifests apart, or an empty text."""
-    machines = [manifest.get("machine") or {} for manifest in (base, head)]
-    differ = [
-        f"{fact} {_short(machines[0].get(fact))} and {_short(machines[1].get(fact))}"
-        for fact in host.FINGERPRINT
-        if machines[0].get(fact) != machines[1].get(fact)
-    ]
-    settings = [manifest.get("environment") or {} for manifest in (base, head)]
-    differ += [
-        f"{name} {settings[0].get(name)} and {settings[1].get(name)}"
-        for name in sorted(settings[0].keys() | settings[1].keys())
-        if settings[0].get(name) != settings[1].get(name)
-    ]
-    return f"the baseline is from another machine or setting: {'; '.join(differ)}" if differ else ""
-
-
-def _short(fact: object) -> str:
-    text = str(fact)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def compare(
     base: Run,
     head: Run,
@@ -112,9 +89,9 @@ def compare(
     renamed = _renamed(stored, fresh)
     pairs = {key: (stored[key], fresh[key]) for key in fresh if key in stored}
     pairs |= {new: (stored[old], fresh[new]) for old, new in renamed}
-    changed = [key for key, (old, new) in pairs.items() if _conditions(old) != _conditions(new)]
-    advisory = why_advisory(base.manifest, head.manifest)
-    verdicts = {} if advisory else _verdicts(pairs, set(changed), rule)
+    changed = {key: why for key, (old, new) in pairs.items() if (why := why_other_work(old, new))}
+    times = comparability(base, head)
+    verdicts = {} if times.mismatches else _verdicts(pairs, changed, rule)
     cells = []
     for key, (old, new) in pairs.items():
         if key in changed:
@@ -140,12 +117,13 @@ def compare(
         margin=rule.margin,
         missing=(
             *(key for key in stored if key not in fresh and key not in old_names),
-            *(f"{key} (another problem or setting under the same name)" for key in changed),
+            *(f"{key} ({why})" for key, why in changed.items()),
         ),
         new=tuple(key for key in fresh if key not in stored and key not in new_names),
         renamed=tuple(renamed),
-        notes=tuple(notes),
-        timing_advisory=advisory,
+        notes=(*notes, *filter(None, [times.assumed])),
+        timing_advisory=times.why_not
+        and f"the baseline is from another machine or setting: {times.why_not}",
         interrupted=interrupted,
         wall_s=wall_s,
         missing_accepted="missing" in accept,
@@ -157,23 +135,16 @@ def _renamed(
 ) -> list[tuple[str, str]]:
     """Return cells of the same problem and implementation under another scenario id."""
     gone = {
-        (_conditions(cell), cell.implementation): key
+        (conditions(cell), cell.threads, cell.implementation): key
         for key, cell in stored.items()
         if key not in fresh
     }
-    return [
-        (gone[place], key)
+    work = {
+        key: (conditions(cell), cell.threads, cell.implementation)
         for key, cell in fresh.items()
-        if key not in stored and (place := (_conditions(cell), cell.implementation)) in gone
-    ]
-
-
-def _conditions(cell: CellResult) -> str:
-    """Return what the scenario is, without what it is called."""
-    record = cell.scenario.to_dict()
-    for name in ("id", "source", "occurrences"):
-        record.pop(name)
-    return json.dumps({**record, "threads": cell.threads}, sort_keys=True)
+        if key not in stored
+    }
+    return [(gone[what], key) for key, what in work.items() if what in gone]
 
 
 def _facts(cell: CellResult) -> Facts:
@@ -228,28 +199,16 @@ def _logs(cell: CellResult) -> list[float]:
 
 
 def _null(old: Sequence[float], new: Sequence[float]) -> NullCell:
-    mean, variance, _ = _shift(old, new)
-    return NullCell(base_s=math.exp(statistics.fmean(old)), mean=mean, variance=variance)
-
-
-def _shift(old: Sequence[float], new: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean log-ratio of unpaired blocks, its variance, and degrees (Welch, 1947)."""
-    (before, a), (after, b) = trimmed_mean(old), trimmed_mean(new)
-    variance = a.variance + b.variance
-    parts = a.variance**2 / a.degrees + b.variance**2 / b.degrees
-    return after - before, variance, variance**2 / parts if parts else a.degrees + b.degrees
+    mean, own = unpaired_difference(old, new)
+    return NullCell(base_s=math.exp(statistics.fmean(old)), mean=mean, variance=own.variance)
 
 
 def _difference(
     old: Sequence[float], new: Sequence[float], nulls: Sequence[NullCell]
 ) -> Difference:
-    mean, own, degrees = _shift(old, new)
+    mean, own = unpaired_difference(old, new)
     bias = bias_variance(nulls, math.exp(statistics.fmean(old)), BETWEEN_SITTINGS)
-    variance = own + bias.variance
-    if variance <= 0:
-        return Difference(mean=mean, error=1e-9, degrees=degrees)
-    parts = own**2 / degrees + bias.variance**2 / bias.degrees
-    return Difference(mean=mean, error=math.sqrt(variance), degrees=variance**2 / parts)
+    return Difference.with_errors(mean, own, bias)
 
 
 def _verdict(
@@ -282,9 +241,3 @@ def _verdict(
         smallest_visible=math.expm1(found.visible_beyond(limit, rule.level / family, rule.power)),
         improved=found.above(1 - rule.level / family) < -limit,
     )
-
-
-def implementations(run: Run) -> list[str]:
-    """Return the names that a stored run measured, its reference first."""
-    names = dict.fromkeys(cell.implementation for cell in run.results)
-    return list(names)

@@ -17,8 +17,8 @@ from suite.gate.decision import CellTimes, Decision, Request
 from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
-from suite.stats import student
-from suite.stats.paired import Component, trimmed_mean
+from suite.stats.components import Component
+from suite.stats.paired import Difference, trimmed_mean
 
 Block = Mapping[str, CellTimes]
 
@@ -100,12 +100,8 @@ def _cell(
 
 def _visible(variance: float, bias: Component, blocks: int, limit: float, rule: Rule) -> float:
     """Return the smallest log-ratio beyond `limit` that so many blocks see."""
-    own = variance / blocks
-    error = math.sqrt(own + bias.variance)
-    parts = own**2 / (blocks - 1) + bias.variance**2 / bias.degrees
-    degrees = error**4 / parts if parts else blocks - 1
-    reach = student.quantile(1 - rule.level, degrees) + student.quantile(rule.power, degrees)
-    return limit + reach * error
+    own = Component(variance=variance / blocks, degrees=blocks - 1)
+    return Difference.with_errors(0.0, own, bias).visible_beyond(limit, rule.level, rule.power)
 
 
 def _false_alarms(blocks: Sequence[Block], names: Sequence[str], rule: Rule) -> FalseAlarms:

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
+from suite.stats.components import Component
 from suite.stats.paired import (
-    Component,
     Difference,
     difference,
     hodges_lehmann,
@@ -280,11 +280,8 @@ class Decision:
             level *= min(caught + 1, len(self._planned)) / len(self._planned)
         else:
             blocks, bias = self._blocks_needed(cell), self._bias(cell)
-            variance = self._block_spread(cell) ** 2 / blocks
-            error = math.sqrt(variance + bias.variance)
-            parts = variance**2 / (blocks - 1) + bias.variance**2 / bias.degrees
-            degrees = error**4 / parts if parts else blocks - 1
-            found = Difference(mean=found.mean, error=error, degrees=degrees)
+            own = Component(variance=self._block_spread(cell) ** 2 / blocks, degrees=blocks - 1)
+            found = Difference.with_errors(found.mean, own, bias)
         return math.expm1(found.visible_beyond(self._limit(cell), level, self.rule.power))
 
     def _difference(self, cell: str, stage: Stage) -> Difference:

@@ -47,7 +47,9 @@ def sources_in(tree: Path, plugins: Sequence[Path]) -> list[Source]:
     Args:
         plugins: inside the repository, relative to its root.
     """
-    own = builtin_sources(tree) if (tree / "suite/registry.py").is_file() else []
+    # Before its rooms, suite/ had the registry in one file: a base may be of that time.
+    registries = (tree / "suite/registry/registering.py", tree / "suite/registry.py")
+    own = builtin_sources(tree) if any(path.is_file() for path in registries) else []
     files = [tree / plugin for plugin in plugins]
     return [*own, *(Source(str(file), str(tree)) for file in files if file.is_file())]
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from suite.stats.paired import Component
+from suite.stats.components import Component
 
 PRIOR = Component(variance=0.003**2, degrees=4.0)
 """What is assumed before anything is seen, worth four null cells."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_NOT_COMPARABLE, EXIT_SLOWER, EXIT_WRONG
-from suite.gate.facts import WRONG, Check, Facts, Finding
-from suite.gate.verdict import Stage, TimeVerdict, Verdict
+from suite.gate.facts import WRONG, Facts, Finding
+from suite.gate.verdict import TimeVerdict, Verdict
 from suite.results.cell import Status
 
 SCHEMA_VERSION = 1
@@ -24,7 +24,7 @@ class GateCell:
     base: Facts
     head: Facts
     findings: tuple[Finding, ...] = ()
-    """Ways beside time in which head is worse, without those that were accepted."""
+    """Ways apart from time in which head is worse, without those that were accepted."""
     accepted: tuple[Finding, ...] = ()
     time: TimeVerdict | None = None
     """None where time could not be compared: a side failed, or another machine measured it."""
@@ -181,31 +181,3 @@ class GateOutcome:
             "sentence": self.sentence,
             **record,
         }
-
-
-def outcome_from(record: dict[str, Any]) -> GateOutcome:
-    """Return the outcome that `to_dict` wrote."""
-    fields = {name: record[name] for name in GateOutcome.__dataclass_fields__}
-    fields["cells"] = tuple(_cell_from(cell) for cell in record["cells"])
-    fields["renamed"] = tuple((old, new) for old, new in record["renamed"])
-    for name in ("missing", "new", "notes"):
-        fields[name] = tuple(record[name])
-    return GateOutcome(**fields)
-
-
-def _cell_from(record: dict[str, Any]) -> GateCell:
-    fields = {name: record[name] for name in GateCell.__dataclass_fields__}
-    for side in ("base", "head"):
-        facts = dict(record[side])
-        facts["status"] = Status(facts["status"])
-        if facts["operators"] is not None:
-            facts["operators"] = tuple(facts["operators"])
-        fields[side] = Facts(**facts)
-    for name in ("findings", "accepted"):
-        fields[name] = tuple(
-            Finding(check=Check(found["check"]), text=found["text"]) for found in record[name]
-        )
-    if time := record["time"]:
-        stage, verdict = Stage(time["stage"]), Verdict(time["verdict"])
-        fields["time"] = TimeVerdict(**{**time, "stage": stage, "verdict": verdict})
-    return GateCell(**fields)

@@ -6,8 +6,6 @@ Facts about torch come from a process that has it; see `torch_facts`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import platform
 import socket
@@ -23,8 +21,8 @@ import psutil
 _CPU = Path("/sys/devices/system/cpu/cpu0")
 NOISE_GRADES = ((0.02, "A"), (0.05, "B"), (0.15, "C"), (float("inf"), "D"))
 """Spread of a fixed piece of work (90th percentile over median, minus 1) → grade."""
-FINGERPRINT = ("cpu", "flags", "cores", "governor", "gpu", "torch", "torch_build", "os", "threads")
-"""Facts that have to agree before times of two runs may be compared."""
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def usable_cores() -> int:
@@ -34,6 +32,36 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def cpu_quota() -> float | None:
+    """Return how many cores' time this process's container gets, None without such a limit."""
+    quotas = []
+    for line in (_read(_OWN_CGROUPS) or "").splitlines():
+        _, controllers, own = line.split(":", 2)
+        if controllers == "":
+            root = _CGROUPS
+        elif "cpu" in controllers.split(","):  # of the first version
+            root = _CGROUPS / "cpu"
+        else:
+            continue
+        groups = [root / own.lstrip("/"), *(root / own.lstrip("/")).parents]
+        # Within a container the path may be the host's, and the limit lies at the root.
+        for group in [group for group in groups if group.is_relative_to(root)]:
+            limit, period = _quota(group)
+            if limit > 0 and period > 0:
+                quotas.append(limit / period)
+    return min(quotas, default=None)
+
+
+def _quota(group: Path) -> tuple[int, int]:
+    """Return microseconds of processor time and the period they are for; 0 where unlimited."""
+    words = (_read(group / "cpu.max") or "").split()
+    if not words:
+        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        words = [_read(group / name) or "" for name in names]
+    limit, period = (int(word) if word.isdigit() else 0 for word in words)
+    return limit, period
+
+
 def facts() -> dict[str, Any]:
     """Return what can be known without torch; what the system does not tell is None."""
     memory = psutil.virtual_memory()
@@ -41,6 +69,7 @@ def facts() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "flags": _cpu_flags(),
         "cores": usable_cores(),
+        "cpu_quota": cpu_quota(),
         "caches": _caches(),
         "memory_bytes": memory.total,
         "governor": _read(_CPU / "cpufreq/scaling_governor"),
@@ -120,12 +149,6 @@ def noise_samples(seconds: float = 0.5) -> list[float]:
         sum(range(20_000))
         samples_s.append(time.perf_counter() - start)
     return samples_s
-
-
-def fingerprint(machine: dict[str, Any]) -> str:
-    """Return a short hash of the facts that times depend on."""
-    text = json.dumps({name: machine.get(name) for name in FINGERPRINT}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def advice(machine: dict[str, Any], now: dict[str, Any]) -> list[str]:

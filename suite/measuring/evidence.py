@@ -1,4 +1,4 @@
-"""What is found out about one cell beside its time."""
+"""What is found out about one cell besides its time."""
 
 from __future__ import annotations
 

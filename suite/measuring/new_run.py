@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,8 +12,10 @@ from typing import Any
 from suite.errors import UsageError
 from suite.machine import host
 from suite.problem import Scenario
+from suite.processes.fork_server import chosen_environment
 from suite.processes.peer import Peer
 from suite.registry.catalogue import Catalogue
+from suite.results.comparable import fingerprint, kept_variables
 from suite.results.folder import MANIFEST, RESULTS, read_manifest, write_manifest
 from suite.scenario import ScenarioFile
 
@@ -96,7 +97,7 @@ def write_run_manifest(
     machine_facts |= {
         "noise": noise,
         "noise_grade": host.noise_grade(noise),
-        "fingerprint": host.fingerprint(machine_facts),
+        "fingerprint": fingerprint(machine_facts),
     }
     manifest = {
         "name": name,
@@ -105,11 +106,7 @@ def write_run_manifest(
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         **host.git_state(TREE),
         "machine": machine_facts,
-        "environment": {
-            name: value
-            for name, value in sorted(os.environ.items())
-            if name.startswith(("OMP_", "GOMP_", "MKL_", "KMP_", "NUMBA_", "TORCH_", "ONEDNN_"))
-        },
+        **kept_variables(chosen_environment()),
         "settings": settings,
         "scenario_files": [
             {"name": file.name, "path": str(file.path), "text": file.text} for file in files

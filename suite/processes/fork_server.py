@@ -22,6 +22,12 @@ from suite.processes.environment import variables
 PRELOAD = [own_imports.own_name("suite.preload")]
 OPEN_FILES = 8192
 
+SHORT_SPIN = {"GOMP_SPINCOUNT": "30000"}
+KEPT_BLOCKS = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+}
+
 
 def process_context() -> ForkServerContext | SpawnContext:
     _allow_many_files()
@@ -55,13 +61,24 @@ def steady_environment() -> dict[str, str]:
     median stands above it. So blocks are kept, as far as glibc can (32 MiB each), as they are
     between the layers of a network.
     """
-    variables = {}
+    variables: dict[str, str] = {}
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
-        variables["GOMP_SPINCOUNT"] = "30000"
+        variables |= SHORT_SPIN
     if not any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
-        variables["MALLOC_MMAP_THRESHOLD_"] = str(32 * 2**20)
-        variables["MALLOC_TRIM_THRESHOLD_"] = str(2**30)
+        variables |= KEPT_BLOCKS
     return variables
+
+
+def chosen_environment() -> dict[str, str]:
+    """Return this process's variables without those that `steady_environment` gave it.
+
+    A run that a process of a run starts has them, and they are no choice of the user's.
+    """
+    found = dict(os.environ)
+    for ours in (SHORT_SPIN, KEPT_BLOCKS):
+        if ours.items() <= found.items():
+            found = {name: value for name, value in found.items() if name not in ours}
+    return found
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from suite.stats.student import t975
+from suite.stats import student
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ def log_interval(values: Sequence[float]) -> Interval:
     centre = statistics.fmean(logs)
     if len(logs) < 2:
         return Interval(math.exp(centre), None, None)
-    half = t975(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    error = statistics.stdev(logs) / math.sqrt(len(logs))
+    half = student.quantile(0.975, len(logs) - 1) * error
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
 
 

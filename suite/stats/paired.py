@@ -12,18 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suite.stats import student
+from suite.stats.components import Component, total
 
 TRIM = 0.1
 """Share of blocks left out at either end: 1 of 12, 2 of 20. One disturbed block then costs
 little, and as both ends lose alike it does not shift the mean."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Component:
-    """A variance, and the degrees of freedom of its estimate."""
-
-    variance: float
-    degrees: float
+LEAST_ERROR = 1e-9
+"""Standard error of a difference that does not vary."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +28,14 @@ class Difference:
     mean: float
     error: float
     degrees: float
+
+    @classmethod
+    def with_errors(cls, mean: float, *parts: Component) -> Difference:
+        """Return a mean whose error has several independent parts."""
+        found = total(*parts)
+        # Nothing varies, to the last bit, where times are simulated or a clock is far too coarse.
+        error = math.sqrt(found.variance) if found.variance > 0 else LEAST_ERROR
+        return cls(mean=mean, error=error, degrees=found.degrees)
 
     def below(self, probability: float) -> float:
         """Return what the true value stays above with `probability` (one-sided)."""
@@ -67,16 +70,15 @@ def trimmed_mean(values: Sequence[float]) -> tuple[float, Component]:
 
 
 def difference(values: Sequence[float], bias: Component) -> Difference:
-    """Return the mean of `values`, its error widened by `bias`, the variance of what all share.
-
-    Degrees of freedom by Satterthwaite (Biometrics Bulletin 2, 1946).
-    """
+    """Return the mean of `values`, its error widened by `bias`, the variance of what all share."""
     mean, own = trimmed_mean(values)
-    variance = own.variance + bias.variance
-    if variance <= 0:  # equal to the last bit: simulated, or a clock far too coarse
-        return Difference(mean=mean, error=1e-9, degrees=own.degrees)
-    parts = own.variance**2 / own.degrees + bias.variance**2 / bias.degrees
-    return Difference(mean=mean, error=math.sqrt(variance), degrees=variance**2 / parts)
+    return Difference.with_errors(mean, own, bias)
+
+
+def unpaired_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, Component]:
+    """Return the trimmed mean of `after` less that of `before`, and the variance of that."""
+    (first, first_own), (second, second_own) = trimmed_mean(before), trimmed_mean(after)
+    return second - first, total(first_own, second_own)
 
 
 def hodges_lehmann(values: Sequence[float]) -> float:

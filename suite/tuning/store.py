@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -205,8 +205,3 @@ def _shapes_from_record(record: list[Any]) -> dict[Conditions, Shapes]:
         of_conditions = shapes.setdefault(_conditions(conditions), {})
         of_conditions[str(kind), str(name)] = float(length), float(nugget)
     return shapes
-
-
-def rows_of(trials: Iterable[Trial]) -> list[Row]:
-    """Return the rows that were measured, in the order of their first appearance."""
-    return list(dict.fromkeys(measured.row for trial in trials for measured in trial.measured))

@@ -46,7 +46,7 @@ class Guard:
 
 
 class Company:
-    """The threads and processes beside the main thread; `left_behind` names what a call left.
+    """The threads and processes besides the main thread; `left_behind` names what a call left.
 
     Threads of native pools come with the first calls and stay: they are known from the warm-up
     on. A thread that Python started, or any that is new after it, has no business outliving a

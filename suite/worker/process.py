@@ -208,7 +208,7 @@ class Worker:
         }
 
     def _rehearse(self, operand: torch.Tensor, last: tuple[int, int]) -> None:
-        """Do once what a turn does beside calls.
+        """Do once what a turn does besides calls.
 
         A GPU's driver loads kernels and starts threads when they are first needed; in a turn they
         would look like what the implementation left behind.

@@ -1,4 +1,4 @@
-"""What calls do beside computing: replace clocks, change torch's state, leave work behind, leak."""
+"""What calls do besides computing: replace clocks, change torch's state, leave work, leak."""
 
 from __future__ import annotations
 

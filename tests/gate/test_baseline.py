@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from suite.errors import NotComparable, UsageError
-from suite.gate.baseline import compare, open_baseline, why_advisory
+from suite.gate.baseline import compare, open_baseline
 from suite.gate.outcome import GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
 from suite.problem import Problem, Scenario
 from suite.results.cell import Block, CellResult, Residuals, Status
 from suite.results.folder import ResultWriter, Run, write_manifest
+from tests.unlike_runs import KINDS, told, unlike
 
 MACHINE = {"cpu": "one", "flags": "avx2", "cores": 2, "torch": "2.13", "threads": 2}
 PROBLEM = Problem(
@@ -107,10 +108,26 @@ def test_on_another_machine_wrong_and_larger_still_fail():
     assert judged(run_of(cells()), larger, accept=("memory",)).exit_code == 0
 
 
-def test_thread_settings_are_part_of_the_machine():
-    base, head = run_of([]), run_of([])
-    head.manifest["environment"] = {"OMP_WAIT_POLICY": "active"}
-    assert "OMP_WAIT_POLICY None and active" in why_advisory(base.manifest, head.manifest)
+@pytest.mark.parametrize("kind", KINDS)
+def test_times_only_inform_for_every_kind_of_difference_and_it_is_named(kind):
+    head, text = unlike(run_of(cells(factor=2.0)), kind)
+    outcome = judged(told(run_of(cells())), head)
+    assert text in outcome.timing_advisory
+    assert all(c.time is None for c in outcome.cells)
+    assert outcome.exit_code == 0
+
+
+def test_what_an_older_baseline_does_not_tell_is_a_note_and_times_count():
+    outcome = judged(run_of(cells()), told(run_of(cells(factor=2.0)), **MACHINE))
+    assert outcome.exit_code == 1
+    assert any("taken as equal" in note and "caches" in note for note in outcome.notes)
+
+
+def test_a_cell_with_other_threads_is_missing_and_says_so():
+    head = [dataclasses.replace(c, threads=1) for c in cells()]
+    outcome = judged(run_of(cells()), run_of(head))
+    assert outcome.missing[0] == "t/s0 × torch (2 and 1 threads)"
+    assert outcome.exit_code == 5
 
 
 def test_missing_new_and_renamed_cells_are_named():

@@ -11,7 +11,7 @@ import pytest
 from reports import gate as report
 from reports.gate import junit, page, text
 from suite.gate.facts import Check, Facts, Finding
-from suite.gate.outcome import GateCell, GateOutcome, outcome_from
+from suite.gate.outcome import GateCell, GateOutcome
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
 from suite.results.cell import Status
 
@@ -95,8 +95,24 @@ EVERYTHING = outcome(
 )
 
 
-def test_json_comes_back_as_it_went():
-    assert outcome_from(json.loads(json.dumps(EVERYTHING.to_dict()))) == EVERYTHING
+def test_gate_json_holds_all_that_is_known(tmp_path):
+    report.write(EVERYTHING, tmp_path)
+    record = json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))
+    assert (record["exit_code"], record["sentence"]) == (3, EVERYTHING.sentence)
+    assert record["renamed"] == [["old", "heir"]]
+    assert (record["missing"], record["new"]) == (["gone"], ["fresh", "heir"])
+    assert record["blocks"] == {"screen": 6, "confirm": 12}
+    assert record["null_shifts"] == {"t/a × fine (screen)": -0.004}
+    verdicts = {cell["implementation"]: cell["verdict"] for cell in record["cells"]}
+    assert verdicts == {cell.implementation: cell.verdict for cell in EVERYTHING.cells}
+    cells = {cell["implementation"]: cell for cell in record["cells"]}
+    assert cells["slow"]["time"]["ratio"] == 1.4
+    assert cells["slow"]["time"]["verdict"] == "regressed"
+    assert cells["slow"]["reproduce"] == "gate --impl slow"
+    assert cells["larger"]["findings"] == [{"check": "memory", "text": "1 → 2 MiB"}]
+    assert cells["broken"]["head"]["reason"] == WRONG.reason
+    assert cells["broken"]["base"]["operators"] == ["conv2d"]
+    assert cells["broken"]["time"] is None
 
 
 def test_lines_name_everything_that_fails_is_undecided_or_on_one_side():

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from suite.problem import Problem, Scenario
-from suite.processes.fork_server import OPEN_FILES, steady_environment
+from suite.processes.fork_server import OPEN_FILES, chosen_environment, steady_environment
 from suite.processes.peer import Peer
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
 from suite.registry.sources import builtin_sources
@@ -217,3 +217,19 @@ def test_ctrl_c_while_a_process_is_forked_prints_no_traceback(tmp_path):
     )
     assert done.stdout == "interrupted\n", done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_the_suite_gave_a_process_itself_is_no_choice_of_the_users(monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    before = chosen_environment()
+    for name, value in steady_environment().items():
+        monkeypatch.setenv(name, value)
+    assert chosen_environment() == before
+
+    monkeypatch.setenv("GOMP_SPINCOUNT", "0")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
+    chosen = chosen_environment()
+    assert chosen["GOMP_SPINCOUNT"] == "0"
+    assert "MALLOC_MMAP_THRESHOLD_" in chosen
+    assert chosen["MALLOC_TRIM_THRESHOLD_"] == "1"

@@ -16,6 +16,7 @@ from reports.compare_text import lines, markdown
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
 from suite.stats.intervals import Interval
+from tests.unlike_runs import KINDS, told, unlike
 
 
 def scaled(result: CellResult, factor: float) -> CellResult:
@@ -68,7 +69,7 @@ def test_a_planted_slowdown_is_found_with_its_size() -> None:
 
 def test_another_machine_has_no_ratios_and_is_named() -> None:
     run = small_run()
-    other = on_machine(run, fingerprint="00", cpu="Graviton 4", hostname="bench-2")
+    other = on_machine(run, cpu="Graviton 4", hostname="bench-2")
     comparison = compare_runs(run, other)
     assert comparison.compared == 0
     assert "Graviton 4" in comparison.machines_differ
@@ -78,9 +79,29 @@ def test_another_machine_has_no_ratios_and_is_named() -> None:
     assert "bench-2" in text
 
 
-def test_a_run_without_fingerprint_is_not_comparable() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_difference_is_named_and_leaves_no_ratio(kind: str) -> None:
+    run = told(small_run())
+    other, text = unlike(run, kind)
+    comparison = compare_runs(run, other)
+    assert comparison.compared == 0
+    assert comparison.noted == []
+    for said in ("\n".join(lines(comparison)), as_json(comparison)):
+        assert text in said
+
+
+def test_a_run_that_says_nothing_of_its_machine_is_not_comparable() -> None:
     run = small_run()
-    assert compare_runs(run, on_machine(run, fingerprint=None)).compared == 0
+    assert compare_runs(run, on_machine(run, cpu=None)).compared == 0
+
+
+def test_what_one_run_does_not_tell_is_said_where_its_times_are_compared() -> None:
+    comparison = compare_runs(small_run(), told(small_run()))
+    assert comparison.compared == 34
+    for said in ("\n".join(lines(comparison)), markdown(comparison)):
+        assert "taken as equal" in said
+        assert "caches" in said
+    assert "caches" in json.loads(as_json(comparison))["taken_as_equal"]
 
 
 def test_changed_status_missing_and_new_cells_are_named_on_any_machine() -> None:
@@ -88,7 +109,7 @@ def test_changed_status_missing_and_new_cells_are_named_on_any_machine() -> None
     first = run.results[0]
     crashed = dataclasses.replace(first, status=Status.CRASHED, reason="boom", blocks=())
     head = dataclasses.replace(run, results=(crashed, *run.results[1:-1]))
-    for base in (run, on_machine(run, fingerprint="00")):
+    for base in (run, on_machine(run, cpu="Graviton 4")):
         comparison = compare_runs(base, head)
         notes = {c.implementation: c.note for c in comparison.noted}
         assert notes["torch"] == "passed → crashed (boom)"
@@ -104,7 +125,7 @@ def test_another_problem_under_the_same_name_is_not_compared() -> None:
     head = dataclasses.replace(run, results=(other, *run.results[1:]))
     found = change(compare_runs(run, head), "pointwise_64", "torch")
     assert found.ratio is None
-    assert found.note == "another problem under the same name"
+    assert found.note == "another problem or setting under the same name"
 
 
 def test_other_threads_are_not_compared() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from reports.growth import Fit, _tail, fit, predicted_crossing
+from reports.growth import Fit, fit, predicted_crossing
 
 WORKS = [1e6 * kernel**2 for kernel in (1, 3, 5, 7, 11, 15, 21, 31)]
 WIDE = [1e6 * 4.0**step for step in range(9)]
@@ -102,11 +102,3 @@ def test_curves_that_cross_only_far_beyond_what_was_measured_are_not_said_to() -
     growing = fitted(WORKS, [line(work, 1.0) for work in WORKS])
     flat = fitted(WORKS, [1e9 for _ in WORKS])
     assert predicted_crossing(growing, flat, WORKS[0], WORKS[-1]) is None
-
-
-@pytest.mark.parametrize("more", [1, 2])
-@pytest.mark.parametrize("freedom", [1, 2, 5, 12])
-@pytest.mark.parametrize("ratio", [0.3, 4.0, 50.0, 1000.0])
-def test_the_tail_of_f_is_scipys(more: int, freedom: int, ratio: float) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    assert _tail(ratio, more, freedom) == pytest.approx(stats.f.sf(ratio, more, freedom), rel=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import random
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from reports.history.cell_history import history
+from reports.history.text import lines, markdown
 from suite.problem import Scenario
-from suite.results.folder import ResultWriter
-from tests.reports.synthetic import cell, manifest, problem
+from suite.results.comparable import comparability
+from suite.results.folder import ResultWriter, Run
+from tests.reports.synthetic import cell, manifest, problem, small_run
+from tests.unlike_runs import KINDS, told, unlike
 
 SCENARIO = Scenario(
     id="quick/vgg", problem=problem(in_channels=128, out_channels=256, kernel=3, size=28)
@@ -20,6 +25,11 @@ SCENARIO = Scenario(
 SLOWDOWN = 1.15
 SLOWER_FROM = 8
 RUNS = 14
+
+
+def at_day(run: Run, day: int) -> Run:
+    manifest = {**run.manifest, "started_at": f"2026-11-{day:02d}T12:00:00+00:00"}
+    return dataclasses.replace(run, manifest=manifest)
 
 
 def slowed(result: Any, factor: float) -> Any:
@@ -67,7 +77,7 @@ def test_a_change_of_level_is_named_with_the_run_that_brought_it(runs, command):
 
 
 def test_runs_of_another_machine_are_left_out_with_the_reason(runs, command):
-    write_run(runs / "elsewhere", 3, fingerprint="0000", cpu="Other CPU")
+    write_run(runs / "elsewhere", 3, cpu="Other CPU")
     said = command("history", runs)
     (line,) = [line for line in said.out.splitlines() if line.startswith("left out")]
     assert "elsewhere" in line
@@ -76,10 +86,45 @@ def test_runs_of_another_machine_are_left_out_with_the_reason(runs, command):
 
 
 def test_the_newest_run_says_which_machine_it_is_about(runs, command):
-    write_run(runs / "elsewhere", 25, fingerprint="0000", cpu="Other CPU")
+    write_run(runs / "elsewhere", 25, cpu="Other CPU")
     said = command("history", runs)
     assert said.code == 5
     assert said.out.count("left out") == RUNS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_difference_leaves_a_run_out_and_is_named(kind):
+    newest = at_day(told(small_run()), 2)
+    other, _ = unlike(at_day(small_run(), 1), kind)
+    found = history([newest, other])
+    assert found.runs == (newest,)
+    (left,) = found.left_out
+    (planted,) = comparability(other, newest).mismatches
+    assert f"{planted.fact} {planted.first}, the newest has {planted.second}" in left.why
+    assert f"left out: {other.folder}: another machine or setting" in "\n".join(lines(found))
+
+
+def test_what_older_runs_do_not_tell_is_said_once():
+    old = [at_day(small_run(), day) for day in (1, 2)]
+    found = history([*old, at_day(told(small_run()), 3)])
+    assert len(found.runs) == 3
+    for said in ("\n".join(lines(found)), markdown(found)):
+        assert said.count("taken as equal") == 1
+        assert "caches" in said
+
+
+def test_a_cell_that_was_another_problem_then_is_left_out_of_its_series():
+    newest = at_day(small_run(), 2)
+    first = newest.results[0]
+    wider = dataclasses.replace(first.scenario.problem, width=57)
+    other = dataclasses.replace(first, scenario=dataclasses.replace(first.scenario, problem=wider))
+    found = history(
+        [newest, at_day(dataclasses.replace(newest, results=(other, *newest.results[1:])), 1)]
+    )
+    assert {s.cell: len(s.points) for s in found.series}[first.key] == 1
+    assert [left.why for left in found.left_out] == [
+        f"{first.key}: another problem or setting under the same name"
+    ]
 
 
 def test_few_runs_show_times_and_no_changes(runs, command):

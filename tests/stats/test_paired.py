@@ -10,15 +10,16 @@ import pytest
 from scipy import stats
 
 from suite.gate.null_arm import PRIOR, NullCell, bias_variance
-from suite.stats import student
-from suite.stats.paired import Component, difference, hodges_lehmann, share_above, trimmed_mean
+from suite.stats.components import Component, total
+from suite.stats.paired import (
+    difference,
+    hodges_lehmann,
+    share_above,
+    trimmed_mean,
+    unpaired_difference,
+)
 
 NOTHING = Component(variance=0.0, degrees=4.0)
-
-
-def test_student_is_scipys():
-    assert student.upper_tail(1.7, 5.5) == pytest.approx(stats.t.sf(1.7, 5.5))
-    assert student.quantile(0.95, 5.5) == pytest.approx(stats.t.ppf(0.95, 5.5))
 
 
 def test_without_a_bias_few_blocks_give_students_interval():
@@ -55,6 +56,37 @@ def test_a_bias_widens_the_error_and_costs_degrees_of_freedom():
     assert wide.error == pytest.approx(math.hypot(plain.error, 0.01))
     assert wide.degrees < plain.degrees + 3
     assert wide.mean == plain.mean
+
+
+def test_two_runs_of_other_spread_are_compared_as_welch_did():
+    draw = random.Random(1)
+    before = [draw.gauss(0.0, 0.01) for _ in range(6)]
+    after = [draw.gauss(0.02, 0.05) for _ in range(9)]
+    mean, own = unpaired_difference(before, after)
+    welch = stats.ttest_ind(after, before, equal_var=False)
+    assert mean / math.sqrt(own.variance) == pytest.approx(welch.statistic)
+    assert own.degrees == pytest.approx(welch.df)
+
+
+def test_degrees_of_a_sum_lie_between_the_least_and_the_sum_of_them():
+    small, large = Component(variance=1e-9, degrees=3.0), Component(variance=1.0, degrees=5.0)
+    assert total(small, large).degrees == pytest.approx(5.0)
+    equal = Component(variance=1.0, degrees=4.0)
+    assert total(equal, equal).degrees == pytest.approx(8.0)
+    assert total(equal, equal).variance == 2.0
+
+
+def test_a_sum_does_not_depend_on_what_is_added_first():
+    parts = [Component(variance=v, degrees=d) for v, d in ((1.0, 3.0), (0.2, 7.0), (3.0, 4.5))]
+    at_once, step_by_step = total(*parts), total(total(*parts[:2]), parts[2])
+    assert step_by_step.degrees == pytest.approx(at_once.degrees)
+
+
+def test_what_does_not_vary_at_all_still_has_an_error_and_degrees():
+    flat = difference([0.01] * 5, Component(variance=0.0, degrees=9.0))
+    assert flat.error > 0
+    assert flat.degrees == 4
+    assert flat.p_above(0.005) < 0.001
 
 
 def test_hodges_lehmann_does_not_follow_one_outlier():

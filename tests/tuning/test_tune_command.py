@@ -45,7 +45,7 @@ def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
     assert len(trials) == 4  # two problems in two memory formats
     assert {trial.conditions.memory_format for trial in trials} == {"contiguous", "channels_last"}
     assert {trial.conditions.threads for trial in trials} == {1}
-    rows = {row.name: row.module for row in store.rows_of(trials)}
+    rows = {seen.row.name: seen.row.module for trial in trials for seen in trial.measured}
     assert rows == {"kn2row": "impls.gemm", "gemm_1x1": "impls.gemm"}
     for word in ("[4/4]", "dense", "pointwise", "all", "auto over torch", str(folder)):
         assert word in said.out

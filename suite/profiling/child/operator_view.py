@@ -36,8 +36,8 @@ _OWN_FRAMES = (
     "torch/profiler/_cupti_monitor.py",
     "suite/phases.py",
     "suite/worker/binding.py",
-    "profiling/subject.py",
-    "profiling/operator_view.py",
+    "profiling/child/subject.py",
+    "profiling/child/operator_view.py",
 )
 """Frames of the profiler's own making: an ordinary call does not have them."""
 

@@ -17,7 +17,7 @@ LONGEST_S = 1.0
 INTERVAL_S = 0.0002
 MOST_FUNCTIONS = 12
 MISSING = "pyinstrument is not installed: pip install -e '.[profile]' -c constraints.txt"
-OWN = ("subject.py", "python_stacks.py", "timing.py", "invocation.py")
+OWN = ("subject.py", "python_stacks.py", "cpu_clock.py", "cuda_clock.py", "binding.py")
 
 
 def sample(subject: Subject, page: Path) -> tuple[Function, ...]:

@@ -40,6 +40,7 @@ from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.registry.sources import Source
+from suite.results.comparable import fingerprint
 from suite.scenario import load_files
 from tests.studies.gate.extra_work import THREADS
 from tests.studies.gate.samples import ARMS, SAMPLES, pack
@@ -216,7 +217,7 @@ def note_machine(folder: Path) -> None:
     path = folder / "machine.json"
     if not path.is_file():
         facts = host.facts() | new_run.torch_facts(folder / "log")
-        facts["fingerprint"] = host.fingerprint(facts)
+        facts["fingerprint"] = fingerprint(facts)
         path.write_text(json.dumps(facts, indent=1))
 
 

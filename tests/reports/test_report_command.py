@@ -1,0 +1,63 @@
+"""`report A B`: one report over several folders, which says first where they are not one run's."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from suite.results.folder import ResultWriter, Run, write_manifest
+from tests.reports.synthetic import small_run
+from tests.unlike_runs import KINDS, told, unlike
+
+
+def write(run: Run, folder: Path) -> Path:
+    folder.mkdir()
+    write_manifest(folder, run.manifest)
+    writer = ResultWriter(folder)
+    for cell in run.results:
+        writer.add(cell)
+    writer.close()
+    return folder
+
+
+def part(first: int, last: int) -> Run:
+    run = told(small_run())
+    return dataclasses.replace(run, results=run.results[first:last])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_keeps_the_folders_apart_is_said_first_and_in_the_report(kind, command, tmp_path):
+    other, text = unlike(part(1, 3), kind)
+    one, two = write(part(0, 1), tmp_path / "one"), write(other, tmp_path / "two")
+
+    said = command("report", one, two, "--format", "markdown", "--out", "both")
+
+    assert said.code == 0
+    first = said.out.splitlines()[0]
+    assert first.startswith(f"not comparable with {one}: {two}: ")
+    assert text in first
+    written = "".join(path.read_text() for path in (tmp_path / "both").glob("*.md"))
+    assert "Not comparable with the rest, for another machine or setting measured it" in written
+    assert kind.split("_")[0] in written
+
+
+def test_shards_of_one_run_are_one_report_without_a_word(command, tmp_path):
+    one, two = write(part(0, 1), tmp_path / "one"), write(part(1, 3), tmp_path / "two")
+
+    said = command("report", one, two, "--format", "markdown", "--out", "both")
+
+    assert said.code == 0
+    assert "comparable" not in said.out
+    assert "omparable" not in "".join(p.read_text() for p in (tmp_path / "both").glob("*.md"))
+
+
+def test_a_shard_without_a_finished_cell_is_looked_at_too(command, tmp_path):
+    empty, _ = unlike(part(0, 0), "torch")
+    one, two = write(part(0, 1), tmp_path / "one"), write(empty, tmp_path / "two")
+
+    said = command("report", one, two, "--format", "markdown", "--out", "both")
+
+    assert said.code == 0
+    assert "torch 2.13.0+cpu and 2.12.0+cpu" in said.out
