@@ -19,7 +19,9 @@ import torch
 
 
 def _helpers_digest() -> str:
-    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("_*.py")))
+    folder = Path(__file__).parent
+    helpers = sorted([*folder.glob("_*.py"), *folder.glob("_*/*.py")])
+    text = b"".join(path.read_bytes() for path in helpers)
     return hashlib.sha256(text).hexdigest()[:12]
 
 

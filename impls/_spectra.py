@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from numba import njit, prange
 
-from impls._products import complex_product
-from impls._vector import VECTOR_BYTES
+from impls._kernels.products import complex_product
+from impls._kernels.vector import VECTOR_BYTES
 from suite import Problem
 
 _rows_1, _rows_2 = complex_product(1), complex_product(2)

@@ -1,7 +1,8 @@
 """Depthwise and grouped convolution, computed directly: no lowering, no matrix product.
 
 With one or a few input channels a group there is little to sum, and libraries made for deep sums
-spend their time elsewhere. The idea, one shifted sum over a whole plane, is in impls/_planes.py.
+spend their time elsewhere. The idea, one shifted sum over a whole plane, is in
+impls/_planes/plan.py.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import torch
 
 from impls._arguments import problem_of
 from impls._numba import use_torch_threads
-from impls._plane_sums import sum_joined_rows, sum_neighbours, sum_stacks
-from impls._planes import STACK, Plan, plan_for, stack_shifts, stack_weights
+from impls._planes.plan import STACK, Plan, plan_for, stack_shifts, stack_weights
+from impls._planes.sums import sum_joined_rows, sum_neighbours, sum_stacks
 from suite import Problem, Unsupported, register
 from suite.phases import PACK, PRODUCT
 
@@ -123,7 +124,8 @@ def depthwise(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     (R + 3)·S in place of R·S where a dilation or a kernel of two rows leaves gaps.
     Extra memory: one padded plane for each thread.
     Source: in the spirit of J. Zhang, F. Franchetti, T. M. Low, "High performance zero-memory
-    overhead direct convolutions" (ICML 2018); the joined rows are explained in impls/_planes.py.
+    overhead direct convolutions" (ICML 2018); the joined rows are explained in
+    impls/_planes/plan.py.
     """
     if not isinstance(weight, Packed):
         problem = problem_of(input, weight, bias, stride, padding, dilation, groups)

@@ -1,8 +1,8 @@
 """Direct convolution with packed weights: the output channels in the lanes, windows by address.
 
 No lowering and no transform: the sum over a window is a matrix product whose first matrix is read
-from where the input lies (impls/_gather.py). The weights are packed once into panels of as many
-output channels as a register block is wide, in the order in which the product reads them.
+from where the input lies (impls/_windows/sums.py). The weights are packed once into panels of as
+many output channels as a register block is wide, in the order in which the product reads them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import problem_of
-from impls._gather import SINGLE_VECTORS, Plan, convolve
+from impls._kernels.vector import BLOCK_VECTORS, CACHE_LINE_BYTES, VECTOR_BYTES
 from impls._numba import dense, is_channels_last, new_output, use_torch_threads
-from impls._vector import BLOCK_VECTORS, CACHE_LINE_BYTES, VECTOR_BYTES
+from impls._windows.sums import SINGLE_VECTORS, Plan, convolve
 from suite import Problem, Unsupported, register
 
 # A chunk of outputs by a panel of channels, and the part of a panel that one pass reads, stay in

@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, problem_of
+from impls._kernels.vector import VECTOR_BYTES
 from impls._numba import use_torch_threads
 from impls._smooth import next_smooth
 from impls._spectra import multiply_spectra, pack_spectra
-from impls._vector import VECTOR_BYTES
 from suite import Problem, Unsupported, register
 from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
 

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from numba import njit, types
 
 from impls._arguments import problem_of
-from impls._panels import panel_product, width_of
-from impls._vector import VECTOR_BYTES
+from impls._kernels.panels import panel_product, width_of
+from impls._kernels.vector import VECTOR_BYTES
 from suite import Problem, Unsupported, register
 
 _single = panel_product(types.float32)

@@ -12,11 +12,11 @@ import torch
 from numba import njit, prange
 
 from impls._arguments import problem_of
-from impls._copies import copy_rows
+from impls._kernels.copies import copy_rows
+from impls._kernels.taps import tap_product
+from impls._kernels.vector import BLOCK_ROWS, BLOCK_VECTORS
 from impls._numba import use_torch_threads
-from impls._planes import MOST_VECTORS, Plan, fill_planes, plan_for
-from impls._taps import tap_product
-from impls._vector import BLOCK_ROWS, BLOCK_VECTORS
+from impls._planes.plan import MOST_VECTORS, Plan, fill_planes, plan_for
 from suite import Problem, register
 
 _block_1, _block_2 = tap_product(1, BLOCK_VECTORS), tap_product(2, BLOCK_VECTORS)

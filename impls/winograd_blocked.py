@@ -7,9 +7,9 @@ The algorithm of winograd.py, laid out for the machine:
   so that its transformed tiles are still in the cache when the next phase wants them.
 - Channels lie next to each other while transforming: one vector instruction transforms the same
   position of as many channels as a register holds, and the matrices' zeros, ones and mirrored
-  rows are compiled into the code (impls/_transforms.py).
+  rows are compiled into the code (impls/_kernels/transforms.py).
 - Each phase is divided among the threads by what it has plenty of: tile rows × channels in the
-  transforms, positions × output channels in the product (impls/_winograd_bands.py).
+  transforms, positions × output channels in the product (impls/_winograd/bands.py).
 - With few channels, where all kernels and a row of tiles fit into one core's cache, the phases are
   fused: each thread takes bands of its own through all three.
 
@@ -31,10 +31,10 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import problem_of
+from impls._kernels.vector import BLOCK_VECTORS, VECTOR_BYTES
 from impls._numba import dense, new_output, use_torch_threads
-from impls._vector import BLOCK_VECTORS, VECTOR_BYTES
-from impls._winograd_bands import Plan, convolve, convolve_in_phases
-from impls._winograd_transforms import SHAPES, TILES, filter_of
+from impls._winograd.bands import Plan, convolve, convolve_in_phases
+from impls._winograd.tiles import SHAPES, TILES, filter_of
 from suite import Problem, Unsupported, register
 from suite.phases import PACK, is_heard
 

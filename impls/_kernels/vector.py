@@ -2,9 +2,9 @@
 
 Numba compiles array loops well, yet it will not keep a block of sums in registers across a loop,
 and that decides whether a matrix product runs at a tenth or at nine tenths of the machine's peak.
-`Emitter` writes LLVM's vector instructions; _products.py, _panels.py, _taps.py, _copies.py and
-_transforms.py are made of them. Their functions take arrays that are contiguous in memory and
-positions counted in elements, _panels.py's addresses, and check nothing, as in C.
+`Emitter` writes LLVM's vector instructions; its neighbours are made of them. Their functions take
+arrays that are contiguous in memory and positions counted in elements, those of panels.py
+addresses, and check nothing, as in C.
 """
 
 from __future__ import annotations

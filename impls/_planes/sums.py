@@ -1,15 +1,15 @@
 """Sums of shifted planes, for groups of few channels: rows joined, or four rows at once.
 
-How the planes lie, and why the sums are right, is told in impls/_planes.py.
+How the planes lie, and why the sums are right, is told in impls/_planes/plan.py.
 """
 
 from __future__ import annotations
 
 from numba import njit, prange
 
-from impls._copies import copy_rows, prefetch, prefetch_to_write
-from impls._planes import MOST_ROWS, STACK, Plan, fill_planes
-from impls._taps import stack_product, tap_product
+from impls._kernels.copies import copy_rows, prefetch, prefetch_to_write
+from impls._kernels.taps import stack_product, tap_product
+from impls._planes.plan import MOST_ROWS, STACK, Plan, fill_planes
 
 MOST_AHEAD = 1024
 """Elements, 4 KiB of float32: what is worth asking for. More the processor foresees by itself."""

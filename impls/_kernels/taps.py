@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from impls._vector import INDEX, Emitter
+from impls._kernels.vector import INDEX, Emitter
 
 
 @functools.cache

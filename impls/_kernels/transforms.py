@@ -9,8 +9,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from impls._cook_toom import Matrix
-from impls._vector import INDEX, Emitter
+from impls._kernels.vector import INDEX, Emitter
+from impls._winograd.cook_toom import Matrix
 
 
 def transforms(name: str, pairs: Sequence[tuple[Matrix, Matrix]], *, adds: bool = False):

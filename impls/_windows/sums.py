@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from numba import njit, prange
 
-from impls._blocks import copy_transposed
-from impls._copies import copy_rows
-from impls._products import gather_product
-from impls._vector import BLOCK_ROWS
+from impls._kernels.blocks import copy_transposed
+from impls._kernels.copies import copy_rows
+from impls._kernels.products import gather_product
+from impls._kernels.vector import BLOCK_ROWS
 
 _block_1x2, _block_2x2, _block_3x2 = (gather_product(rows, 2) for rows in (1, 2, 3))
 _block_4x2, _block_5x2, _block_6x2 = (gather_product(rows, 2) for rows in (4, 5, 6))

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from impls._vector import CACHE_LINE_BYTES, INDEX, Emitter
+from impls._kernels.vector import CACHE_LINE_BYTES, INDEX, Emitter
 
 CHAIN = 32
 

@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy
 from numba import njit
 
-from impls._copies import copy_rows, split_rows
-from impls._vector import VECTOR_BYTES
+from impls._kernels.copies import copy_rows, split_rows
+from impls._kernels.vector import VECTOR_BYTES
 from suite import Problem
 
 MOST_ROWS = 6

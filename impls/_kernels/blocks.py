@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from numba import njit
 
-from impls._copies import transpose
-from impls._products import CHAIN, block_product
-from impls._vector import BLOCK_ROWS, BLOCK_VECTORS, CACHE_LINE_BYTES
+from impls._kernels.copies import transpose
+from impls._kernels.products import CHAIN, block_product
+from impls._kernels.vector import BLOCK_ROWS, BLOCK_VECTORS, CACHE_LINE_BYTES
 
 _block_1 = block_product(1, BLOCK_VECTORS)
 _block_2 = block_product(2, BLOCK_VECTORS)

@@ -7,7 +7,7 @@ from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from impls._vector import INDEX, Emitter
+from impls._kernels.vector import INDEX, Emitter
 
 SUMS = 8
 """As many independent sums hide the latency of an FMA on two ports."""

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from numba import int64, njit, prange
 
-from impls._blocks import copy_transposed, multiply_rows
-from impls._copies import copy_rows
-from impls._winograd_transforms import to_outputs, to_products
+from impls._kernels.blocks import copy_transposed, multiply_rows
+from impls._kernels.copies import copy_rows
+from impls._winograd.tiles import to_outputs, to_products
 from suite.phases import INVERSE, PRODUCT, TRANSFORM
 
 INPUTS, PRODUCTS, OUTPUTS, ALL = range(4)
@@ -27,7 +27,7 @@ class Plan(NamedTuple):
     """Sizes and strides, in elements. h and w are the two axes."""
 
     shape: int
-    """Index into `_winograd_transforms.SHAPES`."""
+    """Index into `impls._winograd.tiles.SHAPES`."""
     lanes: int
     panel: int
     """Output channels that one block of the product computes."""

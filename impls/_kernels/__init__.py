@@ -1,0 +1,1 @@
+"""Blocks of work that stay in registers, written in LLVM's vector instructions."""
