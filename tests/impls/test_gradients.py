@@ -8,8 +8,18 @@ import torch.nn.functional as F
 from oracle import implementations
 
 DIFFERENTIABLE = (
-    *("torch", "torch_channels_last", "loops", "unfold", "im2row", "mec", "fft", "kn2row"),
-    *("winograd_2x2", "winograd_4x4", "gemm_1x1", "gemm_patches"),
+    "torch",
+    "torch_channels_last",
+    "loops",
+    "unfold",
+    "im2row",
+    "mec",
+    "fft",
+    "kn2row",
+    "winograd_2x2",
+    "winograd_4x4",
+    "gemm_1x1",
+    "gemm_patches",
 )
 SHAPES = {"gemm_1x1": (1, 1, 0), "gemm_patches": (2, 2, 0)}  # kernel, stride, padding
 BY_NAME = {entry.name: entry for entry in implementations()}
