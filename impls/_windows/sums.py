@@ -1,125 +1,52 @@
 """Direct convolution with the output channels in the lanes: a product of gathered windows.
 
-Outputs are counted through an image, row after row; a chunk of them by a panel of output channels
-is one item of work:
-
-    item[i][j] = bias[j] + Σ_k x[places[i] + taps[k]] · panel[k][j]
-
-where `places` holds the corner of each output's window in the padded input and `taps` how far its
-elements lie from the corner. Only the two tables know of kernel, stride, dilation and memory
-format. The input is copied where it needs padding, or where the same element of all channels falls
-into the same few lines of the cache; a finished item is copied to its place in the output, for NCHW
-with rows and columns exchanged.
+The items of work are those of plan.py, divided among the threads. A finished item is copied to its
+place in the output, for NCHW with rows and columns exchanged.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from numba import njit, prange
+from impls._kernels.copies import copy_rows, copy_transposed
+from impls._kernels.gather import Windows, gather_product
+from impls._kernels.pointers import View, at
+from impls._kernels.vector import BLOCK_ROWS, BLOCKS
+from impls._numba import njit, part, prange
+from impls._windows.plan import SINGLE_VECTORS, Plan
 
-from impls._kernels.blocks import copy_transposed
-from impls._kernels.copies import copy_rows
-from impls._kernels.products import gather_product
-from impls._kernels.vector import BLOCK_ROWS
-
-_block_1x2, _block_2x2, _block_3x2 = (gather_product(rows, 2) for rows in (1, 2, 3))
-_block_4x2, _block_5x2, _block_6x2 = (gather_product(rows, 2) for rows in (4, 5, 6))
-SINGLE_VECTORS = 4
-_block_1x4 = gather_product(1, SINGLE_VECTORS)
+_multiply_rows = gather_product(BLOCKS)
+_multiply_single = gather_product({1: (1, SINGLE_VECTORS)})
 
 
-class Plan(NamedTuple):
-    """Sizes in elements and steps between them."""
+class Operands(NamedTuple):
+    """Flat arrays."""
 
-    lanes: int
-    panel: int
-    """Output channels of an item."""
-    chunk: int
-    """Outputs of an item."""
-    depth: int
-    """Taps that one block sums before it writes."""
-    images: int
-    groups: int
-    group_in: int
-    group_out: int
-    panels: int
-    """Panels of a group."""
-    outputs: int
-    """Outputs of an image and channel."""
-    taps: int
-    copies: bool
-    """Whether the input is read from a copy, padded and its planes moved apart."""
-    rows: int
-    """Input rows: of all images and channels in NCHW, of all images in channels_last."""
-    plane_rows: int
-    """Input rows that follow each other without padding between them."""
-    row: int
-    """Elements of an input row."""
-    pad_rows: int
-    left: int
-    padded_row: int
-    padded_rows: int
-    """Rows of a padded plane."""
-    padded_plane: int
-    """From one padded plane to the next."""
-    stride_h: int
-    reach_h: int
-    """Rows that a window reaches over."""
-    padded_image: int
-    channel_step: int
-    """From one input channel to the next."""
-    out_channel: int
-    """From one output channel to the next."""
-    out_image: int
+    x: Any
+    """The input, padded where it needs to be."""
+    w: Any
+    """The weight in panels: (group, panel, tap, lane of the panel)."""
+    bias: Any
+    """(group, output channel rounded up to whole panels)."""
+    y: Any
+    """The output."""
+    corners: Any
+    """Table of the windows' corners, one for each output of an image."""
+    taps: Any
+    """Table of distances within a window, one for each tap."""
 
 
 @njit(cache=True)
-def _multiply(plan, rows, c, bias, d_at, x, x_at, places, p_at, taps, t_at, w, w_at, depth, keep):
+def _multiply(plan, rows, c, d, windows, b, depth, keep):
     """Multiply a chunk of outputs, divided evenly: 13 as 5 + 4 + 4, not as 6 + 6 + 1."""
-    step = plan.panel
-    if step == SINGLE_VECTORS * plan.lanes:  # the panels of a problem with one output
-        _block_1x4(
-            *(c, 0, step, bias, d_at, x, x_at, places, p_at),
-            *(taps, t_at, w, w_at, step, depth, keep),
-        )
+    if plan.panel == SINGLE_VECTORS * plan.lanes:
+        _multiply_single(1, c, d, windows, b, depth, keep)
         return
     blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
-    first = 0
     for block in range(blocks):
-        last = rows * (block + 1) // blocks
-        count, c_at, p = last - first, first * step, p_at + first
-        if count == 6:
-            _block_6x2(
-                *(c, c_at, step, bias, d_at, x, x_at, places, p),
-                *(taps, t_at, w, w_at, step, depth, keep),
-            )
-        elif count == 5:
-            _block_5x2(
-                *(c, c_at, step, bias, d_at, x, x_at, places, p),
-                *(taps, t_at, w, w_at, step, depth, keep),
-            )
-        elif count == 4:
-            _block_4x2(
-                *(c, c_at, step, bias, d_at, x, x_at, places, p),
-                *(taps, t_at, w, w_at, step, depth, keep),
-            )
-        elif count == 3:
-            _block_3x2(
-                *(c, c_at, step, bias, d_at, x, x_at, places, p),
-                *(taps, t_at, w, w_at, step, depth, keep),
-            )
-        elif count == 2:
-            _block_2x2(
-                *(c, c_at, step, bias, d_at, x, x_at, places, p),
-                *(taps, t_at, w, w_at, step, depth, keep),
-            )
-        else:
-            _block_1x2(
-                *(c, c_at, step, bias, d_at, x, x_at, places, p),
-                *(taps, t_at, w, w_at, step, depth, keep),
-            )
-        first = last
+        first, last = part(rows, block, blocks)
+        own = Windows(windows.x, at(windows.places, first), windows.taps)
+        _multiply_rows(last - first, at(c, first * plan.panel), d, own, b, depth, keep)
 
 
 @njit(cache=True)
@@ -131,63 +58,69 @@ def _pad(plan, first, last, x, padded):
             continue
         to = plane * plan.padded_plane + h * plan.padded_row
         h -= plan.pad_rows
-        if h < 0 or h >= plan.plane_rows:
+        if h < 0 or h >= plan.rows:
             padded[to : to + plan.padded_row] = 0
             continue
-        padded[to : to + plan.left] = 0
-        padded[to + plan.left + plan.row : to + plan.padded_row] = 0
-        at = (plane * plan.plane_rows + h) * plan.row
-        copy_rows(padded, to + plan.left, 0, x, at, 0, 1, plan.row)
+        padded[to : to + plan.pad_left] = 0
+        padded[to + plan.pad_left + plan.row : to + plan.padded_row] = 0
+        source = View(at(x, (plane * plan.rows + h) * plan.row), 0)
+        copy_rows(View(at(padded, to + plan.pad_left), 0), source, 1, plan.row)
 
 
 @njit(cache=True)
-def _compute(plan, first_item, last_item, x, w, bias, y, places, taps, c):
-    """Compute the items from `first_item` to `last_item`; `c` holds one of them."""
+def _compute(plan, first_item, last_item, operands, item_outputs):
+    """Compute the items from `first_item` to `last_item`, one after the other."""
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
+    c = at(item_outputs, 0)
     for item in range(first_item, last_item):
         panel, place = item // (plan.images * chunks), item % (plan.images * chunks)
         image, chunk = place // chunks, place % chunks
-        first = plan.outputs * chunk // chunks
-        count = plan.outputs * (chunk + 1) // chunks - first
+        first, last = part(plan.outputs, chunk, chunks)
         group, column = panel // plan.panels, panel % plan.panels * plan.panel
-        x_at = image * plan.padded_image + group * plan.group_in * plan.channel_step
+        x = at(operands.x, image * plan.image_step + group * plan.group_in * plan.channel_step)
+        corners = at(operands.corners, first)
+        d = at(operands.bias, panel * plan.panel)
         for tap in range(0, plan.taps, plan.depth):
-            _multiply(
-                *(plan, count, c, bias, panel * plan.panel, x, x_at, places, first),
-                *(taps, tap, w, (panel * plan.taps + tap) * plan.panel),
-                *(min(plan.depth, plan.taps - tap), tap),
-            )
+            windows = Windows(x, corners, at(operands.taps, tap))
+            b = at(operands.w, (panel * plan.taps + tap) * plan.panel)
+            depth = min(plan.depth, plan.taps - tap)
+            _multiply(plan, last - first, c, d, windows, b, depth, tap)
         channels = min(plan.panel, plan.group_out - column)
         channel = group * plan.group_out + column
-        y_at = image * plan.out_image + channel * plan.out_channel
-        if plan.out_channel == 1:
+        y = image * plan.out_image_step + channel * plan.out_channel_step
+        finished = View(c, plan.panel)
+        if plan.out_channel_step == 1:
             step = plan.groups * plan.group_out
-            copy_rows(y, y_at + first * step, step, c, 0, plan.panel, count, channels)
+            target = View(at(operands.y, y + first * step), step)
+            copy_rows(target, finished, last - first, channels)
         else:
-            copy_transposed(
-                *(y, y_at + first, plan.out_channel, c, 0, plan.panel),
-                *(count, channels, plan.lanes),
-            )
+            target = View(at(operands.y, y + first), plan.out_channel_step)
+            copy_transposed(target, finished, last - first, channels, plan.lanes)
 
 
 @njit(parallel=True, cache=True)
-def convolve(sizes, threads, x, padded, w, bias, y, places, taps, blocks):
-    """Fill y; all arrays but `blocks` are flat, `sizes` is a Plan's values.
+def convolve(sizes, threads, x, w, bias, y, tables, scratch):
+    """Fill y; all arrays are flat, `sizes` is a Plan's values, `tables` are (corners, taps).
 
-    `padded` is x itself where it needs no copy, `blocks` has a row for each thread. One thread
-    works without the others' being woken.
+    `scratch` is the padded input, x itself where it needs no copy, and a row for each thread that
+    holds an item's outputs. One thread works without the others' being woken.
     """
     plan = Plan(*sizes)
-    rows = plan.rows // plan.plane_rows * plan.padded_rows if plan.copies else 0
+    corners, taps = tables
+    padded, items_outputs = scratch
+    rows = plan.planes * plan.padded_rows if plan.copies else 0
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
     items = plan.groups * plan.panels * plan.images * chunks
     if threads == 1:
         _pad(plan, 0, rows, x, padded)
-        _compute(plan, 0, items, padded, w, bias, y, places, taps, blocks[0])
+        operands = Operands(padded, w, bias, y, corners, taps)
+        _compute(plan, 0, items, operands, items_outputs[0])
         return
     if plan.copies:
         for worker in prange(threads):
-            _pad(plan, rows * worker // threads, rows * (worker + 1) // threads, x, padded)
+            first, last = part(rows, worker, threads)
+            _pad(plan, first, last, x, padded)
     for worker in prange(threads):
-        first, last = items * worker // threads, items * (worker + 1) // threads
-        _compute(plan, first, last, padded, w, bias, y, places, taps, blocks[worker])
+        first, last = part(items, worker, threads)
+        operands = Operands(padded, w, bias, y, corners, taps)
+        _compute(plan, first, last, operands, items_outputs[worker])

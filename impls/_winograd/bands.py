@@ -11,63 +11,45 @@ padded to whole panels in u and m.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from numba import int64, njit, prange
+from numba import int64
 
-from impls._kernels.blocks import copy_transposed, multiply_rows
-from impls._kernels.copies import copy_rows
+from impls._kernels.copies import copy_rows, copy_transposed
+from impls._kernels.pointers import TileView, View, at
+from impls._kernels.products import multiply_rows
+from impls._numba import njit, part, prange
+from impls._winograd.plan import Plan
 from impls._winograd.tiles import to_outputs, to_products
 from suite.phases import INVERSE, PRODUCT, TRANSFORM
 
 INPUTS, PRODUCTS, OUTPUTS, ALL = range(4)
 
 
-class Plan(NamedTuple):
-    """Sizes and strides, in elements. h and w are the two axes."""
+class Operands(NamedTuple):
+    """Flat arrays; x and y with their strides along N, C, H and W."""
 
-    shape: int
-    """Index into `impls._winograd.tiles.SHAPES`."""
-    lanes: int
-    panel: int
-    """Output channels that one block of the product computes."""
-    depth: int
-    """Input channels that one block sums before it writes."""
-    images: int
-    in_h: int
-    in_w: int
-    out_h: int
-    out_w: int
-    pad_h: int
-    pad_w: int
-    groups: int
-    group_in: int
-    group_out: int
-    group_padded: int
-    """group_out in whole panels."""
-    tiles_h: int
-    tiles_w: int
-    m_h: int
-    m_w: int
-    n_h: int
-    n_w: int
-    strip_w: int
-    bands: int
-    """Into how many the rows of tiles are divided."""
-    fused: bool
-    """Each thread takes bands of its own through all phases."""
-    in_chunk: int
-    out_chunk: int
-    v_row: int
-    v_step: int
-    m_row: int
-    m_step: int
+    x: Any
+    x_strides: Any
+    u: Any
+    bias: Any
+    """(group, output channel rounded up to whole panels)"""
+    y: Any
+    y_strides: Any
+
+
+class Workspace(NamedTuple):
+    """What one thread writes to on the way."""
+
+    v: Any
+    m: Any
+    strip: Any
 
 
 @njit(cache=True)
-def _fill_strip(plan, strip, x, image, first, top, x_steps):
+def _fill_strip(plan, strip, operands, image, first, top):
     """Copy the input rows from `top` on, channels from `first` on, with their padding."""
-    step_n, step_c, step_h, step_w = x_steps
+    step_n, step_c, step_h, step_w = operands.x_strides
     chunk = plan.in_chunk
     length = plan.strip_w * chunk
     count = min(chunk, plan.groups * plan.group_in - first)
@@ -81,21 +63,21 @@ def _fill_strip(plan, strip, x, image, first, top, x_steps):
             continue
         strip[row : row + left * chunk] = 0
         strip[row + right * chunk : row + length] = 0
-        at = image * step_n + first * step_c + h * step_h + (left - plan.pad_w) * step_w
-        to = row + left * chunk
+        position = image * step_n + first * step_c + h * step_h + (left - plan.pad_w) * step_w
+        x, target = at(operands.x, position), View(at(strip, row + left * chunk), chunk)
         if step_c == 1:
-            copy_rows(strip, to, chunk, x, at, step_w, right - left, count)
+            copy_rows(target, View(x, step_w), right - left, count)
         else:
-            copy_transposed(strip, to, chunk, x, at, step_c, count, right - left, plan.lanes)
+            copy_transposed(target, View(x, step_c), count, right - left, plan.lanes)
         if count < chunk:
             for j in range(left, right):
                 strip[row + j * chunk + count : row + (j + 1) * chunk] = 0
 
 
 @njit(cache=True)
-def _write_strip(plan, strip, y, image, first, top, y_steps):
+def _write_strip(plan, strip, operands, image, first, top):
     """Copy the output rows from `top` on, channels from `first` on, without what is padding."""
-    step_n, step_c, step_h, step_w = y_steps
+    step_n, step_c, step_h, step_w = operands.y_strides
     chunk = plan.out_chunk
     for i in range(min(plan.m_h, plan.out_h - top)):
         done = 0
@@ -105,137 +87,134 @@ def _write_strip(plan, strip, y, image, first, top, y_steps):
             count = min(chunk - done, plan.group_padded - within)
             valid = min(count, plan.group_out - within)
             channel = group * plan.group_out + within
-            to = image * step_n + channel * step_c + (top + i) * step_h
-            at = i * plan.strip_w * chunk + done
+            y = at(operands.y, image * step_n + channel * step_c + (top + i) * step_h)
+            source = View(at(strip, i * plan.strip_w * chunk + done), chunk)
             if valid > 0 and step_c == 1:
-                copy_rows(y, to, step_w, strip, at, chunk, plan.out_w, valid)
+                copy_rows(View(y, step_w), source, plan.out_w, valid)
             elif valid > 0:
-                copy_transposed(y, to, step_c, strip, at, chunk, plan.out_w, valid, plan.lanes)
+                copy_transposed(View(y, step_c), source, plan.out_w, valid, plan.lanes)
             done += count
 
 
 @njit(cache=True)
-def _transform_inputs(plan, start, first_item, last_item, x, x_steps, v, strip):
+def _transform_inputs(plan, start, items, operands, workspace):
     """Transform items of the band that starts at tile row `start`: tile rows by chunks."""
     chunk = plan.in_chunk
     chunks = plan.v_row // chunk
-    for item in range(first_item, last_item):
+    strip_row, v_row = plan.strip_w * chunk, plan.n_w * plan.v_step
+    strip = workspace.strip
+    for item in range(*items):
         row, first = item // chunks, item % chunks * chunk
         image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
-        _fill_strip(plan, strip, x, image, first, tile_row * plan.m_h - plan.pad_h, x_steps)
+        _fill_strip(plan, strip, operands, image, first, tile_row * plan.m_h - plan.pad_h)
         for tile in range(plan.tiles_w):
-            to = (row * plan.tiles_w + tile) * plan.v_row + first
-            at = tile * plan.m_w * chunk
+            v = at(workspace.v, (row * plan.tiles_w + tile) * plan.v_row + first)
+            x = at(strip, tile * plan.m_w * chunk)
             for c in range(0, chunk, plan.lanes):
-                to_products(
-                    *(plan.shape, v, to + c, plan.n_w * plan.v_step, plan.v_step),
-                    *(strip, at + c, plan.strip_w * chunk, chunk, strip, 0),
-                )
+                transformed = TileView(at(v, c), v_row, plan.v_step)
+                to_products(plan.shape, transformed, TileView(at(x, c), strip_row, chunk), x)
 
 
 @njit(cache=True)
-def _multiply(plan, first_item, last_item, tiles, v, u, m):
+def _multiply(plan, items, tiles, operands, workspace):
     """Multiply items of a band: positions by panels of output channels."""
     panels = plan.group_padded // plan.panel
-    for item in range(first_item, last_item):
+    for item in range(*items):
         position, group = item // (plan.groups * panels), item // panels % plan.groups
         column = group * plan.group_padded + item % panels * plan.panel
-        for depth in range(0, plan.group_in, plan.depth):
-            multiply_rows(
-                *(tiles, m, position * plan.m_step + column, plan.m_row),
-                *(v, position * plan.v_step + group * plan.group_in + depth, plan.v_row),
-                *(u, (item * plan.group_in + depth) * plan.panel, plan.panel),
-                *(min(plan.depth, plan.group_in - depth), depth),
-            )
+        m = View(at(workspace.m, position * plan.m_step + column), plan.m_row)
+        v = at(workspace.v, position * plan.v_step + group * plan.group_in)
+        u = at(operands.u, item * plan.group_in * plan.panel)
+        for channel in range(0, plan.group_in, plan.depth):
+            depth = min(plan.depth, plan.group_in - channel)
+            panel = View(at(u, channel * plan.panel), plan.panel)
+            multiply_rows(tiles, m, View(at(v, channel), plan.v_row), panel, depth, channel)
 
 
 @njit(cache=True)
-def _transform_outputs(plan, start, first_item, last_item, m, bias, y, y_steps, strip):
+def _transform_outputs(plan, start, items, operands, workspace):
     """Transform items of a band back and write them: tile rows by chunks."""
     chunk = plan.out_chunk
     chunks = plan.m_row // chunk
-    for item in range(first_item, last_item):
+    strip_row, m_row = plan.strip_w * chunk, plan.n_w * plan.m_step
+    strip = workspace.strip
+    for item in range(*items):
         row, first = item // chunks, item % chunks * chunk
         image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
         for tile in range(plan.tiles_w):
-            to = tile * plan.m_w * chunk
-            at = (row * plan.tiles_w + tile) * plan.m_row + first
+            y = at(strip, tile * plan.m_w * chunk)
+            m = at(workspace.m, (row * plan.tiles_w + tile) * plan.m_row + first)
             for k in range(0, chunk, plan.lanes):
-                to_outputs(
-                    *(plan.shape, strip, to + k, plan.strip_w * chunk, chunk),
-                    *(m, at + k, plan.n_w * plan.m_step, plan.m_step, bias, first + k),
-                )
-        _write_strip(plan, strip, y, image, first, tile_row * plan.m_h, y_steps)
+                products = TileView(at(m, k), m_row, plan.m_step)
+                bias = at(operands.bias, first + k)
+                to_outputs(plan.shape, TileView(at(y, k), strip_row, chunk), products, bias)
+        _write_strip(plan, strip, operands, image, first, tile_row * plan.m_h)
 
 
 @njit(cache=True)
-def _part(size, index, count):
-    """Return the beginning and end of one of `count` parts of a range, as even as they can be."""
-    return size * index // count, size * (index + 1) // count
-
-
-@njit(cache=True)
-def _advance(plan, phase, start, rows, part, parts, x, x_steps, u, bias, y, y_steps, v, m, strip):
-    """Take one of `parts` parts of a band through one phase, or through all of them."""
+def _advance(plan, phase, band, share, operands, workspace):
+    """Take a share, (which, of how many), of a band through one phase, or through all of them."""
+    start, rows = band
+    which, shares = share
     if phase in (INPUTS, ALL):
-        items = rows * (plan.v_row // plan.in_chunk)
-        first, last = _part(items, part, parts)
-        _transform_inputs(plan, start, first, last, x, x_steps, v, strip)
+        items = part(rows * (plan.v_row // plan.in_chunk), which, shares)
+        _transform_inputs(plan, start, items, operands, workspace)
     if phase in (PRODUCTS, ALL):
-        items = plan.n_h * plan.n_w * plan.groups * (plan.group_padded // plan.panel)
-        first, last = _part(items, part, parts)
-        _multiply(plan, first, last, rows * plan.tiles_w, v, u, m)
+        panels = plan.groups * (plan.group_padded // plan.panel)
+        items = part(plan.n_h * plan.n_w * panels, which, shares)
+        _multiply(plan, items, rows * plan.tiles_w, operands, workspace)
     if phase in (OUTPUTS, ALL):
-        items = rows * (plan.m_row // plan.out_chunk)
-        first, last = _part(items, part, parts)
-        _transform_outputs(plan, start, first, last, m, bias, y, y_steps, strip)
+        items = part(rows * (plan.m_row // plan.out_chunk), which, shares)
+        _transform_outputs(plan, start, items, operands, workspace)
 
 
 @njit(parallel=True, cache=True)
-def _advance_all(sizes, threads, band, phase, x, x_steps, u, bias, y, y_steps, v, m, strips):
+def _advance_all(sizes, threads, band, phase, operands, workspaces):
     """Let every thread take its share of a band through a phase, or, fused, of the bands."""
     plan = Plan(*sizes)
     total = plan.images * plan.tiles_h
+    x, x_strides, u, bias, y, y_strides = operands
+    v, m, strips = workspaces
     for worker in prange(threads):
         own = int64(worker)
         if plan.fused:
-            first, last = _part(plan.bands, own, threads)
-            part, parts, copy = 0, 1, own
+            first, last = part(plan.bands, own, threads)
+            share, copy = (int64(0), int64(1)), own
         else:
             first, last = band, band + 1
-            part, parts, copy = own, threads, 0
+            share, copy = (own, threads), int64(0)
         for index in range(first, last):
-            start, stop = _part(total, index, plan.bands)
+            start, stop = part(total, index, plan.bands)
             _advance(
-                *(plan, phase, start, stop - start, part, parts),
-                *(x, x_steps, u, bias, y, y_steps, v[copy], m[copy], strips[worker]),
+                plan,
+                phase,
+                (start, stop - start),
+                share,
+                Operands(x, x_strides, u, bias, y, y_strides),
+                Workspace(v[copy], m[copy], strips[worker]),
             )
 
 
 @njit(cache=True)
-def convolve(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
-    """Fill y; x, u, bias and y are flat, `sizes` is a Plan's values.
+def convolve(sizes, threads, operands, workspaces):
+    """Fill y; `sizes` is a Plan's values, `operands` those of an `Operands`.
 
-    v and m have one row that all threads share, a band going through one phase after the other,
-    or, where the plan is fused, a row for each thread, which takes its own bands through all three
-    phases without waiting for others.
+    `workspaces` are arrays v, m and strip. Strips have a row for each thread. v and m have one row
+    that all threads share, a band going through one phase after the other, or, where the plan is
+    fused, a row for each thread, which takes its own bands through all three phases without waiting
+    for others.
     """
     plan = Plan(*sizes)
     # Both ways meet in one call: compiled twice, the transforms would take twice as long.
     for band in range(1 if plan.fused else plan.bands):
         for phase in range(ALL, ALL + 1) if plan.fused else range(ALL):
-            _advance_all(
-                *(sizes, threads, band, phase, x, x_steps, u, bias, y, y_steps, v, m, strips)
-            )
+            _advance_all(sizes, threads, band, phase, operands, workspaces)
 
 
-def convolve_in_phases(sizes, threads, x, x_steps, u, bias, y, y_steps, v, m, strips):
+def convolve_in_phases(sizes, threads, operands, workspaces):
     """Do what `convolve` does, from Python and never fused, so that its phases can be marked."""
     plan = Plan(*sizes)._replace(fused=False)
     for band in range(plan.bands):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
             with mark:
-                _advance_all(
-                    *(tuple(plan), threads, band, phase),
-                    *(x, x_steps, u, bias, y, y_steps, v, m, strips),
-                )
+                _advance_all(tuple(plan), threads, band, phase, operands, workspaces)

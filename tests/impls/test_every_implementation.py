@@ -210,24 +210,13 @@ def test_a_bias_of_another_length_is_refused(entry, wrong):
 
     with pytest.raises((UsageError, Unsupported)):
         entry.function(
-            *(input, weight, torch.zeros(length)),
-            *(shape.stride, shape.padding, shape.dilation, shape.groups),
-        )
-
-
-@pytest.mark.parametrize("name", ["depthwise", "grouped"])
-def test_so_it_is_by_compiled_code_with_a_prepared_weight(name):
-    entry = next(entry for entry in ENTRIES if entry.name == name)
-    shape = dataclasses.replace(first_covered(entry), bias=True)
-    input, weight, _ = draw(shape)
-    packed = entry.prepare(weight, shape)
-
-    with pytest.raises(Unsupported, match="biases, got"):
-        entry.function(
             input,
-            packed,
-            torch.zeros(shape.out_channels - 1),
-            *(shape.stride, shape.padding, shape.dilation, shape.groups),
+            weight,
+            torch.zeros(length),
+            shape.stride,
+            shape.padding,
+            shape.dilation,
+            shape.groups,
         )
 
 
