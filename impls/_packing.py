@@ -39,12 +39,16 @@ class Packed:
     content: Any
     """What the row's `pack` returned."""
     problem: Problem
+    """What its calls solve."""
     dtype: torch.dtype
+    """The type of its elements, and of every operand."""
     threads: int | None
     """torch's number of threads that it was packed for; None where any will do."""
     # What every call is compared with; to ask the problem for it would take longer.
     input_shape: tuple[int, ...]
+    """(N, C, H, W)"""
     bias_shape: tuple[int, ...]
+    """(K)"""
     arguments: tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]
     """(stride, padding, dilation, groups)"""
 

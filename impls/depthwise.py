@@ -29,16 +29,19 @@ class Taps:
     """The weight as the sums take it, and all that a call would otherwise find out anew."""
 
     plan: Plan
+    """Sizes and steps."""
     sizes: tuple[int, ...]
     """The plan's values alone: compiled code takes long to accept a NamedTuple."""
     tables: tuple[numpy.ndarray, ...]
     """The shifts of the taps, and how rows and columns fall into phases."""
     weight: numpy.ndarray
+    """(K, C/g, R, S), or `stack_weights` of it, flat."""
     repeats: int
     """How often the bias of a channel stands in the array of all."""
     no_bias: numpy.ndarray
     """Zeros in place of a bias."""
     output_shape: tuple[int, int, int, int]
+    """(N, K, P, Q)"""
     most_threads: int
     """More would cost more than they save."""
     sums: Callable[..., None]

@@ -44,7 +44,9 @@ class Panels:
     most_threads: int
     """More would cost more than they save."""
     contiguous: Layout
+    """For an input in NCHW."""
     channels_last: Layout
+    """For an input in channels_last."""
 
 
 def _pack(weight: torch.Tensor, problem: Problem) -> Panels:

@@ -48,6 +48,7 @@ class Panels:
     like: torch.Tensor
     """A tensor like the output: to make another takes less than to make one from a shape."""
     panels: torch.Tensor
+    """The matrix, flat; narrower panels follow wider ones."""
     address: int
     """Where the panels lie."""
     no_bias: torch.Tensor

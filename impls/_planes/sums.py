@@ -47,8 +47,9 @@ class Operands(NamedTuple):
     shifts: Any
     """Table of shifts, one for each tap of a group or of a stack."""
     row_phases: Any
-    """How the rows of the input fall into phases, and its columns: see plan.py."""
+    """How the rows of the input fall into phases: see `plan_for`."""
     column_phases: Any
+    """How its columns do."""
 
 
 @njit(cache=True)

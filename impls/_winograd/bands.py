@@ -27,23 +27,31 @@ INPUTS, PRODUCTS, OUTPUTS, ALL = range(4)
 
 
 class Operands(NamedTuple):
-    """Flat arrays; x and y with their strides along N, C, H and W."""
+    """Flat arrays."""
 
     x: Any
+    """The input, in either memory format."""
     x_strides: Any
+    """Its strides along N, C, H and W, in elements."""
     u: Any
+    """The transformed kernels."""
     bias: Any
     """(group, output channel rounded up to whole panels)"""
     y: Any
+    """The output."""
     y_strides: Any
+    """Its strides along N, K, P and Q, in elements."""
 
 
 class Workspace(NamedTuple):
     """What one thread writes to on the way."""
 
     v: Any
+    """Transformed inputs of a band."""
     m: Any
+    """Products of a band."""
     strip: Any
+    """Inputs, and later outputs, of a row of tiles."""
 
 
 @njit(cache=True)
