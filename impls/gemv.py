@@ -60,7 +60,9 @@ class Panels:
 def _why_not(problem: Problem) -> str | None:
     if problem.batch_size != 1 or problem.output_elements != problem.out_channels:
         return "needs one image with one output pixel"
-    if problem.kernel != (problem.height, problem.width) or problem.dilation != (1, 1):
+    plane = problem.height, problem.width
+    pads = problem.padding != (0, 0) or problem.is_asymmetric
+    if problem.kernel != plane or pads or problem.dilation != (1, 1):
         return "needs a kernel as large as the plane, without padding and dilation"
     if problem.groups != 1:
         return "needs one group"

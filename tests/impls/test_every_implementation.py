@@ -72,6 +72,7 @@ SHAPES = {
     "11×11": problem(1, 2, 14, 3, 11, padding=5),
     "31×31 on a small plane": problem(1, 2, 20, 2, 31, padding=15),
     "kernel as large as the plane": problem(1, 3, 6, 2, 6),
+    "kernel as large as the plane, padded": problem(1, 3, 3, 5, 3, stride=4, padding=1),
     "depthwise 3×3": problem(2, 8, 10, 8, 3, padding=1, groups=8, bias=True),
     "depthwise 3×3 stride 2": problem(1, 7, (13, 9), 7, 3, stride=2, padding=1, groups=7),
     "depthwise 5×5 wide": problem(1, 3, (6, 80), 3, 5, padding=2, groups=3),
