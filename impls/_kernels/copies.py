@@ -13,7 +13,7 @@ from impls._numba import njit
 
 @intrinsic
 def copy_rows(typing, y, x, rows, count):
-    """Copy `rows` rows of `count` elements between matrices: y[i][j] = x[i][j].
+    """Copy `rows` rows of `count` elements between two `View`s: y[i][j] = x[i][j].
 
     A row ends in a masked vector: short rows are many, and no element is copied singly.
     """
@@ -64,7 +64,7 @@ prefetch_to_write = _prefetch(to_write=True)
 
 @intrinsic
 def split_rows(typing, even, odd, x, rows, count):
-    """Copy the even and the odd columns of `rows` rows of `count` elements to separate matrices.
+    """Copy the even and the odd columns of `rows` rows of `count` elements to separate `View`s.
 
     even[i][j] = x[i][2j]
     odd[i][j] = x[i][2j + 1]

@@ -1,4 +1,4 @@
-"""View products C = A·B of any size, from blocks whose sums stay in registers.
+"""Matrix products C = A·B of any size, from blocks whose sums stay in registers.
 
 B lies in panels (Goto and van de Geijn's word): as many columns as a block has, row after row, so
 that a block reads it from beginning to end. All vectors of a row of B are loaded once and serve
@@ -37,7 +37,7 @@ def _multiply_block(typing, rows, c, a, b, depth, keep, following, lines):
 
         c[i][j]  (+)=  Σ_{k < depth} a[i][k] · b[k][j]
 
-    adding to c where `keep` is not 0. c and a are matrices, b a pointer. The sums stay in registers
+    adding to c where `keep` is not 0. c and a are `View`s, b a pointer. The sums stay in registers
     over the whole depth, in chains of `CHAIN` products that are added to totals: the error of one
     long chain grows with its length, and for the larger Winograd tiles it would outweigh that of
     the transforms.
@@ -111,9 +111,9 @@ def multiply_rows(rows, c, a, panel, depth, keep):
     it.
 
     Args:
-        c, a: matrices.
-        panel: View of as many columns as a block has, `ld` elements in each row.
-        keep: whether (1) or not (0) to add to what c holds.
+        c, a: `View`s.
+        panel: `View` of as many columns as a block has, without gaps between rows.
+        keep: 0 to overwrite c, anything else to add to it.
     """
     if rows == 0:
         return

@@ -17,7 +17,7 @@ def multiply_rows(typing, rows, y, x, w, depth):
 
         y[i][f] = Σ_{c < depth} x[c][f] · w[i][c][f]
 
-    y, x and w are matrices counted in real numbers, f the frequencies of one vector. x and y lie as
+    y, x and w are `View`s counted in real numbers, f the frequencies of one vector. x and y lie as
     torch keeps complex numbers, real and imaginary part in turn. w has a vector of real parts and
     then one of imaginary parts for each i and c.
     """

@@ -24,7 +24,7 @@ def tap_product(blocks: Mapping[int, tuple[int, int]]):
 
         sum_taps(block, y, w, b, x, taps, count, steps)
 
-    with matrices y and w, pointers b, x and taps, and computes, for i < rows, j < vectors·lanes,
+    with `View`s y and w, pointers b, x and taps, and computes, for i < rows, j < vectors·lanes,
 
         y[i][j] = b[i] + Σ_{t < count} w[i][t] · x[taps[t] + j]
 
@@ -74,7 +74,7 @@ def stack_product(blocks: Mapping[int, tuple[int, int]]):
 
         sum_stack(block, y, w, b, x, taps, sizes, steps)
 
-    with a matrix y, pointers w, b, x and taps, and the sizes (columns, kernel_h, kernel_w). It
+    with a `View` y, pointers w, b, x and taps, and the sizes (columns, kernel_h, kernel_w). It
     computes, for i < rows and j < columns (at most vectors·lanes), with S = kernel_w and RS taps,
 
         y[i][j] = b[0] + Σ_{n < RS} w[n] · x[taps[n + i·S] + j]
