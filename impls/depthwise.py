@@ -79,8 +79,8 @@ def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torc
         scratch = torch.empty(threads, taps.plan.scratch, dtype=input.dtype).numpy()
     # Padding and cropping happen inside, plane by plane, while the plane is in the cache.
     with PRODUCT:
-        result = y.numpy().reshape(-1)
-        taps.sums(taps.sizes, threads, x, taps.weight, added, result, taps.tables, scratch)
+        arrays = x, taps.weight, added, y.numpy().reshape(-1), *taps.tables
+        taps.sums(taps.sizes, threads, arrays, scratch)
     return y
 
 

@@ -112,8 +112,7 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     dtype, padded = x.memory.dtype, x.memory
     if plan.copies:
         padded = numpy.empty(plan.padded_elements, dtype=dtype)
-    scratch = padded, numpy.empty((threads, plan.chunk * plan.panel), dtype=dtype)
-    convolve(
-        layout.sizes, threads, x.memory, panels.panels, added, y.memory, layout.tables, scratch
-    )
+    arrays = padded, panels.panels, added, y.memory, *layout.tables
+    items_outputs = numpy.empty((threads, plan.chunk * plan.panel), dtype=dtype)
+    convolve(layout.sizes, threads, x.memory, arrays, items_outputs)
     return y.tensor

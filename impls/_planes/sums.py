@@ -214,54 +214,44 @@ def _joined(plan, first_item, last_item, operands, scratch):
 
 
 @njit(parallel=True, cache=True)
-def sum_neighbours(sizes, threads, x, w, bias, y, tables, scratch):
-    """Fill y where the output rows of a stack are neighbours.
+def sum_neighbours(sizes, threads, arrays, scratch):
+    """Fill y where the output rows of a stack are neighbours; the shifts are `stack_shifts`.
 
-    x, w and y are flat and contiguous in NCHW, `sizes` is a Plan's values, `tables` begin with
-    `stack_shifts`. `scratch` has a row for each thread. One thread works without the others' being
+    `sizes` are a Plan's values and `arrays` those of `Operands`: compiled code takes long to accept
+    a NamedTuple. `scratch` has a row for each thread. One thread works without the others' being
     woken.
     """
-    plan = Plan(*sizes)
-    shifts, row_phases, column_phases = tables
+    plan, operands = Plan(*sizes), Operands(*arrays)
     items = plan.images * plan.groups
     if threads == 1:
-        operands = Operands(x, w, bias, y, shifts, row_phases, column_phases)
         _neighbours(plan, 0, items, operands, scratch[0])
         return
     for worker in prange(threads):
         first, last = part(items, worker, threads)
-        operands = Operands(x, w, bias, y, shifts, row_phases, column_phases)
         _neighbours(plan, first, last, operands, scratch[worker])
 
 
 @njit(parallel=True, cache=True)
-def sum_stacks(sizes, threads, x, w, bias, y, tables, scratch):
-    """Do the same for other stacks: `w` holds `stack_weights`, and `bias` each channel's once for
-    each row of a stack."""
-    plan = Plan(*sizes)
-    shifts, row_phases, column_phases = tables
+def sum_stacks(sizes, threads, arrays, scratch):
+    """Do the same for other stacks: the weights are `stack_weights`."""
+    plan, operands = Plan(*sizes), Operands(*arrays)
     items = plan.images * plan.groups
     if threads == 1:
-        operands = Operands(x, w, bias, y, shifts, row_phases, column_phases)
         _stacks(plan, 0, items, operands, scratch[0])
         return
     for worker in prange(threads):
         first, last = part(items, worker, threads)
-        operands = Operands(x, w, bias, y, shifts, row_phases, column_phases)
         _stacks(plan, first, last, operands, scratch[worker])
 
 
 @njit(parallel=True, cache=True)
-def sum_joined_rows(sizes, threads, x, w, bias, y, tables, scratch):
-    """Do the same without stacks: `tables` begin with the shift of every tap of a group."""
-    plan = Plan(*sizes)
-    shifts, row_phases, column_phases = tables
+def sum_joined_rows(sizes, threads, arrays, scratch):
+    """Do the same without stacks: the shifts are those of every tap of a group."""
+    plan, operands = Plan(*sizes), Operands(*arrays)
     items = plan.images * plan.groups
     if threads == 1:
-        operands = Operands(x, w, bias, y, shifts, row_phases, column_phases)
         _joined(plan, 0, items, operands, scratch[0])
         return
     for worker in prange(threads):
         first, last = part(items, worker, threads)
-        operands = Operands(x, w, bias, y, shifts, row_phases, column_phases)
         _joined(plan, first, last, operands, scratch[worker])

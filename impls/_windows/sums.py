@@ -23,7 +23,7 @@ class Operands(NamedTuple):
     """Flat arrays."""
 
     x: Any
-    """The input, padded where it needs to be."""
+    """The input; where it needs padding, memory that is filled with the padded one."""
     w: Any
     """The weight in panels: (group, panel, tap, lane of the panel)."""
     bias: Any
@@ -99,28 +99,25 @@ def _compute(plan, first_item, last_item, operands, item_outputs):
 
 
 @njit(parallel=True, cache=True)
-def convolve(sizes, threads, x, w, bias, y, tables, scratch):
-    """Fill y; all arrays are flat, `sizes` is a Plan's values, `tables` are (corners, taps).
+def convolve(sizes, threads, x, arrays, items_outputs):
+    """Fill y; all arrays are flat, `x` is the input as it lies.
 
-    `scratch` is the padded input, x itself where it needs no copy, and a row for each thread that
-    holds an item's outputs. One thread works without the others' being woken.
+    `sizes` are a Plan's values and `arrays` those of `Operands`: compiled code takes long to accept
+    a NamedTuple. `items_outputs` has a row for each thread that holds an item. One thread works
+    without the others' being woken.
     """
-    plan = Plan(*sizes)
-    corners, taps = tables
-    padded, items_outputs = scratch
+    plan, operands = Plan(*sizes), Operands(*arrays)
     rows = plan.planes * plan.padded_rows if plan.copies else 0
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
     items = plan.groups * plan.panels * plan.images * chunks
     if threads == 1:
-        _pad(plan, 0, rows, x, padded)
-        operands = Operands(padded, w, bias, y, corners, taps)
+        _pad(plan, 0, rows, x, operands.x)
         _compute(plan, 0, items, operands, items_outputs[0])
         return
     if plan.copies:
         for worker in prange(threads):
             first, last = part(rows, worker, threads)
-            _pad(plan, first, last, x, padded)
+            _pad(plan, first, last, x, operands.x)
     for worker in prange(threads):
         first, last = part(items, worker, threads)
-        operands = Operands(padded, w, bias, y, corners, taps)
         _compute(plan, first, last, operands, items_outputs[worker])

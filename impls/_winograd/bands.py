@@ -177,11 +177,12 @@ def _advance(plan, phase, band, share, operands, workspace):
 
 
 @njit(parallel=True, cache=True)
-def _advance_all(sizes, threads, band, phase, operands, workspaces):
+def _advance_all(sizes, threads, band, phase, arrays, workspaces):
     """Let every thread take its share of a band through a phase, or, fused, of the bands."""
     plan = Plan(*sizes)
     total = plan.images * plan.tiles_h
-    x, x_strides, u, bias, y, y_strides = operands
+    # Apart: tuples within tuples do not come into a parallel loop.
+    x, x_strides, u, bias, y, y_strides = arrays
     v, m, strips = workspaces
     for worker in prange(threads):
         own = int64(worker)
@@ -193,36 +194,32 @@ def _advance_all(sizes, threads, band, phase, operands, workspaces):
             share, copy = (own, threads), int64(0)
         for index in range(first, last):
             start, stop = part(total, index, plan.bands)
-            _advance(
-                plan,
-                phase,
-                (start, stop - start),
-                share,
-                Operands(x, x_strides, u, bias, y, y_strides),
-                Workspace(v[copy], m[copy], strips[worker]),
-            )
+            operands = Operands(x, x_strides, u, bias, y, y_strides)
+            workspace = Workspace(v[copy], m[copy], strips[worker])
+            _advance(plan, phase, (start, stop - start), share, operands, workspace)
 
 
 @njit(cache=True)
-def convolve(sizes, threads, operands, workspaces):
-    """Fill y; `sizes` is a Plan's values, `operands` those of an `Operands`.
+def convolve(sizes, threads, arrays, workspaces):
+    """Fill y.
 
-    `workspaces` are arrays v, m and strip. Strips have a row for each thread. v and m have one row
-    that all threads share, a band going through one phase after the other, or, where the plan is
-    fused, a row for each thread, which takes its own bands through all three phases without waiting
-    for others.
+    `sizes` are a Plan's values and `arrays` those of `Operands`: compiled code takes long to accept
+    a NamedTuple. `workspaces` are those of `Workspace`, with rows: a strip for each thread; v and m
+    one that all threads share, a band going through one phase after the other, or, where the plan
+    is fused, one for each thread, which takes its own bands through all three phases without
+    waiting for others.
     """
     plan = Plan(*sizes)
     # Both ways meet in one call: compiled twice, the transforms would take twice as long.
     for band in range(1 if plan.fused else plan.bands):
         for phase in range(ALL, ALL + 1) if plan.fused else range(ALL):
-            _advance_all(sizes, threads, band, phase, operands, workspaces)
+            _advance_all(sizes, threads, band, phase, arrays, workspaces)
 
 
-def convolve_in_phases(sizes, threads, operands, workspaces):
+def convolve_in_phases(sizes, threads, arrays, workspaces):
     """Do what `convolve` does, from Python and never fused, so that its phases can be marked."""
     plan = Plan(*sizes)._replace(fused=False)
     for band in range(plan.bands):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
             with mark:
-                _advance_all(tuple(plan), threads, band, phase, operands, workspaces)
+                _advance_all(tuple(plan), threads, band, phase, arrays, workspaces)
