@@ -60,6 +60,6 @@ Other people's code behind the same signature
     cudnn.py            cuDNN as torch calls it; cudnn_plans.py: each of its plans, a row each
     triton_igemm.py     implicit GEMM for GPUs, our own, in Triton
 
-Shared by all: _arguments.py (what every row does with conv2d's arguments), _smooth.py (lengths that
-an FFT likes), _kernels/copies.py (rows copied, split, transposed).
+Shared by all: _arguments.py (what every row does with conv2d's arguments), _fourier.py (lengths
+that an FFT likes), _kernels/copies.py (rows copied, split, transposed).
 """

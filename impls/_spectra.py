@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 
+from impls._fourier import spread
 from impls._kernels.pointers import View, at
 from impls._kernels.spectra import MOST_ROWS, multiply_rows
 from impls._kernels.vector import VECTOR_BYTES
@@ -35,16 +36,6 @@ class Sizes(NamedTuple):
     """K/g, output channels of a group."""
     bins: int
     """F, frequencies of a tile."""
-
-
-def spread(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
-    """Return the kernel with the zeros that dilation leaves between its taps."""
-    if problem.dilation == (1, 1):
-        return weight
-    shape = (*weight.shape[:2], problem.effective_kernel_h, problem.effective_kernel_w)
-    taps = weight.new_zeros(shape)
-    taps[:, :, :: problem.dilation_h, :: problem.dilation_w] = weight
-    return taps
 
 
 def pack_spectra(weight: torch.Tensor, problem: Problem, size: tuple[int, int]) -> torch.Tensor:

@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias
+from impls._fourier import next_smooth
 from impls._kernels.vector import VECTOR_BYTES
 from impls._numba import use_torch_threads
 from impls._packing import Packed, Packing
-from impls._smooth import next_smooth
 from impls._spectra import Sizes, multiply_spectra, pack_spectra
 from suite import Problem, register
 from suite.phases import INVERSE, PRODUCT, TRANSFORM, UNPACK
