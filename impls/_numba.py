@@ -4,6 +4,8 @@ Two pools fight for the same cores: each keeps its threads spinning for a while 
 Numba's OpenMP layer uses the libgomp that torch has loaded, so that there is only one. Where that
 layer cannot be loaded (it needs the system's libgomp), Numba takes its own pool: right, but
 slower next to torch.
+
+Take `njit` and `prange` from here: where compiled code is kept is settled before either is used.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ import torch
 
 
 def _helpers_digest() -> str:
-    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("_*.py")))
+    folder = Path(__file__).parent
+    helpers = sorted([*folder.glob("_*.py"), *folder.glob("_*/*.py")])
+    text = b"".join(path.read_bytes() for path in helpers)
     # What Numba keeps names modules: `impls` in the tests, `convgauge.impls` otherwise.
     text += __name__.encode()
     return hashlib.sha256(text).hexdigest()[:12]
@@ -39,6 +43,8 @@ numba.config.THREADING_LAYER = "omp" if _has_openmp_layer() else "workqueue"
 numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"numba-{_helpers_digest()}")
 
 
+njit, prange = numba.njit, numba.prange
+
 _state = threading.local()  # Numba, too, keeps the number of threads for each thread apart
 
 
@@ -49,6 +55,12 @@ def use_torch_threads() -> int:
         numba.set_num_threads(threads)
         _state.threads = threads
     return threads
+
+
+@njit(cache=True)
+def part(size, index, count):
+    """Return where one of `count` parts of a range begins and ends, as even as they can be."""
+    return size * index // count, size * (index + 1) // count
 
 
 def flat(tensor: torch.Tensor) -> numpy.ndarray:

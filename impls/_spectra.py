@@ -7,26 +7,35 @@ neighbouring frequencies, as the transform left them, and every lane does its ow
 
 from __future__ import annotations
 
-import torch
-from numba import njit, prange
+from typing import NamedTuple
 
-from impls._products import complex_product
-from impls._vector import VECTOR_BYTES
+import torch
+
+from impls._fourier import spread
+from impls._kernels.pointers import View, at
+from impls._kernels.spectra import MOST_ROWS, multiply_rows
+from impls._kernels.vector import VECTOR_BYTES
+from impls._numba import njit, part, prange
 from suite import Problem
 
-_rows_1, _rows_2 = complex_product(1), complex_product(2)
-_rows_3, _rows_4 = complex_product(3), complex_product(4)
-MOST_ROWS = 4
 
+class Sizes(NamedTuple):
+    """What the product of spectra has to know of a problem."""
 
-def spread(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
-    """Return the kernel with the zeros that dilation leaves between its taps."""
-    if problem.dilation == (1, 1):
-        return weight
-    shape = (*weight.shape[:2], problem.effective_kernel_h, problem.effective_kernel_w)
-    taps = weight.new_zeros(shape)
-    taps[:, :, :: problem.dilation_h, :: problem.dilation_w] = weight
-    return taps
+    lanes: int
+    """Frequencies of a vector."""
+    images: int
+    """N, the batch size."""
+    tiles: int
+    """T, tiles of a plane."""
+    groups: int
+    """g, the groups of channels."""
+    group_in: int
+    """C/g, input channels of a group."""
+    group_out: int
+    """K/g, output channels of a group."""
+    bins: int
+    """F, frequencies of a tile."""
 
 
 def pack_spectra(weight: torch.Tensor, problem: Problem, size: tuple[int, int]) -> torch.Tensor:
@@ -45,33 +54,31 @@ def pack_spectra(weight: torch.Tensor, problem: Problem, size: tuple[int, int]) 
 
 
 @njit(parallel=True, cache=True)
-def multiply_spectra(threads, lanes, images, tiles, groups, group_in, group_out, bins, x, w, y):
+def multiply_spectra(threads, sizes, x, w, y):
     """Fill y[n][k][t] with Σ_c x[n][c][t]·w[k][c] for all frequencies, images n and tiles t.
 
-    Shapes: x (N, C, T, F), y (N, K, T, F), complex numbers as pairs of reals, flat.
+    Shapes: x (N, C, T, F), y (N, K, T, F), complex numbers as pairs of reals, flat; w as
+    `pack_spectra` returns it. `sizes` is a `Sizes`' values.
     """
-    vectors = (bins + lanes - 1) // lanes
-    blocks = (group_out + MOST_ROWS - 1) // MOST_ROWS
-    row = 2 * tiles * bins
-    w_row = 2 * lanes * group_in
+    s = Sizes(*sizes)
+    vectors = (s.bins + s.lanes - 1) // s.lanes
+    blocks = (s.group_out + MOST_ROWS - 1) // MOST_ROWS
+    row = 2 * s.tiles * s.bins
+    w_row = 2 * s.lanes * s.group_in
     for worker in prange(threads):
-        for vector in range(vectors * worker // threads, vectors * (worker + 1) // threads):
-            frequency = 2 * min(vector * lanes, bins - lanes)
-            for n in range(images * tiles):
-                image, tile = n // tiles, n % tiles
-                for group in range(groups):
-                    source = image * groups + group
-                    x_at = source * group_in * row + 2 * tile * bins + frequency
+        first_vector, last_vector = part(vectors, worker, threads)
+        for vector in range(first_vector, last_vector):
+            frequency = 2 * min(vector * s.lanes, s.bins - s.lanes)
+            for n in range(s.images * s.tiles):
+                image, tile = n // s.tiles, n % s.tiles
+                place = 2 * tile * s.bins + frequency
+                for group in range(s.groups):
+                    source = image * s.groups + group
+                    x_rows = View(at(x, source * s.group_in * row + place), row)
                     for block in range(blocks):
-                        first = group_out * block // blocks
-                        rows = group_out * (block + 1) // blocks - first
-                        y_at = (source * group_out + first) * row + 2 * tile * bins + frequency
-                        w_at = ((vector * groups + group) * group_out + first) * w_row
-                        if rows == 4:
-                            _rows_4(y, y_at, row, x, x_at, row, w, w_at, w_row, group_in)
-                        elif rows == 3:
-                            _rows_3(y, y_at, row, x, x_at, row, w, w_at, w_row, group_in)
-                        elif rows == 2:
-                            _rows_2(y, y_at, row, x, x_at, row, w, w_at, w_row, group_in)
-                        else:
-                            _rows_1(y, y_at, row, x, x_at, row, w, w_at, w_row, group_in)
+                        first, last = part(s.group_out, block, blocks)
+                        k = source * s.group_out + first
+                        y_rows = View(at(y, k * row + place), row)
+                        kernel = (vector * s.groups + group) * s.group_out + first
+                        w_rows = View(at(w, kernel * w_row), w_row)
+                        multiply_rows(last - first, y_rows, x_rows, w_rows, s.group_in)

@@ -38,8 +38,11 @@ class Choice(NamedTuple):
     weight: Any
 
 
-class Packed:
-    """A weight with the choice for each memory format that the input may come in."""
+class Chosen:
+    """A weight with the choice for each memory format that the input may come in.
+
+    It is none of `_packing.Packed`: it refuses no call, as torch takes over with the plain weight.
+    """
 
     __slots__ = ("channels_last", "contiguous", "note", "only", "raw")
 
@@ -95,7 +98,7 @@ def _choose(
     """
     plain = Choice(F.conv2d, weight)
     if weight.device.type != "cpu" or weight.dtype not in DTYPES:
-        return plain, "torch, as always beside the CPU's float32 and float64"
+        return plain, "torch, as always but for the CPU's float32 and float64"
     conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
     rows, source = _candidates(problem, conditions)
     for entry in rows:
@@ -109,7 +112,7 @@ def _choose(
     return plain, f"torch, by {source}"
 
 
-def _pack(weight: torch.Tensor, problem: Problem) -> Packed:
+def _pack(weight: torch.Tensor, problem: Problem) -> Chosen:
     """Choose for the memory formats that the weight's own suggests, and pack for the choice."""
     contiguous, note = None, ""
     made: dict[str, Choice] = {}
@@ -122,7 +125,7 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Packed:
         # An input in another format than the weight's is rare: the same row takes it, too.
         assert contiguous is not None
         channels_last = contiguous
-    return Packed(weight, contiguous or channels_last, channels_last, f"chose {note}")
+    return Chosen(weight, contiguous or channels_last, channels_last, f"chose {note}")
 
 
 def _wants_gradients(*tensors: torch.Tensor | None) -> bool:
@@ -153,7 +156,7 @@ def auto(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     Accuracy: no row that declares more error than F(4×4) Winograd's is ever chosen, nor one that
     computes in lower precision. Cost and extra memory are the chosen row's; notes name it.
     """
-    if type(weight) is not Packed:
+    if type(weight) is not Chosen:
         return _call_unpacked(input, weight, bias, stride, padding, dilation, groups)
     if weight.only:
         return F.conv2d(input, weight.raw, bias, stride, padding, dilation, groups)

@@ -7,7 +7,8 @@ import shutil
 import torch
 import torch.nn.functional as F
 
-from suite import Problem, Unsupported, register
+from impls._packing import Packing
+from suite import Problem, register
 
 
 def _why_no_compiler() -> str | None:
@@ -21,7 +22,6 @@ class _Convolution(torch.nn.Module):
         super().__init__()
         self.weight = torch.nn.Parameter(weight.detach().clone(), requires_grad=False)
         self.arguments = problem.stride, problem.padding, problem.dilation, problem.groups
-        self.input_shape = problem.input_shape
 
     def forward(self, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         return F.conv2d(input, self.weight, bias, *self.arguments)
@@ -37,12 +37,15 @@ def _compile(weight: torch.Tensor, problem: Problem) -> torch.nn.Module:
     return compiled
 
 
+_packing = Packing("compile", _compile, why_not_plain="compiling takes seconds")
+
+
 @register(
     "compile",
     family="vendor",
     dtypes=("float32", "float64", "float16", "bfloat16"),
     available=_why_no_compiler,
-    prepare=_compile,
+    prepare=_packing.prepare,
     nan_policy="tile",
     on_request=True,
 )
@@ -53,9 +56,6 @@ def compile_frozen(input, weight, bias=None, stride=1, padding=0, dilation=1, gr
     into a matrix product. On a GPU it also races its own Triton kernels against cuDNN
     (max-autotune).
     """
-    if isinstance(weight, torch.Tensor):
-        raise Unsupported("needs its weight prepared: compiling takes seconds")
-    if tuple(input.shape) != weight.input_shape:
-        raise Unsupported(f"compiled for inputs of {weight.input_shape}, got {tuple(input.shape)}")
+    packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
     with torch.no_grad():
-        return weight(input.detach(), bias)
+        return packed.content(input.detach(), bias)

@@ -40,22 +40,25 @@ class _Convolution(torch.autograd.Function):
         stride, padding, dilation, groups = arguments
         ctx.save_for_backward(input, weight)
         ctx.arguments, ctx.flags = arguments, flags
-        return _by_cudnn(input, weight, padding, stride, dilation, groups, *flags)
+        return _by_cudnn(input, weight, padding, stride, dilation, groups, **flags)
 
     @staticmethod
     def backward(ctx, grad):
         input, weight = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.arguments
-        benchmark, deterministic, allow_tf32 = ctx.flags
-        with torch.backends.cudnn.flags(
-            enabled=True,
-            benchmark=benchmark,
-            deterministic=deterministic,
-            allow_tf32=allow_tf32,
-        ):
+        with torch.backends.cudnn.flags(enabled=True, **ctx.flags):
             of_input, of_weight, _ = _backward(
-                *(grad, input, weight, None, stride, padding, dilation, False, (0, 0), groups),
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1], False),
+                grad,
+                input,
+                weight,
+                bias_sizes=None,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                transposed=False,
+                output_padding=(0, 0),
+                groups=groups,
+                output_mask=(ctx.needs_input_grad[0], ctx.needs_input_grad[1], False),
             )
         return of_input, of_weight, None, None
 
@@ -66,11 +69,11 @@ def _convolve(
 ):  # fmt: skip
     """Return the convolution by cuDNN; torch adds the bias in a second kernel, as eager does."""
     arguments = pair(stride), pair(padding), pair(dilation), groups
-    flags = benchmark, deterministic, allow_tf32
+    flags = {"benchmark": benchmark, "deterministic": deterministic, "allow_tf32": allow_tf32}
     if torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad):
         return add_bias(_Convolution.apply(input, weight, arguments, flags), bias)
     stride, padding, dilation, groups = arguments
-    output = _by_cudnn(input, weight, padding, stride, dilation, groups, *flags)
+    output = _by_cudnn(input, weight, padding, stride, dilation, groups, **flags)
     return add_bias(output, bias)
 
 
@@ -115,7 +118,15 @@ def cudnn_tf32(input, weight, bias=None, stride=1, padding=0, dilation=1, groups
 def cudnn_tf32_benchmark(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """cuDNN with products in TF32, the fastest of up to ten plans."""
     return _convolve(
-        *(input, weight, bias, stride, padding, dilation, groups), benchmark=True, allow_tf32=True
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        dilation,
+        groups,
+        benchmark=True,
+        allow_tf32=True,
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from impls._arguments import add_bias, problem_of
+from impls._arguments import add_bias
+from impls._packing import Packing
 from suite import Problem, Unsupported, register
 
 RANKED = 48
@@ -70,7 +71,6 @@ class Plan:
         note: str | None = None,
         most_workspace_bytes: int | None = None,
     ) -> None:
-        self.shape = weight.shape
         # By strides: a 1×1 weight is contiguous in both formats.
         last = weight.stride() == _strides(weight.shape, torch.channels_last)
         self.format = torch.channels_last if last else torch.contiguous_format
@@ -173,11 +173,15 @@ def _prepare(weight: torch.Tensor, problem: Problem, **choice: Any) -> Plan:
 
 
 def _row(name: str, summary: str, **choice: Any) -> None:
+    packing = Packing(
+        name,
+        functools.partial(_prepare, **choice),
+        why_not_plain="building a plan takes milliseconds",
+    )
+
     def convolve(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-        if isinstance(weight, torch.Tensor):
-            raise Unsupported("needs its weight prepared: building a plan takes milliseconds")
-        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        return add_bias(weight(input, problem), bias)
+        packed = packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+        return add_bias(packed.content(input, packed.problem), bias)
 
     convolve.__doc__ = summary
     register(
@@ -189,7 +193,7 @@ def _row(name: str, summary: str, **choice: Any) -> None:
         nan_policy="plane",
         available=_why_not_here,
         supports=lambda problem: None if problem.batch_size else "needs an image",
-        prepare=functools.partial(_prepare, **choice),
+        prepare=packing.prepare,
         on_request=True,
     )(convolve)
 

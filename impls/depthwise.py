@@ -1,7 +1,8 @@
 """Depthwise and grouped convolution, computed directly: no lowering, no matrix product.
 
 With one or a few input channels a group there is little to sum, and libraries made for deep sums
-spend their time elsewhere. The idea, one shifted sum over a whole plane, is in impls/_planes.py.
+spend their time elsewhere. The idea, one shifted sum over a whole plane, is in
+impls/_planes/plan.py.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 import numpy
 import torch
 
-from impls._arguments import problem_of
 from impls._numba import use_torch_threads
-from impls._plane_sums import sum_joined_rows, sum_neighbours, sum_stacks
-from impls._planes import STACK, Plan, plan_for, stack_shifts, stack_weights
-from suite import Problem, Unsupported, register
+from impls._packing import Packed, Packing
+from impls._planes.plan import STACK, Plan, plan_for, stack_shifts, stack_weights
+from impls._planes.sums import sum_joined_rows, sum_neighbours, sum_stacks
+from suite import Problem, register
 from suite.phases import PACK, PRODUCT
 
 # Below this, waking a second thread costs more than it saves.
@@ -24,25 +25,30 @@ LEAST_FLOPS_A_THREAD = 100_000
 
 
 @dataclass(frozen=True)
-class Packed:
+class Taps:
     """The weight as the sums take it, and all that a call would otherwise find out anew."""
 
-    input_shape: tuple[int, int, int, int]
-    output_shape: tuple[int, int, int, int]
     plan: Plan
+    """Sizes and steps."""
     sizes: tuple[int, ...]
     """The plan's values alone: compiled code takes long to accept a NamedTuple."""
     tables: tuple[numpy.ndarray, ...]
+    """The shifts of the taps, and how rows and columns fall into phases."""
     weight: numpy.ndarray
+    """(K, C/g, R, S), or `stack_weights` of it, flat."""
     repeats: int
     """How often the bias of a channel stands in the array of all."""
     no_bias: numpy.ndarray
-    threads: int
+    """Zeros in place of a bias."""
+    output_shape: tuple[int, int, int, int]
+    """(N, K, P, Q)"""
+    most_threads: int
+    """More would cost more than they save."""
     sums: Callable[..., None]
     """The compiled function that this plan needs."""
 
 
-def pack(weight: torch.Tensor, problem: Problem) -> Packed:
+def _pack(weight: torch.Tensor, problem: Problem) -> Taps:
     plan, tables = plan_for(problem, weight.element_size())
     taps = weight.detach().contiguous().numpy()
     repeats, sums = 1, sum_neighbours if plan.neighbours else sum_joined_rows
@@ -50,33 +56,31 @@ def pack(weight: torch.Tensor, problem: Problem) -> Packed:
         if not plan.neighbours:
             taps, repeats, sums = stack_weights(taps, problem), STACK, sum_stacks
         tables = (stack_shifts(problem, plan), *tables[1:])
-    return Packed(
-        problem.input_shape,
-        problem.output_shape,
-        *(plan, tuple(plan), tables, taps.reshape(-1)),
-        *(repeats, numpy.zeros(problem.out_channels * repeats, dtype=taps.dtype)),
-        max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD),
-        sums,
+    return Taps(
+        plan=plan,
+        sizes=tuple(plan),
+        tables=tables,
+        weight=taps.reshape(-1),
+        repeats=repeats,
+        no_bias=numpy.zeros(problem.out_channels * repeats, dtype=taps.dtype),
+        output_shape=problem.output_shape,
+        most_threads=max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD),
+        sums=sums,
     )
 
 
 def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    if input.shape != packed.input_shape:
-        raise Unsupported(f"packed for inputs of {packed.input_shape}, got {tuple(input.shape)}")
-    if bias is not None and len(bias) != packed.output_shape[1]:  # compiled code would read on
-        raise Unsupported(f"packed for {packed.output_shape[1]} biases, got {len(bias)}")
+    taps = packed.content
     with PACK:
-        y = torch.empty(packed.output_shape, dtype=input.dtype)
-        threads = min(use_torch_threads(), packed.threads)
+        y = torch.empty(taps.output_shape, dtype=input.dtype)
+        threads = min(use_torch_threads(), taps.most_threads)
         x = input.contiguous().numpy().reshape(-1)
-        added = packed.no_bias if bias is None else bias.numpy().repeat(packed.repeats)
-        scratch = torch.empty(threads, packed.plan.scratch, dtype=input.dtype).numpy()
+        added = taps.no_bias if bias is None else bias.numpy().repeat(taps.repeats)
+        scratch = torch.empty(threads, taps.plan.scratch, dtype=input.dtype).numpy()
     # Padding and cropping happen inside, plane by plane, while the plane is in the cache.
     with PRODUCT:
-        packed.sums(
-            *(packed.sizes, threads, x, packed.weight, added),
-            *(y.numpy().reshape(-1), packed.tables, scratch),
-        )
+        arrays = x, taps.weight, added, y.numpy().reshape(-1), *taps.tables
+        taps.sums(taps.sizes, threads, arrays, scratch)
     return y
 
 
@@ -105,13 +109,16 @@ def _why_not_depthwise(problem: Problem) -> str | None:
     return f"needs one input channel a group, here are {problem.in_channels // problem.groups}"
 
 
+_depthwise_packing = Packing("depthwise", _pack, _why_not_depthwise)
+
+
 @register(
     "depthwise",
     family="depthwise",
     nan_policy="tile",  # the zeros of a stack meet rows beyond the kernel
     devices=("cpu",),
     supports=_why_not_depthwise,
-    prepare=pack,
+    prepare=_depthwise_packing.prepare,
     workspace_bytes=_workspace_bytes,
     executed_flops=_executed_flops,
 )
@@ -123,14 +130,11 @@ def depthwise(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     (R + 3)·S in place of R·S where a dilation or a kernel of two rows leaves gaps.
     Extra memory: one padded plane for each thread.
     Source: in the spirit of J. Zhang, F. Franchetti, T. M. Low, "High performance zero-memory
-    overhead direct convolutions" (ICML 2018); the joined rows are explained in impls/_planes.py.
+    overhead direct convolutions" (ICML 2018); the joined rows are explained in
+    impls/_planes/plan.py.
     """
-    if not isinstance(weight, Packed):
-        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        if reason := _why_not_depthwise(problem):
-            raise Unsupported(reason)
-        weight = pack(weight, problem)
-    return _run(weight, input, bias)
+    packed = _depthwise_packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    return _run(packed, input, bias)
 
 
 # A group's planes should stay in a core's own cache while its output channels are computed.
@@ -148,13 +152,16 @@ def _why_not_grouped(problem: Problem) -> str | None:
     )
 
 
+_grouped_packing = Packing("grouped", _pack, _why_not_grouped)
+
+
 @register(
     "grouped",
     family="direct",
     nan_policy="tile",
     devices=("cpu",),
     supports=_why_not_grouped,
-    prepare=pack,
+    prepare=_grouped_packing.prepare,
     workspace_bytes=_workspace_bytes,
     executed_flops=_executed_flops,
 )
@@ -167,9 +174,5 @@ def grouped(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
     Source: as for `depthwise`; the indirection over taps after M. Dukhan, "The indirect
     convolution algorithm" (2019), section 3.
     """
-    if not isinstance(weight, Packed):
-        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        if reason := _why_not_grouped(problem):
-            raise Unsupported(reason)
-        weight = pack(weight, problem)
-    return _run(weight, input, bias)
+    packed = _grouped_packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    return _run(packed, input, bias)

@@ -11,20 +11,14 @@ import functools
 import importlib.util
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from impls._arguments import add_bias
 from impls._onnx import convolution_model
-from suite import Problem, Unsupported, register
-
-
-class Engine(NamedTuple):
-    """A loaded model and the problem it was built for."""
-
-    problem: Problem
-    model: Any
+from impls._packing import Packing
+from suite import Problem, register
 
 
 def _why_absent(*packages: str) -> str | None:
@@ -38,28 +32,31 @@ def _why_not(problem: Problem) -> str | None:
     return None if problem.batch_size else "needs an image"
 
 
-def _register(name: str, prepare, *packages: str, supports=_why_not, error_factor: float = 1):
-    return register(
+def _packing(name: str, load, *, supports=_why_not) -> Packing:
+    return Packing(
         name,
+        load,
+        supports,
+        why_not_plain="the model is built from it",
+        keeps_threads=True,
+    )
+
+
+def _register(packing: Packing, *packages: str, error_factor: float = 1):
+    return register(
+        packing.row,
         family="engine",
         devices=("cpu",),
         dtypes=("float32",),
         nan_policy="tile",
         available=functools.partial(_why_absent, *packages),
-        supports=supports,
-        prepare=prepare,
+        supports=packing.why_not,
+        prepare=packing.prepare,
         error_factor=error_factor,
     )
 
 
-def _check(engine: Any, input: torch.Tensor) -> None:
-    if not isinstance(engine, Engine):
-        raise Unsupported("needs its weight prepared: the model is built from it")
-    if tuple(input.shape) != engine.problem.input_shape:
-        raise Unsupported(f"built for inputs of {engine.problem.input_shape}")
-
-
-def _load_onnxruntime(weight: torch.Tensor, problem: Problem) -> Engine:
+def _load_onnxruntime(weight: torch.Tensor, problem: Problem) -> Any:
     import onnxruntime  # noqa: PLC0415
 
     options = onnxruntime.SessionOptions()
@@ -68,31 +65,33 @@ def _load_onnxruntime(weight: torch.Tensor, problem: Problem) -> Engine:
     options.log_severity_level = 3
     # Its threads would spin into the next implementation's time.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(
+    return onnxruntime.InferenceSession(
         convolution_model(weight, problem), options, providers=["CPUExecutionProvider"]
     )
-    return Engine(problem, session)
 
 
-@_register("onnxruntime", _load_onnxruntime, "onnxruntime", "onnx")
+_onnxruntime = _packing("onnxruntime", _load_onnxruntime)
+
+
+@_register(_onnxruntime, "onnxruntime", "onnx")
 def onnxruntime_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """ONNX Runtime's MLAS kernels, at its highest optimisation level, without copies.
 
     Channels in blocks (NCHWc) inside; a model of one layer pays for the reordering in each call.
     """
-    _check(weight, input)
+    packed = _onnxruntime.of_call(input, weight, bias, stride, padding, dilation, groups)
     x = input.detach().contiguous()
-    y = torch.empty(weight.problem.output_shape)
-    binding = weight.model.io_binding()
+    y = torch.empty(packed.problem.output_shape)
+    binding = packed.content.io_binding()
     tensors = [("x", x)] if bias is None else [("x", x), ("b", bias.detach().contiguous())]
     for name, tensor in tensors:
         binding.bind_input(name, "cpu", 0, "float32", tuple(tensor.shape), tensor.data_ptr())
     binding.bind_output("y", "cpu", 0, "float32", tuple(y.shape), y.data_ptr())
-    weight.model.run_with_iobinding(binding)
+    packed.content.run_with_iobinding(binding)
     return y
 
 
-def _load_openvino(weight: torch.Tensor, problem: Problem) -> Engine:
+def _load_openvino(weight: torch.Tensor, problem: Problem) -> Any:
     import openvino  # noqa: PLC0415
     from openvino import opset13 as ops  # noqa: PLC0415
 
@@ -111,24 +110,27 @@ def _load_openvino(weight: torch.Tensor, problem: Problem) -> Engine:
         "NUM_STREAMS": 1,
     }
     compiled = openvino.Core().compile_model(openvino.Model([y], [x]), "CPU", settings)
-    return Engine(problem, compiled.create_infer_request())
+    return compiled.create_infer_request()
 
 
-@_register("openvino", _load_openvino, "openvino")
+_openvino = _packing("openvino", _load_openvino)
+
+
+@_register(_openvino, "openvino")
 def openvino_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """OpenVINO's CPU plug-in (a fork of oneDNN), pinned to float32; the bias is added after it."""
     import openvino  # noqa: PLC0415
 
-    _check(weight, input)
+    packed = _openvino.of_call(input, weight, bias, stride, padding, dilation, groups)
     x = input.detach().contiguous()
-    y = torch.empty(weight.problem.output_shape)
-    weight.model.set_input_tensor(openvino.Tensor(x.numpy(), shared_memory=True))
-    weight.model.set_output_tensor(openvino.Tensor(y.numpy(), shared_memory=True))
-    weight.model.infer()
+    y = torch.empty(packed.problem.output_shape)
+    packed.content.set_input_tensor(openvino.Tensor(x.numpy(), shared_memory=True))
+    packed.content.set_output_tensor(openvino.Tensor(y.numpy(), shared_memory=True))
+    packed.content.infer()
     return add_bias(y, bias)
 
 
-def _load_jax(weight: torch.Tensor, problem: Problem) -> Engine:
+def _load_jax(weight: torch.Tensor, problem: Problem) -> Any:
     import jax  # noqa: PLC0415
 
     # Where the process sees a GPU as well, this row is still the CPU's.
@@ -148,10 +150,13 @@ def _load_jax(weight: torch.Tensor, problem: Problem) -> Engine:
         )
 
     shape = jax.ShapeDtypeStruct(problem.input_shape, "float32")
-    return Engine(problem, convolve.lower(shape).compile())
+    return convolve.lower(shape).compile()
 
 
-@_register("jax", _load_jax, "jax", "jaxlib")
+_jax = _packing("jax", _load_jax)
+
+
+@_register(_jax, "jax", "jaxlib")
 def jax_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """XLA for CPU: one convolution, compiled ahead. Its pool has as many threads as the machine.
 
@@ -159,23 +164,23 @@ def jax_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """
     import jax  # noqa: PLC0415
 
-    _check(weight, input)
+    packed = _jax.of_call(input, weight, bias, stride, padding, dilation, groups)
     # An axis of length 1 may have any stride, and the compiled function wants a certain one.
     canonical = input.detach().contiguous().view(-1).view(input.shape)
     x = jax.dlpack.from_dlpack(canonical)
-    y = weight.model(x).block_until_ready()
+    y = packed.content(x).block_until_ready()
     return add_bias(
         torch.from_dlpack(y).clone() if bias is not None else torch.from_dlpack(y), bias
     )
 
 
-def _load_opencv(weight: torch.Tensor, problem: Problem) -> Engine:
+def _load_opencv(weight: torch.Tensor, problem: Problem) -> Any:
     import cv2  # noqa: PLC0415
     import numpy  # noqa: PLC0415
 
     cv2.setNumThreads(torch.get_num_threads())
     model = convolution_model(weight, problem)
-    return Engine(problem, cv2.dnn.readNetFromONNX(numpy.frombuffer(model, numpy.uint8)))
+    return cv2.dnn.readNetFromONNX(numpy.frombuffer(model, numpy.uint8))
 
 
 def _why_not_opencv(problem: Problem) -> str | None:
@@ -186,17 +191,20 @@ def _why_not_opencv(problem: Problem) -> str | None:
     return _why_not(problem)
 
 
-@_register("opencv", _load_opencv, "cv2", "onnx", supports=_why_not_opencv, error_factor=8)
+_opencv = _packing("opencv", _load_opencv, supports=_why_not_opencv)
+
+
+@_register(_opencv, "cv2", "onnx", error_factor=8)
 def opencv_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """OpenCV's dnn module: Winograd F(6×6, 3×3) where it fits, blocked loops elsewhere.
 
     It clamps its sums to finite numbers: NaN does not come through, which `check` reports.
     """
-    _check(weight, input)
-    weight.model.setInput(input.detach().contiguous().numpy(), "x")
+    packed = _opencv.of_call(input, weight, bias, stride, padding, dilation, groups)
+    packed.content.setInput(input.detach().contiguous().numpy(), "x")
     if bias is not None:
-        weight.model.setInput(bias.detach().numpy(), "b")
-    return torch.from_numpy(weight.model.forward().copy())
+        packed.content.setInput(bias.detach().numpy(), "b")
+    return torch.from_numpy(packed.content.forward().copy())
 
 
 def _describe_for_ncnn(problem: Problem) -> str:
@@ -216,8 +224,8 @@ def _describe_for_ncnn(problem: Problem) -> str:
         **({} if plain else {7: problem.groups}),
     }
     layer = "Convolution" if plain else "ConvolutionDepthWise"
-    told = " ".join(f"{key}={value}" for key, value in values.items())
-    return f"7767517\n2 2\nInput x 0 1 x\n{layer} y 1 1 x y {told}\n"
+    parameters = " ".join(f"{key}={value}" for key, value in values.items())
+    return f"7767517\n2 2\nInput x 0 1 x\n{layer} y 1 1 x y {parameters}\n"
 
 
 FLOAT32_FOLLOWS = bytes(4)
@@ -226,7 +234,7 @@ NCNN_PLANE_ELEMENTS = 4
 """Its own tensors' planes begin at multiples of so many numbers; a clone of another one's do."""
 
 
-def _load_ncnn(weight: torch.Tensor, problem: Problem) -> Engine:
+def _load_ncnn(weight: torch.Tensor, problem: Problem) -> Any:
     import ncnn  # noqa: PLC0415
 
     net = ncnn.Net()
@@ -242,10 +250,13 @@ def _load_ncnn(weight: torch.Tensor, problem: Problem) -> Engine:
         path = Path(folder) / "weights.bin"
         path.write_bytes(FLOAT32_FOLLOWS + weight.detach().contiguous().numpy().tobytes())
         net.load_model(str(path))
-    return Engine(problem, net)
+    return net
 
 
-@_register("ncnn", _load_ncnn, "ncnn", error_factor=8)
+_ncnn = _packing("ncnn", _load_ncnn)
+
+
+@_register(_ncnn, "ncnn", error_factor=8)
 def ncnn_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """ncnn, made for phones: Winograd up to F(6×6, 3×3) where it fits, blocked products elsewhere.
 
@@ -254,14 +265,14 @@ def ncnn_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """
     import ncnn  # noqa: PLC0415
 
-    _check(weight, input)
+    packed = _ncnn.of_call(input, weight, bias, stride, padding, dilation, groups)
     outputs = []
     for image in input.detach().contiguous():
         x = ncnn.Mat(image.numpy())
         if image[0].numel() % NCNN_PLANE_ELEMENTS:
             # Where it takes groups apart, it expects planes of whole 16 bytes and does not look.
             x = x.clone()
-        extractor = weight.model.create_extractor()
+        extractor = packed.content.create_extractor()
         extractor.input("x", x)
         failed, output = extractor.extract("y")
         if failed:

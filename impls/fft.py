@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair, problem_of
-from impls._smooth import next_smooth
+from impls._fourier import next_smooth, spread
 from suite import Problem, register
 from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
 
@@ -74,7 +74,7 @@ def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     size = _plane(problem)
     pad_h, pad_w = pair(padding)
     with PACK:
-        w_spectra = torch.fft.rfft2(_spread(weight, problem), size)
+        w_spectra = torch.fft.rfft2(spread(weight, problem), size)
         w_spectra = w_spectra.view(groups, k // groups, problem.in_channels // groups, -1)
     with TRANSFORM:
         x = F.pad(input, (pad_w, pad_w, pad_h, pad_h))
@@ -89,13 +89,3 @@ def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         rows = slice(0, (problem.out_h - 1) * stride_h + 1, stride_h)
         columns = slice(0, (problem.out_w - 1) * stride_w + 1, stride_w)
         return add_bias(y[:, :, rows, columns], bias)
-
-
-def _spread(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
-    """Return the kernel with the zeros that dilation leaves between its taps."""
-    if problem.dilation == (1, 1):
-        return weight
-    shape = (*weight.shape[:2], problem.effective_kernel_h, problem.effective_kernel_w)
-    spread = weight.new_zeros(shape)
-    spread[:, :, :: problem.dilation_h, :: problem.dilation_w] = weight
-    return spread

@@ -14,17 +14,19 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
-from impls._arguments import add_bias, problem_of
+from impls._arguments import add_bias
+from impls._fourier import next_smooth
+from impls._kernels.vector import VECTOR_BYTES
 from impls._numba import use_torch_threads
-from impls._smooth import next_smooth
-from impls._spectra import multiply_spectra, pack_spectra
-from impls._vector import VECTOR_BYTES
-from suite import Problem, Unsupported, register
-from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
+from impls._packing import Packed, Packing
+from impls._spectra import Sizes, multiply_spectra, pack_spectra
+from suite import Problem, register
+from suite.phases import INVERSE, PRODUCT, TRANSFORM, UNPACK
 
 Pair = tuple[int, int]
 
@@ -54,13 +56,12 @@ class Tiling:
         return self.size[0] * (self.size[1] // 2 + 1)
 
 
-@dataclass(frozen=True)
-class Packed:
-    """Weight spectra of one problem."""
+class Spectra(NamedTuple):
+    """The weight's spectra, and the tiling that they are made for."""
 
-    problem: Problem
     tiling: Tiling
     spectra: torch.Tensor
+    """See `pack_spectra`."""
 
 
 def whole_plane(problem: Problem) -> Tiling:
@@ -93,19 +94,17 @@ def _seconds(problem: Problem, tiling: Tiling) -> float:
     return transforms / TRANSFORM_RATE + products / PRODUCT_RATE + moved / MEMORY_RATE
 
 
-def _pack(choose, weight: torch.Tensor, problem: Problem) -> Packed:
+def _pack(choose, weight: torch.Tensor, problem: Problem) -> Spectra:
     tiling = choose(problem)
-    return Packed(problem, tiling, pack_spectra(weight, problem, tiling.size))
+    return Spectra(tiling, pack_spectra(weight, problem, tiling.size))
 
 
-def _run(choose, input, weight, bias, stride, padding, dilation, groups):
-    if not isinstance(weight, Packed):
-        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        with PACK:
-            weight = _pack(choose, weight, problem)
-    problem, tiling = weight.problem, weight.tiling
-    if tuple(input.shape) != problem.input_shape:
-        raise Unsupported(f"packed for inputs of {problem.input_shape}, got {tuple(input.shape)}")
+_whole = Packing("fft_packed", functools.partial(_pack, whole_plane))
+_tiled = Packing("fft_tiled", functools.partial(_pack, cheapest))
+
+
+def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    problem, (tiling, w_spectra) = packed.problem, packed.content
     n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
     if n == 0:
         return input.new_zeros(problem.output_shape)
@@ -114,11 +113,20 @@ def _run(choose, input, weight, bias, stride, padding, dilation, groups):
         x_spectra = torch.fft.rfft2(_tiles(input.detach(), problem, tiling), tiling.size)
     with PRODUCT:
         y_spectra = x_spectra.new_empty((n, k, *x_spectra.shape[2:]))
+        sizes = Sizes(
+            lanes=VECTOR_BYTES // input.element_size(),
+            images=n,
+            tiles=tiling.tiles,
+            groups=problem.groups,
+            group_in=c // problem.groups,
+            group_out=k // problem.groups,
+            bins=tiling.bins,
+        )
         multiply_spectra(
-            *(use_torch_threads(), VECTOR_BYTES // input.element_size()),
-            *(n, tiling.tiles, groups, c // groups, k // groups, tiling.bins),
+            use_torch_threads(),
+            tuple(sizes),
             torch.view_as_real(x_spectra).view(-1).numpy(),
-            weight.spectra.numpy(),
+            w_spectra.numpy(),
             torch.view_as_real(y_spectra).view(-1).numpy(),
         )
     with INVERSE:
@@ -180,19 +188,19 @@ def _executed_flops(choose, problem: Problem) -> float:
     return transforms + 8.0 * tiling.bins * n * tiling.tiles * k * (c // problem.groups)
 
 
-def _register(name: str, choose):
+def _register(packing: Packing, choose):
     return register(
-        name,
+        packing.row,
         family="fft",
         nan_policy="plane",
         devices=("cpu",),
-        prepare=functools.partial(_pack, choose),
+        prepare=packing.prepare,
         workspace_bytes=functools.partial(_workspace_bytes, choose),
         executed_flops=functools.partial(_executed_flops, choose),
     )
 
 
-@_register("fft_packed", whole_plane)
+@_register(_whole, whole_plane)
 def fft_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """FFT of the whole padded plane, the weight's spectra computed once.
 
@@ -202,10 +210,11 @@ def fft_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, groups
     Source: M. Mathieu, M. Henaff, Y. LeCun, "Fast training of convolutional networks through
     FFTs" (2014), section 2.
     """
-    return _run(whole_plane, input, weight, bias, stride, padding, dilation, groups)
+    packed = _whole.of_call(input, weight, bias, stride, padding, dilation, groups)
+    return _run(packed, input, bias)
 
 
-@_register("fft_tiled", cheapest)
+@_register(_tiled, cheapest)
 def fft_tiled(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Overlap-save FFT: tiles of the size that a cost model chooses, the weight's spectra packed.
 
@@ -215,4 +224,5 @@ def fft_tiled(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     Source: A. Zlateski, Z. Jia, K. Li, F. Durand, "FFT convolutions are faster than Winograd on
     modern CPUs, here is why" (2018), section 3.
     """
-    return _run(cheapest, input, weight, bias, stride, padding, dilation, groups)
+    packed = _tiled.of_call(input, weight, bias, stride, padding, dilation, groups)
+    return _run(packed, input, bias)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair, problem_of
+from impls._packing import Packing
 from suite import Problem, Unsupported, register
 from suite.phases import PACK, PRODUCT, UNPACK
 
@@ -24,8 +27,21 @@ def _one_copy(problem: Problem, itemsize: int) -> int:
     return itemsize * (read * problem.kernel_h * problem.kernel_w + problem.output_elements)
 
 
-def _as_matrix(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
-    return weight.flatten(1)
+class Kernel(NamedTuple):
+    """A 1×1 kernel as a matrix."""
+
+    matrix: torch.Tensor
+    """(K, C/g)"""
+    is_times_a_vector: bool
+    """Whether there is one pixel in one image, and one group."""
+
+
+def _as_matrix(weight: torch.Tensor, problem: Problem) -> Kernel:
+    pixels = problem.batch_size * problem.height * problem.width
+    return Kernel(weight.flatten(1), pixels == 1 and problem.groups == 1)
+
+
+_packing = Packing("gemm_1x1", _as_matrix, _why_not_1x1)
 
 
 @register(
@@ -33,7 +49,7 @@ def _as_matrix(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
     family="gemm",
     dtypes=("float32", "float64", "float16", "bfloat16"),
     supports=_why_not_1x1,
-    prepare=_as_matrix,
+    prepare=_packing.prepare,
     workspace_bytes=_one_copy,
     executed_flops=lambda problem: problem.direct_flops,
 )
@@ -42,20 +58,17 @@ def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
 
     Shapes: NCHW (K×C)·(C×P·Q) for each image, channels_last (N·P·Q×C)·(C×K) for all at once.
     Cost: 2·N·P·Q·K·C/g operations. A stride leaves rows and columns out before the product, so
-    that nothing is computed in vain. One pixel of one image is a matrix times a vector; there the
-    checks of arguments would take longer than the product.
+    that nothing is computed in vain. One pixel of one image is a matrix times a vector.
     Extra memory: none; with a stride or groups the part of the input that is read.
     Source: M. Lin, Q. Chen, S. Yan, "Network in network" (2014), section 3.
     """
-    if weight.dim() == 2:
-        if input.shape == (1, weight.shape[1], 1, 1) and padding == (0, 0):
-            pixel = input.reshape(-1)
-            y = weight.mv(pixel) if bias is None else bias.addmv(weight, pixel)
-            return y.view(1, -1, 1, 1)
-        weight = weight[:, :, None, None]
-    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-    if reason := _why_not_1x1(problem):
-        raise Unsupported(reason)
+    packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    matrix, is_times_a_vector = packed.content
+    if is_times_a_vector:
+        pixel = input.reshape(-1)
+        y = matrix.mv(pixel) if bias is None else bias.addmv(matrix, pixel)
+        return y.view(1, -1, 1, 1)
+    problem = packed.problem
     n, k, p, q = problem.output_shape
     if problem.stride != (1, 1):
         input = input[:, :, :: problem.stride_h, :: problem.stride_w]
@@ -63,10 +76,9 @@ def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
         with PACK:
             x = input.reshape(n, groups, problem.in_channels // groups, p * q)
         with PRODUCT:
-            y = weight.view(groups, k // groups, -1) @ x
+            y = matrix.view(groups, k // groups, -1) @ x
         with UNPACK:
             return add_bias(y.view(n, k, p, q), bias)
-    matrix = weight.reshape(k, problem.in_channels)
     if input.is_contiguous():
         with PRODUCT:
             y = torch.matmul(matrix, input.view(n, problem.in_channels, p * q))
@@ -169,10 +181,8 @@ def kn2row(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     with PACK:
         x = F.pad(input, (pad_w, right, pad_h, below))
         x = x.unflatten(3, (pitch, stride_w)).unflatten(2, (rows, stride_h))
-        x = x.permute(3, 5, 0, 1, 2, 4).reshape(
-            *(stride_h, stride_w, problem.batch_size, groups, problem.in_channels // groups),
-            rows * pitch,
-        )
+        shape = (problem.batch_size, groups, problem.in_channels // groups, rows * pitch)
+        x = x.permute(3, 5, 0, 1, 2, 4).reshape(stride_h, stride_w, *shape)
     kernels = weight.unflatten(0, (groups, -1))
     images = []
     with PRODUCT:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from numba import njit, types
+from numba import types
 
-from impls._arguments import problem_of
-from impls._panels import panel_product, width_of
-from impls._vector import VECTOR_BYTES
-from suite import Problem, Unsupported, register
+from impls._kernels.panels import panel_product, width_of
+from impls._kernels.vector import VECTOR_BYTES
+from impls._numba import njit
+from impls._packing import Packing
+from suite import Problem, register
 
 _single = panel_product(types.float32)
 _double = panel_product(types.float64)
@@ -41,31 +42,27 @@ def _multiply(itemsize, lanes, outputs, depth, y, b, x, w):
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class Panels:
     """A matrix in panels of (input, lane of the panel), and all that a call would find out anew."""
 
-    input_shape: torch.Size
     like: torch.Tensor
     """A tensor like the output: to make another takes less than to make one from a shape."""
     panels: torch.Tensor
+    """The matrix, flat; narrower panels follow wider ones."""
+    address: int
+    """Where the panels lie."""
     no_bias: torch.Tensor
+    """Zeros in place of a bias."""
     sizes: tuple[int, int, int, int]
     """Bytes of an element, lanes of a vector, outputs, inputs."""
-    address: int
-
-    def fits(self, input: torch.Tensor, bias: torch.Tensor) -> bool:
-        dtype = self.like.dtype
-        return (
-            input.shape == self.input_shape
-            and input.dtype is dtype
-            and (bias is self.no_bias or (bias.shape == self.no_bias.shape and bias.dtype is dtype))
-        )
 
 
 def _why_not(problem: Problem) -> str | None:
     if problem.batch_size != 1 or problem.output_elements != problem.out_channels:
         return "needs one image with one output pixel"
-    if problem.kernel != (problem.height, problem.width) or problem.dilation != (1, 1):
+    plane = problem.height, problem.width
+    pads = problem.padding != (0, 0) or problem.is_asymmetric
+    if problem.kernel != plane or pads or problem.dilation != (1, 1):
         return "needs a kernel as large as the plane, without padding and dilation"
     if problem.groups != 1:
         return "needs one group"
@@ -81,7 +78,7 @@ def _widths(outputs: int, lanes: int) -> list[int]:
     return widths
 
 
-def pack(weight: torch.Tensor, problem: Problem) -> Packed:
+def _pack(weight: torch.Tensor, problem: Problem) -> Panels:
     """Return the weight in panels, the last one filled up with zeros."""
     itemsize = weight.element_size()
     lanes = VECTOR_BYTES // itemsize
@@ -89,14 +86,16 @@ def pack(weight: torch.Tensor, problem: Problem) -> Packed:
     rows = F.pad(matrix, (0, 0, 0, -problem.out_channels % lanes))
     widths = [width * lanes for width in _widths(problem.out_channels, lanes)]
     panels = torch.cat([panel.t().reshape(-1) for panel in rows.split(widths)])
-    return Packed(
-        torch.Size(problem.input_shape),
-        torch.empty(problem.output_shape, dtype=weight.dtype),
-        panels,
-        panels.new_zeros(problem.out_channels),
-        (itemsize, lanes, *matrix.shape),
-        panels.data_ptr(),
+    return Panels(
+        like=torch.empty(problem.output_shape, dtype=weight.dtype),
+        panels=panels,
+        address=panels.data_ptr(),
+        no_bias=panels.new_zeros(problem.out_channels),
+        sizes=(itemsize, lanes, *matrix.shape),
     )
+
+
+_packing = Packing("gemv", _pack, _why_not)
 
 
 @register(
@@ -104,7 +103,7 @@ def pack(weight: torch.Tensor, problem: Problem) -> Packed:
     family="gemm",
     devices=("cpu",),
     supports=_why_not,
-    prepare=pack,
+    prepare=_packing.prepare,
     workspace_bytes=lambda problem, itemsize: itemsize * problem.input_elements,
     executed_flops=lambda problem: problem.direct_flops,
 )
@@ -120,23 +119,13 @@ def gemv(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     Raises:
         Unsupported: more than one output pixel, or several groups.
     """
-    if type(weight) is not Packed:
-        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        if reason := _why_not(problem):
-            raise Unsupported(reason)
-        weight = pack(weight, problem)
+    packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    panels = packed.content
     if bias is None:
-        bias = weight.no_bias
-    # Compiled code sees addresses alone: what does not fit would be read past its end.
-    if not weight.fits(input, bias):
-        raise Unsupported(
-            f"packed for {weight.like.dtype}, inputs of {tuple(weight.input_shape)} and "
-            f"{weight.no_bias.numel()} outputs; got {input.dtype}, {tuple(input.shape)} and a bias "
-            f"of {bias.dtype}, {tuple(bias.shape)}"
-        )
-    x = input if input.is_contiguous() else input.contiguous()
-    if not bias.is_contiguous():
+        bias = panels.no_bias
+    elif not bias.is_contiguous():
         bias = bias.contiguous()
-    y = torch.empty_like(weight.like)
-    _multiply(*weight.sizes, y.data_ptr(), bias.data_ptr(), x.data_ptr(), weight.address)
+    x = input if input.is_contiguous() else input.contiguous()
+    y = torch.empty_like(panels.like)
+    _multiply(*panels.sizes, y.data_ptr(), bias.data_ptr(), x.data_ptr(), panels.address)
     return y

@@ -86,12 +86,10 @@ def im2row(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     with PACK:
         x = _padded_channels_last(input, problem)
     step_n, step_h, step_w, _ = x.stride()
+    steps = step_n, step_h * problem.stride_h, step_w * problem.stride_w
+    taps_steps = step_h * problem.dilation_h, step_w * problem.dilation_w
     windows = x.as_strided(
-        (n, p, q, *problem.kernel, groups, group_in),
-        (
-            *(step_n, step_h * problem.stride_h, step_w * problem.stride_w),
-            *(step_h * problem.dilation_h, step_w * problem.dilation_w, group_in, 1),
-        ),
+        (n, p, q, *problem.kernel, groups, group_in), (*steps, *taps_steps, group_in, 1)
     )
     taps = problem.reduction_length
     with TRANSFORM:

@@ -9,43 +9,30 @@ block of output channels passes over it.
 from __future__ import annotations
 
 import torch
-from numba import njit, prange
 
 from impls._arguments import problem_of
-from impls._copies import copy_rows
-from impls._numba import use_torch_threads
-from impls._planes import MOST_VECTORS, Plan, fill_planes, plan_for
-from impls._taps import tap_product
-from impls._vector import BLOCK_ROWS, BLOCK_VECTORS
+from impls._kernels.copies import copy_rows
+from impls._kernels.pointers import View, at
+from impls._kernels.taps import tap_product
+from impls._kernels.vector import BLOCK_ROWS, BLOCK_VECTORS, BLOCKS
+from impls._numba import njit, part, prange, use_torch_threads
+from impls._planes.fill import fill_planes
+from impls._planes.plan import MOST_VECTORS, Plan, plan_for
 from suite import Problem, register
 
-_block_1, _block_2 = tap_product(1, BLOCK_VECTORS), tap_product(2, BLOCK_VECTORS)
-_block_3, _block_4 = tap_product(3, BLOCK_VECTORS), tap_product(4, BLOCK_VECTORS)
-_block_5, _block_6 = tap_product(5, BLOCK_VECTORS), tap_product(6, BLOCK_VECTORS)
-
-
-@njit(cache=True)
-def _sum_block(rows, y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count):
-    """Compute a block of 1 to 6 channels; the arguments are those of `tap_product`."""
-    if rows == 6:
-        _block_6(y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count)
-    elif rows == 5:
-        _block_5(y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count)
-    elif rows == 4:
-        _block_4(y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count)
-    elif rows == 3:
-        _block_3(y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count)
-    elif rows == 2:
-        _block_2(y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count)
-    else:
-        _block_1(y, y_at, y_row, w, w_at, w_row, b, b_at, x, x_at, taps, count)
+_sum_block = tap_product(BLOCKS)
 
 
 @njit(parallel=True, cache=True)
-def _convolve(sizes, threads, x, w, bias, y, tables, planes, joined):
-    """Fill y, one image after the other; planes and joined hold all channels of an image."""
+def _convolve(sizes, threads, x, w, bias, y, tables, scratch):
+    """Fill y, one image after the other.
+
+    All arrays are flat, `sizes` is a Plan's values, `tables` are those of `plan_for`; `scratch`
+    holds the planes and the joined output rows of all channels of an image.
+    """
     plan = Plan(*sizes)
     shifts, row_phases, column_phases = tables
+    planes, joined = scratch
     group_planes = plan.group_in * plan.plane
     channels = plan.groups * plan.group_out
     width = BLOCK_VECTORS * plan.lanes
@@ -53,25 +40,25 @@ def _convolve(sizes, threads, x, w, bias, y, tables, planes, joined):
     blocks = (plan.group_out + BLOCK_ROWS - 1) // BLOCK_ROWS
     for image in range(plan.images):
         for channel in prange(plan.groups * plan.group_in):
-            x_at = (image * plan.groups * plan.group_in + channel) * plan.in_h * plan.in_w
-            fill_planes(plan, 1, planes, channel * plan.plane, x, x_at, row_phases, column_phases)
+            source = (image * plan.groups * plan.group_in + channel) * plan.in_h * plan.in_w
+            target = at(planes, channel * plan.plane)
+            fill_planes(plan, 1, target, at(x, source), row_phases, column_phases)
         for worker in prange(threads):
-            for column in range(columns * worker // threads, columns * (worker + 1) // threads):
-                at = column * width
+            first_column, last_column = part(columns, worker, threads)
+            for column in range(first_column, last_column):
                 for group in range(plan.groups):
+                    plane = at(planes, group * group_planes + column * width)
                     for block in range(blocks):
-                        first = plan.group_out * block // blocks
-                        rows = plan.group_out * (block + 1) // blocks - first
+                        first, last = part(plan.group_out, block, blocks)
                         k = group * plan.group_out + first
-                        _sum_block(
-                            *(rows, joined, k * plan.out_row + at, plan.out_row),
-                            *(w, k * plan.taps, plan.taps, bias, k),
-                            *(planes, group * group_planes + at, shifts, plan.taps),
-                        )
+                        out = View(at(joined, k * plan.out_row + column * width), plan.out_row)
+                        weights = View(at(w, k * plan.taps), plan.taps)
+                        b, taps = at(bias, k), at(shifts, 0)
+                        _sum_block(last - first, out, weights, b, plane, taps, plan.taps, None)
         for k in prange(channels):
-            to = (image * channels + k) * plan.out_h * plan.out_w
-            at = k * plan.out_row
-            copy_rows(y, to, plan.out_w, joined, at, plan.pitch, plan.out_h, plan.out_w)
+            target = at(y, (image * channels + k) * plan.out_h * plan.out_w)
+            row = View(at(joined, k * plan.out_row), plan.pitch)
+            copy_rows(View(target, plan.out_w), row, plan.out_h, plan.out_w)
 
 
 def _elements(problem: Problem, itemsize: int) -> tuple[int, int]:
@@ -118,9 +105,13 @@ def loops_blocked(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     if bias is None:
         bias = torch.zeros(problem.out_channels, dtype=dtype)
     _convolve(
-        *(tuple(plan), use_torch_threads(), input.contiguous().view(-1).numpy()),
-        *(weight.contiguous().view(-1).numpy(), bias.contiguous().numpy(), y.view(-1).numpy()),
-        *(tables, torch.zeros(planes, dtype=dtype).numpy()),
-        torch.empty(joined, dtype=dtype).numpy(),
+        tuple(plan),
+        use_torch_threads(),
+        input.contiguous().view(-1).numpy(),
+        weight.contiguous().view(-1).numpy(),
+        bias.contiguous().numpy(),
+        y.view(-1).numpy(),
+        tables,
+        (torch.zeros(planes, dtype=dtype).numpy(), torch.empty(joined, dtype=dtype).numpy()),
     )
     return y

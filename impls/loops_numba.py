@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from numba import njit, prange
 
 from impls._arguments import pair, problem_of
-from impls._numba import use_torch_threads
+from impls._numba import njit, prange, use_torch_threads
 from suite import Problem, register
 
 
 @njit(cache=True)
-def _one_channel(n, k, x, w, bias, y, stride, dilation, group_out):
+def _one_channel(n, k, x, w, bias, y, stride, dilation):
     """Fill y[n, k]; x is padded."""
     group_in, kernel_h, kernel_w = w.shape[1:]
+    groups = x.shape[1] // group_in
+    group_out = w.shape[0] // groups
     out_h, out_w = y.shape[2:]
     first = k // group_out * group_in
     y[n, k] = bias[k]
@@ -39,17 +40,17 @@ def _one_channel(n, k, x, w, bias, y, stride, dilation, group_out):
 
 
 @njit(cache=True)
-def _serial(x, w, bias, y, stride, dilation, group_out):
+def _serial(x, w, bias, y, stride, dilation):
     for n in range(y.shape[0]):
         for k in range(y.shape[1]):
-            _one_channel(n, k, x, w, bias, y, stride, dilation, group_out)
+            _one_channel(n, k, x, w, bias, y, stride, dilation)
 
 
 @njit(parallel=True, cache=True)
-def _parallel(x, w, bias, y, stride, dilation, group_out):
+def _parallel(x, w, bias, y, stride, dilation):
     for nk in prange(y.shape[0] * y.shape[1]):
         n, k = nk // y.shape[1], nk % y.shape[1]
-        _one_channel(n, k, x, w, bias, y, stride, dilation, group_out)
+        _one_channel(n, k, x, w, bias, y, stride, dilation)
 
 
 def _run(loops, input, weight, bias, stride, padding, dilation, groups):
@@ -60,8 +61,12 @@ def _run(loops, input, weight, bias, stride, padding, dilation, groups):
     if bias is None:
         bias = torch.zeros(problem.out_channels, dtype=input.dtype)
     loops(
-        *(x.numpy(), weight.contiguous().numpy(), bias.contiguous().numpy(), y.numpy()),
-        *(problem.stride, problem.dilation, problem.out_channels // groups),
+        x.numpy(),
+        weight.contiguous().numpy(),
+        bias.contiguous().numpy(),
+        y.numpy(),
+        problem.stride,
+        problem.dilation,
     )
     return y
 

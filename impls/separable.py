@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from impls._arguments import pair, problem_of
+from impls._arguments import pair
+from impls._packing import Packing
 from suite import Problem, register
 
 
@@ -93,12 +94,15 @@ def _executed_flops(problem: Problem) -> float:
     return 2 * problem.batch_size * rank * (first + second)
 
 
+_packing = Packing("separable", factorise)
+
+
 @register(
     "separable",
     family="direct",
     # Factors are rounded, so that even whole numbers come out inexact.
     precision="approximate",
-    prepare=factorise,
+    prepare=_packing.prepare,
     accuracy_note=describe,
     workspace_bytes=_workspace_bytes,
     executed_flops=_executed_flops,
@@ -114,12 +118,10 @@ def separable(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     Source: M. Jaderberg, A. Vedaldi, A. Zisserman, "Speeding up convolutional neural networks
     with low rank expansions" (2014), section 2.1, scheme 2, with the rank taken from the weights.
     """
-    if not isinstance(weight, Factors):
-        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        weight = factorise(weight, problem)
+    factors = _packing.of_call(input, weight, bias, stride, padding, dilation, groups).content
     (stride_h, stride_w), (pad_h, pad_w) = pair(stride), pair(padding)
     dilation_h, dilation_w = pair(dilation)
     between = F.conv2d(
-        input, weight.columns, None, (stride_h, 1), (pad_h, 0), (dilation_h, 1), groups
+        input, factors.columns, None, (stride_h, 1), (pad_h, 0), (dilation_h, 1), groups
     )
-    return F.conv2d(between, weight.rows, bias, (1, stride_w), (0, pad_w), (1, dilation_w), groups)
+    return F.conv2d(between, factors.rows, bias, (1, stride_w), (0, pad_w), (1, dilation_w), groups)

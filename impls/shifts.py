@@ -49,9 +49,7 @@ def depthwise_shift(input, weight, bias=None, stride=1, padding=0, dilation=1, g
         top = r * dilation_h
         for s in range(problem.kernel_w):
             left = s * dilation_w
-            window = x[
-                *(..., slice(top, top + (p - 1) * stride_h + 1, stride_h)),
-                slice(left, left + (q - 1) * stride_w + 1, stride_w),
-            ]
-            y.addcmul_(window, taps[:, :, r, s])
+            rows = slice(top, top + (p - 1) * stride_h + 1, stride_h)
+            columns = slice(left, left + (q - 1) * stride_w + 1, stride_w)
+            y.addcmul_(x[..., rows, columns], taps[:, :, r, s])
     return y.reshape(n, k, p, q)

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from impls._arguments import problem_of
+from impls._packing import Packed, Packing
 from suite import Problem, register
 
 try:
@@ -189,23 +189,39 @@ def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.T
     n, k, p, q = problem.output_shape
     m, groups = n * p * q, problem.groups
     per_group = k // groups
-    arguments = (
-        *(x, weight, y if bias is None else bias.detach().contiguous(), y),
-        *(m, problem.height, problem.width, p, q, problem.in_channels // groups, per_group),
-        *(*problem.kernel, *problem.stride, problem.pad_top, problem.pad_left),
-        *(*problem.dilation, groups),
-    )
+    arguments = {
+        "x": x,
+        "w": weight,
+        "b": y if bias is None else bias.detach().contiguous(),
+        "y": y,
+        "M": m,
+        "H": problem.height,
+        "W": problem.width,
+        "P": p,
+        "Q": q,
+        "C": problem.in_channels // groups,
+        "K": per_group,
+        "R": problem.kernel_h,
+        "S": problem.kernel_w,
+        "stride_h": problem.stride_h,
+        "stride_w": problem.stride_w,
+        "pad_h": problem.pad_top,
+        "pad_w": problem.pad_left,
+        "dilation_h": problem.dilation_h,
+        "dilation_w": problem.dilation_w,
+        "groups": groups,
+    }
 
     def grid(given):
         tiles_m = triton.cdiv(m, given["BLOCK_M"])
         return tiles_m * triton.cdiv(per_group, given["BLOCK_N"]), groups
 
     if config is None and not INTERPRETED:
-        _tuned()[grid](*arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
+        _tuned()[grid](**arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
         return y
     block_m, block_n, block_k, stages, warps = config or SMALLEST
     _fixed[grid](
-        *arguments,
+        **arguments,
         HAS_BIAS=bias is not None,
         BLOCK_M=block_m,
         BLOCK_N=block_n,
@@ -217,22 +233,22 @@ def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.T
     return y
 
 
-class _Packed:
-    """A weight in the kernel's order, and the tiles chosen for its problem."""
-
-    def __init__(self, weight: torch.Tensor) -> None:
-        self.memory = weight.detach().permute(0, 2, 3, 1).contiguous()
-        self.shape = weight.shape
+def _reorder(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
+    """Return the weight in the kernel's order, (K, R, S, C/g)."""
+    return weight.detach().permute(0, 2, 3, 1).contiguous()
 
 
-def _prepare(weight: torch.Tensor, problem: Problem) -> _Packed:
+_packing = Packing("triton_igemm", _reorder, _why_not)
+
+
+def _prepare(weight: torch.Tensor, problem: Problem) -> Packed:
     """Reorder the weight, and compile and tune on a random input while nobody takes the time."""
-    packed = _Packed(weight)
+    packed = _packing.prepare(weight, problem)
     if not INTERPRETED:
         x = torch.randn(problem.input_shape, device=weight.device).to(weight.dtype)
         bias = weight.new_zeros(problem.out_channels) if problem.bias else None
         x = x.contiguous(memory_format=torch.channels_last)
-        implicit_gemm(x, packed.memory, bias, problem)
+        implicit_gemm(x, packed.content, bias, problem)
     return packed
 
 
@@ -257,6 +273,5 @@ def triton_igemm(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
     time that counts.
     Source: S. Chetlur et al., "cuDNN: efficient primitives for deep learning" (2014), section 3.
     """
-    packed = weight if isinstance(weight, _Packed) else _Packed(weight)
-    problem = problem_of(input, packed, bias, stride, padding, dilation, groups)
-    return implicit_gemm(input, packed.memory, bias, problem)
+    packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    return implicit_gemm(input, packed.content, bias, packed.problem)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair
+from impls._packing import Packing
 from suite import Problem, Unsupported, register
 
 ALL_DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -52,11 +53,15 @@ def aten_slow2d(input, weight, bias=None, stride=1, padding=0, dilation=1, group
     )
 
 
+def _needs_an_image(problem: Problem) -> str | None:
+    return None if problem.batch_size else "needs an image"
+
+
 def _why_no_onednn() -> str | None:
     return None if torch.backends.mkldnn.is_available() else "this torch was built without oneDNN"
 
 
-def _pack_onednn(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
+def _reorder_for_onednn(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
     return torch._C._nn.mkldnn_reorder_conv2d_weight(
         weight.detach().contiguous().to_mkldnn(),
         problem.padding,
@@ -67,14 +72,17 @@ def _pack_onednn(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
     )
 
 
+_onednn = Packing("onednn_prepacked", _reorder_for_onednn, _needs_an_image)
+
+
 @register(
     "onednn_prepacked",
     family="vendor",
     devices=("cpu",),
     dtypes=("float32",),
     available=_why_no_onednn,
-    supports=lambda problem: None if problem.batch_size else "needs an image",
-    prepare=_pack_onednn,
+    supports=_needs_an_image,
+    prepare=_onednn.prepare,
 )
 def onednn_prepacked(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """oneDNN with the weight reordered once, as frozen graphs call it.
@@ -82,9 +90,19 @@ def onednn_prepacked(input, weight, bias=None, stride=1, padding=0, dilation=1, 
     Eager torch reorders the weight in every call, about a fifth of its time by a comment in
     `aten/src/ATen/native/mkldnn/MKLDNNConversions.cpp`.
     """
+    packed = _onednn.of_call(input, weight, bias, stride, padding, dilation, groups)
+    stride, padding, dilation, groups = packed.arguments
     return torch.ops.mkldnn._convolution_pointwise(
-        *(input, weight, bias, pair(padding), pair(stride), pair(dilation), groups),
-        *("none", [], ""),
+        input,
+        packed.content,
+        bias,
+        padding,
+        stride,
+        dilation,
+        groups,
+        attr="none",
+        scalars=[],
+        algorithm="",
     )
 
 
@@ -143,11 +161,20 @@ def _why_no_xnnpack() -> str | None:
     )
 
 
-def _pack_xnnpack(weight: torch.Tensor, problem: Problem):
+def _reorder_for_xnnpack(weight: torch.Tensor, problem: Problem):
     return torch.ops.prepacked.conv2d_clamp_prepack(
-        *(weight.detach(), None, problem.stride, problem.padding, problem.dilation),
-        *(problem.groups, None, None),
+        weight.detach(),
+        None,
+        problem.stride,
+        problem.padding,
+        problem.dilation,
+        problem.groups,
+        output_min=None,
+        output_max=None,
     )
+
+
+_xnnpack = Packing("xnnpack", _reorder_for_xnnpack, _needs_an_image)
 
 
 @register(
@@ -156,9 +183,10 @@ def _pack_xnnpack(weight: torch.Tensor, problem: Problem):
     devices=("cpu",),
     dtypes=("float32",),
     available=_why_no_xnnpack,
-    supports=lambda problem: None if problem.batch_size else "needs an image",
-    prepare=_pack_xnnpack,
+    supports=_needs_an_image,
+    prepare=_xnnpack.prepare,
 )
 def xnnpack(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """XNNPACK's channels_last kernels with the weight packed once, through torch's operators."""
-    return add_bias(torch.ops.prepacked.conv2d_clamp_run(input, weight), bias)
+    packed = _xnnpack.of_call(input, weight, bias, stride, padding, dilation, groups)
+    return add_bias(torch.ops.prepacked.conv2d_clamp_run(input, packed.content), bias)

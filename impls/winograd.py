@@ -6,8 +6,8 @@ m²·r² multiplications; as
     Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 
 it takes n²: 16 in place of 36 for F(2×2, 3×3), 36 in place of 144 for F(4×4, 3×3). The matrices
-(impls/_cook_toom.py tells where they come from) apply the one-dimensional algorithm F(m, r) to
-the rows and then to the columns of a tile.
+(impls/_winograd/cook_toom.py tells where they come from) apply the one-dimensional algorithm
+F(m, r) to the rows and then to the columns of a tile.
 
 With C input channels the products are summed over c, and that sum moves inside the brackets:
 transform every input tile once, every kernel once, then for each of the n² positions (a, b)
@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, problem_of
-from impls._cook_toom import Matrix, cook_toom
+from impls._winograd.cook_toom import Matrix, cook_toom
 from suite import Problem, Unsupported, register
 from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
 

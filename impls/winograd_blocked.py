@@ -7,9 +7,9 @@ The algorithm of winograd.py, laid out for the machine:
   so that its transformed tiles are still in the cache when the next phase wants them.
 - Channels lie next to each other while transforming: one vector instruction transforms the same
   position of as many channels as a register holds, and the matrices' zeros, ones and mirrored
-  rows are compiled into the code (impls/_transforms.py).
+  rows are compiled into the code (impls/_kernels/transforms.py).
 - Each phase is divided among the threads by what it has plenty of: tile rows × channels in the
-  transforms, positions × output channels in the product (impls/_winograd_bands.py).
+  transforms, positions × output channels in the product (impls/_winograd/bands.py).
 - With few channels, where all kernels and a row of tiles fit into one core's cache, the phases are
   fused: each thread takes bands of its own through all three.
 
@@ -25,41 +25,23 @@ convolution for manycore CPUs" (PPoPP 2018), section 4.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-from impls._arguments import problem_of
 from impls._numba import dense, new_output, use_torch_threads
-from impls._vector import BLOCK_VECTORS, VECTOR_BYTES
-from impls._winograd_bands import Plan, convolve, convolve_in_phases
-from impls._winograd_transforms import SHAPES, TILES, filter_of
-from suite import Problem, Unsupported, register
-from suite.phases import PACK, is_heard
-
-# Found by measuring on cores with 32 KiB, 512 KiB and a shared 32 MiB of cache; flat around.
-STRIP_BYTES = 128 * 2**10
-BAND_BYTES = 8 * 2**20
-FUSED_BAND_BYTES = 768 * 2**10
-FUSED_KERNEL_BYTES = 768 * 2**10
-FUSED_ROWS_A_THREAD = 6
-DEPTH = 256
-
+from impls._packing import Packing
+from impls._winograd.bands import convolve, convolve_in_phases
+from impls._winograd.plan import panel_width, plan_for
+from impls._winograd.tiles import SHAPES, TILES, filter_of
+from suite import Problem, register
+from suite.phases import is_heard
 
 # With fewer input channels a group, the rounding of F(6)'s transforms exceeds the gate on spiked
 # inputs now and then: in twelve checks 5 cells of about 360 did, of 4 and 5 channels, by up to 1.9
 # times, and the bound grows with the root of the number of channels.
 LEAST_CHANNELS = {(8, 1): 4, (8, 2): 32}
 """By tile and number of axes along which there is something to transform."""
-
-
-@dataclass(frozen=True)
-class Packed:
-    """Transformed kernels of one problem: (position, group, panel, input channel, lane), flat."""
-
-    problem: Problem
-    panels: torch.Tensor
 
 
 def _why_not(tile: int, problem: Problem) -> str | None:
@@ -77,82 +59,12 @@ def _why_not(tile: int, problem: Problem) -> str | None:
     return None
 
 
-def _panel(itemsize: int) -> int:
-    return BLOCK_VECTORS * VECTOR_BYTES // itemsize
+def _pack(tile: int, weight: torch.Tensor, problem: Problem) -> torch.Tensor:
+    """Return G g Gᵀ of every kernel, computed in float64 and rounded once.
 
-
-def _whole(count: int, unit: int) -> int:
-    """Return `count` rounded up to whole units."""
-    return -(-count // unit) * unit
-
-
-@functools.lru_cache(maxsize=256)
-def _plan(tile: int, problem: Problem, itemsize: int, threads: int) -> Plan:
-    panel = _panel(itemsize)
-    n_h, n_w = (tile if taps > 1 else 1 for taps in problem.kernel)
-    m_h, m_w = n_h - problem.kernel_h + 1, n_w - problem.kernel_w + 1
-    tiles_h, tiles_w = -(-problem.out_h // m_h), -(-problem.out_w // m_w)
-    strip_w = (tiles_w - 1) * m_w + n_w
-    group_padded = _whole(problem.out_channels // problem.groups, panel)
-    strip_channels = max(panel, STRIP_BYTES // (n_h * strip_w * itemsize))
-
-    pieces = -(-problem.in_channels // strip_channels)
-    in_chunk = _whole(-(-problem.in_channels // pieces), panel)
-    m_row = problem.groups * group_padded
-    out_chunk = max(
-        chunk for chunk in range(panel, strip_channels + 1, panel) if m_row % chunk == 0
-    )
-    v_row = _whole(problem.in_channels, in_chunk)
-    row_bytes = n_h * n_w * tiles_w * (v_row + m_row) * itemsize
-    rows = problem.batch_size * tiles_h
-    kernel_bytes = n_h * n_w * m_row * problem.in_channels // problem.groups * itemsize
-    fused = (
-        row_bytes <= FUSED_BAND_BYTES
-        and kernel_bytes <= FUSED_KERNEL_BYTES
-        and rows >= FUSED_ROWS_A_THREAD * threads
-    )
-    sharers = threads if fused else 1
-    most = max(1, (FUSED_BAND_BYTES if fused else BAND_BYTES) // row_bytes)
-    bands = sharers * max(1, -(-rows // (sharers * most)))
-    band = -(-rows // bands)
-    return Plan(
-        shape=SHAPES.index((tile, *problem.kernel)),
-        lanes=VECTOR_BYTES // itemsize,
-        panel=panel,
-        depth=DEPTH,
-        images=problem.batch_size,
-        in_h=problem.height,
-        in_w=problem.width,
-        out_h=problem.out_h,
-        out_w=problem.out_w,
-        pad_h=problem.pad_top,
-        pad_w=problem.pad_left,
-        groups=problem.groups,
-        group_in=problem.in_channels // problem.groups,
-        group_out=problem.out_channels // problem.groups,
-        group_padded=group_padded,
-        tiles_h=tiles_h,
-        tiles_w=tiles_w,
-        m_h=m_h,
-        m_w=m_w,
-        n_h=n_h,
-        n_w=n_w,
-        strip_w=strip_w,
-        bands=bands,
-        fused=fused,
-        in_chunk=in_chunk,
-        out_chunk=out_chunk,
-        v_row=v_row,
-        # One panel more than the rows take: positions a power of two apart would all fall into
-        # the same few lines of the cache.
-        v_step=band * tiles_w * v_row + panel,
-        m_row=m_row,
-        m_step=band * tiles_w * m_row + panel,
-    )
-
-
-def pack(tile: int, weight: torch.Tensor, problem: Problem) -> Packed:
-    """Return G g Gᵀ of every kernel, computed in float64 and rounded once."""
+    In the order in which the product reads it: (position, group, panel, input channel, lane of the
+    panel), flat.
+    """
     G_rows, G_columns = (
         torch.tensor(
             [[float(value) for value in row] for row in filter_of(tile, taps).weight_matrix],
@@ -161,43 +73,41 @@ def pack(tile: int, weight: torch.Tensor, problem: Problem) -> Packed:
         for taps in problem.kernel
     )
     U = torch.einsum("ai,kcij,bj->abkc", G_rows, weight.detach().double(), G_columns)
-    U = U.to(weight.dtype).reshape(-1, problem.groups, *_per_group(problem))
-    panel = _panel(weight.element_size())
-    missing = -U.shape[2] % panel
-    U = F.pad(U, (0, 0, 0, missing)).unflatten(2, (-1, panel))
-    return Packed(problem, U.transpose(3, 4).contiguous().view(-1))
+    per_group = problem.out_channels // problem.groups, problem.in_channels // problem.groups
+    U = U.to(weight.dtype).reshape(-1, problem.groups, *per_group)
+    panel = panel_width(weight.element_size())
+    U = F.pad(U, (0, 0, 0, -U.shape[2] % panel)).unflatten(2, (-1, panel))
+    return U.transpose(3, 4).contiguous().view(-1)
 
 
-def _per_group(problem: Problem) -> tuple[int, int]:
-    return problem.out_channels // problem.groups, problem.in_channels // problem.groups
+_packings = {
+    tile: Packing(
+        f"winograd_tile{tile}", functools.partial(_pack, tile), functools.partial(_why_not, tile)
+    )
+    for tile in TILES
+}
 
 
 def _run(tile, input, weight, bias, stride, padding, dilation, groups):
-    if not isinstance(weight, Packed):
-        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        if reason := _why_not(tile, problem):
-            raise Unsupported(reason)
-        with PACK:
-            weight = pack(tile, weight, problem)
-    problem = weight.problem
-    if tuple(input.shape) != problem.input_shape:
-        raise Unsupported(f"packed for inputs of {problem.input_shape}, got {tuple(input.shape)}")
+    packed = _packings[tile].of_call(input, weight, bias, stride, padding, dilation, groups)
+    problem, panels = packed.problem, packed.content
     threads = use_torch_threads()
-    plan = _plan(tile, problem, input.element_size(), threads)
+    plan = plan_for(tile, problem, input.element_size(), threads)
     x, y = dense(input), new_output(problem.output_shape, input)
-    positions = plan.n_h * plan.n_w
     added = torch.zeros(plan.m_row, dtype=input.dtype)
     if bias is not None:
         added.view(groups, -1)[:, : plan.group_out] = bias.view(groups, -1)
-    strip = max(plan.n_h * plan.in_chunk, plan.m_h * plan.out_chunk) * plan.strip_w
     copies = threads if plan.fused else 1
     run = convolve_in_phases if is_heard() else convolve
     run(
-        *(tuple(plan), threads, x.memory, x.strides, weight.panels.numpy(), added.numpy()),
-        *(y.memory, y.strides),
-        torch.empty(copies, positions * plan.v_step, dtype=input.dtype).numpy(),
-        torch.empty(copies, positions * plan.m_step, dtype=input.dtype).numpy(),
-        torch.empty(threads, strip, dtype=input.dtype).numpy(),
+        tuple(plan),
+        threads,
+        (x.memory, x.strides, panels.numpy(), added.numpy(), y.memory, y.strides),
+        (
+            torch.empty(copies, plan.positions * plan.v_step, dtype=input.dtype).numpy(),
+            torch.empty(copies, plan.positions * plan.m_step, dtype=input.dtype).numpy(),
+            torch.empty(threads, plan.strip, dtype=input.dtype).numpy(),
+        ),
     )
     return y.tensor
 
@@ -205,20 +115,19 @@ def _run(tile, input, weight, bias, stride, padding, dilation, groups):
 def _workspace_bytes(tile: int, problem: Problem, itemsize: int) -> int:
     """Return the bytes of a band and of a strip for each of torch's threads."""
     threads = torch.get_num_threads()
-    plan = _plan(tile, problem, itemsize, threads)
-    strip = max(plan.n_h * plan.in_chunk, plan.m_h * plan.out_chunk) * plan.strip_w
-    band = plan.n_h * plan.n_w * (plan.v_step + plan.m_step)
+    plan = plan_for(tile, problem, itemsize, threads)
+    band = plan.positions * (plan.v_step + plan.m_step)
     band *= threads if plan.fused else 1
     input_copy = problem.input_elements  # where its strides fit neither memory format
-    return itemsize * (band + threads * strip + plan.m_row + input_copy)
+    return itemsize * (band + threads * plan.strip + plan.m_row + input_copy)
 
 
 def _executed_flops(tile: int, problem: Problem) -> float:
     """Return the operations of the products, and of the transforms as dense matrices."""
-    plan = _plan(tile, problem, 4, 1)
+    plan = plan_for(tile, problem, 4, 1)
     tiles = plan.images * plan.tiles_h * plan.tiles_w
-    products = 2 * plan.n_h * plan.n_w * tiles * plan.group_in * problem.out_channels
-    to_products = 2 * plan.n_h * plan.n_w * (plan.n_h + plan.n_w)
+    products = 2 * plan.positions * tiles * plan.group_in * problem.out_channels
+    to_products = 2 * plan.positions * (plan.n_h + plan.n_w)
     to_outputs = 2 * plan.m_h * plan.n_w * (plan.n_h + plan.m_w)
     transforms = to_products * problem.in_channels + to_outputs * problem.out_channels
     return products + tiles * transforms
@@ -232,7 +141,7 @@ def _register(tile: int, error_factor: float):
         nan_policy="tile",
         devices=("cpu",),
         supports=functools.partial(_why_not, tile),
-        prepare=functools.partial(pack, tile),
+        prepare=_packings[tile].prepare,
         workspace_bytes=functools.partial(_workspace_bytes, tile),
         executed_flops=functools.partial(_executed_flops, tile),
     )

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from impls._cook_toom import POINTS, cook_toom
+from impls._winograd.cook_toom import POINTS, cook_toom
 
 SIZES = [(m, r) for m, r in product(range(1, 8), range(1, 8)) if m + r - 2 in POINTS]
 

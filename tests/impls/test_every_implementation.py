@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 import torch
 from oracle import DTYPES, call, draw, exact, implementations, worst_ratio
+from suite.correctness import NORM_WISE_FAMILIES
 
 from suite.errors import Unsupported, UsageError
-from suite.judge.tolerance import NORM_WISE_FAMILIES
 from suite.problem import Problem, Scenario
 
 torch.set_num_threads(2)
@@ -72,6 +72,7 @@ SHAPES = {
     "11×11": problem(1, 2, 14, 3, 11, padding=5),
     "31×31 on a small plane": problem(1, 2, 20, 2, 31, padding=15),
     "kernel as large as the plane": problem(1, 3, 6, 2, 6),
+    "kernel as large as the plane, padded": problem(1, 3, 3, 5, 3, stride=4, padding=1),
     "depthwise 3×3": problem(2, 8, 10, 8, 3, padding=1, groups=8, bias=True),
     "depthwise 3×3 stride 2": problem(1, 7, (13, 9), 7, 3, stride=2, padding=1, groups=7),
     "depthwise 5×5 wide": problem(1, 3, (6, 80), 3, 5, padding=2, groups=3),
@@ -213,25 +214,6 @@ def test_a_bias_of_another_length_is_refused(entry, wrong):
             input,
             weight,
             torch.zeros(length),
-            shape.stride,
-            shape.padding,
-            shape.dilation,
-            shape.groups,
-        )
-
-
-@pytest.mark.parametrize("name", ["depthwise", "grouped"])
-def test_so_it_is_by_compiled_code_with_a_prepared_weight(name):
-    entry = next(entry for entry in ENTRIES if entry.name == name)
-    shape = dataclasses.replace(first_covered(entry), bias=True)
-    input, weight, _ = draw(shape)
-    packed = entry.prepare(weight, shape)
-
-    with pytest.raises(Unsupported, match="biases, got"):
-        entry.function(
-            input,
-            packed,
-            torch.zeros(shape.out_channels - 1),
             shape.stride,
             shape.padding,
             shape.dilation,

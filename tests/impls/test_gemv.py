@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from impls.gemv import gemv, pack
+from impls.gemv import _packing, gemv
 from suite import Unsupported
 from suite.problem import Problem
 
 PROBLEM = Problem.of_call((1, 5, 1, 1), (7, 5, 1, 1))
-PACKED = pack(torch.ones(7, 5, 1, 1), PROBLEM)
+PACKED = _packing.prepare(torch.ones(7, 5, 1, 1), PROBLEM)
 PIXEL, BIAS = torch.ones(1, 5, 1, 1), torch.ones(7)
 
 
@@ -27,7 +27,7 @@ PIXEL, BIAS = torch.ones(1, 5, 1, 1), torch.ones(7)
     ids=["channels", "images", "float64", "float16", "short bias", "bias in float16"],
 )
 def test_what_it_was_not_packed_for_is_refused(pixel, bias):
-    with pytest.raises(Unsupported, match=r"packed for torch.float32.*7 outputs; got"):
+    with pytest.raises(Unsupported, match=r"^packed for .*; got"):
         gemv(pixel, PACKED, bias)
 
 

@@ -37,8 +37,10 @@ def fake_cudnn(monkeypatch):
     """cuDNN's operator computed by conv2d; returns the (benchmark, deterministic, tf32) asked."""
     asked = []
 
-    def convolve(x, weight, padding, stride, dilation, groups, *flags):
-        asked.append(flags)
+    def convolve(
+        x, weight, padding, stride, dilation, groups, *, benchmark, deterministic, allow_tf32
+    ):
+        asked.append((benchmark, deterministic, allow_tf32))
         return F.conv2d(x, weight, None, stride, padding, dilation, groups)
 
     monkeypatch.setattr(cudnn, "_by_cudnn", convolve)
@@ -56,7 +58,7 @@ def test_each_row_asks_cudnn_for_its_own_flags_in_every_call(name, fake_cudnn):
     assert torch.allclose(output, exact(shape, x, weight, bias))
 
 
-def test_the_operator_takes_its_arguments_in_the_order_that_the_rows_give_them():
+def test_the_operator_takes_its_arguments_as_the_rows_give_them_by_order_and_by_name():
     names = [a.name for a in torch.ops.aten.cudnn_convolution.default._schema.arguments]
 
     assert names == [
@@ -76,9 +78,9 @@ def test_their_gradients_are_right_and_the_flags_hold_backward_too(fake_cudnn, m
     seen = []
     backward = torch.ops.aten.convolution_backward
 
-    def watched(*arguments):
+    def watched(*arguments, **named):
         seen.append(torch.backends.cudnn.deterministic)
-        return backward(*arguments)
+        return backward(*arguments, **named)
 
     monkeypatch.setattr(cudnn, "_backward", watched)
     x = torch.randn(2, 4, 6, 6, dtype=torch.float64, requires_grad=True)

@@ -2,16 +2,18 @@
 
 Numba compiles array loops well, yet it will not keep a block of sums in registers across a loop,
 and that decides whether a matrix product runs at a tenth or at nine tenths of the machine's peak.
-`Emitter` writes LLVM's vector instructions; _products.py, _panels.py, _taps.py, _copies.py and
-_transforms.py are made of them. Their functions take arrays that are contiguous in memory and
-positions counted in elements, _panels.py's addresses, and check nothing, as in C.
+`Emitter` writes LLVM's vector instructions; the blocks of this package are made of them.
+
+How many rows a block has must be known when it is written: its sums are registers, and registers
+have no index. So a block is written once for each number of rows, and `Emitter.switch` picks one
+of them in each call.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from llvmlite import binding, ir
@@ -33,20 +35,21 @@ CACHE_LINE_BYTES = 64
 # of A: 15 of the 16 that AVX2 has. 12 independent sums also cover the latency of an FMA.
 BLOCK_ROWS = 6
 BLOCK_VECTORS = 2
+BLOCKS = {rows: (rows, BLOCK_VECTORS) for rows in range(1, BLOCK_ROWS + 1)}
+"""(rows, vectors) of each block, by the number that picks it: here the rows that are left."""
 
 
 class Emitter:
     """Shorthands for the instructions that the blocks are made of, for one element type."""
 
-    def __init__(self, context, builder, array_type) -> None:
-        self._context = context
+    def __init__(self, context, builder, dtype) -> None:
         self.builder = builder
-        self.element = context.get_data_type(array_type.dtype)
-        self.itemsize = array_type.dtype.bitwidth // 8
+        self.element = context.get_data_type(dtype)
+        self.itemsize = dtype.bitwidth // 8
         self.lanes = VECTOR_BYTES // self.itemsize
         self.vector = ir.VectorType(self.element, self.lanes)
         self.zero = self.constant(0)
-        name = f"llvm.fmuladd.v{self.lanes}f{array_type.dtype.bitwidth}"
+        name = f"llvm.fmuladd.v{self.lanes}f{dtype.bitwidth}"
         function = ir.FunctionType(self.vector, [self.vector] * 3)
         self._fma = cgutils.get_or_insert_function(builder.module, function, name)
 
@@ -56,10 +59,17 @@ class Emitter:
         other.builder = ir.IRBuilder(function.append_basic_block())
         return other
 
-    def start(self, array_type, array, position):
-        """Return a pointer to the element of `array` at `position`."""
-        data = self._context.make_array(array_type)(self._context, self.builder, array).data
-        return self.moved(data, position)
+    def switch(self, value, cases: Iterable[int]) -> Iterator[int]:
+        """Yield each of `cases`; what is written meanwhile runs where `value` equals it."""
+        after = self.builder.append_basic_block("after")
+        switch = self.builder.switch(value, after)
+        for case in cases:
+            block = self.builder.append_basic_block(f"case_{case}")
+            switch.add_case(ir.Constant(INDEX, case), block)
+            self.builder.position_at_end(block)
+            yield case
+            self.builder.branch(after)
+        self.builder.position_at_end(after)
 
     def moved(self, pointer, distance, times: int = 1):
         """Return `pointer` moved on by `times` · `distance` elements."""
@@ -78,9 +88,16 @@ class Emitter:
     def copy(self, target, source, distance) -> None:
         self.store(self.load(self.moved(source, distance)), self.moved(target, distance))
 
+    def variables(self, keys: Iterable) -> dict:
+        """Return a variable of one vector for each key; LLVM's first pass makes them registers."""
+        return {key: cgutils.alloca_once(self.builder, self.vector) for key in keys}
+
+    def value(self, variable):
+        return self.builder.load(variable, typ=self.vector)
+
     def accumulate(self, place, *products) -> None:
         """Add the products of pairs of vectors to the variable at `place`."""
-        total = self.builder.load(place, typ=self.vector)
+        total = self.value(place)
         for a, b in products:
             total = self.fma(a, b, total)
         self.builder.store(total, place)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from impls._vector import INDEX, Emitter
+from impls._kernels.vector import INDEX, Emitter
+from impls._numba import njit
 
 SUMS = 8
 """As many independent sums hide the latency of an FMA on two ports."""
@@ -44,16 +44,9 @@ def panel_product(dtype: types.Float):
 
         def generate(context, builder, signature, arguments):
             width, *operands = arguments
-            emit = Emitter(context, builder, types.Array(dtype, 1, "C"))
-            after = builder.append_basic_block("multiplied")
-            switch = builder.switch(width, after)
-            for vectors in WIDTHS:
-                case = builder.append_basic_block(f"width_{vectors}")
-                switch.add_case(ir.Constant(INDEX, vectors), case)
-                builder.position_at_end(case)
+            emit = Emitter(context, builder, dtype)
+            for vectors in emit.switch(width, WIDTHS):
                 _multiply(emit, vectors, *operands)
-                builder.branch(after)
-            builder.position_at_end(after)
             return context.get_dummy_value()
 
         return signature, generate
@@ -65,22 +58,20 @@ def _multiply(emit: Emitter, vectors: int, count, depth, y, b, x, w) -> None:
     builder = emit.builder
     y, b, x, w = (builder.inttoptr(address, emit.element.as_pointer()) for address in (y, b, x, w))
     parts = SUMS // vectors
-    sums = [
-        [cgutils.alloca_once(builder, emit.vector) for _ in range(vectors)] for _ in range(parts)
-    ]
+    sums = [emit.variables(range(vectors)) for _ in range(parts)]
     masks = [
         emit.first_lanes(builder.sub(count, ir.Constant(INDEX, v * emit.lanes)))
         for v in range(vectors)
     ]
     for part, places in enumerate(sums):
-        for v, place in enumerate(places):
+        for v, place in places.items():
             start = emit.load_masked(emit.moved(b, emit.lanes, v), masks[v]) if part == 0 else None
             builder.store(start or emit.zero, place)
 
     def add(k, places) -> None:
         factor = emit.spread(emit.moved(x, k))
         row = emit.moved(w, emit.times(k, vectors * emit.lanes))
-        for v, place in enumerate(places):
+        for v, place in places.items():
             emit.accumulate(place, (factor, emit.load(emit.moved(row, emit.lanes, v))))
 
     rounds = builder.udiv(depth, ir.Constant(INDEX, parts))
@@ -92,7 +83,7 @@ def _multiply(emit: Emitter, vectors: int, count, depth, y, b, x, w) -> None:
     with cgutils.for_range(builder, builder.sub(depth, done)) as loop:
         add(builder.add(done, loop.index), sums[0])
     for v in range(vectors):
-        total = builder.load(sums[0][v], typ=emit.vector)
+        total = emit.value(sums[0][v])
         for places in sums[1:]:
-            total = builder.fadd(total, builder.load(places[v], typ=emit.vector))
+            total = builder.fadd(total, emit.value(places[v]))
         emit.store_masked(total, emit.moved(y, emit.lanes, v), masks[v])

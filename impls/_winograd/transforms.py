@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from impls._cook_toom import Matrix
-from impls._vector import INDEX, Emitter
+from impls._kernels.vector import INDEX, Emitter
+from impls._winograd.cook_toom import Matrix
 
 
 def transforms(name: str, pairs: Sequence[tuple[Matrix, Matrix]], *, adds: bool = False):
@@ -18,39 +18,26 @@ def transforms(name: str, pairs: Sequence[tuple[Matrix, Matrix]], *, adds: bool 
 
     The function is called as
 
-        apply(which, y, y_at, y_row, y_column, x, x_at, x_row, x_column, b, b_at)
+        apply(which, y, x, b)
 
-    and reads the vector X[i][j] at x[x_at + i·x_row + j·x_column], one lane for each channel; so
-    are the elements of Y. With `adds`, the vector at b[b_at] is added to each of them. The entries
-    of the matrices become constants of the code; zeros and ones cost nothing.
+    with `TileView`s y and x: vectors, one lane for each channel. With `adds`, the vector at the
+    pointer b is added to each of the results. The entries of the matrices become constants of the
+    code; zeros and ones cost nothing.
     """
 
     @intrinsic
-    def apply(typing, which, y, y_at, y_row, y_column, x, x_at, x_row, x_column, b, b_at):
-        at = types.intp
-        signature = types.void(at, y, at, at, at, x, at, at, at, b, at)
-
+    def apply(typing, which, y, x, b):
         def generate(context, builder, signature, arguments):
-            which, y, y_at, y_row, y_column, x, x_at, x_row, x_column, b, b_at = arguments
-            emit = Emitter(context, builder, signature.args[1])
-            operands = [
-                *(emit.start(signature.args[1], y, y_at), y_row, y_column),
-                *(emit.start(signature.args[5], x, x_at), x_row, x_column),
-                emit.start(signature.args[9], b, b_at),
-            ]
-            after = builder.append_basic_block("transformed")
-            switch = builder.switch(which, after)
-            for index, (left, right) in enumerate(pairs):
-                case = builder.append_basic_block(f"pair_{index}")
-                switch.add_case(ir.Constant(INDEX, index), case)
-                builder.position_at_end(case)
+            which, y, x, b = arguments
+            emit = Emitter(context, builder, signature.args[1][0].dtype)
+            operands = [*cgutils.unpack_tuple(builder, y), *cgutils.unpack_tuple(builder, x), b]
+            for index in emit.switch(which, range(len(pairs))):
+                left, right = pairs[index]
                 function = _transform_function(emit, f"{name}_{index}", left, right, adds)
                 builder.call(function, operands)
-                builder.branch(after)
-            builder.position_at_end(after)
             return context.get_dummy_value()
 
-        return signature, generate
+        return types.void(types.intp, y, x, b), generate
 
     return apply
 

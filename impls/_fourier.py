@@ -1,8 +1,12 @@
-"""Transform lengths that an FFT handles without large prime factors."""
+"""What both FFT rows need: lengths without large prime factors, kernels without dilation."""
 
 from __future__ import annotations
 
 import functools
+
+import torch
+
+from suite import Problem
 
 
 @functools.cache
@@ -22,3 +26,13 @@ def _is_smooth(number: int) -> bool:
         while number % prime == 0:
             number //= prime
     return number == 1
+
+
+def spread(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
+    """Return the kernel with the zeros that dilation leaves between its taps."""
+    if problem.dilation == (1, 1):
+        return weight
+    shape = (*weight.shape[:2], problem.effective_kernel_h, problem.effective_kernel_w)
+    taps = weight.new_zeros(shape)
+    taps[:, :, :: problem.dilation_h, :: problem.dilation_w] = weight
+    return taps

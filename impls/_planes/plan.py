@@ -20,34 +20,46 @@ import functools
 from typing import NamedTuple
 
 import numpy
-from numba import njit
 
-from impls._copies import copy_rows, split_rows
-from impls._vector import VECTOR_BYTES
+from impls._kernels.vector import BLOCK_ROWS, VECTOR_BYTES
 from suite import Problem
 
-MOST_ROWS = 6
 MOST_VECTORS = 8
+"""Vectors in the widest block of a joined row."""
 STACK = 4
 """Output rows that are computed at once where a group has one input channel."""
 
 
 class Plan(NamedTuple):
-    """Sizes in elements. h and w are the two axes, a phase one of the planes that stride makes."""
+    """Sizes and steps, in elements unless something else is said. h and w are the two axes; a phase
+    is one of the stride_h·stride_w planes that stride splits a plane into."""
 
     lanes: int
+    """Elements of a vector."""
     images: int
+    """N, the batch size."""
     in_h: int
+    """H, rows of the input."""
     in_w: int
+    """W, its columns."""
     out_h: int
+    """P, rows of the output."""
     out_w: int
+    """Q, its columns."""
     stride_h: int
+    """Rows from one window to the next below it."""
     stride_w: int
+    """Columns from one window to the next beside it."""
     groups: int
+    """g, the groups of channels."""
     group_in: int
+    """C/g, input channels of a group."""
     group_out: int
+    """K/g, output channels of a group."""
     taps: int
+    """C/g·R·S, products summed into one output."""
     pitch: int
+    """From one row of a phase to the next; the same in the joined output row."""
     phase: int
     """Elements of one phase."""
     plane: int
@@ -61,7 +73,9 @@ class Plan(NamedTuple):
     stack_taps: int
     """Taps that a stack of output rows reads; 0 where rows are joined."""
     kernel_h: int
+    """R, rows of the kernel."""
     kernel_w: int
+    """S, its columns."""
     neighbours: bool
     """Whether the output rows of a stack meet neighbouring input rows: no zeros are needed then."""
     stack_row: int
@@ -126,7 +140,7 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray
         kernel_w=p.kernel_w,
         neighbours=neighbours,
         stack_row=stack_row,
-        scratch=planes + (0 if neighbours else max(MOST_ROWS * out_row, p.out_h * stack_row)),
+        scratch=planes + (0 if neighbours else max(BLOCK_ROWS * out_row, p.out_h * stack_row)),
     )
     row_phases = _phases(p.height, p.pad_top, p.stride_h, p.stride_w * phase, pitch)
     column_phases = _phases(p.width, p.pad_left, p.stride_w, phase, 1)
@@ -167,39 +181,15 @@ def stack_weights(weight: numpy.ndarray, problem: Problem) -> numpy.ndarray:
 
 
 def _phases(size: int, pad: int, stride: int, phase_step: int, step: int) -> numpy.ndarray:
-    """Return (first index, how many, place of the first) of each phase along one axis."""
+    """Return (first index, how many, place of the first) of each phase along one axis.
+
+    Args:
+        phase_step: elements from one phase along this axis to the next.
+        step: elements from one index of a phase to the next.
+    """
     table = []
     for phase in range(stride):
         first = (phase - pad) % stride
         count = len(range(first, size, stride))
         table.append((first, count, phase * phase_step + (first + pad) // stride * step))
     return numpy.array(table, dtype=numpy.int64)
-
-
-@njit(cache=True)
-def fill_planes(plan, channels, planes, start, x, x_at, row_phases, column_phases):
-    """Copy channels into their phases, from planes[start] on; the zeros around them stay.
-
-    A row of `row_phases` is one phase: first input row, number of rows, place of the first; so
-    for the columns.
-    """
-    x_row = plan.stride_h * plan.in_w
-    for c in range(channels):
-        for a in range(plan.stride_h):
-            first, rows, place = row_phases[a, 0], row_phases[a, 1], row_phases[a, 2]
-            at = x_at + (c * plan.in_h + first) * plan.in_w
-            to = start + c * plan.plane + place
-            if plan.stride_w == 1:
-                to += column_phases[0, 2]
-                copy_rows(planes, to, plan.pitch, x, at, x_row, rows, plan.in_w)
-            elif plan.stride_w == 2:
-                even = column_phases[0, 0]  # the phase that the first column falls into
-                ends = to + column_phases[even, 2], to + column_phases[1 - even, 2]
-                split_rows(planes, ends[0], ends[1], plan.pitch, x, at, x_row, rows, plan.in_w)
-            else:
-                for b in range(plan.stride_w):
-                    column, columns, shift = column_phases[b]
-                    for i in range(rows):
-                        for j in range(columns):
-                            source = at + i * x_row + column + j * plan.stride_w
-                            planes[to + shift + i * plan.pitch + j] = x[source]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from impls._cook_toom import Filter, cook_toom
-from impls._transforms import transforms
+from impls._winograd.cook_toom import Filter, cook_toom
+from impls._winograd.transforms import transforms
 
 TAPS = (3, 5, 7)
 TILES = {4: (3,), 6: (3, 5), 8: (3, 5, 7)}

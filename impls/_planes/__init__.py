@@ -1,0 +1,1 @@
+"""Sums of shifted planes: convolution with few channels a group."""

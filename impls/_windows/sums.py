@@ -1,0 +1,123 @@
+"""Direct convolution with the output channels in the lanes: a product of gathered windows.
+
+The items of work are those of plan.py, divided among the threads. A finished item is copied to its
+place in the output, for NCHW with rows and columns exchanged.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from impls._kernels.copies import copy_rows, copy_transposed
+from impls._kernels.gather import Windows, gather_product
+from impls._kernels.pointers import View, at
+from impls._kernels.vector import BLOCK_ROWS, BLOCKS
+from impls._numba import njit, part, prange
+from impls._windows.plan import SINGLE_VECTORS, Plan
+
+_multiply_rows = gather_product(BLOCKS)
+_multiply_single = gather_product({1: (1, SINGLE_VECTORS)})
+
+
+class Operands(NamedTuple):
+    """Flat arrays."""
+
+    x: Any
+    """The input; where it needs padding, memory that is filled with the padded one."""
+    w: Any
+    """The weight in panels: (group, panel, tap, lane of the panel)."""
+    bias: Any
+    """(group, output channel rounded up to whole panels)."""
+    y: Any
+    """The output."""
+    corners: Any
+    """Table of the windows' corners, one for each output of an image."""
+    taps: Any
+    """Table of distances within a window, one for each tap."""
+
+
+@njit(cache=True)
+def _multiply(plan, rows, c, d, windows, b, depth, keep):
+    """Multiply a chunk of outputs, divided evenly: 13 as 5 + 4 + 4, not as 6 + 6 + 1."""
+    if plan.panel == SINGLE_VECTORS * plan.lanes:
+        _multiply_single(1, c, d, windows, b, depth, keep)
+        return
+    blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+    for block in range(blocks):
+        first, last = part(rows, block, blocks)
+        own = Windows(windows.x, at(windows.places, first), windows.taps)
+        _multiply_rows(last - first, at(c, first * plan.panel), d, own, b, depth, keep)
+
+
+@njit(cache=True)
+def _pad(plan, first, last, x, padded):
+    """Copy the padded rows from `first` to `last` that are read, zeros around what is input."""
+    for row in range(first, last):
+        plane, h = row // plan.padded_rows, row % plan.padded_rows
+        if h % plan.stride_h >= plan.reach_h:
+            continue
+        to = plane * plan.padded_plane + h * plan.padded_row
+        h -= plan.pad_rows
+        if h < 0 or h >= plan.rows:
+            padded[to : to + plan.padded_row] = 0
+            continue
+        padded[to : to + plan.pad_left] = 0
+        padded[to + plan.pad_left + plan.row : to + plan.padded_row] = 0
+        source = View(at(x, (plane * plan.rows + h) * plan.row), 0)
+        copy_rows(View(at(padded, to + plan.pad_left), 0), source, 1, plan.row)
+
+
+@njit(cache=True)
+def _compute(plan, first_item, last_item, operands, item_outputs):
+    """Compute the items from `first_item` to `last_item`, one after the other."""
+    chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
+    c = at(item_outputs, 0)
+    for item in range(first_item, last_item):
+        panel, place = item // (plan.images * chunks), item % (plan.images * chunks)
+        image, chunk = place // chunks, place % chunks
+        first, last = part(plan.outputs, chunk, chunks)
+        group, column = panel // plan.panels, panel % plan.panels * plan.panel
+        x = at(operands.x, image * plan.image_step + group * plan.group_in * plan.channel_step)
+        corners = at(operands.corners, first)
+        d = at(operands.bias, panel * plan.panel)
+        for tap in range(0, plan.taps, plan.depth):
+            windows = Windows(x, corners, at(operands.taps, tap))
+            b = at(operands.w, (panel * plan.taps + tap) * plan.panel)
+            depth = min(plan.depth, plan.taps - tap)
+            _multiply(plan, last - first, c, d, windows, b, depth, tap)
+        channels = min(plan.panel, plan.group_out - column)
+        channel = group * plan.group_out + column
+        y = image * plan.out_image_step + channel * plan.out_channel_step
+        finished = View(c, plan.panel)
+        if plan.out_channel_step == 1:
+            step = plan.groups * plan.group_out
+            target = View(at(operands.y, y + first * step), step)
+            copy_rows(target, finished, last - first, channels)
+        else:
+            target = View(at(operands.y, y + first), plan.out_channel_step)
+            copy_transposed(target, finished, last - first, channels, plan.lanes)
+
+
+@njit(parallel=True, cache=True)
+def convolve(sizes, threads, x, arrays, items_outputs):
+    """Fill y; all arrays are flat, `x` is the input as it lies.
+
+    `sizes` are a Plan's values and `arrays` those of `Operands`: compiled code takes long to accept
+    a NamedTuple. `items_outputs` has a row for each thread that holds an item. One thread works
+    without the others' being woken.
+    """
+    plan, operands = Plan(*sizes), Operands(*arrays)
+    rows = plan.planes * plan.padded_rows if plan.copies else 0
+    chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
+    items = plan.groups * plan.panels * plan.images * chunks
+    if threads == 1:
+        _pad(plan, 0, rows, x, operands.x)
+        _compute(plan, 0, items, operands, items_outputs[0])
+        return
+    if plan.copies:
+        for worker in prange(threads):
+            first, last = part(rows, worker, threads)
+            _pad(plan, first, last, x, operands.x)
+    for worker in prange(threads):
+        first, last = part(items, worker, threads)
+        _compute(plan, first, last, operands, items_outputs[worker])

@@ -1,0 +1,1 @@
+"""What Winograd's rows are made of: the matrices, the compiled transforms, the loops over bands."""
