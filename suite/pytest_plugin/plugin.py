@@ -64,27 +64,38 @@ def cells(
     Raises:
         UsageError: no such file, implementation or plug-in, or a fault in one of them.
     """
+    return _cells(files, implementations, plugins, asked_by="implementations")
+
+
+def _cells(
+    files: Iterable[str | Path],
+    implementations: Sequence[str],
+    plugins: Iterable[str | Path],
+    *,
+    asked_by: str,
+) -> list[PendingCell]:
     loaded = load_files(files)
     paths = tuple(Path(plugin).resolve() for plugin in plugins)
     with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
         catalogue = read_catalogue(new_run.TREE, paths, Path(scratch) / "log")
-    arms = _arms(loaded, catalogue, implementations, paths)
+    patterns = _patterns(loaded, catalogue, implementations, paths)
+    arms = selection.chosen_arms(catalogue, patterns, asked_by=asked_by)
     scenarios = [scenario for file in loaded for scenario in file.scenarios]
     return [PendingCell(scenario, arm, paths) for scenario in scenarios for arm in arms]
 
 
-def _arms(
+def _patterns(
     files: Sequence[ScenarioFile],
     catalogue: Catalogue,
     implementations: Sequence[str],
     plugins: Sequence[Path],
-) -> list[Arm]:
+) -> list[str]:
     patterns = list(implementations)
     if not patterns and all(file.implementations for file in files):
         own = {str(path) for path in plugins}
         patterns = [name for file in files for name in file.implementations]
         patterns += [entry.name for entry in catalogue.entries if entry.file in own]
-    return selection.chosen_arms(catalogue, patterns)
+    return patterns
 
 
 def convolutions(
@@ -203,11 +214,14 @@ class ScenarioTests(pytest.File):
     def collect(self) -> Iterable[pytest.Collector]:
         option: Callable[[str], list[str]] = self.config.getoption
         try:
-            self.cells = cells(
-                [self.path], option("--convgauge-impl"), option("--convgauge-plugin")
+            self.cells = _cells(
+                [self.path],
+                option("--convgauge-impl"),
+                option("--convgauge-plugin"),
+                asked_by="--convgauge-impl",
             )
         except UsageError as error:
-            raise self.CollectError(str(error).replace("--impl", "--convgauge-impl")) from None
+            raise self.CollectError(str(error)) from None
         # Every cell is an item of one test function; the file is in their ids.
         yield pytest.Module.from_parent(self, path=CELLS_MODULE, nodeid=self.nodeid)
 

@@ -145,7 +145,7 @@ def read_table(path: Path) -> TuningTable:
     Raises:
         UsageError: no such file, not a table, or one that another version wrote.
     """
-    again = "delete it, or write it anew with: python run_bench.py tune --fresh"
+    again = "delete it, and tune anew"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["schema_version"]

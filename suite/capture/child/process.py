@@ -49,7 +49,7 @@ def answer(
         torch.manual_seed(0)
         recorder = Recorder(model)
         shapes = ", ".join("x".join(map(str, given["shape"])) for given in inputs)
-        stage = f"the model raised with --input {shapes}"
+        stage = f"the model raised with input {shapes}"
         with torch.inference_mode():
             tensors = [_tensor(given["shape"], given["dtype"]) for given in inputs]
             with recorder:
