@@ -88,9 +88,8 @@ def _again(run: Run, source: str, reference: str) -> list[str]:
     """Return the words that measure a cell of a scenario file again, with its reference."""
     request = read_request(run.manifest) or RunRequest()
     listed = run.manifest.get("scenario_files") or []
-    own = [
-        file for entry, file in zip(listed, request.files, strict=False) if entry.get("name") == source
-    ]
+    named = [entry.get("name") for entry in listed]
+    own = [file for name, file in zip(named, request.files, strict=False) if name == source]
     if not own and not isinstance(request, GateRequest):
         own = [AskedFile(f"{source or 'FILE'}.yaml", "")]
     request = replace(request, files=tuple(own))
