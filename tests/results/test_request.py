@@ -90,9 +90,7 @@ def test_every_option_of_the_command_has_its_field(full):
     parser.parse_args([full.command])
     (commands,) = parser._subparsers._group_actions
     options = {
-        word
-        for action in commands.choices[full.command]._actions
-        for word in action.option_strings
+        word for action in commands.choices[full.command]._actions for word in action.option_strings
     }
 
     assert options - OF_THE_FOLDER == {option for option, _ in full.options()}
