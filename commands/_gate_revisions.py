@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import fnmatch
-import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from commands._asking import asked_files
+from commands._folders import LOG, open_folder, record
 from commands._gate_rule import rule_for
-from commands._setup import recorded, scenario_files, scratch_folder, settings_for
-from suite import __version__
+from commands._preparing import find_scenarios, refuse_too_many, scratch_folder, settings_for
 from suite.errors import UsageError
 from suite.gate.checkouts import Checkouts
-from suite.gate.inventory import CellPair, read_revision, take_stock
+from suite.gate.inventory import read_revision, take_stock
 from suite.gate.live_run import GateProgress
 from suite.gate.outcome import GateOutcome
-from suite.gate.revision import Repository, Revision
-from suite.gate.rule import Rule
+from suite.gate.revision import NoRepository, Repository, Revision
 from suite.gate.run import BASE_FOLDER, Asked, Trees, measure
-from suite.measuring import new_run, selection
-from suite.measuring.settings import Settings
-from suite.problem import Scenario
-from suite.program import PROGRAM
 from suite.registry.catalogue import Catalogue, Entry
 from suite.results.folder import finish_manifest, read_manifest, write_manifest
+from suite.results.request import GateRequest
 from suite.scenario import ScenarioFile
 
+USUAL_FILE = "ci"
+SHORT = 12
+"""Digits of a commit that tell it from all others."""
 ROUNDS = 4
 """Turns of each side in a block: more than in `run`, as there are only two sides to alternate."""
 BLOCK_S = 0.08
@@ -37,15 +36,14 @@ BLOCK_S = 0.08
 
 
 def between_revisions(
-    options: argparse.Namespace, console: Console, began: float
+    request: GateRequest, out: Path | None, console: Console, began: float
 ) -> tuple[GateOutcome, Path]:
     """Measure base and head; return the outcome, and the folder that holds the samples."""
-    options.files = options.files or ["ci"]
-    files = scenario_files(options)
-    repository = Repository(_repository_folder(options))
-    base = repository.resolve(options.base, "--base")
-    head, notes = _head(repository, options.head)
-    plugins = [_inside(repository, plugin) for plugin in options.plugin]
+    request = replace(request, files=request.files or asked_files([USUAL_FILE]))
+    repository = _repository(request)
+    base = repository.resolve(str(request.base), "--base")
+    head, notes = _head(repository, request.head)
+    plugins = [_inside(repository, Path(str(plugin))) for plugin in request.plugins]
     with scratch_folder() as scratch, Checkouts(repository) as checkouts:
         log = Path(scratch) / "start.log"
         trees = Trees(base=checkouts.add(base), head=checkouts.add(head), null=checkouts.add(base))
@@ -53,22 +51,42 @@ def between_revisions(
         old = read_revision(trees.base, plugins, f"base {base.name}", log)
         new = read_revision(trees.head, plugins, f"head {head.name}", log)
         _refuse_new_failures(old, new)
+        found = find_scenarios(request, log)
         inventory = take_stock(
-            old, new, _patterns(options, files, (*old.entries, *new.entries), plugins)
+            old,
+            new,
+            _patterns(request, found.files, (*old.entries, *new.entries), plugins),
+            asked_by="--impl",
         )
-        facts = new_run.torch_facts(log)
-        scenarios = selection.on_device(_chosen(options, files), options.device, facts)
-        selection.refuse_too_many(len(scenarios) * len(inventory.both), options.yes)
-        name = "gate-" + "-".join(file.name for file in files)
-        folder = new_run.open_folder(options.out, name, False, [s.id for s in scenarios])
-        settings = dataclasses.replace(
-            settings_for(options, folder / "worker.log"),
+        scenarios = found.scenarios
+        refuse_too_many(request, len(scenarios), len(inventory.both))
+        name = "gate-" + "-".join(file.name for file in found.files)
+        folder = open_folder(out, name)
+        settings = settings_for(
+            request,
+            folder / LOG,
+            blocks=request.blocks,
             rounds=ROUNDS,
             block_s=BLOCK_S,
             reference="base revision",
         )
-        rule = rule_for(options, scenarios)
-        manifest = _write_manifest(folder, name, files, scenarios, new, facts, settings, head, rule)
+        rule = rule_for(request.margin, request.blocks, scenarios)
+        # Names of revisions move on; whoever does it again wants these commits.
+        request = replace(
+            found.request,
+            base=base.commit[:SHORT],
+            head=None if request.head is None else head.commit[:SHORT],
+        )
+        manifest = record(
+            replace(found, request=request),
+            new,
+            folder,
+            name,
+            settings,
+            gate=dataclasses.asdict(rule),
+        )
+        manifest |= {"git_revision": head.commit, "git_dirty": False}
+        write_manifest(folder, manifest)
         (folder / BASE_FOLDER).mkdir(exist_ok=True)
         write_manifest(
             folder / BASE_FOLDER, {**manifest, "name": "base", "git_revision": base.commit}
@@ -83,9 +101,9 @@ def between_revisions(
             base=base,
             head=head,
             rule=rule,
-            budget_s=options.budget,
+            budget_s=request.budget_s,
             began=began,
-            accept=options.accept,
+            accept=request.accept,
             notes=(*notes, *old.failures),
         )
         outcome = measure(
@@ -96,7 +114,7 @@ def between_revisions(
             trees=trees,
             settings=settings,
             folder=folder,
-            reproduce=lambda cell: _reproduce(options, base, cell),
+            reproduce=lambda cell: request.of_cell(cell.scenario.id, cell.head.name).command_line(),
             watch=lambda progress: _show(console, progress),
         )
     verdict = {"state": outcome.state, "text": outcome.sentence}
@@ -105,15 +123,26 @@ def between_revisions(
     return outcome, folder
 
 
-def _repository_folder(options: argparse.Namespace) -> Path:
-    if options.repo is not None:
-        if not options.repo.is_dir():
-            raise UsageError(f"--repo {options.repo}: no such folder")
-        return Path(options.repo)
-    for plugin in options.plugin:
-        if not plugin.is_file():
+def _repository(request: GateRequest) -> Repository:
+    try:
+        return Repository(_repository_folder(request))
+    except NoRepository as error:
+        raise UsageError(
+            f"{error}; name the repository with --repo DIR, or compare with a stored run: "
+            "--baseline DIR"
+        ) from error
+
+
+def _repository_folder(request: GateRequest) -> Path:
+    if request.repo is not None:
+        folder = Path(request.repo.given)
+        if not folder.is_dir():
+            raise UsageError(f"--repo {folder}: no such folder")
+        return folder
+    for plugin in request.plugins:
+        if not Path(plugin.path).is_file():
             raise UsageError(f"{plugin}: no such plug-in file")
-        return Path(plugin.resolve().parent)
+        return Path(plugin.path).parent
     return Path.cwd()
 
 
@@ -158,7 +187,7 @@ def _failed_file(failure: str) -> str:
 
 
 def _patterns(
-    options: argparse.Namespace,
+    request: GateRequest,
     files: Sequence[ScenarioFile],
     entries: Sequence[Entry],
     plugins: Sequence[Path],
@@ -168,8 +197,8 @@ def _patterns(
     Args:
         entries: of both revisions, so that what is gone is noticed.
     """
-    if options.impl:
-        return list(options.impl)
+    if request.implementations:
+        return list(request.implementations)
     if plugins:
         return [e.name for e in entries if any(Path(e.file).match(str(p)) for p in plugins)]
     if all(file.implementations for file in files):
@@ -177,54 +206,6 @@ def _patterns(
         named = [pattern for file in files for pattern in file.implementations]
         return [pattern for pattern in named if fnmatch.filter(known, pattern)]
     return []
-
-
-def _chosen(options: argparse.Namespace, files: Sequence[ScenarioFile]) -> list[Scenario]:
-    everything = [scenario for file in files for scenario in file.scenarios]
-    return selection.chosen_scenarios(everything, options.scenario)
-
-
-def _write_manifest(
-    folder: Path,
-    name: str,
-    files: Sequence[ScenarioFile],
-    scenarios: Sequence[Scenario],
-    catalogue: Catalogue,
-    facts: dict[str, object],
-    settings: Settings,
-    head: Revision,
-    rule: Rule,
-) -> dict[str, object]:
-    known = recorded(settings)
-    manifest = new_run.write_run_manifest(
-        folder,
-        name=name,
-        files=files,
-        scenarios=scenarios,
-        catalogue=catalogue,
-        facts=facts,
-        settings={**known, "gate": dataclasses.asdict(rule)},
-        version=__version__,
-    )
-    manifest = {**manifest, "git_revision": head.commit, "git_dirty": False}
-    write_manifest(folder, manifest)
-    return manifest
-
-
-def _reproduce(options: argparse.Namespace, base: Revision, cell: CellPair) -> str:
-    """Return the command that measures one cell alone."""
-    words = [*PROGRAM, "gate", *options.files, "--base", base.commit[:12]]
-    if options.head:
-        words += ["--head", options.head]
-    if options.repo:
-        words += ["--repo", str(options.repo)]
-    for plugin in options.plugin:
-        words += ["--plugin", str(plugin)]
-    for name in ("device", "threads", "margin"):
-        if (value := getattr(options, name)) is not None:
-            words += [f"--{name}", str(value)]
-    words += ["--impl", cell.head.name, "--scenario", cell.scenario.id]
-    return shlex.join(words)
 
 
 def _show(console: Console, progress: GateProgress) -> None:

@@ -1,4 +1,4 @@
-"""The command line's grammar, and the arguments that several commands share.
+"""The command line's grammar.
 
 Imports nothing that takes time: `--help` must be instant.
 """
@@ -10,7 +10,6 @@ from argparse import RawDescriptionHelpFormatter as Formatter
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from commands import COMMANDS
@@ -95,66 +94,3 @@ def at_least(least: float, kind: type[float]) -> Callable[[str], float]:
         return value
 
     return number
-
-
-def shard(text: str) -> tuple[int, int]:
-    """Convert "1/3" to (1, 3)."""
-    index, slash, count = text.partition("/")
-    if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
-        raise argparse.ArgumentTypeError(f'"{text}" is no shard; give I/N such as 1/3')
-    return int(index), int(count)
-
-
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add --impl and --plugin."""
-    parser.add_argument(
-        "--impl",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only these implementations; repeatable, globs such as 'winograd*'",
-    )
-    parser.add_argument(
-        "--plugin",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="a Python file that registers implementations; repeatable",
-    )
-
-
-def add_measuring(parser: argparse.ArgumentParser) -> None:
-    """Add what says where and under which limits workers run."""
-    parser.add_argument(
-        "--device", metavar="cpu|cuda|cuda:N|auto", help="instead of the scenarios' own"
-    )
-    parser.add_argument(
-        "--threads",
-        type=at_least(1, int),
-        metavar="N",
-        help="threads of every implementation (default: the cores this process may use)",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=at_least(0.1, float),
-        default=60.0,
-        metavar="SECONDS",
-        help="give up on a worker that does not answer for so long (default 60)",
-    )
-    parser.add_argument(
-        "--memory-limit",
-        type=at_least(0.1, float),
-        metavar="GIB",
-        help="end a worker that takes more (default: 80 %% of what is free at the start)",
-    )
-    parser.add_argument("--yes", action="store_true", help="accept very many cells")
-
-
-def add_instructions(parser: argparse.ArgumentParser) -> None:
-    """Add --instructions."""
-    parser.add_argument(
-        "--instructions",
-        action="store_true",
-        help="when profiling, count instructions by Callgrind as well: minutes a cell",
-    )

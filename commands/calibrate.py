@@ -3,47 +3,64 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import ClassVar
 
+from commands._asking import asked
 from commands._gate_revisions import BLOCK_S, ROUNDS
 from commands._gate_rule import rule_for
-from commands._setup import catalogue_for, patterns, scenario_files, scratch_folder, settings_for
-from commands.arguments import Parser, add_measuring, add_selection, at_least
+from commands._options import add_files, add_measuring, add_scenarios, add_selection
+from commands._preparing import (
+    Found,
+    chosen_arms,
+    patterns,
+    prepare,
+    refuse_too_many,
+    scratch_folder,
+    settings_for,
+)
+from commands.arguments import Parser, at_least
 from reports import calibration_text, terminal
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
 from suite.gate.calibration import LEAST_BLOCKS, calibrate
+from suite.gate.rule import MARGIN_CPU, MARGIN_GPU
 from suite.gate.same_code import measure
-from suite.measuring import new_run, selection
+from suite.measuring import new_run
+from suite.measuring.arm import Arm
+from suite.registry.catalogue import Catalogue
 from suite.results.folder import write_whole
+from suite.results.request import Request, asked_by
 
 FILE = "calibration.json"
+USUAL_FILE = "ci"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateRequest(Request):
+    """What a `calibrate` is asked."""
+
+    command: ClassVar[str] = "calibrate"
+
+    margin: float | None = asked_by("--margin")
+    see: float | None = asked_by("--see")
+    """None: twice the margin."""
+    blocks: int = asked_by("--blocks", 24)
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "files",
-        nargs="*",
-        default=["ci"],
-        metavar="FILE",
-        help="scenario files, or names of shipped ones (default: ci)",
-    )
+    add_files(parser, f"scenario files, or names of shipped ones (default: {USUAL_FILE})")
     add_selection(parser)
     add_measuring(parser)
-    parser.add_argument(
-        "--scenario",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="only these scenarios; repeatable, globs such as '*/3x3-*'",
-    )
+    add_scenarios(parser, "'*/3x3-*'")
     parser.add_argument(
         "--margin",
         type=at_least(0.001, float),
         metavar="SHARE",
-        help="what the gate is to call slower (default 0.05 on CPU, 0.03 on GPU)",
+        help="what the gate is to call slower "
+        f"(default {MARGIN_CPU:g} on CPU, {MARGIN_GPU:g} on GPU)",
     )
     parser.add_argument(
         "--see",
@@ -54,39 +71,32 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--blocks",
         type=at_least(LEAST_BLOCKS, int),
-        default=24,
         metavar="N",
-        help="blocks to measure; more tell more about false alarms (default 24)",
+        help="blocks to measure; more tell more about false alarms "
+        f"(default {CalibrateRequest.blocks})",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {FILE} there")
 
 
 def main(options: argparse.Namespace) -> int:
+    request, out = asked(CalibrateRequest, options, USUAL_FILE), options.out
     console = terminal.console()
-    files = scenario_files(options)
+    prepared = prepare(request, console, _choose)
+    refuse_too_many(request, len(prepared.scenarios), len(prepared.arms))
+    rule = rule_for(request.margin, None, prepared.scenarios)
+    wished = _wished(request.see, rule.margin)
     with scratch_folder() as scratch:
-        log = Path(scratch) / "worker.log"
-        everything = [scenario for file in files for scenario in file.scenarios]
-        scenarios = selection.on_device(
-            selection.chosen_scenarios(everything, options.scenario),
-            options.device,
-            new_run.torch_facts(log),
+        settings = settings_for(
+            request, Path(scratch) / "worker.log", rounds=ROUNDS, block_s=BLOCK_S
         )
-        catalogue = catalogue_for(options, scenarios, log, console)
-        arms = selection.chosen_arms(catalogue, patterns(options, files, catalogue) or ["torch"])
-        selection.refuse_too_many(len(scenarios) * len(arms), options.yes)
-        count, options.blocks = options.blocks, None
-        rule = rule_for(options, scenarios)
-        wished = _wished(options.see, rule.margin)
-        settings = dataclasses.replace(settings_for(options, log), rounds=ROUNDS, block_s=BLOCK_S)
         measured = measure(
-            scenarios,
-            arms,
+            prepared.scenarios,
+            prepared.arms,
             tree=new_run.TREE,
             settings=settings,
-            count=count,
+            count=request.blocks,
             watch=lambda number: console.print(
-                f"block {number + 1} of {count}", style="dim", highlight=False
+                f"block {number + 1} of {request.blocks}", style="dim", highlight=False
             ),
         )
     for text in measured.left_out:
@@ -100,11 +110,15 @@ def main(options: argparse.Namespace) -> int:
     # A gate's block has two arms and not three.
     found = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)
     print("\n".join(calibration_text.lines(found, wished)))
-    if options.out:
+    if out:
         text = json.dumps(calibration_text.record(found, wished), indent=1)
-        write_whole(options.out / FILE, text)
-        print(options.out / FILE)
+        write_whole(out / FILE, text)
+        print(out / FILE)
     return EXIT_INTERRUPTED if measured.interrupted else EXIT_GOOD
+
+
+def _choose(found: Found[CalibrateRequest], catalogue: Catalogue) -> list[Arm]:
+    return chosen_arms(catalogue, patterns(found, catalogue) or ["torch"])
 
 
 def _wished(asked: float | None, margin: float) -> float:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands._setup import scratch_folder
+from commands._asking import asked_files
+from commands._preparing import scratch_folder
 from commands.arguments import Parser, at_least
-from suite.capture import Captured, Input, Target, as_id, capture
+from suite.capture import Captured, Input, Target, TooSlow, as_id, capture
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
 from suite.problem import DTYPE_BYTES
-from suite.program import COMMAND_LINE
 from suite.results.folder import write_whole
+from suite.results.request import RunRequest
 from suite.scenario import load_file
 from suite.scenario.writer import scenario_text
 
@@ -57,21 +58,25 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     target = Target.parse(options.model)
-    inputs = [Input.parse(text, options.dtype or DEFAULT_DTYPE) for text in options.input]
+    usual_dtype = options.dtype or DEFAULT_DTYPE
+    inputs = [Input.parse(text, usual_dtype, asked_by="--input") for text in options.input]
     out = options.out or Path(f"{target.title}.yaml")
     if out.exists() and not options.force:
         raise UsageError(f"{out}: exists already; choose another --out, or replace it with --force")
     name = as_id(out.stem)
     with scratch_folder() as scratch:
-        captured = capture(
-            target,
-            inputs,
-            source=name,
-            dtype=options.dtype,
-            timeout_s=options.timeout,
-            memory_limit_bytes=selection.chosen_memory_limit_bytes(None),
-            log=Path(scratch) / "model.log",
-        )
+        try:
+            captured = capture(
+                target,
+                inputs,
+                source=name,
+                dtype=options.dtype,
+                timeout_s=options.timeout,
+                memory_limit_bytes=selection.chosen_memory_limit_bytes(None),
+                log=Path(scratch) / "model.log",
+            )
+        except TooSlow as error:
+            raise UsageError(f"{error}; allow it more with --timeout") from error
     given = " and ".join(options.input)
     text = scenario_text(
         name,
@@ -101,4 +106,5 @@ def _tell(captured: Captured, out: Path) -> None:
     )
     if captured.others:
         print(f"not recorded, as only 2-D convolutions are measured: {captured.others_text}")
-    print(f"measure them with: {COMMAND_LINE} run {out}")
+    run = RunRequest(files=asked_files([str(out)]))
+    print(f"measure them with: {run.command_line()}")

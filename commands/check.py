@@ -9,19 +9,26 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from commands._setup import (
-    catalogue_for,
+from commands._asking import asked
+from commands._options import add_files, add_measuring, add_selection
+from commands._preparing import (
+    Found,
+    chosen_arms,
     names_of_plugins,
-    scenario_files,
+    prepare,
     scratch_folder,
     settings_for,
 )
-from commands.arguments import Parser, add_measuring, add_selection
+from commands.arguments import Parser
 from reports import terminal, units
 from suite.errors import EXIT_GOOD, EXIT_WRONG
-from suite.measuring import new_run, selection
+from suite.measuring.arm import Arm
 from suite.measuring.check import Checked, check
+from suite.registry.catalogue import Catalogue
 from suite.results.cell import Status
+from suite.results.request import Request
+
+USUAL_FILE = "edge_shapes"
 
 LEGEND = """\
 A shape passes when integers come out exactly and, on six more kinds of data, every element lies
@@ -30,34 +37,27 @@ of their magnitudes. The factor before √K follows from the family. NaN and inf
 declared; inputs, clocks and global state must be left alone; gradients must match."""
 
 
+class CheckRequest(Request):
+    """What a `check` is asked."""
+
+    command = "check"
+
+
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "files",
-        nargs="*",
-        default=["edge_shapes"],
-        metavar="FILE",
-        help="scenario files (default: edge_shapes)",
-    )
+    add_files(parser, f"scenario files (default: {USUAL_FILE})")
     add_selection(parser)
     add_measuring(parser)
 
 
 def main(options: argparse.Namespace) -> int:
+    request = asked(CheckRequest, options, USUAL_FILE)
     console = terminal.console()
-    files = scenario_files(options)
+    prepared = prepare(request, console, _choose)
+    arms = prepared.arms
+    found = []
     with scratch_folder() as scratch:
-        settings = settings_for(options, Path(scratch) / "worker.log")
-        facts = new_run.torch_facts(settings.log)
-        scenarios = selection.on_device(
-            [scenario for file in files for scenario in file.scenarios], options.device, facts
-        )
-        catalogue = catalogue_for(options, scenarios, settings.log, console)
-        # With --plugin it is about what the plug-in registers, and nothing else.
-        arms = selection.chosen_arms(
-            catalogue, options.impl or names_of_plugins(options, catalogue)
-        )
-        found = []
-        for checked in check(scenarios, arms, settings):
+        settings = settings_for(request, Path(scratch) / "worker.log")
+        for checked in check(prepared.scenarios, arms, settings):
             found.append(checked)
             if checked.status not in (Status.PASSED, Status.UNSUPPORTED):
                 console.print(
@@ -72,6 +72,12 @@ def main(options: argparse.Namespace) -> int:
     console.print(LEGEND, style="dim", highlight=False)
     failed = any(c.status not in (Status.PASSED, Status.UNSUPPORTED) for c in found)
     return EXIT_WRONG if failed else EXIT_GOOD
+
+
+def _choose(found: Found[CheckRequest], catalogue: Catalogue) -> list[Arm]:
+    """Return the arms; with --plugin it is about what the plug-in registers, and nothing else."""
+    request = found.request
+    return chosen_arms(catalogue, request.implementations or names_of_plugins(request, catalogue))
 
 
 def _table(found: Sequence[Checked], families: dict[str, str]) -> Table:

@@ -9,12 +9,13 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from commands._setup import scratch_folder
-from commands.arguments import Parser, add_selection
+from commands._options import add_selection
+from commands._preparing import chosen_arms, scratch_folder
+from commands.arguments import Parser
 from reports import demo_picture, terminal, units
 from suite.demo.filtering import FILTERS, Filtered, filter_with, load_grey
 from suite.errors import EXIT_GOOD, EXIT_WRONG
-from suite.measuring import new_run, selection
+from suite.measuring import new_run
 from suite.registry.catalogue import read_catalogue
 
 
@@ -31,8 +32,8 @@ def main(options: argparse.Namespace) -> int:
     grey = load_grey(options.image)
     with scratch_folder() as scratch:
         log = Path(scratch) / "worker.log"
-        catalogue = read_catalogue(new_run.TREE, options.plugin, log)
-        arms = selection.chosen_arms(catalogue, options.impl)
+        catalogue = read_catalogue(new_run.TREE, options.plugin or (), log)
+        arms = chosen_arms(catalogue, options.impl or ())
         filtered = list(filter_with(arms, grey, log))
     console.print(_table(filtered))
     passed = [result for result in filtered if len(result.planes) == len(FILTERS)]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from commands._setup import scratch_folder
+from commands._preparing import scratch_folder
 from commands.arguments import Parser
 from reports import terminal, units
 from suite.errors import EXIT_GOOD

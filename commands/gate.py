@@ -6,26 +6,26 @@ import argparse
 import time
 from pathlib import Path
 
+from commands._asking import asked
 from commands._gate_baseline import against_run
 from commands._gate_revisions import between_revisions
-from commands.arguments import Parser, add_measuring, add_selection, at_least
+from commands._options import add_files, add_measuring, add_scenarios, add_selection
+from commands.arguments import Parser, at_least
 from reports import gate as gate_report
 from reports import terminal
 from reports.gate import text
 from suite.errors import EXIT_INTERRUPTED, UsageError, did_you_mean
 from suite.gate.facts import ACCEPTABLE
 from suite.gate.rule import MARGIN_CPU, MARGIN_GPU, Rule
+from suite.results.request import GateRequest
 
 ACCEPT = (*map(str, ACCEPTABLE), "missing")
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "files",
-        nargs="*",
-        default=[],
-        metavar="FILE",
-        help="scenario files, or names of shipped ones (default: ci; with --baseline: its own)",
+    add_files(
+        parser,
+        "scenario files, or names of shipped ones (default: ci; with --baseline: its own)",
     )
     against = parser.add_argument_group("what head is compared with; one of these")
     against.add_argument("--base", metavar="REV", help="a revision: both are measured, interleaved")
@@ -43,13 +43,7 @@ def add_arguments(parser: Parser) -> None:
         help="a git repository (default: that of the first --plugin, or of this folder)",
     )
     add_selection(parser)
-    parser.add_argument(
-        "--scenario",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="only these scenarios; repeatable, globs such as '*/3x3-*'",
-    )
+    add_scenarios(parser, "'*/3x3-*'")
     add_measuring(parser)
     parser.add_argument(
         "--margin",
@@ -61,7 +55,6 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--accept",
         action="append",
-        default=[],
         metavar="CHECK",
         help=f"a change that is meant, so that it does not fail; repeatable: {', '.join(ACCEPT)}",
     )
@@ -85,10 +78,13 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    _check(options)
+    request, out = asked(GateRequest, options), options.out
+    _check(request)
     console = terminal.console()
-    measure = against_run if options.base is None else between_revisions
-    outcome, folder = measure(options, console, began)
+    if request.baseline is not None:
+        outcome, folder = against_run(request, request.baseline, out, console)
+    else:
+        outcome, folder = between_revisions(request, out, console, began)
     written = gate_report.write(outcome, folder)
     for line in text.lines(outcome):
         print(line)
@@ -97,15 +93,15 @@ def main(options: argparse.Namespace) -> int:
     return EXIT_INTERRUPTED if outcome.interrupted else outcome.exit_code
 
 
-def _check(options: argparse.Namespace) -> None:
-    if (options.base is None) == (options.baseline is None):
+def _check(request: GateRequest) -> None:
+    if (request.base is None) == (request.baseline is None):
         raise UsageError(
             "gate: compare with what? Give either --base REV (a revision of this repository) or "
             "--baseline DIR (a stored run)"
         )
-    if options.baseline is not None and (options.head or options.repo):
+    if request.baseline is not None and (request.head or request.repo):
         raise UsageError("gate: --baseline measures the working tree; it takes no --head or --repo")
-    for word in options.accept:
+    for word in request.accept:
         if word not in ACCEPT:
             raise UsageError(
                 f'--accept "{word}" is unknown; accepted: {", ".join(ACCEPT)}.'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from commands.arguments import Parser
@@ -19,7 +20,7 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     everything = options.scenarios == options.impls
     if options.impls or everything:
-        _list_implementations(options)
+        _list_implementations(options.plugin)
     if options.scenarios or everything:
         for path in shipped_files():
             head = file_head(path)
@@ -27,18 +28,18 @@ def main(options: argparse.Namespace) -> int:
     return EXIT_GOOD
 
 
-def _list_implementations(options: argparse.Namespace) -> None:
+def _list_implementations(plugins: Sequence[Path]) -> None:
     # Only here: `list --scenarios` answers at once.
     from rich.text import Text  # noqa: PLC0415
 
-    from commands._setup import scratch_folder  # noqa: PLC0415
+    from commands._preparing import scratch_folder  # noqa: PLC0415
     from reports import terminal  # noqa: PLC0415
     from suite.measuring import new_run  # noqa: PLC0415
     from suite.registry.catalogue import read_catalogue  # noqa: PLC0415
 
     console = terminal.console()
     with scratch_folder() as scratch:
-        catalogue = read_catalogue(new_run.TREE, options.plugin, Path(scratch) / "log")
+        catalogue = read_catalogue(new_run.TREE, plugins, Path(scratch) / "log")
     shown = terminal.table("implementation", "family", "what it is")
     for name, entry in catalogue.listed().items():
         if entry.unavailable:

@@ -13,15 +13,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from commands import run
-from commands.arguments import (
-    Parser,
-    add_instructions,
-    add_measuring,
-    add_selection,
-    at_least,
-)
+from commands._asking import asked_files, given
+from commands._options import add_measuring, add_selection
+from commands._preparing import load
+from commands.arguments import Parser
+from reports import terminal
 from suite.errors import UsageError, did_you_mean
-from suite.scenario import ScenarioFile, load_files
+from suite.results.request import RunRequest
+from suite.scenario import ScenarioFile
 
 BLOCKS = 2
 """The time of a cell is wanted for its bound, not for a verdict."""
@@ -36,33 +35,24 @@ def add_arguments(parser: Parser) -> None:
     )
     add_selection(parser)
     add_measuring(parser)
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="results folder (default: results/<time>-<name>)"
-    )
-    parser.add_argument(
-        "--blocks",
-        type=at_least(1, int),
-        default=BLOCKS,
-        metavar="N",
-        help=f"most fresh processes that a cell is timed in (default {BLOCKS})",
-    )
-    parser.add_argument(
-        "--reference",
-        default="torch",
-        metavar="NAME",
-        help="implementation that speed-ups are measured against (default torch)",
-    )
-    add_instructions(parser)
-    parser.set_defaults(profile=True, budget=None, resume=False, shard=None, no_verify=False)
+    run.add_run_options(parser, BLOCKS)
 
 
 def main(options: argparse.Namespace) -> int:
-    limit: dict[str, None] = {"most": None} if options.yes else {}
-    options.files, options.scenario = chosen(options.named, **limit)
-    return run.main(options)
+    files, scenarios = chosen(options.named, yes=bool(options.yes))
+    usual = {"blocks": BLOCKS, "profile": True}
+    request = RunRequest(
+        **{
+            **usual,
+            **given(RunRequest, options),
+            "files": asked_files(files),
+            "scenarios": tuple(scenarios),
+        }
+    )
+    return run.begin(request, options.out, terminal.console())
 
 
-def chosen(names: Sequence[str], **limit: None) -> tuple[list[str], list[str]]:
+def chosen(names: Sequence[str], *, yes: bool = False) -> tuple[list[str], list[str]]:
     """Return the files and the ids of the scenarios that were named.
 
     Raises:
@@ -71,7 +61,7 @@ def chosen(names: Sequence[str], **limit: None) -> tuple[list[str], list[str]]:
     files: dict[str, None] = {}
     wanted: dict[str, None] = {}
     for name in names:
-        file, pattern = _split(name, **limit)
+        file, pattern = _split(name, yes)
         found = [s.id for s in file.scenarios if pattern is None or _matches(s.id, file, pattern)]
         if not found:
             identities = [scenario.id for scenario in file.scenarios]
@@ -90,7 +80,7 @@ def _matches(identity: str, file: ScenarioFile, pattern: str) -> bool:
     return fnmatchcase(identity, f"{file.name}/{pattern}") or fnmatchcase(identity, pattern)
 
 
-def _split(name: str, **limit: None) -> tuple[ScenarioFile, str | None]:
+def _split(name: str, yes: bool) -> tuple[ScenarioFile, str | None]:
     """Return the file and the pattern of FILE/ID; no pattern where all of it is a file."""
     parts = name.split("/")
     first_error: UsageError | None = None
@@ -99,7 +89,7 @@ def _split(name: str, **limit: None) -> tuple[ScenarioFile, str | None]:
         if count < len(parts) and Path(place or "/").is_dir():
             break
         try:
-            file = load_files([place], **limit)[0]
+            file = load([place], yes=yes)[0]
         except UsageError as error:
             first_error = first_error or error
             if Path(place).is_file():

@@ -8,87 +8,66 @@ With --profile the cells that passed are profiled afterwards, when nothing is ti
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 import reports
-from commands._setup import (
-    catalogue_for,
-    patterns,
-    recorded,
-    scenario_files,
-    scratch_folder,
-    settings_for,
-)
-from commands.arguments import (
-    Parser,
+from commands import _resuming
+from commands._asking import asked, given
+from commands._folders import LOG, open_folder, race, record
+from commands._options import (
+    add_files,
     add_instructions,
     add_measuring,
+    add_scenarios,
     add_selection,
-    at_least,
+    add_switch,
     shard,
 )
+from commands._preparing import (
+    Found,
+    Prepared,
+    chosen_arms,
+    patterns,
+    prepare,
+    refuse_too_many,
+    settings_for,
+)
+from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
-from suite import __version__
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG, UsageError
-from suite.measuring import new_run, selection
+from suite.measuring import selection
 from suite.measuring.arm import Arm
-from suite.measuring.run import Runner
 from suite.measuring.settings import Settings
 from suite.profiling.profiler import Profiler
+from suite.registry.catalogue import Catalogue
 from suite.results.cell import Status
-from suite.results.folder import finish_manifest, read_results, read_run
+from suite.results.folder import RESULTS, finish_manifest, read_results, read_run
 from suite.results.profile import CellProfile
+from suite.results.request import RunRequest
 
-DEFAULT_REFERENCE = "torch"
+USUAL_FILE = "quick"
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "files",
-        nargs="*",
-        default=["quick"],
-        metavar="FILE",
-        help="scenario files, or names of shipped ones (default: quick)",
-    )
-    parser.add_argument(
-        "--scenario",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="only these scenarios of the files; repeatable, globs such as '3x3*'",
-    )
+    add_files(parser, f"scenario files, or names of shipped ones (default: {USUAL_FILE})")
+    add_scenarios(parser, "'3x3*'")
     add_selection(parser)
     add_measuring(parser)
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="results folder (default: results/<time>-<name>)"
-    )
+    add_run_options(parser, RunRequest.blocks)
     parser.add_argument(
         "--budget",
         type=at_least(1, float),
         metavar="SECONDS",
         help="for the whole run, spread over its cells",
     )
-    parser.add_argument(
-        "--blocks",
-        type=at_least(1, int),
-        default=5,
-        metavar="N",
-        help="most fresh processes a cell gets (default 5)",
-    )
-    parser.add_argument(
-        "--reference",
-        default=DEFAULT_REFERENCE,
-        metavar="NAME",
-        help=f"implementation that speed-ups are measured against (default {DEFAULT_REFERENCE})",
-    )
-    parser.add_argument(
+    add_switch(
+        parser,
         "--resume",
-        action="store_true",
-        help="finish the missing cells of --out, or of the newest run of the same files",
+        "finish the missing cells of --out, or of the newest run of the same files, as its "
+        "manifest says",
     )
     parser.add_argument(
         "--shard",
@@ -96,88 +75,115 @@ def add_arguments(parser: Parser) -> None:
         metavar="I/N",
         help="measure only the I-th of N parts; `report A B C --out D` puts them together",
     )
-    parser.add_argument(
+    add_switch(
+        parser,
         "--energy",
-        action="store_true",
-        help="measure joules per call too, where the machine counts them; some 4 s a cell",
+        "measure joules per call too, where the machine counts them; some 4 s a cell",
     )
-    parser.add_argument(
+    add_switch(
+        parser,
         "--no-verify",
-        action="store_true",
-        help="do not judge the outputs of timed calls; only to measure what judging costs",
+        "do not judge the outputs of timed calls; only to measure what judging costs",
+    )
+    add_switch(
+        parser,
+        "--profile",
+        "afterwards, show where time and memory of every passed cell go (some 5 s a cell)",
+    )
+
+
+def add_run_options(parser: Parser, blocks: int) -> None:
+    """Add what `profile` takes, too."""
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="results folder (default: results/<time>-<name>)"
     )
     parser.add_argument(
-        "--profile",
-        action="store_true",
-        help="afterwards, show where time and memory of every passed cell go (some 5 s a cell)",
+        "--blocks",
+        type=at_least(1, int),
+        metavar="N",
+        help=f"most fresh processes that a cell is timed in (default {blocks})",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="NAME",
+        help=f"implementation that speed-ups are measured against (default {RunRequest.reference})",
     )
     add_instructions(parser)
 
 
 def main(options: argparse.Namespace) -> int:
-    if options.instructions and not options.profile:
-        raise UsageError("--instructions belongs to profiling; add --profile")
     console = terminal.console()
-    files = scenario_files(options)
-    name = "-".join(file.name for file in files)
-    with scratch_folder() as scratch:
-        log = Path(scratch) / "start.log"
-        facts = new_run.torch_facts(log)
-        scenarios = selection.chosen_scenarios(
-            [scenario for file in files for scenario in file.scenarios], options.scenario
-        )
-        scenarios = selection.on_device(scenarios, options.device, facts)
-        facts = selection.facts_on(scenarios, facts)
-        scenarios = selection.shard_of(scenarios, options.shard)
-        catalogue = catalogue_for(options, scenarios, log, console)
-        arms = selection.chosen_arms(
-            catalogue, patterns(options, files, catalogue), options.reference
-        )
-    selection.refuse_too_many(len(scenarios) * len(arms), options.yes)
-    folder = new_run.open_folder(options.out, name, options.resume, [s.id for s in scenarios])
-    settings = settings_for(options, folder / "worker.log")
-    if not options.resume:
-        new_run.write_run_manifest(
-            folder,
-            name=name,
-            files=files,
-            scenarios=scenarios,
-            catalogue=catalogue,
-            facts=facts,
-            settings={
-                "budget_s": options.budget,
-                "shard": options.shard,
-                "plugins": [str(plugin) for plugin in options.plugin],
-                **recorded(settings),
-            },
-            version=__version__,
-        )
+    if options.resume:
+        run = _resuming.interrupted(given(RunRequest, options), options.out, USUAL_FILE)
+        return _resume(run, console)
+    return begin(asked(RunRequest, options, USUAL_FILE), options.out, console)
+
+
+def begin(request: RunRequest, out: Path | None, console: Console) -> int:
+    """Measure all that was asked for into a new folder; return the exit code."""
+    _refuse_lonely_instructions(request)
+    prepared = _prepared(request, console)
+    name = "-".join(file.name for file in prepared.files)
+    folder = open_folder(out, name)
+    settings = settings_for(
+        request,
+        folder / LOG,
+        blocks=request.blocks,
+        reference=request.reference,
+        energy=request.energy,
+        verify=request.verify,
+    )
+    record(prepared, prepared.catalogue, folder, name, settings)
+    return _measure(prepared, folder, settings, console)
+
+
+def _resume(run: _resuming.Interrupted, console: Console) -> int:
+    _refuse_lonely_instructions(run.request)
+    prepared = _prepared(run.request, console)
+    run.refuse_others(prepared)
+    run.remember()
+    return _measure(prepared, run.folder, run.settings, console)
+
+
+def _refuse_lonely_instructions(request: RunRequest) -> None:
+    if request.instructions and not request.profile:
+        raise UsageError("--instructions belongs to profiling; add --profile")
+
+
+def _prepared(request: RunRequest, console: Console) -> Prepared[RunRequest]:
+    def choose(found: Found[RunRequest], catalogue: Catalogue) -> list[Arm]:
+        return chosen_arms(catalogue, patterns(found, catalogue), request.reference)
+
+    prepared = prepare(
+        request, console, choose, narrow=lambda them: selection.shard_of(them, request.shard)
+    )
+    refuse_too_many(request, len(prepared.scenarios), len(prepared.arms))
+    return prepared
+
+
+def _measure(
+    prepared: Prepared[RunRequest], folder: Path, settings: Settings, console: Console
+) -> int:
+    """Measure what is missing in the folder, profile and report; return the exit code."""
+    request = prepared.request
+    again = request.resuming(str(folder))
     console.print(
-        f"{len(scenarios)} scenarios × {len(arms)} implementations into {folder}",
+        f"{len(prepared.scenarios)} scenarios × {len(prepared.arms)} implementations into {folder}",
         highlight=False,
         soft_wrap=True,
     )
-    with terminal.RunDisplay(console) as display:
-        runner = Runner(
-            folder,
-            scenarios,
-            arms,
-            settings,
-            options.budget,
-            lambda result, at: display.watch(result, at.done, at.total, at.left_s),
-        )
-        outcome = runner.run()
+    outcome = race(prepared, folder, settings, request.budget_s, console)
     interrupted = outcome.interrupted
-    if options.profile and not interrupted:
-        interrupted = not _profile(options, folder, arms, settings, console)
+    if request.profile and not interrupted:
+        interrupted = not _profile(request, folder, prepared.arms, settings, console)
     finish_manifest(folder, {**outcome.time_spent.summary(), "interrupted": interrupted})
-    if not (folder / "results.jsonl").stat().st_size:
+    if not (folder / RESULTS).stat().st_size:
         console.print("interrupted before the first cell was finished", style="yellow")
         return EXIT_INTERRUPTED
     finished = read_run([folder])
     written = reports.write_all(finished, folder)
     report = next((path for path in written if path.suffix == ".html"), folder)
-    if options.profile:
+    if request.profile:
         for line in profile_text.lines(finished):
             console.print(line, highlight=False, soft_wrap=True, markup=False)
     terminal.print_summary(
@@ -185,13 +191,17 @@ def main(options: argparse.Namespace) -> int:
         finished.results,
         spent=outcome.time_spent.summary(),
         not_measured=outcome.not_measured,
+        again=again,
         report=report,
     )
+    if any(result.status is Status.OUT_OF_MEMORY for result in outcome.results):
+        console.print("--memory-limit GIB says how much a process may take", highlight=False)
     if interrupted:
         console.print(
-            f"interrupted; finish it with: {_resuming(options, folder)}",
+            f"interrupted; finish it with: {again}",
             style="yellow",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED
@@ -200,7 +210,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _profile(
-    options: argparse.Namespace,
+    request: RunRequest,
     folder: Path,
     arms: Sequence[Arm],
     settings: Settings,
@@ -213,21 +223,15 @@ def _profile(
         console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     try:
-        Profiler(folder, arms, settings, options.instructions, watch).run(read_results(folder))
+        profiler = Profiler(
+            folder,
+            arms,
+            settings,
+            with_instructions=request.instructions,
+            instructions_asked_by="--instructions",
+            watch=watch,
+        )
+        profiler.run(read_results(folder))
     except KeyboardInterrupt:
         return False
     return True
-
-
-def _resuming(options: argparse.Namespace, folder: Path) -> str:
-    """Return the command that measures what is missing, and nothing that was not asked for."""
-    words = ["run", *options.files]
-    for name in ("scenario", "impl", "plugin"):
-        for value in getattr(options, name):
-            words += [f"--{name}", str(value)]
-    if options.shard:
-        words += ["--shard", "{}/{}".format(*options.shard)]
-    if options.reference != DEFAULT_REFERENCE:
-        words += ["--reference", options.reference]
-    words += [f"--{name}" for name in ("profile", "instructions") if getattr(options, name)]
-    return shlex.join([*words, "--out", str(folder), "--resume"])

@@ -6,24 +6,28 @@ scenario files ─► suite.tuning.campaign ─► results.jsonl ─► suite.tu
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar
 
 from rich.console import Console
 
-from commands._setup import catalogue_for, scenario_files, scratch_folder, settings_for
+from commands._asking import asked
+from commands._options import add_files, add_measuring, add_selection, add_switch
+from commands._preparing import prepare, scratch_folder, settings_for
 from commands._tuned import outlook_table, progress_line
-from commands.arguments import Parser, add_measuring, add_selection, at_least
+from commands.arguments import Parser, at_least
 from reports import terminal
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
-from suite.measuring import new_run
+from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.problem import MEMORY_FORMATS, Scenario
 from suite.registry.catalogue import Catalogue, Entry
 from suite.results.cell import CellResult
 from suite.results.folder import RESULTS, read_results
+from suite.results.request import Request, asked_by
 from suite.tuning.campaign import Campaign, in_turns, trials_of, under_formats
 from suite.tuning.learning import outlook, shapes_of
 from suite.tuning.store import (
@@ -36,6 +40,7 @@ from suite.tuning.store import (
     write_table,
 )
 
+USUAL_FILE = "tune"
 REFERENCE = "torch"
 CHOOSER = "auto"
 LEFT_TO_REQUESTS = ("engine", "reference")
@@ -43,61 +48,68 @@ TEXTBOOK = ("loops", "loops_unrolled")
 """Families, and loops in Python, that are measured only when --impl names them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TuneRequest(Request):
+    """What a `tune` is asked."""
+
+    command: ClassVar[str] = "tune"
+
+    budget_s: float = asked_by("--budget", 600.0)
+    memory_formats: tuple[str, ...] = asked_by("--memory-format", ())
+    """Empty: all."""
+    fresh: bool = asked_by("--fresh", False)
+
+
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "files",
-        nargs="*",
-        default=["tune"],
-        metavar="FILE",
-        help="scenario files to learn from, or names of shipped ones (default: tune)",
+    add_files(
+        parser,
+        f"scenario files to learn from, or names of shipped ones (default: {USUAL_FILE})",
     )
     add_selection(parser)
     add_measuring(parser)
     parser.add_argument(
         "--budget",
         type=at_least(0, float),
-        default=600.0,
         metavar="SECONDS",
-        help="stop measuring after so long (default 600); the next call goes on from there",
+        help=f"stop measuring after so long (default {TuneRequest.budget_s:g}); the next call "
+        "goes on from there",
     )
     parser.add_argument(
         "--memory-format",
         action="append",
         choices=MEMORY_FORMATS,
-        default=[],
         help="of the inputs; repeatable (default: both)",
     )
-    parser.add_argument(
-        "--fresh", action="store_true", help="forget what was measured before, and begin anew"
-    )
+    add_switch(parser, "--fresh", "forget what was measured before, and begin anew")
 
 
 def main(options: argparse.Namespace) -> int:
+    request = asked(TuneRequest, options, USUAL_FILE)
     console = terminal.console()
-    scenarios = [scenario for file in scenario_files(options) for scenario in file.scenarios]
+    _refuse_other_devices(request.device)
+    prepared = prepare(
+        request,
+        console,
+        lambda _, catalogue: _arms(catalogue, request.implementations),
+        narrow=lambda scenarios: _with_formats(scenarios, request),
+    )
+    scenarios, arms = prepared.scenarios, prepared.arms
     with scratch_folder() as scratch:
-        settings = settings_for(options, Path(scratch) / "worker.log")
-        asked = under_formats(
-            _on_cpu_forward(scenarios, options.device),
-            options.memory_format or MEMORY_FORMATS,
-            settings.threads,
-        )
-        catalogue = catalogue_for(options, asked, settings.log, console)
-        arms = _arms(catalogue, options.impl)
-        facts = machine_facts(new_run.torch_facts(settings.log)["torch"])
+        settings = settings_for(request, Path(scratch) / "worker.log")
+        facts = machine_facts(prepared.facts["torch"])
         path = table_path(fingerprint_of(facts))
-        folder = _folder(path, fresh=options.fresh)
+        folder = _folder(path, fresh=request.fresh)
         campaign = Campaign(
             folder=folder,
-            scenarios=in_turns(asked),
+            scenarios=in_turns(scenarios),
             arms=arms,
             settings=settings,
-            budget_s=options.budget,
-            watch=_Progress(console, folder, asked),
+            budget_s=request.budget_s,
+            watch=_Progress(console, folder, scenarios),
         )
         console.print(
-            f"{len(asked)} problems, {len(arms)} implementations at first, "
-            f"{options.budget:.0f} s at most",
+            f"{len(scenarios)} problems, {len(arms)} implementations at first, "
+            f"{request.budget_s:.0f} s at most",
             highlight=False,
         )
         interrupted = False
@@ -105,17 +117,17 @@ def main(options: argparse.Namespace) -> int:
             is_complete = campaign.run()
         except KeyboardInterrupt:
             is_complete, interrupted = False, True
-    modules = {entry.name: entry.source.location for entry in catalogue.entries}
+    modules = {entry.name: entry.source.location for entry in prepared.catalogue.entries}
     trials = trials_of(read_results(folder), modules, REFERENCE, settings.threads)
     if not trials and interrupted:
         return EXIT_INTERRUPTED
     if not trials:
         raise UsageError(
             f"{folder}: nothing measured yet, so no table was written; give more than "
-            f"--budget {options.budget:g}"
+            f"--budget {request.budget_s:g}"
         )
     _write(path, facts, trials)
-    _tell(console, trials, asked, path)
+    _tell(console, trials, scenarios, path)
     if not is_complete:
         console.print("more to measure: the same command goes on from here", style="yellow")
     return EXIT_INTERRUPTED if interrupted else EXIT_GOOD
@@ -127,11 +139,14 @@ def _arms(catalogue: Catalogue, patterns: Sequence[str]) -> list[Arm]:
     Raises:
         UsageError: a pattern that matches nothing, or that leaves nothing to choose from.
     """
-    (chooser,) = catalogue.select([CHOOSER])
-    asked = catalogue.select(patterns) if patterns else _eligible_by_default(catalogue)
+    (chooser,) = catalogue.select([CHOOSER], asked_by="--impl")
+    if patterns:
+        named = catalogue.select(patterns, asked_by="--impl")
+    else:
+        named = _eligible_by_default(catalogue)
     rows = [
         entry
-        for entry in asked
+        for entry in named
         if entry.name not in (CHOOSER, REFERENCE)
         and entry.unavailable is None
         and entry.precision is None
@@ -144,7 +159,7 @@ def _arms(catalogue: Catalogue, patterns: Sequence[str]) -> list[Arm]:
             f"available, compute on the CPU in full precision, and declare an error_factor of at "
             f"most {chooser.error_factor:g}"
         )
-    (reference,) = catalogue.select([REFERENCE])
+    (reference,) = catalogue.select([REFERENCE], asked_by="--impl")
     return [
         Arm(entry.name, entry.family, entry.source, unsupported=entry.unsupported)
         for entry in (reference, *rows)
@@ -159,21 +174,25 @@ def _eligible_by_default(catalogue: Catalogue) -> list[Entry]:
     ]
 
 
-def _on_cpu_forward(scenarios: Sequence[Scenario], device: str | None) -> list[Scenario]:
-    """Return the scenarios if `auto` chooses for such at all.
-
-    Raises:
-        UsageError: a device or a direction that it leaves to torch.
-    """
+def _refuse_other_devices(device: str | None) -> None:
     if device not in (None, "cpu"):
         raise UsageError(f"--device {device}: {CHOOSER} chooses on the CPU only; leave it out")
+
+
+def _with_formats(scenarios: Sequence[Scenario], request: TuneRequest) -> list[Scenario]:
+    """Return the scenarios in each memory format that was asked for.
+
+    Raises:
+        UsageError: a device or a direction that `auto` leaves to torch.
+    """
     for scenario in scenarios:
         if scenario.device != "cpu" or scenario.direction != "forward":
             raise UsageError(
                 f"{scenario.id}: {scenario.direction} on {scenario.device}; {CHOOSER} chooses "
                 "forward on the CPU only, so tune takes no other scenarios"
             )
-    return list(scenarios)
+    formats = request.memory_formats or MEMORY_FORMATS
+    return under_formats(scenarios, formats, selection.chosen_threads(request.threads))
 
 
 def _folder(path: Path, *, fresh: bool) -> Path:
@@ -216,7 +235,7 @@ def _tell(console: Console, trials: Sequence[Trial], asked: Sequence[Scenario], 
     console.print(f"table: {path}", highlight=False, soft_wrap=True)
 
 
-@dataclasses.dataclass
+@dataclass
 class _Progress:
     """Prints one line for each problem that was measured."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from commands.arguments import Parser
 from suite.errors import EXIT_GOOD
@@ -18,7 +19,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    for file in load_files(options.files, **({"most": None} if options.yes else {})):
+    limit: dict[str, Any] = {"most": None} if options.yes else {"lifted_by": "--yes"}
+    for file in load_files(options.files, **limit):
         print(f"{file.path}: {len(file.scenarios)} scenarios, all valid")
         if options.expand:
             for scenario in file.scenarios:

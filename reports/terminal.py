@@ -118,6 +118,7 @@ def print_summary(
     *,
     spent: Mapping[str, Any],
     not_measured: Sequence[str],
+    again: str,
     report: Path | None,
 ) -> None:
     """Print winners, failures, the noisiest cell, where the time went, where the report is.
@@ -125,6 +126,7 @@ def print_summary(
     Args:
         spent: the time_spent's summary, in seconds.
         not_measured: keys of the cells that the budget left no time for.
+        again: the command that measures them.
     """
     console.print(_winners(results))
     for result in _failures(results):
@@ -147,9 +149,10 @@ def print_summary(
     if not_measured:
         console.print(
             f"the budget left no time for {len(not_measured)} cells, first "
-            f"{escape(not_measured[0])}; --resume measures them",
+            f"{escape(not_measured[0])}; measure them with: {escape(again)}",
             style="yellow",
             highlight=False,
+            soft_wrap=True,
         )
     if report is not None:
         console.print(f"report: {report}", highlight=False, soft_wrap=True)

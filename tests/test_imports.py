@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from commands import COMMANDS
+from commands.arguments import build_parser
+from suite.errors import UsageError
 from tests.conftest import ROOT
 from tests.studies.rooms import arrows_of, floors_of, rooms_of
 
@@ -132,6 +137,53 @@ def test_a_circle_of_rooms_is_found(tmp_path):
 @pytest.mark.parametrize("path", sorted((ROOT / "suite").rglob("*.py")), ids=lambda p: p.stem)
 def test_suite_imports_neither_implementations_nor_reports(path):
     assert not packages(imported(path)) & {"impls", "reports", "commands", "run_bench", "tests"}
+
+
+SPELLS_OPTIONS = ("results/request.py", "pytest_plugin/plugin.py")
+"""Where options are words of one's own: of the commands, and of pytest."""
+
+
+def options_of_commands() -> set[str]:
+    found = set()
+    for name in COMMANDS:
+        parser = build_parser([name])
+        with contextlib.suppress(UsageError):  # what a command needs is missing here
+            parser.parse_args([name])
+        (commands,) = parser._subparsers._group_actions
+        found |= {word for a in commands.choices[name]._actions for word in a.option_strings}
+    return {option for option in found if option.startswith("--")}
+
+
+def options_named(root: Path) -> Iterator[str]:
+    """Yield where a text in suite/ that is no docstring names an option of a command.
+
+    A word that is an option and nothing else is one of another program: of git, of Valgrind.
+    """
+    options = options_of_commands()
+    for path in sorted((root / "suite").rglob("*.py")):
+        place = path.relative_to(root / "suite").as_posix()
+        if place in SPELLS_OPTIONS:
+            continue
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if is_text and node not in docstrings:
+                words = set(re.findall(r"--[a-z][a-z-]*", node.value)) & options - {node.value}
+                yield from (f"{place}:{node.lineno}: {word}" for word in words)
+
+
+def test_the_engine_names_things_and_the_commands_name_options():
+    assert list(options_named(ROOT)) == []
+
+
+def test_an_option_in_the_engines_message_is_found(tmp_path):
+    (tmp_path / "suite/measuring").mkdir(parents=True)
+    (tmp_path / "suite/measuring/run.py").write_text(
+        'name = 1\nraise ValueError(f"--impl {name}: unknown")\ngit = ["--force", "--verify"]\n'
+    )
+
+    assert list(options_named(tmp_path)) == ["measuring/run.py:2: --impl"]
 
 
 def test_commands_that_compute_nothing_start_without_what_is_slow_to_import():

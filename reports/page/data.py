@@ -6,9 +6,8 @@ many cells a block is thinned to evenly spaced ranks, its least and largest samp
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from reports.compare import Comparison
@@ -21,24 +20,18 @@ from reports.palette import SERIES, SERIES_ON_DARK
 from reports.series import Growth
 from reports.sweeps import crossover, scalings
 from suite.problem import Scenario
+from suite.program import PROGRAM
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
+from suite.results.request import AskedFile, GateRequest, RunRequest, read_request
 
 SAMPLES_IN_ALL = 24_000
 """Samples take most of a page; with 500 cells this many keep it under 6 MB."""
 LEAST_A_BLOCK = 5
 STATUSES = tuple(status.value for status in Status)
 
-USUAL_REFERENCE = "torch"
-"""What `run` measures speed-ups against unless it is told otherwise."""
-_KEPT_OPTIONS = (
-    "--plugin",
-    "--device",
-    "--threads",
-    "--blocks",
-    "--timeout",
-    "--memory-limit",
-)
+SCENARIO, IMPLEMENTATION = "{scenario}", "{implementation}"
+"""What stands for a cell's own in the command that measures it again."""
 
 _GROWTH_FIELDS = tuple(field.name for field in fields(Growth))
 _COLUMNS = {
@@ -69,9 +62,11 @@ def page_data(run: Run, matrix: Matrix, comparison: Comparison | None = None) ->
         "scenarios": [_scenario(scenario) for scenario in matrix.scenarios],
         "cells": _cells(matrix, comparison),
         "comparison": comparison is not None,
-        "files": _files(run),
-        "usual_reference": USUAL_REFERENCE,
-        "options": _options(run.manifest.get("command") or []),
+        "again": {
+            reference: {source: _again(run, source, reference) for source in sources}
+            for reference in {cell.result.reference for cell in matrix.cells.values()}
+        },
+        "placeholders": {"scenario": SCENARIO, "implementation": IMPLEMENTATION},
         "profiles": profile_data(run, matrix),
         "networks": rounded([asdict(network) for network in networks(matrix)]),
         "sweeps": [_sweep(matrix, source, caches) for source in sources],
@@ -90,21 +85,18 @@ def _sweep(matrix: Matrix, source: str, caches: dict[str, str]) -> dict[str, Any
     return sweep
 
 
-def _files(run: Run) -> dict[str, str]:
-    """Return scenario file name → path, as reproduce commands need it."""
+def _again(run: Run, source: str, reference: str) -> list[str]:
+    """Return the words that measure a cell of a scenario file again, with its reference."""
+    request = read_request(run.manifest) or RunRequest()
     listed = run.manifest.get("scenario_files") or []
-    return {entry["name"]: entry["path"] for entry in listed if entry.get("path")}
-
-
-def _options(command: list[str]) -> list[str]:
-    """Return the options of the run's command that a single cell needs too."""
-    kept = []
-    for option, value in itertools.pairwise([*command, ""]):
-        if option in _KEPT_OPTIONS:
-            kept += [option, value]
-        elif option.startswith(tuple(f"{name}=" for name in _KEPT_OPTIONS)):
-            kept.append(option)
-    return kept
+    named = [entry.get("name") for entry in listed]
+    own = [file for name, file in zip(named, request.files, strict=False) if name == source]
+    if not own and not isinstance(request, GateRequest):
+        own = [AskedFile(f"{source or 'FILE'}.yaml", "")]
+    request = replace(request, files=tuple(own))
+    if isinstance(request, RunRequest):
+        request = replace(request, reference=reference)
+    return [*PROGRAM, *request.of_cell(SCENARIO, IMPLEMENTATION).words()]
 
 
 def _implementations(run: Run, matrix: Matrix) -> list[dict[str, Any]]:

@@ -68,8 +68,11 @@ class Input(NamedTuple):
     dtype: str
 
     @classmethod
-    def parse(cls, text: str, usual_dtype: str) -> Input:
+    def parse(cls, text: str, usual_dtype: str, *, asked_by: str) -> Input:
         """Return what "1x3x224x224" or "1x77:int64" describes.
+
+        Args:
+            asked_by: what the text was given by, for the message.
 
         Raises:
             UsageError: no shape, or an unknown dtype.
@@ -77,12 +80,12 @@ class Input(NamedTuple):
         shape, _, dtype = text.partition(":")
         if not re.fullmatch(r"\d+(x\d+)*", shape):
             raise UsageError(
-                f'--input "{text}" is no shape; give its sizes such as 1x3x224x224, with a dtype '
-                "behind it where it is another than the model's: 1x77:int64"
+                f'{asked_by} "{text}" is no shape; give its sizes such as 1x3x224x224, with a '
+                "dtype behind it where it is another than the model's: 1x77:int64"
             )
         if dtype and dtype not in INPUT_DTYPES:
             raise UsageError(
-                f'--input "{text}": dtype "{dtype}" is unknown; accepted: '
+                f'{asked_by} "{text}": dtype "{dtype}" is unknown; accepted: '
                 f"{', '.join(INPUT_DTYPES)}.{did_you_mean(dtype, INPUT_DTYPES)}"
             )
         return cls(tuple(map(int, shape.split("x"))), dtype or usual_dtype)
@@ -110,6 +113,10 @@ class Captured:
         return ", ".join(f"{count} × {kind}" for kind, count in self.others.items())
 
 
+class TooSlow(UsageError):
+    """A model did not answer in time."""
+
+
 def capture(
     target: Target,
     inputs: Sequence[Input],
@@ -127,7 +134,8 @@ def capture(
         dtype: what the model is converted to; None: as it is built.
 
     Raises:
-        UsageError: it cannot be imported, built or run, hangs, crashes, or runs no 2-D convolution.
+        TooSlow: it takes longer than it may, or hangs.
+        UsageError: it cannot be imported, built or run, crashes, or runs no 2-D convolution.
     """
     peer = Peer(
         "suite.capture.child.process:main",
@@ -146,8 +154,10 @@ def capture(
             dtype=dtype,
         )
     except ProcessFailed as failed:
-        hint = "; allow it more with --timeout" if failed.status == "timeout" else ""
-        reply = {"failure": f"{target.module}:{target.name}: {failed.reason}{hint}"}
+        problem = f"{target.module}:{target.name}: {failed.reason}"
+        if failed.status == "timeout":
+            raise TooSlow(problem) from None
+        reply = {"failure": problem}
     finally:
         peer.close()
     if "failure" in reply:

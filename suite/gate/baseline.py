@@ -41,13 +41,13 @@ def open_baseline(path: Path) -> Run:
         UsageError: one that another version wrote, or a damaged one.
     """
     if not path.exists():
-        raise NotComparable(f"--baseline {path}: not there; store a run first: run --out {path}")
+        raise NotComparable(f"{path}: not there; store a run first and give its folder")
     if path.suffix == ".zip":
         return _unpacked(path)
     folder = path if path.is_dir() else path.parent
     if not (folder / MANIFEST).is_file():
         raise NotComparable(
-            f"--baseline {path}: no {MANIFEST} in {folder}; give the folder that `run` or `gate` "
+            f"{path}: no {MANIFEST} in {folder}; give the folder that `run` or `gate` "
             "wrote, or a zip of it"
         )
     return read_run([folder])
@@ -59,10 +59,10 @@ def _unpacked(path: Path) -> Run:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(scratch)
         except (zipfile.BadZipFile, OSError) as error:
-            raise UsageError(f"--baseline {path}: cannot be unpacked: {error}") from error
+            raise UsageError(f"{path}: cannot be unpacked: {error}") from error
         found = sorted(Path(scratch).rglob(MANIFEST), key=lambda file: len(file.parts))
         if not found:
-            raise NotComparable(f"--baseline {path}: no {MANIFEST} in it; zip a run's folder")
+            raise NotComparable(f"{path}: no {MANIFEST} in it; zip a run's folder")
         return read_run([found[0].parent])
 
 

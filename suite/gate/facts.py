@@ -35,7 +35,7 @@ class Check(StrEnum):
 WRONG = (Check.CORRECTNESS, Check.COVERAGE)
 """Findings that mean wrong results or none; the others mean worse ones."""
 ACCEPTABLE = tuple(check for check in Check if check is not Check.CORRECTNESS)
-"""Findings that may be meant, so that `--accept` can take them."""
+"""Findings that may be meant, so that they can be accepted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

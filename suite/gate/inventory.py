@@ -65,13 +65,15 @@ def read_revision(tree: Path, plugins: Sequence[Path], revision: str, log: Path)
     failures = [text.replace(f"{tree}/", "") for text in catalogue.failures]
     if not catalogue.entries:
         details = "\n  ".join(failures) or (
-            f"neither impls/ nor {', '.join(map(str, plugins)) or 'a --plugin file'} is in it"
+            f"neither impls/ nor {', '.join(map(str, plugins)) or 'a plug-in file'} is in it"
         )
         raise UsageError(f"{revision}: nothing to measure in it\n  {details}")
     return Catalogue(catalogue.entries, tuple(f"{revision}: {text}" for text in failures))
 
 
-def take_stock(base: Catalogue, head: Catalogue, patterns: Sequence[str]) -> Inventory:
+def take_stock(
+    base: Catalogue, head: Catalogue, patterns: Sequence[str], *, asked_by: str
+) -> Inventory:
     """Return which of the implementations asked for are on both sides.
 
     Raises:
@@ -79,7 +81,7 @@ def take_stock(base: Catalogue, head: Catalogue, patterns: Sequence[str]) -> Inv
         NotComparable: nothing is on both sides.
     """
     everything = Catalogue(tuple({e.name: e for e in (*base.entries, *head.entries)}.values()), ())
-    chosen = {entry.name for entry in everything.select(patterns)}
+    chosen = {entry.name for entry in everything.select(patterns, asked_by=asked_by)}
     old = {entry.name: entry for entry in base.entries if entry.name in chosen}
     new = {entry.name: entry for entry in head.entries if entry.name in chosen}
     inventory = Inventory(

@@ -59,20 +59,23 @@ class Revision:
     """What the user wrote, and the short commit."""
 
 
+class NoRepository(UsageError):
+    """A folder is in no git repository."""
+
+
 class Repository:
     """A git repository with a working tree.
 
     Raises:
-        UsageError: `folder` is not in one.
+        NoRepository: `folder` is not in one.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             self.root = Path(git(folder, "rev-parse", "--show-toplevel"))
         except GitFailed as failed:
-            raise UsageError(
-                f"{folder.resolve()}: not in a git repository with files ({failed}); name the "
-                "repository with --repo DIR, or compare with a stored run: --baseline DIR"
+            raise NoRepository(
+                f"{folder.resolve()}: not in a git repository with files ({failed})"
             ) from None
 
     def resolve(self, text: str, option: str) -> Revision:

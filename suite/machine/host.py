@@ -167,7 +167,7 @@ def advice(machine: dict[str, Any], now: dict[str, Any]) -> list[str]:
             "a dedicated machine would be steadier"
         )
     if os.environ.get("OMP_NUM_THREADS"):
-        hints.append("OMP_NUM_THREADS is set: --threads overrides it inside a run")
+        hints.append("OMP_NUM_THREADS is set: a run's own number of threads overrides it")
     return hints
 
 

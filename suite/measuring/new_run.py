@@ -1,22 +1,21 @@
-"""A run's folder, and what a reader has to know about the run before its first cell."""
+"""What a reader has to know about a run before its first cell."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from suite.errors import UsageError
 from suite.machine import host
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
 from suite.processes.peer import Peer
 from suite.registry.catalogue import Catalogue
 from suite.results.comparable import fingerprint, kept_variables
-from suite.results.folder import MANIFEST, RESULTS, read_manifest, write_manifest
+from suite.results.folder import write_manifest
+from suite.results.request import Request
 from suite.scenario import ScenarioFile
 
 TREE = Path(__file__).resolve().parents[2]
@@ -32,54 +31,6 @@ def torch_facts(log: Path) -> dict[str, Any]:
         peer.close()
 
 
-def open_folder(out: Path | None, name: str, resume: bool, scenario_ids: Sequence[str]) -> Path:
-    """Return the run's folder, made if it is new.
-
-    Raises:
-        UsageError: a folder that holds another run, cannot be written, or is not there to resume.
-    """
-    if resume:
-        return _folder_to_resume(out, name, scenario_ids)
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder = out or _unused(Path("results") / f"{stamp}-{name}")
-    if (folder / MANIFEST).exists() or (folder / RESULTS).exists():
-        raise UsageError(
-            f"{folder}: holds a run already; add --resume to finish it, or choose another --out"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written: {error.strerror}; choose --out") from error
-    return folder
-
-
-def _unused(folder: Path) -> Path:
-    number = 2
-    path = folder
-    while path.exists():
-        path = folder.with_name(f"{folder.name}-{number}")
-        number += 1
-    return path
-
-
-def _folder_to_resume(out: Path | None, name: str, scenario_ids: Sequence[str]) -> Path:
-    if out is None:
-        runs = sorted(Path("results").glob(f"*-{name}*/{MANIFEST}"))
-        if not runs:
-            raise UsageError(f"--resume: no run of {name} in results/; name its folder with --out")
-        out = runs[-1].parent
-    found = read_manifest(out)["scenarios"]
-    if list(found) != list(scenario_ids):
-        raise UsageError(
-            f"{out}: holds a run of other scenarios ({len(found)} of them, first "
-            f"{found[0] if found else 'none'}); resume with the same files and --shard"
-        )
-    return out
-
-
 def write_run_manifest(
     folder: Path,
     *,
@@ -89,6 +40,7 @@ def write_run_manifest(
     catalogue: Catalogue,
     facts: dict[str, Any],
     settings: dict[str, Any],
+    request: Request,
     version: str,
 ) -> dict[str, Any]:
     """Write what a reader needs to know about the run before its first cell; return it."""
@@ -104,6 +56,7 @@ def write_run_manifest(
         "convgauge_version": version,
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "request": request.to_dict(),
         **host.git_state(TREE),
         "machine": machine_facts,
         **kept_variables(chosen_environment()),

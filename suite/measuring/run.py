@@ -19,7 +19,7 @@ from suite.results.cell import CellResult, cell_key
 from suite.results.folder import ResultWriter, read_results
 
 BUDGET_SHARE_INSIDE = 0.6
-"""What a cell may spend in calls of its share of `--budget`; the rest goes to judging."""
+"""What a cell may spend in calls of its share of the budget; the rest goes to judging."""
 LEAST_CELL_BUDGET_S = 0.2
 
 

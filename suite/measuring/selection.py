@@ -1,4 +1,7 @@
-"""From what the user asked for to what will be measured, and into which folder."""
+"""From what the user asked for to what will be measured.
+
+Who calls says by which name each thing was asked for, so that an error can say it too.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from suite.machine import host
 from suite.measuring.arm import Arm
 from suite.problem import Scenario
 from suite.processes import free_memory
-from suite.registry.catalogue import Catalogue, Entry
+from suite.registry.catalogue import Catalogue
+from suite.results.request import Shard
 
 DEVICES = re.compile(r"cpu|cuda(:[0-9]+)?")
-MOST_CELLS = 50_000
 MOST_IDS_NAMED = 12
 MEMORY_SHARE = 0.8
 
@@ -32,7 +35,9 @@ def chosen_memory_limit_bytes(asked_gib: float | None) -> int:
     return int(MEMORY_SHARE * free_memory.available_bytes())
 
 
-def chosen_scenarios(scenarios: Sequence[Scenario], patterns: Sequence[str]) -> list[Scenario]:
+def chosen_scenarios(
+    scenarios: Sequence[Scenario], patterns: Sequence[str], *, asked_by: str
+) -> list[Scenario]:
     """Return the scenarios whose ids match any of the globs; all without patterns.
 
     A pattern without a file's name in front of it stands for the scenarios of all files.
@@ -52,27 +57,37 @@ def chosen_scenarios(scenarios: Sequence[Scenario], patterns: Sequence[str]) -> 
             more = f" and {len(ids) - MOST_IDS_NAMED} more" if len(ids) > MOST_IDS_NAMED else ""
             near = did_you_mean(pattern, [*ids, *(i.partition("/")[2] for i in ids)])
             raise UsageError(
-                f"--scenario {pattern}: no scenario of that id.{near} There are: {named}{more}"
+                f"{asked_by} {pattern}: no scenario of that id.{near} There are: {named}{more}"
             )
     return [s for s in scenarios if not patterns or any(matches(s, p) for p in patterns)]
 
 
+def chosen_device(asked: str | None, facts: dict[str, Any], *, asked_by: str) -> str | None:
+    """Return the device asked for; "auto" is CUDA where there is one.
+
+    Raises:
+        UsageError: an unknown device.
+    """
+    if asked == "auto":
+        return "cuda" if facts["gpu"] else "cpu"
+    if not DEVICES.fullmatch(asked or "cpu"):
+        raise UsageError(f'{asked_by} "{asked}" is unknown; accepted: cpu, cuda, cuda:1, auto')
+    return asked
+
+
 def on_device(
-    scenarios: Sequence[Scenario], asked: str | None, facts: dict[str, Any]
+    scenarios: Sequence[Scenario], asked: str | None, facts: dict[str, Any], *, asked_by: str
 ) -> list[Scenario]:
-    """Return the scenarios on the device asked for; "auto" is CUDA where there is one.
+    """Return the scenarios on the device asked for, or each on its own.
 
     Raises:
         UsageError: an unknown device, or CUDA where torch has none.
     """
-    if asked == "auto":
-        asked = "cuda" if facts["gpu"] else "cpu"
-    if not DEVICES.fullmatch(asked or "cpu"):
-        raise UsageError(f'--device "{asked}" is unknown; accepted: cpu, cuda, cuda:1, auto')
-    moved = [s if asked is None else dataclasses.replace(s, device=asked) for s in scenarios]
+    device = chosen_device(asked, facts, asked_by=asked_by)
+    moved = [s if device is None else dataclasses.replace(s, device=device) for s in scenarios]
     if any(s.device.startswith("cuda") for s in moved) and not facts["gpu"]:
         raise UsageError(
-            f"device cuda: torch {facts['torch']} sees no CUDA GPU here; use --device cpu, or "
+            f"device cuda: torch {facts['torch']} sees no CUDA GPU here; use {asked_by} cpu, or "
             "install a CUDA build of torch on a machine with an NVIDIA GPU"
         )
     for device in {s.device for s in moved if s.on_cuda}:
@@ -96,40 +111,29 @@ def facts_on(scenarios: Sequence[Scenario], facts: dict[str, Any]) -> dict[str, 
 
 
 def chosen_arms(
-    catalogue: Catalogue, patterns: Sequence[str], reference: str | None = None
+    catalogue: Catalogue,
+    patterns: Sequence[str],
+    reference: str | None = None,
+    *,
+    asked_by: str,
+    reference_asked_by: str = "",
 ) -> list[Arm]:
     """Return the arms for these name patterns; the reference is always among them.
 
     Raises:
         UsageError: a pattern or a reference that is no implementation.
     """
-    chosen = catalogue.select(patterns)
+    chosen = catalogue.select(patterns, asked_by=asked_by)
     if reference is not None and all(entry.name != reference for entry in chosen):
-        chosen = [*_reference(catalogue, reference), *chosen]
+        chosen = [*catalogue.select([reference], asked_by=reference_asked_by), *chosen]
     return [
         Arm(entry.name, entry.family, entry.source, unsupported=entry.unsupported)
         for entry in chosen
     ]
 
 
-def _reference(catalogue: Catalogue, name: str) -> list[Entry]:
-    try:
-        return catalogue.select([name])
-    except UsageError as error:
-        raise UsageError(str(error).replace("--impl", "--reference")) from None
-
-
-def shard_of(scenarios: Sequence[Scenario], shard: tuple[int, int] | None) -> list[Scenario]:
+def shard_of(scenarios: Sequence[Scenario], shard: Shard | None) -> list[Scenario]:
     """Return every N-th scenario; whole scenarios, as their cells are measured together."""
     if shard is None:
         return list(scenarios)
-    index, count = shard
-    return list(scenarios[index - 1 :: count])
-
-
-def refuse_too_many(cells: int, yes: bool) -> None:
-    if cells > MOST_CELLS and not yes:
-        raise UsageError(
-            f"{cells:,} cells are more than {MOST_CELLS:,}; name fewer implementations with "
-            "--impl, cut the grid, or confirm with --yes"
-        )
+    return list(scenarios[shard.index - 1 :: shard.count])

@@ -134,7 +134,7 @@ class Peer:
             raise ProcessFailed(
                 "out_of_memory",
                 f"used {used_bytes / 2**30:.1f} GiB, the limit is "
-                f"{self._memory_limit_bytes / 2**30:.1f} GiB (--memory-limit)",
+                f"{self._memory_limit_bytes / 2**30:.1f} GiB",
             )
 
     def _post_mortem(self) -> ProcessFailed:

@@ -51,6 +51,7 @@ class Profiler:
 
     Args:
         with_instructions: count them by Callgrind, minutes a cell.
+        instructions_asked_by: what a user says to have them counted.
         watch: called after every profiled cell, with how many are done and how many there are.
     """
 
@@ -58,6 +59,7 @@ class Profiler:
     arms: Sequence[Arm]
     settings: Settings
     with_instructions: bool = False
+    instructions_asked_by: str = ""
     watch: Callable[[CellProfile, int, int], None] = lambda *_: None
     _no_counters: str = field(default="", repr=False)
 
@@ -162,7 +164,8 @@ class _Cell:
 
     def _count_instructions(self) -> None:
         if not self._profiler.with_instructions:
-            raise Unsupported("not asked for: --instructions counts them, minutes a cell")
+            asked_by = self._profiler.instructions_asked_by
+            raise Unsupported(f"not asked for: {asked_by} counts them, minutes a cell")
         source, name = self._arm.source, self._arm.name
         counted = callgrind.count(source, name, self._scenario, self._folder)
         self.evidence["instructions"] = counted

@@ -66,6 +66,8 @@ def cells(
     files: Iterable[str | Path],
     implementations: Sequence[str] = (),
     plugins: Iterable[str | Path] = (),
+    *,
+    asked_by: str = "implementations",
 ) -> list[PendingCell]:
     """Return the cells of scenario files, implementation by implementation within a scenario.
 
@@ -73,6 +75,7 @@ def cells(
         files: paths, or names of shipped files.
         implementations: names or globs; empty: what the files name, or else everything.
         plugins: Python files that register implementations.
+        asked_by: what the user calls `implementations`, for the message.
 
     Raises:
         UsageError: no such file, implementation or plug-in, or a fault in one of them.
@@ -81,23 +84,24 @@ def cells(
     paths = tuple(Path(plugin).resolve() for plugin in plugins)
     with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
         catalogue = read_catalogue(new_run.TREE, paths, Path(scratch) / "log")
-    arms = _arms(loaded, catalogue, implementations, paths)
+    patterns = _patterns(loaded, catalogue, implementations, paths)
+    arms = selection.chosen_arms(catalogue, patterns, asked_by=asked_by)
     scenarios = [scenario for file in loaded for scenario in file.scenarios]
     return [PendingCell(scenario, arm, paths) for scenario in scenarios for arm in arms]
 
 
-def _arms(
+def _patterns(
     files: Sequence[ScenarioFile],
     catalogue: Catalogue,
     implementations: Sequence[str],
     plugins: Sequence[Path],
-) -> list[Arm]:
+) -> list[str]:
     patterns = list(implementations)
     if not patterns and all(file.implementations for file in files):
         own = {str(path) for path in plugins}
         patterns = [name for file in files for name in file.implementations]
         patterns += [entry.name for entry in catalogue.entries if entry.file in own]
-    return selection.chosen_arms(catalogue, patterns)
+    return patterns
 
 
 def convolutions(

@@ -124,10 +124,13 @@ class ScenarioTests(pytest.File):
         option: Callable[[str], list[str]] = self.config.getoption
         try:
             self.cells = cells(
-                [self.path], option("--convgauge-impl"), option("--convgauge-plugin")
+                [self.path],
+                option("--convgauge-impl"),
+                option("--convgauge-plugin"),
+                asked_by="--convgauge-impl",
             )
         except UsageError as error:
-            raise self.CollectError(str(error).replace("--impl", "--convgauge-impl")) from None
+            raise self.CollectError(str(error)) from None
         # Every cell is an item of one test function; the file is in their ids.
         yield _OneTest.from_parent(self, path=self.path, nodeid=self.nodeid)
 

@@ -62,10 +62,13 @@ class Catalogue:
                 shown[f"{entries[0].name} … {last}"] = entries[0]
         return shown
 
-    def select(self, patterns: Sequence[str]) -> list[Entry]:
+    def select(self, patterns: Sequence[str], *, asked_by: str) -> list[Entry]:
         """Return the entries whose names match any of the globs.
 
         Without patterns all, but for those that run on request only.
+
+        Args:
+            asked_by: what the patterns were given by, for the message.
 
         Raises:
             UsageError: a pattern that matches nothing.
@@ -74,7 +77,7 @@ class Catalogue:
             if not any(fnmatchcase(entry.name, pattern) for entry in self.entries):
                 names = [entry.name for entry in self.entries]
                 raise UsageError(
-                    f"--impl {pattern}: no implementation of that name."
+                    f"{asked_by} {pattern}: no implementation of that name."
                     f"{did_you_mean(pattern, names)} There are: {', '.join(self.listed())}"
                 )
         return [

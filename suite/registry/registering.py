@@ -127,7 +127,7 @@ def register(
         precision: the lower precision that it computes in on purpose; shown in every table.
         error_factor: element error in units of √K·u·S, where the family allows to declare it.
         nan_policy: how far a NaN in the input spreads: "receptive_field", "tile" or "plane".
-        on_request: run it only when --impl asks for it.
+        on_request: run it only when it is asked for by name.
         workspace_bytes: takes the problem and bytes per element, returns the extra memory.
         executed_flops: takes the problem, returns the operations that are really executed.
         accuracy_note: takes the weight and the problem, returns a sentence on its accuracy.

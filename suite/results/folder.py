@@ -5,6 +5,8 @@ a version of its own.
 
 Format history
     1   first version
+    2   `request`: what was asked, to resume and to do it again; budget, shard and plug-ins stand
+        there and no longer among the settings
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from typing import Any, Protocol, TypeVar
 from suite.errors import UsageError
 from suite.results.cell import CellResult
 from suite.results.profile import CellProfile
+from suite.results.version_1 import upgraded
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 RESULTS = "results.jsonl"
 PROFILES = "profiles.jsonl"
@@ -93,7 +96,7 @@ class ResultWriter:
             self._file.truncate(end)
             raise UsageError(
                 f"{self._path}: cannot be written: {error.strerror}; the {result.key} cell is "
-                "lost, everything before it is kept; free space and use --resume"
+                "lost, everything before it is kept; free space and resume the run"
             ) from error
 
     def close(self) -> None:
@@ -125,7 +128,7 @@ def finish_manifest(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return a run's manifest.
+    """Return a run's manifest, one of an older version as this one would have written it.
 
     Raises:
         UsageError: not a run's folder, or one that another version wrote.
@@ -140,9 +143,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         version = manifest["schema_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a run's manifest: {error}") from error
+    if version == 1:
+        return upgraded(manifest)
     if version != SCHEMA_VERSION:
         raise UsageError(
-            f"{path}: schema version {version}, this ConvGauge reads {SCHEMA_VERSION}; "
+            f"{path}: schema version {version}, this ConvGauge reads {SCHEMA_VERSION} and older; "
             "run again, or use the version that wrote it"
         )
     return manifest

@@ -189,7 +189,7 @@ TABLE_FIELDS = (
 SECTIONS = {
     "name": "Stands before each scenario's id. Without it the file's own name.",
     "description": "What the file shows, in a sentence.",
-    "implementations": "What a run of this file measures unless --impl says otherwise: names or "
+    "implementations": "What a run of this file measures unless others are asked for: names or "
     "globs. Without it every implementation. Plug-ins always take part.",
     "defaults": "What holds wherever nothing else is said.",
     "grid": "Every combination of these values. A list is a list of alternatives, so a "

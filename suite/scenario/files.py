@@ -86,9 +86,13 @@ def find_file(name_or_path: str | Path) -> Path:
 
 
 def load_files(
-    paths: Iterable[str | Path], *, most: int | None = MOST_SCENARIOS
+    paths: Iterable[str | Path], *, most: int | None = MOST_SCENARIOS, lifted_by: str = ""
 ) -> tuple[ScenarioFile, ...]:
     """Return the files of these paths or shipped names.
+
+    Args:
+        most: see `load_file`.
+        lifted_by: what the user confirms more with, if they can.
 
     Raises:
         UsageError: see `find_file` and `load_file`; also two files of one name, as ids begin
@@ -96,7 +100,7 @@ def load_files(
     """
     files: dict[str, ScenarioFile] = {}
     for path in paths:
-        file = load_file(find_file(path), most=most)
+        file = load_file(find_file(path), most=most, lifted_by=lifted_by)
         if file.name in files:
             raise UsageError(
                 f'{file.path}: the name "{file.name}" is taken by {files[file.name].path}; '
@@ -106,11 +110,13 @@ def load_files(
     count = sum(len(file.scenarios) for file in files.values())
     if most is not None and count > most:
         names = ", ".join(str(file.path) for file in files.values())
-        raise UsageError(f"{names}: {_too_many(count, most)}")
+        raise UsageError(f"{names}: {_too_many(count, most, lifted_by)}")
     return tuple(files.values())
 
 
-def load_file(path: Path, *, most: int | None = MOST_SCENARIOS) -> ScenarioFile:
+def load_file(
+    path: Path, *, most: int | None = MOST_SCENARIOS, lifted_by: str = ""
+) -> ScenarioFile:
     """Return a scenario file with its scenarios: first the grid's, then `layers`, then the table's.
 
     Args:
@@ -131,7 +137,7 @@ def load_file(path: Path, *, most: int | None = MOST_SCENARIOS) -> ScenarioFile:
     count = _count(document, table)
     if most is not None and count > most:
         place = document.grid.place if document.grid else Place(1)
-        faults.add(place, _too_many(count, most))
+        faults.add(place, _too_many(count, most, lifted_by))
         faults.raise_any()
     scenarios = tuple(_scenarios(document, table, faults))
     faults.raise_any()
@@ -154,10 +160,10 @@ def _read(path: Path) -> str:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _too_many(count: int, most: int) -> str:
+def _too_many(count: int, most: int, lifted_by: str) -> str:
+    or_confirm = f", or confirm with {lifted_by}" if lifted_by else ""
     return (
-        f"{count:,} scenarios, more than {most:,} at once; "
-        "take values out of the grid, or confirm with --yes"
+        f"{count:,} scenarios, more than {most:,} at once; take values out of the grid{or_confirm}"
     )
 
 

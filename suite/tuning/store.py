@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from suite.errors import UsageError
 from suite.machine import host
 from suite.problem import Problem
-from suite.program import COMMAND_LINE
 
 SCHEMA_VERSION = 1
 FOLDER_VARIABLE = "CONVGAUGE_TUNING"
@@ -146,7 +145,7 @@ def read_table(path: Path) -> TuningTable:
     Raises:
         UsageError: no such file, not a table, or one that another version wrote.
     """
-    again = f"delete it, or write it anew with: {COMMAND_LINE} tune --fresh"
+    again = "delete it, and tune anew"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["schema_version"]

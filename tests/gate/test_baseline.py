@@ -187,10 +187,10 @@ def test_a_baseline_of_another_schema_says_which(stored):
     manifest = (
         (stored / "manifest.json")
         .read_text(encoding="utf-8")
-        .replace('"schema_version": 1', '"schema_version": 99')
+        .replace('"schema_version": 2', '"schema_version": 99')
     )
     (stored / "manifest.json").write_text(manifest)
-    with pytest.raises(UsageError, match="schema version 99, this ConvGauge reads 1"):
+    with pytest.raises(UsageError, match="schema version 99, this ConvGauge reads 2"):
         open_baseline(stored)
 
 

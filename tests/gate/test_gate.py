@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,8 @@ import pytest
 
 import run_bench
 from suite.results.cell import Status
-from suite.results.folder import read_run
+from suite.results.folder import read_manifest, read_run
+from suite.results.request import GateRequest, read_request
 from tests.conftest import ROOT, TINY
 from tests.gate.planting import BODIES, SCENARIOS, commit, git, plugin, repository
 
@@ -58,7 +60,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comple
     (folder / "mine.py").write_text(plugin(1, names))
     command = [sys.executable, str(ROOT / "run_bench.py"), "gate", "small.yaml", "--base", "HEAD"]
     completed = subprocess.run(
-        [*command, "--plugin", "mine.py", "--out", "out", *QUICK],
+        [*command, "--plugin", "mine.py", "--out", "out", "--accept", "missing", *QUICK],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -110,6 +112,28 @@ def test_wrong_results_decide_the_exit_code_and_every_failure_is_one_line(outcom
         assert part in line
     assert "reproduce: python run_bench.py gate small.yaml --base" in line
     assert "Traceback" not in completed.stdout + completed.stderr
+
+
+def test_the_command_printed_for_a_cell_asks_for_all_of_it_again(outcome):
+    done, folder = outcome
+    (line,) = [line for line in done.stdout.splitlines() if "small/a × slower:" in line]
+    program, script, *words = shlex.split(line.partition("reproduce: ")[2])
+    again = subprocess.run(
+        [sys.executable, str(ROOT / script), *words, "--out", "again"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert program == "python"
+    assert again.returncode == 1, again.stdout + again.stderr
+    asked, asked_again = (read_request(read_manifest(folder / name)) for name in ("out", "again"))
+    assert isinstance(asked, GateRequest)
+    assert asked.base == git(folder, "rev-parse", "HEAD")[:12]
+    assert (asked.blocks, asked.threads, asked.accept) == (4, 1, ("missing",))
+    assert asked_again == asked.of_cell("small/a", "slower")
+    assert f"    {line.partition('reproduce: ')[2]}" in (folder / "out/gate.md").read_text()
 
 
 def test_messages_name_files_as_the_repository_does(outcome):

@@ -8,7 +8,7 @@ import pytest
 
 from suite.errors import NotComparable, UsageError
 from suite.gate.checkouts import Checkouts
-from suite.gate.revision import Repository
+from suite.gate.revision import NoRepository, Repository
 from tests.gate.planting import commit, git, repository
 
 
@@ -73,7 +73,7 @@ def test_worktrees_are_gone_after_an_interruption(planted):
 
 
 def test_a_folder_outside_any_repository_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"not in a git repository.*--repo DIR"):
+    with pytest.raises(NoRepository, match="not in a git repository"):
         Repository(tmp_path)
 
 

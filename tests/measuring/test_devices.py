@@ -15,7 +15,7 @@ NONE = {"torch": "2.13", "gpu": None, "gpus": []}
 
 
 def test_a_second_gpu_is_reached_by_its_number(scenario):
-    (moved,) = selection.on_device([scenario], "cuda:1", TWO)
+    (moved,) = selection.on_device([scenario], "cuda:1", TWO, asked_by="--device")
 
     assert moved.device == "cuda:1"
     assert moved.on_cuda
@@ -25,19 +25,19 @@ def test_a_second_gpu_is_reached_by_its_number(scenario):
 
 def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(scenario):
     with pytest.raises(UsageError, match="no such GPU here; there are: cuda:0 H200, cuda:1 L4"):
-        selection.on_device([scenario], "cuda:2", TWO)
+        selection.on_device([scenario], "cuda:2", TWO, asked_by="--device")
 
 
 @pytest.mark.parametrize("device", ["cuda:x", "cuda:", "gpu", "cpu:1", "cuda:-1"])
 def test_what_is_no_device_is_refused(scenario, device):
     with pytest.raises(UsageError, match="is unknown; accepted: cpu, cuda, cuda:1, auto"):
-        selection.on_device([scenario], device, TWO)
+        selection.on_device([scenario], device, TWO, asked_by="--device")
 
 
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_says_what_is_missing(scenario):
-    assert selection.on_device([scenario], "auto", NONE)[0].device == "cpu"
+    assert selection.on_device([scenario], "auto", NONE, asked_by="--device")[0].device == "cpu"
     with pytest.raises(UsageError, match="sees no CUDA GPU here"):
-        selection.on_device([scenario], "cuda", NONE)
+        selection.on_device([scenario], "cuda", NONE, asked_by="--device")
 
 
 def test_a_card_s_state_and_the_kernels_survive_the_run_file(scenario):

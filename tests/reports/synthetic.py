@@ -11,7 +11,7 @@ from typing import Any
 
 from suite.problem import Problem, Scenario
 from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, WorstElement
-from suite.results.folder import Run
+from suite.results.folder import SCHEMA_VERSION, Run
 from suite.results.profile import (
     CellProfile,
     Counts,
@@ -24,6 +24,7 @@ from suite.results.profile import (
     StackNode,
     ThreadTime,
 )
+from suite.results.request import AskedFile, RunRequest
 
 CEILING = Ceiling(peak_flops_per_s=98e9, memory_bytes_per_s=11e9, cache_bytes_per_s=52e9)
 
@@ -220,11 +221,17 @@ def cell(
 
 def manifest(scenarios: list[Scenario], implementations: list[str]) -> dict[str, Any]:
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "name": "quick",
         "started_at": "2026-11-23T17:02:11+00:00",
         "finished_at": "2026-11-23T17:03:29+00:00",
         "command": ["run_bench.py", "run", "scenarios/quick.yaml"],
+        "request": RunRequest(
+            files=(AskedFile("scenarios/quick.yaml", "/home/ada/scenarios/quick.yaml"),),
+            threads=2,
+            blocks=8,
+            budget_s=90.0,
+        ).to_dict(),
         "convgauge_version": "0.1.0",
         "git_revision": "3a8ce5b0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6",
         "git_dirty": False,
@@ -256,7 +263,7 @@ def manifest(scenarios: list[Scenario], implementations: list[str]) -> dict[str,
             }
             for name in implementations
         ],
-        "settings": {"threads": 2, "blocks": 8, "budget_s": 90, "target_half_width": 0.02},
+        "settings": {"threads": 2, "blocks": 8, "target_half_width": 0.02},
         "summary": {"wall_s": 78.2, "inside_share": 0.74, "judge_s": 6.1},
     }
 

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from reports.page import assets, data, encoding
 from suite.errors import Defect
 from suite.results.cell import Status
 from suite.results.folder import Run
+from suite.results.request import AskedFile, RunRequest, Shard
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
@@ -137,9 +139,44 @@ def test_a_gates_verdict_comes_first() -> None:
     assert text.index("2 cells are slower") < text.index("torch is fastest")
 
 
-def test_the_reproduce_options_are_those_that_a_single_cell_needs() -> None:
-    command = "run_bench.py run x.yaml --plugin my.py --budget 9 --threads=2 --impl a --out d"
-    assert data._options(command.split()) == ["--plugin", "my.py", "--threads=2"]
+def test_a_cells_command_keeps_how_it_was_measured_and_leaves_the_other_cells_out() -> None:
+    files = tuple(AskedFile(f"{name}.yaml", f"/there/{name}.yaml") for name in ("other", "quick"))
+    request = RunRequest(
+        files=files,
+        implementations=("a", "b"),
+        plugins=(AskedFile("my.py", "/there/my.py"),),
+        device="cuda:1",
+        threads=2,
+        blocks=7,
+        timeout_s=9.0,
+        memory_limit_gib=1.5,
+        energy=True,
+        verify=False,
+        shard=Shard(1, 2),
+        budget_s=9.0,
+    )
+    listed = [{"name": file.given.removesuffix(".yaml")} for file in files]
+    manifest = {"request": request.to_dict(), "scenario_files": listed}
+    run = small_run()
+    run = Run(run.folder, json.loads(json.dumps(manifest)), run.results)
+
+    again = data.page_data(run, Matrix.of(run))["again"]
+
+    assert shlex.join(again["torch"]["quick"]) == (
+        "python run_bench.py run quick.yaml --scenario '{scenario}' --impl '{implementation}' "
+        "--plugin my.py --device cuda:1 --threads 2 --timeout 9 --memory-limit 1.5 --blocks 7 "
+        "--energy --no-verify"
+    )
+    assert "--reference" not in again["torch"]["quick"]
+
+
+def test_a_cell_of_a_run_that_nothing_is_known_of_has_a_command_too() -> None:
+    run = small_run()
+    run = Run(run.folder, {}, run.results)
+
+    words = data.page_data(run, Matrix.of(run))["again"]["torch"]["quick"]
+
+    assert words[:4] == ["python", "run_bench.py", "run", "quick.yaml"]
 
 
 def test_the_method_is_ten_sentences_with_the_runs_own_numbers(text: str) -> None:

@@ -156,7 +156,7 @@ def test_a_file_with_very_many_problems_shows_the_first_and_counts_the_rest(tmp_
 def test_a_grid_of_a_million_is_refused_before_it_is_expanded(tmp_path):
     hundred = list(range(1, 101))
     text = f"grid: {{in_channels: {hundred}, out_channels: {hundred}, input_size: {hundred}}}"
-    (problem,) = problems_of(tmp_path, text)
+    (problem,) = problems_of(tmp_path, text, lifted_by="--yes")
     assert problem == (
         "x.yaml:1:7: 1,000,000 scenarios, more than 20,000 at once; take values out of the grid, "
         "or confirm with --yes"

@@ -94,9 +94,15 @@ function quoted(word) {
 /** Return the command line that measures this cell again, its reference beside it. */
 function reproduce(cell) {
   const { scenario, implementation } = cell;
-  const file = data.files[scenario.source] ?? `${scenario.source || "FILE"}.yaml`;
-  const chosen = ["--scenario", scenario.id, "--impl", implementation.name];
-  const reference = cell.get("reference");
-  if (reference !== data.usual_reference) chosen.push("--reference", reference);
-  return ["python", "run_bench.py", "run", file, ...chosen, ...data.options].map(quoted).join(" ");
+  const own = {
+    [data.placeholders.scenario]: globEscaped(scenario.id),
+    [data.placeholders.implementation]: globEscaped(implementation.name),
+  };
+  const words = data.again[cell.get("reference")][scenario.source];
+  return words.map((word) => quoted(own[word] ?? word)).join(" ");
+}
+
+/** Return a text as a glob that matches nothing else. */
+function globEscaped(text) {
+  return text.replaceAll(/[*?[]/g, "[$&]");
 }

@@ -1,0 +1,93 @@
+"""The arguments that several commands share.
+
+What was not given is None: what is usual stands in the classes of `suite.results.request` alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands.arguments import at_least
+from suite.results.request import Request, Shard
+
+
+def shard(text: str) -> Shard:
+    """Convert "1/3"."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f'"{text}" is no shard; give I/N such as 1/3')
+    return Shard(int(index), int(count))
+
+
+def add_files(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add scenario files, as many as one likes."""
+    parser.add_argument("files", nargs="*", metavar="FILE", help=help)
+
+
+def add_switch(parser: argparse.ArgumentParser, option: str, help: str) -> None:
+    """Add an option without a value."""
+    parser.add_argument(option, action="store_true", default=None, help=help)
+
+
+def add_scenarios(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add --scenario."""
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        metavar="ID",
+        help=f"only these scenarios of the files; repeatable, globs such as {example}",
+    )
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add --impl and --plugin."""
+    parser.add_argument(
+        "--impl",
+        action="append",
+        metavar="NAME",
+        help="only these implementations; repeatable, globs such as 'winograd*'",
+    )
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="a Python file that registers implementations; repeatable",
+    )
+
+
+def add_measuring(parser: argparse.ArgumentParser) -> None:
+    """Add what says where and under which limits workers run."""
+    parser.add_argument(
+        "--device", metavar="cpu|cuda|cuda:N|auto", help="instead of the scenarios' own"
+    )
+    parser.add_argument(
+        "--threads",
+        type=at_least(1, int),
+        metavar="N",
+        help="threads of every implementation (default: the cores this process may use)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=at_least(0.1, float),
+        metavar="SECONDS",
+        help="give up on a worker that does not answer for so long "
+        f"(default {Request.timeout_s:g})",
+    )
+    parser.add_argument(
+        "--memory-limit",
+        type=at_least(0.1, float),
+        metavar="GIB",
+        help="end a worker that takes more (default: 80 %% of what is free at the start)",
+    )
+    add_switch(parser, "--yes", "accept very many cells")
+
+
+def add_instructions(parser: argparse.ArgumentParser) -> None:
+    """Add --instructions."""
+    add_switch(
+        parser,
+        "--instructions",
+        "when profiling, count instructions by Callgrind as well: minutes a cell",
+    )

@@ -1,0 +1,177 @@
+"""What was asked of a command that measures, as one value, and the command that asks it again.
+
+Made from the command line, kept in the manifest, read back by `--resume`. This is the only place
+that spells a command: whatever says "do it again" takes its words from here.
+"""
+
+from __future__ import annotations
+
+import glob
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from typing import Any, ClassVar, Self
+
+from suite.program import PROGRAM
+
+
+@dataclass(frozen=True)
+class AskedFile:
+    """A file or folder as it was named, and where that was."""
+
+    given: str
+    path: str
+    """Absolute, so that it is found from another folder too."""
+
+    def __str__(self) -> str:
+        return self.given
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The `index`-th of `count` parts."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
+def asked_by(option: str, usual: Any = None) -> Any:
+    """Return a field that the command line spells `option`; left out where it is `usual`."""
+    return field(default=usual, metadata={"option": option})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What every command that measures is asked: what, with what, where, under which limits.
+
+    None and empty leave it to the suite. The defaults of all options stand here and in the classes
+    below, and nowhere else.
+    """
+
+    command: ClassVar[str]
+
+    files: tuple[AskedFile, ...] = ()
+    """Scenario files; a name of a shipped one is `given` as that name."""
+    scenarios: tuple[str, ...] = asked_by("--scenario", ())
+    implementations: tuple[str, ...] = asked_by("--impl", ())
+    plugins: tuple[AskedFile, ...] = asked_by("--plugin", ())
+    device: str | None = asked_by("--device")
+    """None: the scenarios' own."""
+    threads: int | None = asked_by("--threads")
+    timeout_s: float = asked_by("--timeout", 60.0)
+    memory_limit_gib: float | None = asked_by("--memory-limit")
+    """None: most of what is free when the run begins."""
+    yes: bool = asked_by("--yes", False)
+
+    def words(self) -> list[str]:
+        """Return the command's words that ask for the same again, without the program's."""
+        words = [self.command, *map(str, self.files)]
+        for option, asked in self.options():
+            if getattr(self, asked.name) != asked.default:
+                words += spelled(option, getattr(self, asked.name))
+        return words
+
+    def command_line(self, *more: str) -> str:
+        """Return the whole command, quoted for a shell, `more` words at its end."""
+        return shlex.join([*PROGRAM, *self.words(), *more])
+
+    def of_cell(self, scenario: str, implementation: str) -> Self:
+        """Return the request for one cell alone, measured in the same way."""
+        return replace(
+            self,
+            scenarios=(glob.escape(scenario),),
+            implementations=(glob.escape(implementation),),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"command": self.command, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` made, also from JSON."""
+        names = {asked.name for asked in fields(cls)} & record.keys()
+        return cls(**{name: _restored(record[name]) for name in names})
+
+    @classmethod
+    def options(cls) -> Iterator[tuple[str, Field[Any]]]:
+        """Yield the options and the field that each fills, in the order they are spelled in."""
+        for asked in fields(cls):
+            if "option" in asked.metadata:
+                yield asked.metadata["option"], asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(Request):
+    """What a `run` is asked; a `profile` asks for a run, too."""
+
+    command: ClassVar[str] = "run"
+
+    reference: str = asked_by("--reference", "torch")
+    blocks: int = asked_by("--blocks", 5)
+    energy: bool = asked_by("--energy", False)
+    verify: bool = asked_by("--no-verify", True)
+    shard: Shard | None = asked_by("--shard")
+    budget_s: float | None = asked_by("--budget")
+    profile: bool = asked_by("--profile", False)
+    instructions: bool = asked_by("--instructions", False)
+
+    def of_cell(self, scenario: str, implementation: str) -> Self:
+        """Return the request for one cell; shard and budget are about all of them."""
+        return replace(super().of_cell(scenario, implementation), shard=None, budget_s=None)
+
+    def resuming(self, out: str) -> str:
+        """Return the command that finishes this run in the folder `out`, however long it takes."""
+        return replace(self, budget_s=None).command_line("--out", out, "--resume")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRequest(Request):
+    """What a `gate` is asked: the rest, and head against what."""
+
+    command: ClassVar[str] = "gate"
+
+    base: str | None = asked_by("--base")
+    baseline: AskedFile | None = asked_by("--baseline")
+    head: str | None = asked_by("--head")
+    repo: AskedFile | None = asked_by("--repo")
+    margin: float | None = asked_by("--margin")
+    """None: what is usual on the device."""
+    blocks: int | None = asked_by("--blocks")
+    accept: tuple[str, ...] = asked_by("--accept", ())
+    budget_s: float | None = asked_by("--budget")
+
+    def of_cell(self, scenario: str, implementation: str) -> Self:
+        """Return the request for one cell; the budget is about all of them."""
+        return replace(super().of_cell(scenario, implementation), budget_s=None)
+
+
+def spelled(option: str, value: Any) -> list[str]:
+    """Return the words that give an option a value; a switch has none."""
+    if isinstance(value, bool):
+        return [option]
+    words = []
+    for each in value if isinstance(value, tuple) else (value,):
+        text = str(each).removesuffix(".0") if isinstance(each, float) else str(each)
+        words += [f"{option}={text}"] if text.startswith("-") else [option, text]
+    return words
+
+
+def read_request(manifest: Mapping[str, Any]) -> RunRequest | GateRequest | None:
+    """Return what a run was asked, or None where its manifest does not tell."""
+    record = manifest.get("request") or {}
+    for kind in (RunRequest, GateRequest):
+        if record.get("command") == kind.command:
+            return kind.from_dict(record)
+    return None
+
+
+def _restored(value: Any) -> Any:
+    """Return a value of a request from JSON: lists as tuples, records as what they are."""
+    if isinstance(value, list | tuple):
+        return tuple(_restored(each) for each in value)
+    if isinstance(value, dict):
+        return AskedFile(**value) if "given" in value else Shard(**value)
+    return value

@@ -1,0 +1,184 @@
+"""What was asked: kept, spelled, and read back, old manifests included."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from commands._asking import asked
+from commands.arguments import build_parser
+from suite.results.folder import MANIFEST, SCHEMA_VERSION, read_manifest, write_manifest
+from suite.results.request import (
+    PROGRAM,
+    AskedFile,
+    GateRequest,
+    Request,
+    RunRequest,
+    Shard,
+    read_request,
+)
+
+OLD = Path(__file__).with_name("manifest_of_version_1.json")
+QUICK = AskedFile("quick", str(Path(__file__).parents[2] / "scenarios/quick.yaml"))
+OF_THE_FOLDER = {"--help", "-h", "--out", "--resume"}
+"""Where the measurements go, which is no part of what is measured."""
+
+
+def here(name: str) -> AskedFile:
+    return AskedFile(name, str(Path(name).resolve()))
+
+
+SHARED = {
+    "files": (QUICK,),
+    "scenarios": ("quick/3x3 *", "--odd"),
+    "implementations": ("winograd*", "it's"),
+    "plugins": (here("my own.py"),),
+    "device": "cuda:1",
+    "threads": 3,
+    "timeout_s": 12.5,
+    "memory_limit_gib": 1.0,
+    "yes": True,
+}
+FULL = (
+    RunRequest(
+        **SHARED,
+        reference="v1.0",
+        blocks=9,
+        energy=True,
+        verify=False,
+        shard=Shard(2, 3),
+        budget_s=90.0,
+        profile=True,
+        instructions=True,
+    ),
+    GateRequest(
+        **SHARED,
+        base="v1.0",
+        baseline=here("stored"),
+        head="main",
+        repo=here("there"),
+        margin=0.07,
+        blocks=12,
+        accept=("memory", "missing"),
+        budget_s=90.0,
+    ),
+)
+
+
+@pytest.fixture(params=FULL, ids=lambda request: request.command)
+def full(request):
+    """A request in which no field is as usual."""
+    return request.param
+
+
+def test_no_field_of_these_requests_is_as_usual(full):
+    for _, field in full.options():
+        assert getattr(full, field.name) != field.default, field.name
+
+
+def test_the_words_ask_for_the_same_again(full):
+    words = full.words()
+
+    assert asked(type(full), build_parser(words).parse_args(words)) == full
+
+
+def test_every_option_of_the_command_has_its_field(full):
+    parser = build_parser([full.command])
+    parser.parse_args([full.command])
+    (commands,) = parser._subparsers._group_actions
+    options = {
+        word for action in commands.choices[full.command]._actions for word in action.option_strings
+    }
+
+    assert options - OF_THE_FOLDER == {option for option, _ in full.options()}
+
+
+def test_a_request_survives_the_manifest(full, tmp_path):
+    write_manifest(tmp_path, {"request": full.to_dict()})
+
+    assert read_request(read_manifest(tmp_path)) == full
+
+
+def test_what_is_as_usual_is_not_spelled():
+    assert RunRequest(files=(QUICK,)).words() == ["run", "quick"]
+    assert RunRequest(threads=2).command_line("--out", "a b") == (
+        f"{' '.join(PROGRAM)} run --threads 2 --out 'a b'"
+    )
+
+
+def test_a_manifest_of_another_command_or_of_none_has_no_request():
+    assert read_request({}) is None
+    assert read_request({"request": {"command": "tune"}}) is None
+
+
+def test_one_cells_request_matches_no_other_cell_and_leaves_the_rest_out():
+    cell = FULL[0].of_cell("quick/[1x1]", "winograd_2x2")
+
+    assert cell.scenarios == ("quick/[[]1x1]",)
+    assert (cell.shard, cell.budget_s) == (None, None)
+    kept = {option for option, _ in Request.options()} - {"--scenario", "--impl"}
+    for option, field in FULL[0].options():
+        if option in kept:
+            assert getattr(cell, field.name) == getattr(FULL[0], field.name)
+
+
+# -- manifests of version 1 ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A folder with the manifest that a run of version 1 wrote, and how to change it."""
+    shutil.copy(OLD, tmp_path / MANIFEST)
+
+    def changed(**fields: object) -> dict:
+        record = json.loads(OLD.read_text()) | fields
+        (tmp_path / MANIFEST).write_text(json.dumps(record))
+        return read_manifest(tmp_path)
+
+    return changed
+
+
+def test_a_manifest_of_version_1_tells_what_was_asked(old):
+    manifest = old()
+
+    assert manifest["schema_version"] == SCHEMA_VERSION
+    assert read_request(manifest) == RunRequest(
+        files=(AskedFile("tiny.yaml", "tiny.yaml"),),
+        scenarios=("tiny/[ab]",),
+        implementations=("unfold",),
+        plugins=(AskedFile("mine.py", "mine.py"),),
+        device="cpu",  # asked was "auto", and there was no GPU
+        threads=1,  # abbreviated there, as argparse allows
+        timeout_s=30.0,
+        memory_limit_gib=4.0,
+        reference="mec",
+        blocks=2,
+        verify=False,
+        shard=Shard(1, 2),
+        budget_s=40.0,
+    )
+    assert manifest["settings"].keys().isdisjoint({"budget_s", "shard", "plugins"})
+    assert manifest["settings"]["memory_limit_bytes"] == 4 * 2**30
+
+
+def test_a_profile_of_version_1_was_a_run_of_the_scenarios_that_it_names(old):
+    words = ["run_bench.py", "profile", "tiny.yaml/a", "--impl", "unfold", "--instructions"]
+
+    request = read_request(old(command=words))
+
+    assert isinstance(request, RunRequest)
+    assert request.scenarios == ("tiny/a",)
+    assert (request.profile, request.instructions, request.blocks) == (True, True, 2)
+
+
+def test_a_gate_of_version_1_is_read_as_one(old):
+    words = ["run_bench.py", "gate", "--base", "HEAD~1", "--accept=memory", "--margin", "0.1"]
+
+    request = read_request(old(command=words, settings={"threads": 2, "gate": {}}))
+
+    assert isinstance(request, GateRequest)
+    assert (request.base, request.accept, request.margin) == ("HEAD~1", ("memory",), 0.1)
+    assert request.threads == 2
