@@ -7,7 +7,7 @@ from pathlib import Path
 
 from commands._setup import scratch_folder
 from commands.arguments import Parser, at_least
-from suite.capture import Captured, Input, Target, as_id, capture
+from suite.capture import Captured, Target, as_id, capture, parse_input
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
 from suite.problem import DTYPE_BYTES
@@ -56,7 +56,7 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     target = Target.parse(options.model)
-    inputs = [Input.parse(text, options.dtype or DEFAULT_DTYPE) for text in options.input]
+    inputs = [parse_input(text, options.dtype or DEFAULT_DTYPE) for text in options.input]
     out = options.out or Path(f"{target.title}.yaml")
     if out.exists() and not options.force:
         raise UsageError(f"{out}: exists already; choose another --out, or replace it with --force")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 from suite.errors import UsageError
 from suite.machine import host
+from suite.messages.judge import Facts
 from suite.problem import Scenario
 from suite.processes.peer import Peer
 from suite.registry.catalogue import Catalogue
@@ -26,7 +28,7 @@ def torch_facts(log: Path) -> dict[str, Any]:
     """Ask a process that has torch about it."""
     peer = Peer("suite.judge.process:main", 1, name="facts", log=log)
     try:
-        return peer.ask("facts")
+        return dataclasses.asdict(peer.ask(Facts()))
     finally:
         peer.close()
 
@@ -120,9 +122,9 @@ def write_run_manifest(
                 "name": entry.name,
                 "family": entry.family,
                 "source": _short(entry.file),
-                "summary": entry.summary,
+                "summary": entry.declared.summary,
                 "unavailable": entry.unavailable,
-                "on_request": entry.on_request,
+                "on_request": entry.declared.on_request,
             }
             for entry in catalogue.entries
         ],
