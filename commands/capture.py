@@ -8,7 +8,7 @@ from pathlib import Path
 from commands._asking import asked_files
 from commands._preparing import scratch_folder
 from commands.arguments import Parser, at_least
-from suite.capture import Captured, Input, Target, TooSlow, as_id, capture
+from suite.capture import Captured, Target, TooSlow, as_id, capture, parse_input
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
 from suite.problem import DTYPE_BYTES
@@ -59,7 +59,7 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     target = Target.parse(options.model)
     usual_dtype = options.dtype or DEFAULT_DTYPE
-    inputs = [Input.parse(text, usual_dtype, asked_by="--input") for text in options.input]
+    inputs = [parse_input(text, usual_dtype, asked_by="--input") for text in options.input]
     out = options.out or Path(f"{target.title}.yaml")
     if out.exists() and not options.force:
         raise UsageError(f"{out}: exists already; choose another --out, or replace it with --force")

@@ -45,7 +45,10 @@ def _list_implementations(plugins: Sequence[Path]) -> None:
         if entry.unavailable:
             about = Text(f"unavailable: {entry.unavailable}", style="bright_black")
         else:
-            about = Text(entry.summary + (" Runs on request: --impl." if entry.on_request else ""))
+            about = Text(
+                entry.declared.summary
+                + (" Runs on request: --impl." if entry.declared.on_request else "")
+            )
         shown.add_row(Text(name), entry.family, about)
     for failure in catalogue.failures:
         shown.add_row("", "", Text(failure, style=terminal.FAILED))

@@ -149,15 +149,15 @@ def _arms(catalogue: Catalogue, patterns: Sequence[str]) -> list[Arm]:
         for entry in named
         if entry.name not in (CHOOSER, REFERENCE)
         and entry.unavailable is None
-        and entry.precision is None
-        and entry.error_factor <= chooser.error_factor
-        and "cpu" in entry.devices
+        and entry.declared.precision is None
+        and entry.declared.error_factor <= chooser.declared.error_factor
+        and "cpu" in entry.declared.devices
     ]
     if not rows:
         raise UsageError(
             f"--impl {' '.join(patterns)}: nothing that {CHOOSER} may choose: it has to be "
             f"available, compute on the CPU in full precision, and declare an error_factor of at "
-            f"most {chooser.error_factor:g}"
+            f"most {chooser.declared.error_factor:g}"
         )
     (reference,) = catalogue.select([REFERENCE], asked_by="--impl")
     return [
@@ -170,7 +170,9 @@ def _eligible_by_default(catalogue: Catalogue) -> list[Entry]:
     return [
         entry
         for entry in catalogue.entries
-        if not (entry.family in LEFT_TO_REQUESTS or entry.name in TEXTBOOK or entry.on_request)
+        if not (
+            entry.family in LEFT_TO_REQUESTS or entry.name in TEXTBOOK or entry.declared.on_request
+        )
     ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from suite.errors import UsageError
+from suite.records import from_plain
 
 Pair = tuple[int, int]
 Shape = tuple[int, int, int, int]
@@ -302,4 +303,4 @@ class Scenario:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Scenario:
-        return cls(**{**record, "problem": Problem(**record["problem"])})
+        return from_plain(cls, record)

@@ -221,6 +221,7 @@ REPORTS_MAY_READ = {
     "errors",
     "phases",
     "own_imports",
+    "program",
 }
 
 

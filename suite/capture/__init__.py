@@ -4,6 +4,6 @@ MODULE:CALLABLE ─► capturing ⇄ process (loads the model, runs it) ─► s
                                  └─ recorder (notes the convolutions)
 """
 
-from suite.capture.capturing import Captured, Input, Target, TooSlow, as_id, capture
+from suite.capture.capturing import Captured, Target, TooSlow, as_id, capture, parse_input
 
-__all__ = ["Captured", "Input", "Target", "TooSlow", "as_id", "capture"]
+__all__ = ["Captured", "Target", "TooSlow", "as_id", "capture", "parse_input"]

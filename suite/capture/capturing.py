@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from suite.errors import UsageError, did_you_mean
+from suite.messages.capture import Capture, Executed, Input
 from suite.problem import DTYPE_BYTES, Problem, Scenario
 from suite.processes.peer import Peer, ProcessFailed
 
@@ -61,34 +62,27 @@ class Target(NamedTuple):
         return as_id(f"{stem.rpartition('.')[2]}-{self.name}")
 
 
-class Input(NamedTuple):
-    """One tensor that the model is called with."""
+def parse_input(text: str, usual_dtype: str, *, asked_by: str) -> Input:
+    """Return what "1x3x224x224" or "1x77:int64" describes.
 
-    shape: tuple[int, ...]
-    dtype: str
+    Args:
+        asked_by: what the text was given by, for the message.
 
-    @classmethod
-    def parse(cls, text: str, usual_dtype: str, *, asked_by: str) -> Input:
-        """Return what "1x3x224x224" or "1x77:int64" describes.
-
-        Args:
-            asked_by: what the text was given by, for the message.
-
-        Raises:
-            UsageError: no shape, or an unknown dtype.
-        """
-        shape, _, dtype = text.partition(":")
-        if not re.fullmatch(r"\d+(x\d+)*", shape):
-            raise UsageError(
-                f'{asked_by} "{text}" is no shape; give its sizes such as 1x3x224x224, with a '
-                "dtype behind it where it is another than the model's: 1x77:int64"
-            )
-        if dtype and dtype not in INPUT_DTYPES:
-            raise UsageError(
-                f'{asked_by} "{text}": dtype "{dtype}" is unknown; accepted: '
-                f"{', '.join(INPUT_DTYPES)}.{did_you_mean(dtype, INPUT_DTYPES)}"
-            )
-        return cls(tuple(map(int, shape.split("x"))), dtype or usual_dtype)
+    Raises:
+        UsageError: no shape, or an unknown dtype.
+    """
+    shape, _, dtype = text.partition(":")
+    if not re.fullmatch(r"\d+(x\d+)*", shape):
+        raise UsageError(
+            f'{asked_by} "{text}" is no shape; give its sizes such as 1x3x224x224, with a dtype '
+            "behind it where it is another than the model's: 1x77:int64"
+        )
+    if dtype and dtype not in INPUT_DTYPES:
+        raise UsageError(
+            f'{asked_by} "{text}": dtype "{dtype}" is unknown; accepted: '
+            f"{', '.join(INPUT_DTYPES)}.{did_you_mean(dtype, INPUT_DTYPES)}"
+        )
+    return Input(shape=tuple(map(int, shape.split("x"))), dtype=dtype or usual_dtype)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,26 +137,25 @@ def capture(
         log=log,
         memory_limit_bytes=memory_limit_bytes,
     )
+    request = Capture(
+        module=target.module,
+        name=target.name,
+        folder=str(Path.cwd()),
+        inputs=tuple(inputs),
+        dtype=dtype,
+    )
     try:
-        reply = peer.ask(
-            "capture",
-            timeout_s=timeout_s,
-            module=target.module,
-            name=target.name,
-            folder=str(Path.cwd()),
-            inputs=[entry._asdict() for entry in inputs],
-            dtype=dtype,
-        )
+        executions = peer.ask(request, timeout_s=timeout_s)
     except ProcessFailed as failed:
         problem = f"{target.module}:{target.name}: {failed.reason}"
         if failed.status == "timeout":
             raise TooSlow(problem) from None
-        reply = {"failure": problem}
+        raise UsageError(problem) from None
     finally:
         peer.close()
-    if "failure" in reply:
-        raise UsageError(reply["failure"])
-    captured = count(reply["convolutions"], reply["others"], source)
+    if executions.failure:
+        raise UsageError(executions.failure)
+    captured = count(executions.convolutions, executions.others, source)
     if not captured.scenarios:
         others = f"; found {captured.others_text}" if captured.others else ""
         raise UsageError(
@@ -172,20 +165,18 @@ def capture(
     return captured
 
 
-def count(
-    convolutions: Iterable[Mapping[str, Any]], others: dict[str, int], source: str
-) -> Captured:
+def count(convolutions: Iterable[Executed], others: dict[str, int], source: str) -> Captured:
     """Return equal convolutions as one scenario each, named after the first module that ran it."""
     executed: dict[Scenario, list[str]] = {}
     for call in convolutions:
         scenario = Scenario(
             id="",
-            problem=Problem(**call["problem"]),
-            dtype=call["dtype"],
-            memory_format=call["memory_format"],
+            problem=call.problem,
+            dtype=call.dtype,
+            memory_format=call.memory_format,
             source=source,
         )
-        executed.setdefault(scenario, []).append(call["module"])
+        executed.setdefault(scenario, []).append(call.module)
     taken: set[str] = set()
     scenarios, modules = [], {}
     for scenario, paths in executed.items():

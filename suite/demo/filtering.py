@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from suite.errors import UsageError
 from suite.measuring.arm import Arm
+from suite.messages.demo import Filter
 from suite.processes.peer import Peer, ProcessFailed
+from suite.results.cell import Status
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,17 +82,23 @@ def filter_with(arms: Iterable[Arm], grey: Plane, log: Path) -> Iterator[Filtere
             peer = Peer(
                 "suite.demo.child.process:main", arm.source, arm.name, name=arm.name, log=log
             )
+            request = Filter(source=str(source), target=str(target))
             try:
-                reply = peer.ask(
-                    "filter", timeout_s=TIMEOUT_S, source=str(source), target=str(target)
-                )
+                answer = peer.ask(request, timeout_s=TIMEOUT_S)
             except ProcessFailed as failed:
-                reply = {"status": failed.status, "reason": failed.reason}
+                yield Filtered(arm.name, failed.status, failed.reason)
+                continue
             finally:
                 peer.close()
-            if reply["status"] == "passed":
+            if answer.failure:
+                yield Filtered(arm.name, answer.failure.status, answer.failure.reason)
+            if answer.reply:
                 with np.load(target) as archive:
                     planes = tuple(archive[name] for name in archive.files)
-                yield Filtered(arm.name, **reply, planes=planes)
-            else:
-                yield Filtered(arm.name, **reply)
+                yield Filtered(
+                    arm.name,
+                    Status.PASSED,
+                    shapes=answer.reply.shapes,
+                    largest_error=answer.reply.largest_error,
+                    planes=planes,
+                )

@@ -20,12 +20,15 @@ from suite.gate.tally import Tally
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
+from suite.measuring.gates import gate, log_operators
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
+from suite.measuring.timing import Timing, take_turns
 from suite.problem import Scenario
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import OperandLayout, SharedMemory
+from suite.results.cell import Status
 
 BASE, HEAD, NULL = "base", "head", "null"
 
@@ -115,13 +118,13 @@ class BlockRunner:
             self._judge.draw(kind)
             for cell in cells:
                 if cell.alive:
-                    cell.gate(kind)
+                    gate(cell, self._judge, kind)
         for cell in cells:
-            cell.log_operators()
+            log_operators(cell)
         self._judge.draw_block()
         for _ in range(PEAKS):
             for cell in cells:
-                cell.begin_block()
+                Timing(cell, self._judge, self._settings).begin()
 
     # -- blocks --------------------------------------------------------------------------------
 
@@ -150,19 +153,15 @@ class BlockRunner:
         """Return each side's median in this block."""
         cells = self._cells(key, sides, shared)
         try:
-            for cell in self._shuffled(cells.values()):
-                cell.begin_block()
-            turn = 0
-            while any(turn < cell.rounds for cell in cells.values() if cell.alive):
-                at_turn = [cell for cell in cells.values() if cell.alive and turn < cell.rounds]
-                for cell in self._shuffled(at_turn):
-                    cell.turn(turn)
-                for cell in at_turn:
-                    cell.judge_turn()
-                turn += 1
-            base_s = cells[BASE].block_median_s
-            for cell in cells.values():
-                cell.end_block(seed, base_s)
+            timings = {
+                label: Timing(cell, self._judge, self._settings) for label, cell in cells.items()
+            }
+            for timing in self._shuffled(timings.values()):
+                timing.begin()
+            take_turns(timings.values(), self._random)
+            base_s = timings[BASE].median_s
+            for timing in timings.values():
+                timing.end(seed, base_s)
         finally:
             self._close(cells.values())
         medians = {}
@@ -208,14 +207,14 @@ class BlockRunner:
         cells = {}
         for side in sides:
             arm = _arm_on(side, pair)
-            cell = Cell(arm, pair.scenario, self._judge, self._settings, self._time_spent)
+            cell = Cell(arm, pair.scenario, self._settings, self._time_spent)
             peer = CellPeer(side, key, arm)
             cell.worker.adopt(peer)
             cells[side.label] = cell
             try:
                 peer.load(cell.threads)
             except ProcessFailed as failed:
-                cell.fail(failed.status, failed.reason)
+                cell.fail(Status(failed.status), failed.reason)
                 continue
             cell.loaded()
             cell.open(shared)

@@ -11,6 +11,8 @@ from suite.errors import Defect
 from suite.gate.checkouts import Aliases
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
+from suite.messages.revision import ForgetCell, LoadCell, Ready
+from suite.processes.channel import Reply, Request
 from suite.processes.fork_server import steady_environment
 from suite.processes.peer import Peer, ProcessFailed
 from suite.registry.sources import Source
@@ -79,7 +81,7 @@ class Side:
             Defect: it does not start.
         """
         try:
-            self.peer().ask("ready")
+            self.peer().ask(Ready())
         except ProcessFailed as failed:
             self.lost()
             raise Defect(f"the process of {self.label} does not start: {failed.reason}") from None
@@ -137,26 +139,32 @@ class CellPeer:
         """Ask the process to load the cell's implementation; `receive` takes the answer."""
         self._peer = self._side.peer()
         source = self._side.source(self._arm)
-        self.send(
-            "load",
-            location=source.location,
-            tree=source.tree,
-            name=self._arm.name,
-            threads=threads or self._side.threads,
+        self._send(
+            LoadCell(
+                cell=self._cell,
+                location=source.location,
+                tree=source.tree,
+                name=self._arm.name,
+                threads=threads or self._side.threads,
+            )
         )
 
-    def send(self, do: str, **fields: Any) -> None:
+    def send(self, request: Request[Any]) -> None:
+        self._send(request, to=self._cell)
+
+    def _send(self, request: Request[Any], to: str = "") -> None:
         peer = self._own()
         try:
-            peer.send(do, cell=self._cell, **fields)
+            peer.send(request, to)
         except ProcessFailed:
             self._side.lost()
             raise
 
-    def receive(self, timeout_s: float) -> dict[str, Any]:
+    def receive(self, request: Request[Reply], timeout_s: float) -> Reply:
+        """Return the reply to the last request; that to `load` is a reply to `Load`."""
         peer = self._own()
         try:
-            return peer.receive(timeout_s)
+            return peer.receive(request, timeout_s)
         except ProcessFailed:
             self._side.lost()
             raise
@@ -174,8 +182,9 @@ class CellPeer:
     def dismiss(self) -> None:
         """Let the process forget the cell; it stays for the next one."""
         try:
-            self.send("forget")
-            self.receive(FORGET_TIMEOUT_S)
+            forget = ForgetCell(cell=self._cell)
+            self._send(forget)
+            self.receive(forget, FORGET_TIMEOUT_S)
         except ProcessFailed:
             return
 

@@ -59,7 +59,7 @@ class Tally:
 
     def facts(self) -> Facts:
         """Return what is held against the other side."""
-        evidence, residuals = self.evidence, self.evidence.residuals
+        evidence, residuals, ran = self.evidence, self.evidence.residuals, self.evidence.operators
         return Facts(
             status=self.status,
             reason=self.reason,
@@ -67,8 +67,8 @@ class Tally:
             worst_error_ratio=residuals.worst_error_ratio if residuals else None,
             peak_bytes=min(evidence.peaks_bytes, default=None),
             most_peak_bytes=max(evidence.peaks_bytes, default=None),
-            operators=evidence.operators,
-            vendor=evidence.vendor,
+            operators=ran.names if ran else None,
+            vendor=ran.vendor if ran else None,
         )
 
     def result(self) -> CellResult:
@@ -76,16 +76,14 @@ class Tally:
         passed = self.alive and bool(self.blocks)
         reason = self.reason or ("" if passed else "not measured")
         status = self.status if passed or not self.alive else Status.TIMEOUT
-        return CellResult(
-            scenario=self.scenario,
-            implementation=self.arm.name,
-            family=self.arm.family,
+        return self.evidence.result(
+            self.scenario,
+            self.arm,
             status=status,
             reason=reason,
             reference="base revision",
-            blocks=tuple(self.blocks) if passed else (),
+            blocks=self.blocks if passed else (),
             threads=self.threads,
-            **self.evidence.fields(),
         )
 
 

@@ -1,14 +1,15 @@
 """The process that decides: draws the data, holds every expected value, judges every output.
 
 It never runs anyone else's code, and what it knows never leaves it: workers see operands in
-shared memory and write outputs there, the parent hears verdicts. Requests:
+shared memory and write outputs there, the parent hears verdicts. Requests
+(`suite.messages.judge`):
 
     facts          torch's version, build and devices
     ceilings       what the machine reaches on simple work
     open           map a scenario's shared memory
     forget_results let go of the workers' memory
     draw           gate inputs of one kind, and their float64 result
-    judge          one gate output, element by element
+    judge_gate     one gate output, element by element
     judge_spread   where a NaN or infinity of the input went
     same_bits      did two calls agree bit for bit?
     untouched      are the operands what was drawn?
@@ -22,22 +23,28 @@ import contextlib
 import dataclasses
 import math
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
-from suite.judge import ceilings, projection, reference, torch_facts
+from suite.judge import ceilings, projection, reference
 from suite.judge.projection import inner
 from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of, spread_fault
+from suite.judge.torch_facts import torch_facts
+from suite.messages import judge as messages
 from suite.operands.gate_inputs import STREAM_RMS, draw
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import FORMATS, Operands, same_bits
 from suite.problem import Scenario
-from suite.processes.channel import Message, serve
+from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.processes.threads import wait_until_threads_sleep
+from suite.results.cell import Ceiling
+
+Asked = TypeVar("Asked", bound=Request[Any])
+Reply = TypeVar("Reply")
 
 ELEMENTS_A_CALL = 8
 CALLS_BY_ELEMENT = 2
@@ -74,35 +81,35 @@ class Judge:
         self._operand: torch.Tensor
         self._secret = torch.Generator().manual_seed(secrets.randbits(63))
 
-    def ceilings(self, device: str, dtype: str, threads: int, precision: str | None) -> Message:
-        with _threads(threads):
-            return {"ceiling": dataclasses.asdict(ceilings.measure(device, dtype, precision))}
+    def ceilings(self, asked: messages.Ceilings) -> Ceiling:
+        with _threads(asked.threads):
+            return ceilings.measure(asked.device, asked.dtype, asked.precision)
 
-    def facts(self) -> Message:
-        return torch_facts.torch_facts()
+    def facts(self, _: messages.Facts) -> messages.TorchFacts:
+        return torch_facts()
 
-    def open(self, scenario: dict[str, Any], path: str) -> Message:
-        self._scenario = Scenario.from_dict(scenario)
-        self._shared = SharedOperands(self._scenario, path, writable=True)
+    def open(self, asked: messages.Open) -> Done:
+        self._scenario = asked.scenario
+        self._shared = SharedOperands(self._scenario, asked.operands, writable=True)
         self._results = {}
-        return {}
+        return Done()
 
-    def forget_results(self) -> Message:
+    def forget_results(self, _: messages.ForgetResults) -> Done:
         """Let go of the workers' memory: their paths may come to mean others."""
         self._results = {}
-        return {}
+        return Done()
 
     def _result(self, path: str) -> SharedResults:
         if path not in self._results:
             self._results[path] = SharedResults(self._scenario, path)
         return self._results[path]
 
-    def draw(self, kind: str, seed: int) -> Message:
-        self._kind = kind
-        self._draw_operands(kind, torch.Generator().manual_seed(seed))
+    def draw(self, asked: messages.Draw) -> Done:
+        kind = self._kind = asked.kind
+        self._draw_operands(kind, torch.Generator().manual_seed(asked.seed))
         if kind in SPECIAL_KINDS:
             self._touched = reference.touched(self._scenario, self._drawn)
-            return {}
+            return Done()
         with _threads(self._threads):
             self._expected = reference.result(self._scenario, self._drawn)
             # On integers no bound scales with S: direct methods are exact, transforms round.
@@ -112,46 +119,51 @@ class Judge:
             self._reach = self._size
             if kind == "spiked" or reference.meets_no_whole_kernel(self._scenario.problem):
                 self._reach = reference.reach(self._scenario, self._drawn)
-        return {}
+        return Done()
 
     def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
         draw(kind, self._scenario, self._shared.operands, generator)
         self._drawn = self._shared.operands.each(torch.Tensor.clone)
 
-    def _limits(self, tolerance: dict[str, Any]) -> Tolerance:
+    def _limits(self, allowance: messages.Allowance) -> Tolerance:
         bias = self._drawn.bias if self._scenario.direction == "forward" else None
-        largest_bias = 0.0 if bias is None else float(bias.abs().max())
-        return Tolerance(self._scenario, **tolerance, largest_bias=largest_bias)
+        return Tolerance(
+            self._scenario,
+            family=allowance.family,
+            error_factor=allowance.error_factor,
+            precision=allowance.precision,
+            largest_bias=0.0 if bias is None else float(bias.abs().max()),
+        )
 
-    def judge(self, results: str, slot: int, tolerance: dict[str, Any]) -> Message:
-        output = self._result(results).slot(slot).view(self._scenario.result_shape)
-        limits = self._limits(tolerance)
+    def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
+        output = self._result(asked.results).slot(asked.slot).view(self._scenario.result_shape)
+        limits = self._limits(asked.allowance)
         size = self._reach if limits.is_norm_wise else self._size
-        judgement = judge_output(self._kind, limits, output, self._expected, size)
-        return {"judgement": dataclasses.asdict(judgement)}
+        return judge_output(self._kind, limits, output, self._expected, size)
 
-    def judge_spread(self, results: str, slot: int, policy: str) -> Message:
-        output = self._result(results).slot(slot).view(self._scenario.result_shape)
-        return {"fault": spread_fault(self._kind, policy, output, *self._touched)}
+    def judge_spread(self, asked: messages.JudgeSpread) -> messages.Ruling:
+        output = self._result(asked.results).slot(asked.slot).view(self._scenario.result_shape)
+        return messages.Ruling(fault=spread_fault(self._kind, asked.policy, output, *self._touched))
 
-    def same_bits(self, results: str, first: int, second: int) -> Message:
-        outputs = self._result(results)
-        return {"same": same_bits(outputs.slot(first), outputs.slot(second))}
+    def same_bits(self, asked: messages.SameBits) -> messages.Agreement:
+        outputs = self._result(asked.results)
+        same = same_bits(outputs.slot(asked.first), outputs.slot(asked.second))
+        return messages.Agreement(same=same)
 
-    def untouched(self, results: str) -> Message:
+    def untouched(self, asked: messages.Untouched) -> messages.Changed:
         """Name the operands that a worker handed back otherwise than they were drawn."""
-        handed_back = self._result(results).handed_back
-        changed = [
+        handed_back = self._result(asked.results).handed_back
+        changed = tuple(
             name
             for name in ("input", "weight", "bias")
             if (drawn := getattr(self._drawn, name)) is not None
             and not same_bits(drawn, getattr(handed_back, name))
-        ]
-        return {"changed": changed}
+        )
+        return messages.Changed(operands=changed)
 
-    def draw_block(self, seed: int) -> Message:
+    def draw_block(self, asked: messages.DrawBlock) -> Done:
         scenario = self._scenario
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(asked.seed)
         self._draw_operands("normal", generator)
         self._shared.stream.draw(generator)
         self._projection = projection.projection(scenario, self._drawn, self._secret)
@@ -165,19 +177,14 @@ class Judge:
         self._adjoint = _in_memory_order(adjoint)
         varying = self._drawn.input if self._drawn.grad is None else self._drawn.grad
         self._operand = torch.empty_like(varying, memory_format=memory_format)
-        return {}
+        return Done()
 
-    def judge_timed(
-        self,
-        results: str,
-        calls: Sequence[tuple[int, tuple[int, int]]],
-        tolerance: dict[str, Any],
-    ) -> Message:
-        """Judge the outputs in (slot, stream start) `calls`; the first fault found, if any."""
-        outputs = self._result(results)
+    def judge_timed(self, asked: messages.JudgeTimed) -> messages.Ruling:
+        """Judge the outputs of timed calls; the first fault found, if any."""
+        outputs, calls = self._result(asked.results), asked.calls
         if self._signs.numel() == 0:
-            return {"fault": None}
-        limits = self._limits(tolerance)
+            return messages.Ruling(fault=None)
+        limits = self._limits(asked.allowance)
         bounds = self._bounds_of_block(limits)
         few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
         for chosen in few:
@@ -186,15 +193,15 @@ class Judge:
             output = outputs.slot(slot)
             fault = self._element_fault(output, limits, bounds)
             if fault := fault or self._padding_fault(output, bounds):
-                return {"fault": fault}
+                return messages.Ruling(fault=fault)
         samples_alike = self._signs.numel() / bounds.numel()
         norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
         allowed = PROJECTION_SIGMAS * norm * math.sqrt(samples_alike)
         for slot, start in calls:
             self._shared.stream.fill(self._operand, start)
             if fault := self._projection_fault(outputs.slot(slot), allowed):
-                return {"fault": fault}
-        return {"fault": None}
+                return messages.Ruling(fault=fault)
+        return messages.Ruling(fault=None)
 
     def _bounds_of_block(self, limits: Tolerance) -> torch.Tensor:
         """Return every element's bound for a usual operand; of one sample where all are alike.
@@ -276,21 +283,20 @@ class Judge:
             columns.append(torch.where(half, anywhere, edge))
         return torch.stack(columns, dim=1)
 
-    def handlers(self) -> dict[str, Callable[..., Message]]:
-        names = (
-            "facts",
-            "ceilings",
-            "open",
-            "draw",
-            "judge",
-            "judge_spread",
-            "same_bits",
-            "untouched",
-            "draw_block",
-            "judge_timed",
-            "forget_results",
+    def handlers(self) -> Handlers:
+        return handlers(
+            messages.Facts.handled_by(_quietly(self.facts)),
+            messages.Ceilings.handled_by(_quietly(self.ceilings)),
+            messages.Open.handled_by(_quietly(self.open)),
+            messages.ForgetResults.handled_by(_quietly(self.forget_results)),
+            messages.Draw.handled_by(_quietly(self.draw)),
+            messages.JudgeGate.handled_by(_quietly(self.judge_gate)),
+            messages.JudgeSpread.handled_by(_quietly(self.judge_spread)),
+            messages.SameBits.handled_by(_quietly(self.same_bits)),
+            messages.Untouched.handled_by(_quietly(self.untouched)),
+            messages.DrawBlock.handled_by(_quietly(self.draw_block)),
+            messages.JudgeTimed.handled_by(_quietly(self.judge_timed)),
         )
-        return {name: _quietly(getattr(self, name)) for name in names}
 
 
 @contextlib.contextmanager
@@ -303,11 +309,11 @@ def _threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _quietly(handler: Callable[..., Message]) -> Callable[..., Message]:
+def _quietly(handler: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
     """Answer only when the judge's own threads sleep: it must not disturb who comes next."""
 
-    def quiet(**fields: Any) -> Message:
-        reply = handler(**fields)
+    def quiet(asked: Asked) -> Reply:
+        reply = handler(asked)
         wait_until_threads_sleep()
         return reply
 

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from suite.messages.judge import Judgement
 from suite.problem import Scenario
 from suite.results.cell import Residuals, WorstElement
 
@@ -97,14 +98,6 @@ class Tolerance:
         return max(limit, _DECLARED[self.precision]) if self.precision else limit
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What a gate found: residuals, and what is wrong, if anything."""
-
-    residuals: Residuals
-    fault: str | None = None
-
-
 def judge_output(
     kind: str,
     tolerance: Tolerance,
@@ -126,7 +119,7 @@ def judge_output(
         bounds = SPIKED_DEVIATIONS * bounds
     ratio = error_ratio(got, expected, bounds)
     if ratio.numel() == 0:
-        return Judgement(Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
+        return Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
     place = int(ratio.argmax())
     index = _unravel(place, ratio.shape)
     worst = WorstElement(
@@ -142,7 +135,7 @@ def judge_output(
     error_norm = float(torch.linalg.vector_norm(got - expected))
     rel_l2 = error_norm / norm if norm else (0.0 if error_norm == 0 else math.inf)
     residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=float(ratio[index]), worst=worst)
-    return Judgement(residuals, _fault(kind, tolerance, residuals, ratio))
+    return Judgement(residuals=residuals, fault=_fault(kind, tolerance, residuals, ratio))
 
 
 def error_ratio(got: torch.Tensor, expected: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:

@@ -6,9 +6,10 @@ import sys
 from typing import Any
 
 from suite.machine.nvml import Card
+from suite.messages.judge import TorchFacts
 
 
-def torch_facts() -> dict[str, Any]:
+def torch_facts() -> TorchFacts:
     """Return torch's own facts. Call it where torch may be imported."""
     import torch  # noqa: PLC0415
 
@@ -16,21 +17,21 @@ def torch_facts() -> dict[str, Any]:
         torch.cuda.get_device_name(index)
         for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
     ]
-    return {
-        "torch": torch.__version__,
-        "torch_build": torch.__config__.show(),
-        "torch_parallel": torch.__config__.parallel_info(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "gpu": gpus[0] if gpus else None,
-        "gpus": gpus,
-        "gpu_driver": _gpu_driver() if gpus else None,
-        "triton": _version_of("triton"),
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
-        "onednn": torch.backends.mkldnn.is_available(),
-        "numba": _version_of("numba"),
-        "python_executable": sys.executable,
-    }
+    return TorchFacts(
+        torch=torch.__version__,
+        torch_build=torch.__config__.show(),
+        torch_parallel=torch.__config__.parallel_info(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        gpu=gpus[0] if gpus else None,
+        gpus=tuple(gpus),
+        gpu_driver=_gpu_driver() if gpus else None,
+        triton=_version_of("triton"),
+        cuda=torch.version.cuda,
+        cudnn=torch.backends.cudnn.version(),
+        onednn=torch.backends.mkldnn.is_available(),
+        numba=_version_of("numba"),
+        python_executable=sys.executable,
+    )
 
 
 def _gpu_driver() -> str | None:

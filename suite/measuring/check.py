@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from suite.input_kinds import CHECK_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
+from suite.measuring.gates import gate, gradcheck
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
@@ -54,7 +55,7 @@ def check(
         for scenario in scenarios:
             with SharedMemory(OperandLayout(scenario).size_bytes) as shared:
                 judge.open(scenario, shared)
-                cells = [Cell(arm, scenario, judge, settings, time_spent) for arm in arms]
+                cells = [Cell(arm, scenario, settings, time_spent) for arm in arms]
                 _gate(cells, peers, shared, judge, kinds)
                 for cell in cells:
                     peers[cell.arm.key] = cell.worker.release()
@@ -66,8 +67,8 @@ def check(
                         reason=cell.reason,
                         residuals=cell.evidence.residuals,
                         deterministic=cell.evidence.deterministic,
-                        error_factor=cell.evidence.declared.get("error_factor"),
-                        precision=cell.evidence.declared.get("precision"),
+                        error_factor=cell.evidence.error_factor,
+                        precision=cell.evidence.precision,
                     )
     finally:
         for peer in peers.values():
@@ -93,10 +94,10 @@ def _gate(
             judge.draw(kind)
             for cell in cells:
                 if cell.alive:
-                    cell.gate(kind)
+                    gate(cell, judge, kind)
     if cells and is_tiny(cells[0].scenario):
         for cell in cells:
-            cell.gradcheck()
+            gradcheck(cell)
 
 
 def is_tiny(scenario: Scenario) -> bool:

@@ -3,55 +3,80 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from suite.measuring.arm import Arm
+from suite.messages.judge import Allowance
+from suite.messages.worker import EnergyUsed, Opened, OperatorsRan
 from suite.problem import Scenario
-from suite.results.cell import Residuals, worst_of
-from suite.results.kernels import WhatRan
+from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, worst_of
 
 
 @dataclass
 class Evidence:
     """Everything but status and samples; grows while a cell is gated and measured."""
 
-    declared: dict[str, Any] = field(default_factory=dict)
-    """What the implementation says of itself in this scenario; see `Worker.open`."""
+    opened: Opened | None = None
+    """What the implementation says of itself in this scenario; None until it was opened."""
     residuals_by_kind: dict[str, Residuals] = field(default_factory=dict)
     peaks_bytes: list[int] = field(default_factory=list)
     """The high-water mark of a call in every block."""
+    energy: EnergyUsed | None = None
+    """None where nobody asked for it, or not yet."""
     deterministic: bool | None = None
     """Whether two calls on the same operands agreed bit for bit; None where not tried."""
-    operators: tuple[str, ...] | None = None
-    """Names of torch's operators that one call runs, in order."""
-    vendor: str | None = None
-    """The convolution of torch's own that did the work, if one did."""
-    ran: WhatRan | None = None
+    operators: OperatorsRan | None = None
+    """What one call ran; None where not looked at."""
     notes: list[str] = field(default_factory=list)
 
-    def note(self, text: str) -> None:
+    def note(self, text: str | None) -> None:
         """Keep a sentence for the report, once."""
-        if text not in self.notes:
+        if text and text not in self.notes:
             self.notes.append(text)
 
-    def take_operators(self, reply: dict[str, Any], scenario: Scenario, family: str) -> None:
+    def take_operators(
+        self, operators: OperatorsRan | None, scenario: Scenario, family: str
+    ) -> None:
         """Keep which operators a call ran, and note whose convolution that was."""
-        self.operators, self.vendor = tuple(reply["operators"]), reply["vendor"]
-        self.ran = reply["ran"] and WhatRan.from_dict(reply["ran"])
-        if self.ran and scenario.on_cuda and family == "vendor":
-            self.note(self.ran.sentence)
-        if self.vendor and family not in ("vendor", "engine", "reference"):
-            self.note(f"computes through torch's own {self.vendor}")
+        if operators is None:
+            return
+        self.operators = operators
+        if operators.ran and scenario.on_cuda and family == "vendor":
+            self.note(operators.ran.sentence)
+        if operators.vendor and family not in ("vendor", "engine", "reference"):
+            self.note(f"computes through torch's own {operators.vendor}")
+
+    def take_energy(self, energy: EnergyUsed | None) -> None:
+        """Keep what a call's energy is, or note why it is not known."""
+        if energy is None:
+            return
+        self.energy = energy
+        if energy.reason:
+            self.note(f"energy: {energy.reason}")
 
     @property
     def residuals(self) -> Residuals | None:
         return worst_of(self.residuals_by_kind)
 
     @property
-    def tolerance(self) -> dict[str, Any]:
-        """What the judge needs to know of the implementation."""
-        names = ("family", "error_factor", "precision")
-        return {name: self.declared[name] for name in names}
+    def precision(self) -> str | None:
+        return self.opened.declared.precision if self.opened else None
+
+    @property
+    def error_factor(self) -> float | None:
+        return self.opened.declared.error_factor if self.opened else None
+
+    @property
+    def allowance(self) -> Allowance:
+        """What the judge needs to know of the implementation, once it was opened."""
+        assert self.opened is not None
+        declared = self.opened.declared
+        return Allowance(
+            family=declared.family,
+            error_factor=declared.error_factor,
+            precision=declared.precision,
+        )
 
     def measured_workspace_bytes(self, scenario: Scenario) -> int | None:
         """Return extra memory of a call beyond its output, where the peak is an allocator's own."""
@@ -59,15 +84,42 @@ class Evidence:
             return None
         return max(0, max(self.peaks_bytes) - math.prod(scenario.result_shape) * scenario.itemsize)
 
-    def fields(self) -> dict[str, Any]:
-        """Return what of it a `CellResult` holds, by name."""
-        names = ("precision", "error_factor", "workspace_bytes", "executed_flops")
-        return {name: self.declared.get(name) for name in names} | {
-            "residuals": self.residuals,
-            "peak_bytes": max(self.peaks_bytes, default=None),
-            "deterministic": self.deterministic,
-            "operators": self.operators,
-            "vendor": self.vendor,
-            "ran": self.ran,
-            "notes": tuple(self.notes),
-        }
+    def result(
+        self,
+        scenario: Scenario,
+        arm: Arm,
+        *,
+        status: Status,
+        reason: str,
+        reference: str,
+        blocks: Sequence[Block],
+        threads: int | None,
+        measured_workspace_bytes: int | None = None,
+        ceiling: Ceiling | None = None,
+    ) -> CellResult:
+        """Return the cell as a run's folder stores it."""
+        operators, opened = self.operators, self.opened
+        return CellResult(
+            scenario=scenario,
+            implementation=arm.name,
+            family=arm.family,
+            status=status,
+            reason=reason,
+            reference=reference,
+            blocks=tuple(blocks),
+            residuals=self.residuals,
+            threads=threads,
+            precision=self.precision,
+            error_factor=self.error_factor,
+            peak_bytes=max(self.peaks_bytes, default=None),
+            workspace_bytes=opened.workspace_bytes if opened else None,
+            executed_flops=opened.executed_flops if opened else None,
+            measured_workspace_bytes=measured_workspace_bytes,
+            joules_per_call=self.energy.joules_per_call if self.energy else None,
+            ran=operators.ran if operators else None,
+            deterministic=self.deterministic,
+            operators=operators.names if operators else None,
+            vendor=operators.vendor if operators else None,
+            ceiling=ceiling,
+            notes=tuple(self.notes),
+        )

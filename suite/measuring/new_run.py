@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.machine import host
+from suite.messages.judge import Facts
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
 from suite.processes.peer import Peer
@@ -26,7 +28,7 @@ def torch_facts(log: Path) -> dict[str, Any]:
     """Ask a process that has torch about it."""
     peer = Peer("suite.judge.process:main", 1, name="facts", log=log)
     try:
-        return peer.ask("facts")
+        return dataclasses.asdict(peer.ask(Facts()))
     finally:
         peer.close()
 
@@ -70,9 +72,9 @@ def write_run_manifest(
                 "name": entry.name,
                 "family": entry.family,
                 "source": _short(entry.file),
-                "summary": entry.summary,
+                "summary": entry.declared.summary,
                 "unavailable": entry.unavailable,
-                "on_request": entry.on_request,
+                "on_request": entry.declared.on_request,
             }
             for entry in catalogue.entries
         ],

@@ -15,9 +15,11 @@ from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
 from suite.measuring.doubts import why_implausible
+from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
+from suite.measuring.timing import Timing, take_turns
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
@@ -39,7 +41,7 @@ class Race:
         self._judge = judge
         self._settings = settings
         self._time_spent = time_spent
-        self._cells = [Cell(arm, scenario, judge, settings, time_spent) for arm in arms]
+        self._cells = [Cell(arm, scenario, settings, time_spent) for arm in arms]
         self._reported: set[str] = set()
         self._order = random.Random()
 
@@ -83,14 +85,15 @@ class Race:
         The ceilings are measured once more before that is said: they may have been low because
         something else was running.
         """
-        precision = cell.evidence.declared.get("precision")
-        result = cell.result(self._judge.ceiling(self._scenario, cell.threads, precision))
+        precision, reference = cell.evidence.precision, self._settings.reference
+        ceiling = self._judge.ceiling(self._scenario, cell.threads, precision)
+        result = cell.result(reference, ceiling)
         if why_implausible(result):
             again = self._judge.ceiling(self._scenario, cell.threads, precision, anew=True)
-            result = cell.result(again)
+            result = cell.result(reference, again)
             if reason := why_implausible(result):
                 cell.fail(Status.IMPLAUSIBLE, reason)
-                return cell.result(result.ceiling)
+                return cell.result(reference, result.ceiling)
         return result
 
     def _start_processes(self, shared: SharedMemory) -> None:
@@ -108,7 +111,7 @@ class Race:
             if running := self._running():
                 self._judge.draw(kind)
                 for cell in running:
-                    cell.gate(kind)
+                    gate(cell, self._judge, kind)
 
     def _run_block(self) -> None:
         if not self._running():
@@ -116,23 +119,14 @@ class Race:
         seed = self._judge.draw_block()
         for cell in self._cells:
             cell.worker.await_exits()
-        for cell in self._shuffled():
-            cell.begin_block()
-        turn = 0
-        while any(turn < cell.rounds for cell in self._running()):
-            self._run_round(turn)
-            turn += 1
-        reference_s = self._reference_s()
-        for cell in self._running():
-            cell.end_block(seed, reference_s)
-
-    def _run_round(self, turn: int) -> None:
-        """Let each arm take one turn, then judge what they returned."""
-        cells = [cell for cell in self._shuffled() if turn < cell.rounds]
-        for cell in cells:
-            cell.turn(turn)
-        for cell in cells:
-            cell.judge_turn()
+        timings = [Timing(cell, self._judge, self._settings) for cell in self._shuffled()]
+        for timing in timings:
+            timing.begin()
+        take_turns(timings, self._order)
+        reference_s = self._reference_s(timings)
+        for timing in timings:
+            if timing.cell.alive:
+                timing.end(seed, reference_s)
 
     def _shuffled(self) -> list[Cell]:
         running = self._running()
@@ -143,10 +137,11 @@ class Race:
         keys = {cell.arm.key: cell for cell in self._cells}
         return keys.get(self._settings.reference)
 
-    def _reference_s(self) -> float | None:
+    def _reference_s(self, timings: Sequence[Timing]) -> float | None:
         """Return the reference's median in this block."""
         reference = self._reference()
-        return reference.block_median_s if reference and reference.alive else None
+        medians_s = (t.median_s for t in timings if t.cell is reference and t.cell.alive)
+        return next(medians_s, None)
 
     def _finish_those_known(self, blocks: int) -> None:
         """End the cells that have enough; the reference runs on while anyone needs it."""

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import time
+from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
+from suite.messages.worker import (
+    Gate,
+    Gradcheck,
+    HandBack,
+    Load,
+    Loaded,
+    Open,
+    TimedAnswer,
+    Turn,
+)
+from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
+from suite.results.cell import Status
 
-BEFORE_BLOCKS = ("load", "open", "gate", "gradcheck")
-CHECKING = ("turn", "hand_back")
+BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
+CHECKING = (Turn, HandBack)
 """Requests in which what is not inside the implementation's calls is there to verify them."""
+
+Reply = TypeVar("Reply")
 
 
 class Channel(Protocol):
     """What a `Peer` offers to those who talk with it."""
 
-    def send(self, do: str, **fields: Any) -> None: ...
+    def send(self, request: Request[Any]) -> None: ...
 
-    def receive(self, timeout_s: float) -> dict[str, Any]: ...
+    def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
 
     def dismiss(self) -> None: ...
 
@@ -38,9 +53,13 @@ class WorkerClient:
         self._leaving: list[Channel] = []
         self.spent_s = 0.0
         """Seconds that its processes held the token in blocks: gates and loading left out."""
+        self.turns_s: list[tuple[float, float]] = []
+        """Of every turn: seconds that the process counted, and seconds by the runner's clock."""
+        self.quiet = True
+        """Whether the process said with its last answer that its threads sleep."""
 
     def start(self) -> None:
-        """Start a fresh process and ask it to load; `answer("load")` waits for it.
+        """Start a fresh process and ask it to load; `loaded` waits for it.
 
         Raises:
             ProcessFailed: it is gone already.
@@ -54,43 +73,55 @@ class WorkerClient:
             log=self._settings.log,
             memory_limit_bytes=self._settings.memory_limit_bytes,
         )
-        self._send("load")
+        self._send(Load())
 
-    def ask(self, do: str, **fields: Any) -> dict[str, Any]:
+    def loaded(self) -> Loaded:
+        """Wait until the process has loaded the implementation; raises as `ask` does."""
+        return self._reply(self._answer(Load()))
+
+    def ask(self, request: Request[TimedAnswer[Reply]]) -> Reply:
         """Send a request and return the reply.
 
         Raises:
-            ProcessFailed: the process is gone, or it answered with a status instead.
+            ProcessFailed: the process is gone, or it answered with a failure instead.
         """
-        self._send(do, **fields)
-        return self.answer(do)
+        began = time.monotonic()
+        self._send(request)
+        answer = self._answer(request)
+        if isinstance(request, Turn):
+            self.turns_s.append((answer.held_s, time.monotonic() - began))
+        return self._reply(answer)
 
-    def _send(self, do: str, **fields: Any) -> None:
+    def _send(self, request: Request[Any]) -> None:
         assert self._peer is not None
         try:
-            self._peer.send(do, **fields)
+            self._peer.send(request)
         except ProcessFailed:
             self._peer = None
             raise
 
-    def answer(self, do: str) -> dict[str, Any]:
-        """Return the reply to the request under way; raises as `ask` does."""
+    def _answer(self, request: Request[TimedAnswer[Reply]]) -> TimedAnswer[Reply]:
         assert self._peer is not None
         try:
-            reply = self._peer.receive(self._settings.timeout_s)
+            answer = self._peer.receive(request, self._settings.timeout_s)
         except ProcessFailed as failed:
             self._peer = None
-            raise ProcessFailed(failed.status, f"{do}: {failed.reason}") from None
-        self._time_spent.inside_s += reply["inside_s"]
-        if do in CHECKING:
-            self._time_spent.checking_s += reply["held_s"] - reply["inside_s"]
-        if do not in BEFORE_BLOCKS:
-            self.spent_s += reply["held_s"]
-        if "status" in reply:
-            if reply["status"] == "crashed":  # what is broken must not serve another cell
+            raise ProcessFailed(failed.status, f"{request.do}: {failed.reason}") from None
+        self.quiet = answer.quiet
+        self._time_spent.inside_s += answer.inside_s
+        if isinstance(request, CHECKING):
+            self._time_spent.checking_s += answer.held_s - answer.inside_s
+        if not isinstance(request, BEFORE_BLOCKS):
+            self.spent_s += answer.held_s
+        return answer
+
+    def _reply(self, answer: TimedAnswer[Reply]) -> Reply:
+        if failure := answer.failure:
+            if failure.status is Status.CRASHED:  # what is broken must not serve another cell
                 self.dismiss()
-            raise ProcessFailed(reply["status"], reply["reason"])
-        return reply
+            raise ProcessFailed(failure.status, failure.reason)
+        assert answer.reply is not None  # where there is no failure
+        return answer.reply
 
     def dismiss(self) -> None:
         """Tell the process to go; it takes milliseconds, and `await_exits` waits for it."""

@@ -1,20 +1,28 @@
 """Messages between the runner and its processes: JSON frames over a pipe of their own.
 
-JSON because the other end runs other people's code: unpickling what it sends would run that code
-here. Every reply repeats the number of the request it answers, so that a frame written by
-anything else in that process is recognised as foreign.
+A request is a dataclass that names the type of its reply, `class Turn(Request[Turned])`, so that
+both ends are checked by type. JSON because the other end runs other people's code: unpickling what
+it sends would run that code here. Every reply repeats the number of the request it answers and has
+to fit its type field by field, so that a frame written by anything else in that process is
+recognised as foreign, and what it claims cannot be of a kind that nobody expects.
 """
 
 from __future__ import annotations
 
-import json
+import re
 import time
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
-Message = dict[str, Any]
+from suite.records import Misfit, decoder, from_plain, parse, shown, to_json
+
 POLL_S = 0.05
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+Reply = TypeVar("Reply")
 
 
 class ChannelClosed(Exception):
@@ -29,6 +37,49 @@ class NoReplyInTime(Exception):
     """The other process did not answer within its time."""
 
 
+class Request(Generic[Reply]):
+    """Base of all requests; the parameter is the type of the reply."""
+
+    __slots__ = ()
+    do: ClassVar[str]
+    """What it is called on the wire and in messages: "hand_back" for `HandBack`."""
+    answered_with: ClassVar[Any]
+    """The type of the reply: `Turned` for `class Turn(Request[Turned])`."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.do = _WORD.sub("_", cls.__name__).lower()
+        bases = cls.__dict__["__orig_bases__"]
+        (base,) = (base for base in bases if typing.get_origin(base) is Request)
+        (cls.answered_with,) = typing.get_args(base)
+
+    @classmethod
+    def handled_by(cls, answer: Callable[[Self], Reply]) -> Handler:
+        """Return the handler that answers requests of this type."""
+        return Handler(cls, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Who answers requests of one type."""
+
+    request: type[Request[Any]]
+    answer: Callable[[Any], object]
+
+
+Handlers = Mapping[str, Handler]
+"""By the requests' names; see `handlers`."""
+
+
+def handlers(*each: Handler) -> Handlers:
+    return {handler.request.do: handler for handler in each}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """A reply that tells nothing but that the request was carried out."""
+
+
 class Requester:
     """The runner's end: one request, one reply, never two under way."""
 
@@ -36,18 +87,29 @@ class Requester:
         self._connection = connection
         self._number = 0
 
-    def send(self, do: str, **fields: Any) -> None:
+    def send(self, request: Request[Any], to: str = "") -> None:
+        """Send a request.
+
+        Args:
+            to: which of several members it is for, where the other end serves some.
+        """
         self._number += 1
-        frame = json.dumps({"do": do, "number": self._number, **fields}).encode()
+        frame = {"number": self._number, "do": request.do, "to": to, "request": request}
         try:
-            self._connection.send_bytes(frame)
+            self._connection.send_bytes(to_json(frame).encode())
         except OSError as error:
             raise ChannelClosed from error
 
-    def receive(self, timeout_s: float, watch: Callable[[], None] = lambda: None) -> Message:
+    def receive(
+        self,
+        request: Request[Reply],
+        timeout_s: float,
+        watch: Callable[[], None] = lambda: None,
+    ) -> Reply:
         """Return the reply to the last request.
 
         Args:
+            request: one of that request's type, which says what its reply has to be.
             timeout_s: how long to wait.
             watch: called about twenty times a second while waiting; may raise.
 
@@ -60,30 +122,43 @@ class Requester:
             if time.monotonic() >= deadline:
                 raise NoReplyInTime
         try:
-            reply: Message = json.loads(self._connection.recv_bytes())
-            number = reply.pop("number")
+            frame = parse(self._connection.recv_bytes().decode())
         except (EOFError, OSError) as error:
             raise ChannelClosed from error
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise ForeignFrame("a frame that is not the suite's") from error
-        if number != self._number:
-            raise ForeignFrame(f"a reply to request {number} instead of {self._number}")
+        if type(frame) is not dict or frame.keys() != {"number", "reply"}:
+            raise ForeignFrame("a frame that is not the suite's")
+        number = frame["number"]
+        if type(number) is not int or number != self._number:
+            raise ForeignFrame(f"a reply to request {shown(number)} instead of {self._number}")
+        try:
+            reply: Reply = decoder(request.answered_with)(frame["reply"])
+        except Misfit as misfit:
+            raise ForeignFrame(f"no reply to {request.do}: {misfit}") from misfit
         return reply
 
     def close(self) -> None:
         self._connection.close()
 
 
-def serve(connection: Connection, handlers: dict[str, Callable[..., Message]]) -> None:
-    """Answer requests with `handlers` until the runner closes the channel or is gone."""
+def serve(
+    connection: Connection, own: Handlers, members: Mapping[str, Handlers] | None = None
+) -> None:
+    """Answer requests until the runner closes the channel or is gone.
+
+    Args:
+        members: who answers the requests that are sent `to` one of them; may change meanwhile.
+    """
     while True:
         try:
-            request: Message = json.loads(connection.recv_bytes())
+            frame = parse(connection.recv_bytes().decode())
         except (EOFError, OSError):
             return
-        number, do = request.pop("number"), request.pop("do")
-        reply = handlers[do](**request)
+        to = frame["to"]
+        handler = (members[to] if to and members is not None else own)[frame["do"]]
+        reply = handler.answer(from_plain(handler.request, frame["request"]))
         try:
-            connection.send_bytes(json.dumps({"number": number, **reply}).encode())
+            connection.send_bytes(to_json({"number": frame["number"], "reply": reply}).encode())
         except OSError:
             return

@@ -19,7 +19,14 @@ from typing import Any
 import psutil
 
 from suite import own_imports
-from suite.processes.channel import ChannelClosed, ForeignFrame, Message, NoReplyInTime, Requester
+from suite.processes.channel import (
+    ChannelClosed,
+    ForeignFrame,
+    NoReplyInTime,
+    Reply,
+    Request,
+    Requester,
+)
 from suite.processes.child import child_main
 from suite.processes.environment import variables
 from suite.processes.fork_server import process_context, without_main
@@ -92,21 +99,21 @@ class Peer:
         assert self._process.pid is not None
         return self._process.pid
 
-    def send(self, do: str, **fields: Any) -> None:
+    def send(self, request: Request[Any], to: str = "") -> None:
         try:
-            self._requester.send(do, **fields)
+            self._requester.send(request, to)
         except ChannelClosed:
             raise self._post_mortem() from None
 
-    def receive(self, timeout_s: float) -> Message:
-        """Return the reply to the last request.
+    def receive(self, request: Request[Reply], timeout_s: float) -> Reply:
+        """Return the reply to the last request, which was one of this type.
 
         Raises:
             ProcessFailed: it died, hung, took too much memory, or something in it wrote to the
                 channel; the process is gone afterwards.
         """
         try:
-            return self._requester.receive(timeout_s, self._watch_memory)
+            return self._requester.receive(request, timeout_s, self._watch_memory)
         except ChannelClosed:
             raise self._post_mortem() from None
         except NoReplyInTime:
@@ -116,9 +123,9 @@ class Peer:
             self.kill()
             raise ProcessFailed("error", f"wrote to the suite's own channel: {error}") from None
 
-    def ask(self, do: str, *, timeout_s: float = START_TIMEOUT_S, **fields: Any) -> Message:
-        self.send(do, **fields)
-        return self.receive(timeout_s)
+    def ask(self, request: Request[Reply], *, timeout_s: float = START_TIMEOUT_S) -> Reply:
+        self.send(request)
+        return self.receive(request, timeout_s)
 
     def _watch_memory(self) -> None:
         if self._memory_limit_bytes is None:

@@ -12,11 +12,14 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from suite.errors import Unsupported
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
+from suite.messages import profiling as messages
+from suite.messages.answer import Answer
+from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.profiling import callgrind, counters
 from suite.results.cell import CellResult, Status
@@ -26,22 +29,16 @@ from suite.results.profile import (
     PARTS,
     CellProfile,
     Function,
+    Memory,
+    Operators,
     Phases,
     ThreadTime,
-    memory_from,
-    operators_from,
 )
+
+Reply = TypeVar("Reply")
 
 MOST_NAME = 100
 
-_DECODE: dict[str, Callable[[Any], Any]] = {
-    "phases": lambda part: Phases(**part),
-    "operators": operators_from,
-    "memory": memory_from,
-    "threads": lambda part: tuple(ThreadTime(**item) for item in part),
-    "python": lambda part: tuple(Function(**item) for item in part),
-}
-_WITH_FILES = ("operators", "python")
 _OF_THE_HOST = ("threads", "counters", "instructions")
 
 
@@ -98,11 +95,17 @@ class Profiler:
         return CellProfile(
             scenario=result.scenario.id,
             implementation=result.implementation,
-            instructions_path=callgrind.PATH if "instructions" in cell.evidence else "",
+            phases=cell.phases,
+            operators=cell.operators,
+            memory=cell.memory,
+            threads=cell.threads,
+            python=cell.python,
+            counters=cell.counters,
+            instructions=cell.instructions,
+            instructions_path="" if cell.instructions is None else callgrind.PATH,
             files=cell.files,
             missing=cell.missing,
             took_s=time.monotonic() - started,
-            **cell.evidence,
         )
 
 
@@ -113,11 +116,17 @@ class _Cell:
         self._profiler = profiler
         self._scenario = result.scenario
         self._arm = arm
-        self._threads = result.scenario.threads or result.threads or profiler.settings.threads
+        self._most_threads = result.scenario.threads or result.threads or profiler.settings.threads
         self._peer: Peer | None = None
         self._folder = profiler.folder / FOLDER / slug(result.key)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.evidence: dict[str, Any] = {}
+        self.phases: Phases | None = None
+        self.operators: Operators | None = None
+        self.memory: Memory | None = None
+        self.threads: tuple[ThreadTime, ...] = ()
+        self.python: tuple[Function, ...] = ()
+        self.counters: dict[str, float] | None = None
+        self.instructions: float | None = None
         self.files: dict[str, str] = {}
         self.missing: dict[str, str] = {}
 
@@ -125,31 +134,53 @@ class _Cell:
         try:
             if part in _OF_THE_HOST and self._scenario.on_cuda:
                 raise Unsupported("tells of the host's processor, and a GPU computes")
-            if part == "instructions":
-                self._count_instructions()
-            elif part == "counters":
-                self._count_events()
-            else:
-                self._ask_worker(part)
+            self._lookers[part]()
         except Unsupported as error:
             self.missing[part] = str(error)
         except ProcessFailed as failed:
             self._peer = None
             self.missing[part] = failed.reason
 
-    def _ask_worker(self, part: str) -> None:
-        fields = {"folder": str(self._folder)} if part in _WITH_FILES else {}
-        if part == "memory":
-            self.close()
-        reply = self._ask(part, frugal=part == "memory", **fields)
-        if part == "memory":
-            self.close()
-        self.evidence[part] = _DECODE[part](reply["part"])
-        for name in reply.get("files", ()):
+    @property
+    def _lookers(self) -> dict[str, Callable[[], None]]:
+        return {
+            "phases": self._look_at_phases,
+            "operators": self._look_at_operators,
+            "threads": self._look_at_threads,
+            "python": self._look_at_python,
+            "counters": self._count_events,
+            "memory": self._look_at_memory,
+            "instructions": self._count_instructions,
+        }
+
+    def _look_at_phases(self) -> None:
+        self.phases = self._ask(messages.LookAtPhases())
+
+    def _look_at_operators(self) -> None:
+        seen = self._ask(messages.LookAtOperators(folder=str(self._folder)))
+        self.operators = seen.operators
+        self._keep(seen.files)
+        if seen.notes:
+            self.missing["operators"] = "; ".join(seen.notes)
+
+    def _look_at_threads(self) -> None:
+        self.threads = self._ask(messages.LookAtThreads()).times
+
+    def _look_at_python(self) -> None:
+        seen = self._ask(messages.LookAtPython(folder=str(self._folder)))
+        self.python = seen.functions
+        self._keep(seen.files)
+
+    def _look_at_memory(self) -> None:
+        """In a process of its own, which keeps no freed memory."""
+        self.close()
+        self.memory = self._ask(messages.LookAtMemory(), frugal=True)
+        self.close()
+
+    def _keep(self, names: Iterable[str]) -> None:
+        for name in names:
             path = self._folder / name
             self.files[name] = path.relative_to(self._profiler.folder).as_posix()
-        if notes := reply.get("notes"):
-            self.missing[part] = "; ".join(notes)
 
     def _count_events(self) -> None:
         profiler = self._profiler
@@ -157,7 +188,7 @@ class _Cell:
             raise Unsupported(profiler._no_counters)
         peer = self._process(frugal=False)
         try:
-            self.evidence["counters"] = counters.count(peer.pid, lambda: self._ask("spin")["calls"])
+            self.counters = counters.count(peer.pid, lambda: self._ask(messages.Spin()).calls)
         except Unsupported as error:
             profiler._no_counters = str(error)
             raise
@@ -167,10 +198,8 @@ class _Cell:
             asked_by = self._profiler.instructions_asked_by
             raise Unsupported(f"not asked for: {asked_by} counts them, minutes a cell")
         source, name = self._arm.source, self._arm.name
-        counted = callgrind.count(source, name, self._scenario, self._folder)
-        self.evidence["instructions"] = counted
-        path = self._folder / "callgrind.out"
-        self.files[path.name] = path.relative_to(self._profiler.folder).as_posix()
+        self.instructions = callgrind.count(source, name, self._scenario, self._folder)
+        self._keep(["callgrind.out"])
 
     def _process(self, *, frugal: bool) -> Peer:
         """Return a process that is ready; a fresh one where there is none."""
@@ -180,28 +209,29 @@ class _Cell:
                 "suite.profiling.child.process:main",
                 self._arm.source,
                 self._arm.name,
-                self._threads,
+                self._most_threads,
                 name=self._arm.key,
                 log=settings.log,
                 memory_limit_bytes=settings.memory_limit_bytes,
             )
             try:
-                self._answer("load", scenario=self._scenario.to_dict(), frugal=frugal)
+                self._answer(messages.LoadSubject(scenario=self._scenario, frugal=frugal))
             except Unsupported:
                 self.close()
                 raise
         return self._peer
 
-    def _ask(self, part: str, *, frugal: bool = False, **fields: Any) -> dict[str, Any]:
+    def _ask(self, request: Request[Answer[Reply]], *, frugal: bool = False) -> Reply:
         self._process(frugal=frugal)
-        return self._answer(part, **fields)
+        return self._answer(request)
 
-    def _answer(self, do: str, **fields: Any) -> dict[str, Any]:
+    def _answer(self, request: Request[Answer[Reply]]) -> Reply:
         assert self._peer is not None
-        reply = self._peer.ask(do, timeout_s=self._profiler.settings.timeout_s, **fields)
-        if "status" in reply:
-            raise Unsupported(reply["reason"])
-        return reply
+        answer = self._peer.ask(request, timeout_s=self._profiler.settings.timeout_s)
+        if answer.failure:
+            raise Unsupported(answer.failure.reason)
+        assert answer.reply is not None  # where there is no failure
+        return answer.reply
 
     def close(self) -> None:
         if self._peer is not None:

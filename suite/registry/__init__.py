@@ -3,19 +3,14 @@
 The names below are what implementations and their tests use.
 """
 
-from suite.registry.registering import (
-    ERROR_FACTORS,
-    FAMILIES,
-    Implementation,
-    get,
-    register,
-    registered,
-)
+from suite.registry.declaration import ERROR_FACTORS, FAMILIES, Declaration
+from suite.registry.registering import Implementation, get, register, registered
 from suite.registry.sources import Source, load
 
 __all__ = [
     "ERROR_FACTORS",
     "FAMILIES",
+    "Declaration",
     "Implementation",
     "Source",
     "get",

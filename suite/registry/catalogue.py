@@ -14,6 +14,8 @@ from pathlib import Path
 from suite.errors import UsageError, did_you_mean
 from suite.problem import Scenario
 from suite.processes.peer import Peer, ProcessFailed
+from suite.registry.declaration import Declaration
+from suite.registry.description import Describe
 from suite.registry.sources import Source, builtin_sources, installed_sources
 
 IMPORT_TIMEOUT_S = 60.0
@@ -21,24 +23,27 @@ SERIES = 4
 """So many rows on request that differ by a number alone are listed as one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """An implementation as its source describes it."""
 
-    name: str
-    family: str
+    declared: Declaration
     source: Source
-    file: str
-    summary: str
-    devices: tuple[str, ...]
-    dtypes: tuple[str, ...]
-    precision: str | None
-    error_factor: float
-    packs: bool
-    on_request: bool
     unavailable: str | None
     unsupported: Mapping[str, str]
     """Scenario → why it does not cover it, of those that were asked about."""
+
+    @property
+    def name(self) -> str:
+        return self.declared.name
+
+    @property
+    def family(self) -> str:
+        return self.declared.family
+
+    @property
+    def file(self) -> str:
+        return self.declared.source
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Catalogue:
         """Return the entries by name, numbered series that nobody runs unasked as one each."""
         series: dict[str, list[Entry]] = {}
         for entry in self.entries:
-            stem = entry.name.rstrip("0123456789") if entry.on_request else entry.name
+            stem = entry.name.rstrip("0123456789") if entry.declared.on_request else entry.name
             series.setdefault(stem, []).append(entry)
         shown = {}
         for stem, entries in series.items():
@@ -83,7 +88,7 @@ class Catalogue:
         return [
             entry
             for entry in self.entries
-            if (not patterns and not entry.on_request)
+            if (not patterns and not entry.declared.on_request)
             or any(fnmatchcase(entry.name, pattern) for pattern in patterns)
         ]
 
@@ -113,38 +118,29 @@ def read_catalogue(
 
 def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario] = ()) -> Catalogue:
     """Import each source in its own process and collect what it registered."""
-    questions = [scenario.to_dict() for scenario in scenarios]
+    request = Describe(scenarios=tuple(scenarios))
     entries: list[Entry] = []
     failures: list[str] = []
     for source in sources:
         peer = Peer("suite.registry.process:describe", source, name=source.location, log=log)
         try:
-            reply = peer.ask("describe", timeout_s=IMPORT_TIMEOUT_S, scenarios=questions)
+            description = peer.ask(request, timeout_s=IMPORT_TIMEOUT_S)
         except ProcessFailed as failed:
-            reply = {"failure": f"{source.location}: does not import: {failed.reason}"}
+            failures.append(f"{source.location}: does not import: {failed.reason}")
+            continue
         finally:
             peer.close()
-        if "failure" in reply:
-            failures.append(reply["failure"])
-            continue
-        for entry in reply["entries"]:
-            entries.append(
-                Entry(
-                    name=entry["name"],
-                    family=entry["family"],
-                    source=source,
-                    file=entry["source"],
-                    summary=entry["summary"],
-                    devices=tuple(entry["devices"]),
-                    dtypes=tuple(entry["dtypes"]),
-                    precision=entry["precision"],
-                    error_factor=entry["error_factor"],
-                    packs=entry["packs"],
-                    on_request=entry["on_request"],
-                    unavailable=entry["unavailable"],
-                    unsupported=entry["unsupported"],
-                )
+        if description.failure:
+            failures.append(description.failure)
+        entries += [
+            Entry(
+                declared=described.declared,
+                source=source,
+                unavailable=described.unavailable,
+                unsupported=described.unsupported,
             )
+            for described in description.implementations
+        ]
     return Catalogue(tuple(entries), tuple(failures))
 
 

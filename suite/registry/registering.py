@@ -7,72 +7,81 @@ searched: the modules of `impls/`, plug-in files named by the user, and the entr
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from suite.errors import UsageError, did_you_mean
 from suite.problem import Problem, Scenario
+from suite.records import Misfit, checked, shown
+from suite.registry.declaration import ERROR_FACTORS, Declaration
 
 SIGNATURE = "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)"
 
-# Largest element error in units of √K·u·S (see suite.judge.tolerance): what a family gets unless an
-# implementation declares more, and the most that it may declare.
-ERROR_FACTORS: dict[str, tuple[float, float]] = {
-    "reference": (1, 1),
-    "loops": (1, 1),
-    "direct": (1, 1),
-    "im2col": (1, 1),
-    "gemm": (1, 1),
-    "depthwise": (1, 1),
-    "fft": (2, 2),
-    "winograd": (4, 8),
-    "vendor": (1, 8),
-    "engine": (1, 8),
-    "auto": (4, 4),
-}
-FAMILIES = tuple(ERROR_FACTORS)
-NAN_POLICIES = ("receptive_field", "tile", "plane")
-PRECISIONS = ("tf32", "bfloat16", "float16", "approximate")
+MOST_AMOUNT = 2.0**63
+"""Of bytes and operations that an implementation's formulas may give."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Implementation:
-    """A registered function and what it declares about itself."""
+class Implementation(Declaration):
+    """A registered function, what it declares about itself, and what it tells when asked."""
 
-    name: str
-    family: str
     function: Callable[..., Any]
-    source: str
-    """File that registered it."""
     supports: Callable[[Problem], str | None] | None = None
     prepare: Callable[[Any, Problem], Any] | None = None
     available: Callable[[], str | None] | None = None
-    devices: tuple[str, ...] = ("cpu", "cuda")
-    dtypes: tuple[str, ...] = ("float32", "float64")
-    precision: str | None = None
-    """Lower precision than the dtype's that it computes in, on purpose."""
-    error_factor: float = 1.0
-    nan_policy: str = "receptive_field"
-    on_request: bool = False
-    """Runs only when it is asked for by name: preparing it takes longer than measuring it."""
     workspace_bytes: Callable[[Problem, int], float] | None = None
     executed_flops: Callable[[Problem], float] | None = None
-    accuracy_note: Callable[[Any, Problem], str] | None = field(default=None)
+    accuracy_note: Callable[[Any, Problem], str] | None = None
     """For methods whose error depends on the weights: a sentence for the report."""
 
     @property
-    def summary(self) -> str:
-        lines = (inspect.getdoc(self.function) or "").strip().splitlines()
-        return lines[0] if lines else ""
+    def declaration(self) -> Declaration:
+        """What of it can be told to another process."""
+        names = (field.name for field in dataclasses.fields(Declaration))
+        return Declaration(**{name: getattr(self, name) for name in names})
+
+    def declared_workspace_bytes(self, problem: Problem, itemsize: int) -> int | None:
+        """Return the extra memory by its own formula, None where it declares none.
+
+        Raises:
+            UsageError: the formula gives what no number of bytes can be.
+        """
+        if self.workspace_bytes is None:
+            return None
+        return int(self._amount("workspace_bytes", self.workspace_bytes(problem, itemsize)))
+
+    def declared_executed_flops(self, problem: Problem) -> float | None:
+        """Return the executed operations by its own formula, None where it declares none.
+
+        Raises:
+            UsageError: the formula gives what no number of operations can be.
+        """
+        if self.executed_flops is None:
+            return None
+        return self._amount("executed_flops", self.executed_flops(problem))
+
+    def _amount(self, key: str, value: Any) -> float:
+        try:
+            amount = float(value)
+        except (TypeError, ValueError, OverflowError):
+            amount = math.nan
+        if not 0 <= amount < MOST_AMOUNT:
+            raise UsageError(
+                f'{self.source}: {key} of "{self.name}" returned {shown(value)}; it has to return '
+                f"a number from 0 to {MOST_AMOUNT:.3g}"
+            )
+        return amount
 
     def why_unavailable(self) -> str | None:
         """Return why it cannot run on this machine at all, or None."""
-        return self.available() if self.available else None
+        return _reason(self.available()) if self.available else None
 
     def why_unsupported(self, scenario: Scenario) -> str | None:
         """Return why it does not cover `scenario`, or None."""
@@ -90,7 +99,12 @@ class Implementation:
         if problem.in_channels == 0:
             # torch's own conv2d returns a tensor without channels here.
             return "an input without channels"
-        return self.supports(problem) if self.supports else None
+        return _reason(self.supports(problem)) if self.supports else None
+
+
+def _reason(told: Any) -> str | None:
+    """Return what a plug-in gave for a reason as one; nothing and empty texts are none."""
+    return str(told) if told else None
 
 
 _registered: dict[str, Implementation] = {}
@@ -136,29 +150,16 @@ def register(
         UsageError: name taken, unknown family, or a signature other than conv2d's.
     """
     source = sys._getframe(1).f_code.co_filename
-    _check_word("family", family, FAMILIES, source)
-    _check_word("nan_policy", nan_policy, NAN_POLICIES, source)
-    if precision is not None:
-        _check_word("precision", precision, PRECISIONS, source)
-    usual, most = ERROR_FACTORS[family]
-    if error_factor is not None and error_factor > most:
-        raise UsageError(
-            f'{source}: "{name}" declares error_factor {error_factor}; '
-            f"the family {family} allows at most {most}"
-        )
+    usual, _ = ERROR_FACTORS.get(family, (1.0, 1.0))
 
     def add(function: Function) -> Function:
         _check_signature(name, function, source)
-        if name in _registered:
-            raise UsageError(
-                f'the name "{name}" is taken: {_registered[name].source} registered it, '
-                f"{source} wants it too; choose another name"
-            )
-        _registered[name] = Implementation(
+        implementation = Implementation(
             name=name,
             family=family,
             function=function,
             source=source,
+            summary=_first_line(function),
             supports=supports,
             prepare=prepare,
             available=available,
@@ -168,21 +169,29 @@ def register(
             error_factor=usual if error_factor is None else error_factor,
             nan_policy=nan_policy,
             on_request=on_request,
+            packs=prepare is not None,
             workspace_bytes=workspace_bytes,
             executed_flops=executed_flops,
             accuracy_note=accuracy_note,
         )
+        try:
+            checked(implementation.declaration)
+        except Misfit as misfit:
+            raise UsageError(f"{source}: register({shown(name)}): {misfit}") from None
+        if name in _registered:
+            raise UsageError(
+                f'the name "{name}" is taken: {_registered[name].source} registered it, '
+                f"{source} wants it too; choose another name"
+            )
+        _registered[name] = implementation
         return function
 
     return add
 
 
-def _check_word(key: str, found: str, accepted: tuple[str, ...], source: str) -> None:
-    if found not in accepted:
-        raise UsageError(
-            f'{source}: {key} "{found}" is unknown; accepted: {", ".join(accepted)}.'
-            f"{did_you_mean(found, accepted)}"
-        )
+def _first_line(function: Callable[..., Any]) -> str:
+    lines = (inspect.getdoc(function) or "").strip().splitlines()
+    return lines[0] if lines else ""
 
 
 def _check_signature(name: str, function: Callable[..., Any], source: str) -> None:

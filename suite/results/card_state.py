@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 THROTTLED = (
     "hardware slowdown",
@@ -29,7 +28,3 @@ class CardState:
     @property
     def throttled(self) -> tuple[str, ...]:
         return tuple(reason for reason in self.reasons if reason in THROTTLED)
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> CardState:
-        return cls(**{**record, "reasons": tuple(record["reasons"])})

@@ -14,6 +14,7 @@ from typing import Any
 
 from suite.errors import Defect
 from suite.problem import Scenario
+from suite.records import AnyFloat, from_plain
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan
 
@@ -44,37 +45,25 @@ class Block:
     cards: tuple[CardState, ...] = ()
     """The GPU after each turn, where there is one and it tells."""
 
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Block:
-        cards = tuple(CardState.from_dict(card) for card in record.get("cards", ()))
-        return cls(**{**record, "samples_s": tuple(record["samples_s"]), "cards": cards})
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorstElement:
     """The element of an output that is furthest beyond (or nearest to) its bound."""
 
     index: tuple[int, ...]
-    got: float
-    expected: float
-    bound: float
+    got: AnyFloat
+    expected: AnyFloat
+    bound: AnyFloat
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Residuals:
     """How far an output is from float64, over all gate inputs."""
 
-    rel_l2_error: float
-    worst_error_ratio: float
+    rel_l2_error: AnyFloat
+    worst_error_ratio: AnyFloat
     """Largest error over its allowed bound: above 1 is incorrect."""
     worst: WorstElement | None = None
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Residuals:
-        worst = record["worst"]
-        if worst:
-            worst = WorstElement(**{**worst, "index": tuple(worst["index"])})
-        return cls(**{**record, "worst": worst})
 
 
 def worst_of(found: Mapping[str, Residuals]) -> Residuals | None:
@@ -165,26 +154,16 @@ class CellResult:
         return cell_key(self.scenario.id, self.implementation)
 
     def to_dict(self) -> dict[str, Any]:
-        record = dataclasses.asdict(self)
-        record["status"] = self.status.value
-        return record
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> CellResult:
-        fields = dict(record)
-        fields["scenario"] = Scenario.from_dict(fields["scenario"])
-        fields["status"] = Status(fields["status"])
-        fields["blocks"] = tuple(Block.from_dict(block) for block in fields["blocks"])
-        if ran := fields.get("ran"):
-            fields["ran"] = WhatRan.from_dict(ran)
-        if fields["residuals"]:
-            fields["residuals"] = Residuals.from_dict(fields["residuals"])
-        if ceiling := fields["ceiling"]:
-            fields["ceiling"] = Ceiling(**ceiling)
-        if fields.get("operators") is not None:
-            fields["operators"] = tuple(fields["operators"])
-        fields["notes"] = tuple(fields["notes"])
-        return cls(**fields)
+        """Return a result as it was written.
+
+        Raises:
+            Misfit: it is none, or a damaged one.
+        """
+        return from_plain(cls, record)
 
 
 def cell_key(scenario_id: str, implementation: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 # Names as cuDNN 9, CUTLASS, cuBLAS, ATen and Inductor write them; they change with generations.
 _CONVERSIONS = re.compile(
@@ -43,10 +42,6 @@ class WhatRan:
         conversions = self.layout_conversions
         added = f", with {conversions} layout conversions" if conversions else ""
         return f"ran {self.algorithm or 'an algorithm its kernels do not name'}{added}"
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> WhatRan:
-        return cls(**{**record, "kernels": tuple(record["kernels"])})
 
 
 def what_ran(names: Sequence[str]) -> WhatRan | None:

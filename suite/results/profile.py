@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from suite.errors import UsageError
+from suite.records import from_plain
 from suite.results.cell import cell_key
 
 PROFILE_VERSION = 1
@@ -203,28 +204,4 @@ class CellProfile:
                 f"profile version {version}, this ConvGauge reads {PROFILE_VERSION}; profile "
                 "again, or use the version that wrote it"
             )
-        if fields["phases"]:
-            fields["phases"] = Phases(**fields["phases"])
-        if fields["operators"]:
-            fields["operators"] = operators_from(fields["operators"])
-        if fields["memory"]:
-            fields["memory"] = memory_from(fields["memory"])
-        fields["threads"] = tuple(ThreadTime(**item) for item in fields["threads"])
-        fields["python"] = tuple(Function(**item) for item in fields["python"])
-        return cls(**fields)
-
-
-def operators_from(record: dict[str, Any]) -> Operators:
-    return Operators(
-        **{
-            **record,
-            "rows": tuple(OperatorRow(**row) for row in record["rows"]),
-            "stacks": tuple(StackNode(**node) for node in record["stacks"]),
-            "counts": Counts(**record["counts"]),
-        }
-    )
-
-
-def memory_from(record: dict[str, Any]) -> Memory:
-    timeline = {name: tuple(values) for name, values in record["timeline"].items()}
-    return Memory(**{**record, "timeline": LiveBytes(**timeline)})
+        return from_plain(cls, fields)

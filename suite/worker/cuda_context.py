@@ -7,6 +7,8 @@ from typing import Any
 import torch
 
 from suite.machine.nvml import Card
+from suite.messages.answer import Failure
+from suite.results.cell import Status
 from suite.worker.energy import Counter
 
 _POISONED = ("cuda error", "cudnn_status_execution_failed", "cublas_status_execution_failed")
@@ -47,7 +49,7 @@ def energy_counter(card: Card) -> Counter:
     return lambda: card.energy_j() or 0.0
 
 
-def why_poisoned(error: Exception) -> dict[str, Any] | None:
+def why_poisoned(error: Exception) -> Failure | None:
     """Return the status of an error that has spoilt this process's context, else None.
 
     A kernel that fails may be noticed only by a later call, so the context itself is asked too.
@@ -68,5 +70,6 @@ def _is_poison(text: str) -> bool:
     return _OUT_OF_MEMORY not in lowered and any(word in lowered for word in _POISONED)
 
 
-def _crashed(text: str) -> dict[str, Any]:
-    return {"status": "crashed", "reason": f"{text}; its GPU context is unusable, so it was ended"}
+def _crashed(text: str) -> Failure:
+    reason = f"{text}; its GPU context is unusable, so it was ended"
+    return Failure(status=Status.CRASHED, reason=reason)

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from suite.errors import Unsupported, UsageError
+from suite.messages.answer import Failure
 from suite.operands.tensors import DTYPES, Operands
 from suite.problem import Scenario
-from suite.processes.channel import Message
+from suite.results.cell import Status
 
 _OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
 
@@ -60,17 +61,17 @@ def require_output(
     return output
 
 
-def failure(error: Exception) -> Message:
+def failure(error: Exception) -> Failure:
     """Return the status and the reason that an exception stands for."""
     if isinstance(error, Unsupported | NotImplementedError):
-        return {"status": "unsupported", "reason": str(error) or type(error).__name__}
+        return Failure(status=Status.UNSUPPORTED, reason=str(error) or type(error).__name__)
     if isinstance(error, UsageError):
-        return {"status": "error", "reason": str(error)}
+        return Failure(status=Status.ERROR, reason=str(error))
     if isinstance(error, OutputFault):
-        return {"status": "incorrect", "reason": str(error)}
+        return Failure(status=Status.INCORRECT, reason=str(error))
     text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     if isinstance(error, MemoryError) or any(word in text.lower() for word in _OUT_OF_MEMORY):
-        return {"status": "out_of_memory", "reason": text}
+        return Failure(status=Status.OUT_OF_MEMORY, reason=text)
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return {"status": "error", "reason": text + place}
+    return Failure(status=Status.ERROR, reason=text + place)

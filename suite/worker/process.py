@@ -1,6 +1,6 @@
 """The process that runs one implementation: it computes, and decides nothing.
 
-Requests of the runner, in the order of a block:
+Requests of the runner (`suite.messages.worker`), in the order of a block:
 
     load        import the implementation; why it is unavailable, if it is
     open        map the scenario's shared memory; supported?
@@ -12,7 +12,7 @@ Requests of the runner, in the order of a block:
     energy      joules per call, over seconds of calls
     hand_back   write the operands back, so that the judge sees what became of them
 
-Every reply carries `inside_s`, the time spent in the implementation's calls. Faults that only
+Every answer carries `inside_s`, the time spent in the implementation's calls. Faults that only
 this process can see (an output that is no tensor, an alias, changed global state) travel as
 phrases; whether numbers are right is for the judge.
 """
@@ -20,25 +20,25 @@ phrases; whether numbers are right is for the judge.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from suite.errors import Unsupported
 from suite.machine.nvml import Card
+from suite.messages import worker as messages
 from suite.operands.gate_inputs import VIEWS
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, in_format, same_bits
 from suite.problem import Scenario
 from suite.processes import cache_filler
-from suite.processes.channel import Message, serve
+from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.processes.threads import wait_until_threads_sleep
 from suite.registry import registering, sources
 from suite.worker import cuda_context
@@ -57,6 +57,9 @@ SLOW_S = 0.25
 SETTLED_CALLS = 5
 """Calls that tell the time anew after the timer has changed how it takes it."""
 ENERGY_OPERANDS = 8
+
+Asked = TypeVar("Asked", bound=Request[Any])
+Reply = TypeVar("Reply")
 
 
 class Worker:
@@ -81,7 +84,7 @@ class Worker:
         self._timer: Timer
         self._watch: Watch
 
-    def load(self) -> Message:
+    def load(self, _: messages.Load) -> messages.Loaded:
         torch.set_num_threads(self._threads)
         torch.set_grad_enabled(False)
         cuda_context.compute_strictly()
@@ -89,31 +92,25 @@ class Worker:
         sources.load(self._source)
         self._implementation = registering.get(self._name)
         self._watch.require_own_clocks()
-        return {"unavailable": self._implementation.why_unavailable()}
+        return messages.Loaded(unavailable=self._implementation.why_unavailable())
 
-    def open(self, scenario: dict[str, Any], operands: str, results: str) -> Message:
-        self._scenario = Scenario.from_dict(scenario)
+    def open(self, asked: messages.Open) -> messages.Opened:
+        self._scenario = asked.scenario
         if reason := self._implementation.why_unsupported(self._scenario):
             raise Unsupported(reason)
-        self._given = SharedOperands(self._scenario, operands, writable=False)
-        self._results = SharedResults(self._scenario, results)
+        self._given = SharedOperands(self._scenario, asked.operands, writable=False)
+        self._results = SharedResults(self._scenario, asked.results)
         note = cache_filler.note(self._scenario)
         if self._scenario.on_cuda:
             self._card, note = cuda_context.use(self._scenario.device)
         self._timer = timer_for(self._scenario, self._given.filler())
         problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
-        declared = self._implementation
-        return {
-            "family": declared.family,
-            "precision": declared.precision,
-            "error_factor": declared.error_factor,
-            "nan_policy": declared.nan_policy,
-            "workspace_bytes": (
-                declared.workspace_bytes and int(declared.workspace_bytes(problem, itemsize))
-            ),
-            "executed_flops": declared.executed_flops and float(declared.executed_flops(problem)),
-            "note": note,
-        }
+        return messages.Opened(
+            declared=self._implementation.declaration,
+            workspace_bytes=self._implementation.declared_workspace_bytes(problem, itemsize),
+            executed_flops=self._implementation.declared_executed_flops(problem),
+            note=note,
+        )
 
     def _bind(self, kind: str = "") -> None:
         """Take private copies of the shared operands, in the scenario's format and place."""
@@ -132,27 +129,22 @@ class Worker:
         grad = self._operands.grad
         return self._operands.input if grad is None else grad
 
-    def gate(self, slot: int, kind: str, log_operators: bool = False) -> Message:
-        """Make one call on the dense tensors; `kind` says which views they are given as."""
+    def gate(self, asked: messages.Gate) -> messages.Gated:
         start = self._now()
         self._watch.begin()
-        self._bind(kind)
-        logging = OperatorLog(self._scenario.device) if log_operators else contextlib.nullcontext()
+        self._bind(asked.kind)
+        device = self._scenario.device
+        logging = OperatorLog(device) if asked.log_operators else contextlib.nullcontext()
         with logging as log:
             output = self._invocation.call(self._varying)
         self._synchronise()
         self._inside_s += self._now() - start
         self._require_output(output)
         self._watch.require_state()
-        self._results.write(slot, row_major(output))
-        return {
-            "note": self._invocation.note,
-            "operators": log and log.names,
-            "vendor": log and vendor_convolution(log.names),
-            "ran": dataclasses.asdict(log.ran) if log and log.ran else None,
-        }
+        self._results.write(asked.slot, row_major(output))
+        return messages.Gated(note=self._invocation.note, operators=_ran(log) if log else None)
 
-    def gradcheck(self) -> Message:
+    def gradcheck(self, _: messages.Gradcheck) -> messages.GradientsChecked:
         """Compare autograd's gradients with finite differences, in float64."""
         problem = self._scenario.problem
         generator = torch.Generator().manual_seed(0)
@@ -163,16 +155,17 @@ class Worker:
 
         x, weight = normal(problem.input_shape), normal(problem.weight_shape)
         bias = normal((problem.out_channels,)) if problem.bias else None
-        return {"fault": gradient_fault(self._implementation, problem, x, weight, bias)}
+        fault = gradient_fault(self._implementation, problem, x, weight, bias)
+        return messages.GradientsChecked(fault=fault)
 
-    def bind(self) -> Message:
+    def bind(self, _: messages.Bind) -> messages.Packed:
         self._watch.begin()
         self._bind()
         self._stream = self._given.stream.on(self._scenario.device)
         self._watch.require_state()
-        return {"prepare_s": self._invocation.prepare_s}
+        return messages.Packed(prepare_s=self._invocation.prepare_s)
 
-    def warm(self) -> Message:
+    def warm(self, _asked: messages.Warm) -> messages.Warmed:
         operand = torch.empty_like(self._varying)
         call_s: list[float] = []
         peak_bytes = None
@@ -200,12 +193,12 @@ class Worker:
         if self._scenario.on_cuda:
             self._rehearse(operand, last=(len(call_s) - 1, 0))
         self._watch.warmed(self._scenario)
-        return {
-            "call_s": min(call_s),
-            "peak_bytes": peak_bytes,
-            "batch": self._timer.batch_size(min(call_s), operand.numel() * operand.element_size()),
-            "note": note,
-        }
+        return messages.Warmed(
+            call_s=min(call_s),
+            peak_bytes=peak_bytes,
+            batch=self._timer.batch_size(min(call_s), operand.numel() * operand.element_size()),
+            note=note,
+        )
 
     def _rehearse(self, operand: torch.Tensor, last: tuple[int, int]) -> None:
         """Do once what a turn does besides calls.
@@ -218,41 +211,41 @@ class Worker:
         if self._card:
             self._card.state()
 
-    def turn(self, starts: Sequence[Sequence[tuple[int, int]]], lead: bool, last: bool) -> Message:
-        """Take one timed sample for each list of stream starts; outputs go to slots from 0.
+    def turn(self, asked: messages.Turn) -> messages.Turned:
+        """Take the timed samples; outputs go to slots from 0.
 
-        `lead` makes one call first that is not timed: the arms before this one left the caches
-        and the thread pool to themselves. What takes time to check is checked in the `last` turn
-        of a block.
+        The call that leads is not timed: the arms before this one left the caches and the thread
+        pool to themselves.
         """
         self._watch.begin()
-        operands = [torch.empty_like(self._varying) for _ in starts[0]]
+        operands = [torch.empty_like(self._varying) for _ in range(asked.batch)]
         samples_s: list[float] = []
         slot = 0
-        if lead:
+        if asked.lead:
             self._fill(operands[0], (self._scenario.problem.height, 1))
             self._inside_s += self._timer(self._invocation.call, operands[:1])[1]
-        for batch in starts:
-            for operand, start in zip(operands, batch, strict=True):
+        for first in range(0, len(asked.starts), asked.batch):
+            starts = asked.starts[first : first + asked.batch]
+            for operand, start in zip(operands, starts, strict=True):
                 self._fill(operand, start)
             outputs, seconds = self._timer(self._invocation.call, operands)
             self._inside_s += seconds
-            samples_s.append(seconds / len(batch))
+            samples_s.append(seconds / asked.batch)
             self._watch.require_no_company()
             self._held = [self._require_output(output, self._held) for output in outputs]
             for output in self._held:
                 self._results.write(slot, row_major(output))
                 slot += 1
-        card = self._card and dataclasses.asdict(self._card.state())
-        self._require_untouched(operands[-1], starts[-1][-1])
+        card = self._card.state() if self._card else None
+        self._require_untouched(operands[-1], asked.starts[-1])
         self._watch.require_state()
         self._watch.count(slot)
-        if last:
+        if asked.last:
             self._require_still(slot - len(self._held))
             self._watch.require_no_growth(sum(t.nbytes for t in (*operands, *self._held)))
-        return {"samples_s": samples_s, "card": card}
+        return messages.Turned(samples_s=tuple(samples_s), card=card)
 
-    def energy(self) -> Message:
+    def energy(self, _: messages.Energy) -> messages.EnergyUsed:
         """Measure joules per call on operands drawn beforehand."""
         operands = [torch.empty_like(self._varying) for _ in range(ENERGY_OPERANDS)]
         for number, operand in enumerate(operands):
@@ -261,13 +254,13 @@ class Worker:
         try:
             counter = self._energy_counter()
         except LookupError as error:
-            return {"joules_per_call": None, "reason": str(error)}
+            return messages.EnergyUsed(joules_per_call=None, reason=str(error))
         started = self._now()
         joules, reason = joules_per_call(
             lambda: self._invocation.call(next(following)), counter, settle=self._synchronise
         )
         self._inside_s += self._now() - started
-        return {"joules_per_call": joules, "reason": reason}
+        return messages.EnergyUsed(joules_per_call=joules, reason=reason)
 
     def _energy_counter(self) -> Counter:
         if not self._scenario.on_cuda:
@@ -280,7 +273,7 @@ class Worker:
         if self._scenario.on_cuda:
             torch.cuda.synchronize()
 
-    def hand_back(self) -> Message:
+    def hand_back(self, _: messages.HandBack) -> Done:
         """Write the operands back into the shared memory for the judge to compare."""
         for ours, shared in (
             (self._operands.weight, self._results.handed_back.weight),
@@ -289,7 +282,7 @@ class Worker:
         ):
             if ours is not None and shared is not None:
                 shared.copy_(ours)
-        return {}
+        return Done()
 
     def _fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         self._stream.fill(operand, start)
@@ -310,27 +303,51 @@ class Worker:
             if not same_bits(row_major(output).cpu(), self._results.slot(slot)):
                 raise OutputFault("an output changed after the call had returned")
 
-    def handlers(self) -> dict[str, Callable[..., Message]]:
-        names = ("load", "open", "gate", "gradcheck", "bind", "warm", "turn", "energy", "hand_back")
-        return {name: self._guarded(getattr(self, name)) for name in names}
+    def answer_load(self, asked: messages.Load) -> messages.TimedAnswer[messages.Loaded]:
+        return self._guarded(self.load)(asked)
 
-    def _guarded(self, handler: Callable[..., Message]) -> Callable[..., Message]:
+    def handlers(self) -> Handlers:
+        return handlers(
+            messages.Load.handled_by(self.answer_load),
+            messages.Open.handled_by(self._guarded(self.open)),
+            messages.Gate.handled_by(self._guarded(self.gate)),
+            messages.Gradcheck.handled_by(self._guarded(self.gradcheck)),
+            messages.Bind.handled_by(self._guarded(self.bind)),
+            messages.Warm.handled_by(self._guarded(self.warm)),
+            messages.Turn.handled_by(self._guarded(self.turn)),
+            messages.Energy.handled_by(self._guarded(self.energy)),
+            messages.HandBack.handled_by(self._guarded(self.hand_back)),
+        )
+
+    def _guarded(
+        self, handler: Callable[[Asked], Reply]
+    ) -> Callable[[Asked], messages.TimedAnswer[Reply]]:
         """Turn every exception into a status; report the time inside; leave no thread running."""
 
-        def guarded(**fields: Any) -> Message:
+        def guarded(asked: Asked) -> messages.TimedAnswer[Reply]:
             self._inside_s = 0.0
             started = self._now()
+            reply, failed = None, None
             try:
-                reply = handler(**fields)
+                reply = handler(asked)
             except Exception as error:
                 traceback.print_exc()
-                reply = cuda_context.why_poisoned(error) or failure(error)
-            reply["inside_s"] = self._inside_s
-            reply["quiet"] = wait_until_threads_sleep()
-            reply["held_s"] = self._now() - started
-            return reply
+                failed = cuda_context.why_poisoned(error) or failure(error)
+            quiet = wait_until_threads_sleep()
+            return messages.TimedAnswer(
+                reply=reply,
+                failure=failed,
+                inside_s=self._inside_s,
+                held_s=self._now() - started,
+                quiet=quiet,
+            )
 
         return guarded
+
+
+def _ran(log: OperatorLog) -> messages.OperatorsRan:
+    vendor = vendor_convolution(log.names)
+    return messages.OperatorsRan(names=tuple(log.names), vendor=vendor, ran=log.ran)
 
 
 def main(connection: Connection, source: sources.Source, name: str, threads: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from suite.machine.nvml import Card
 from suite.measuring.doubts import throttling
+from suite.records import from_json, to_json
 from suite.results.card_state import CardState
 from suite.worker.energy import joules_per_call, rapl_counter
 
@@ -58,11 +59,7 @@ def test_a_card_tells_its_state_and_nothing_is_ever_set():
     assert set(state.reasons) == {"power cap", "hardware slowdown", "software thermal slowdown"}
     assert set(state.throttled) == {"hardware slowdown", "software thermal slowdown"}
     assert not [name for name in nvml.called if "Set" in name]
-    assert CardState.from_dict({**vars_of(state), "reasons": list(state.reasons)}) == state
-
-
-def vars_of(state):
-    return {name: getattr(state, name) for name in CardState.__dataclass_fields__}
+    assert from_json(CardState, to_json(state)) == state
 
 
 def test_what_a_card_does_not_tell_is_none():

@@ -9,65 +9,116 @@ import pytest
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
 from suite.measuring.doubts import clock_fault
+from suite.measuring.gates import gate
+from suite.measuring.timing import Timing
+from suite.messages.judge import Judgement
+from suite.messages.worker import (
+    Bind,
+    Gated,
+    HandBack,
+    Opened,
+    OperatorsRan,
+    Packed,
+    Turn,
+    Turned,
+    Warm,
+    Warmed,
+)
 from suite.problem import Problem, Scenario
+from suite.processes.channel import Done
+from suite.registry.declaration import Declaration
 from suite.registry.sources import Source
+from suite.results.cell import Residuals, Status
 
 BIG_OUTPUT = Problem.of_call((8, 1, 512, 512), (8, 1, 1, 1))
 """64 MiB of outputs from 8 MiB of input: one slot, and batches of four by the operand alone."""
 
 
+def opened_cell(scenario, settings, time_spent, monkeypatch, replies):
+    """Return a cell whose process is `replies`, a function from a request to its reply."""
+    cell = Cell(Arm("fast", "direct", Source("none")), scenario, settings, time_spent)
+    monkeypatch.setattr(cell.worker, "ask", replies)
+    declared = Declaration(name="fast", family="direct", source="here.py")
+    cell.evidence.opened = Opened(
+        declared=declared, workspace_bytes=None, executed_flops=None, note=None
+    )
+    return cell
+
+
 def test_a_batch_never_has_more_outputs_than_there_are_slots(settings, time_spent, monkeypatch):
-    cell = Cell(
-        Arm("fast", "direct", Source("none")),
+    replies = {Bind: Packed(prepare_s=None), Warm: WARMED}
+    cell = opened_cell(
         Scenario(id="b/1", problem=BIG_OUTPUT),
-        None,
         settings,
         time_spent,
+        monkeypatch,
+        lambda request: replies[type(request)],
     )
-    replies = {"bind": {"prepare_s": None}, "warm": WARMED}
-    monkeypatch.setattr(cell.worker, "ask", lambda do, **_: replies[do])
 
-    cell.begin_block()
+    timing = Timing(cell, None, settings)
+    timing.begin()
     cell.close()
 
-    assert cell.turn_calls == 1
+    assert timing.turn_calls == 1
 
 
 TINY = Problem.of_call((1, 2, 6, 6), (2, 2, 3, 3))
-EXACT = {"rel_l2_error": 0.0, "worst_error_ratio": 0.0, "worst": None}
+EXACT = Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
+WARMED = Warmed(call_s=10e-6, batch=4, peak_bytes=None, note=None)
 
 
-@pytest.mark.parametrize(("device", "logged_with"), [("cpu", "gate"), ("cuda", "end_block")])
+@pytest.mark.parametrize(("device", "logged_with"), [("cpu", "gate"), ("cuda", "end")])
 def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
     settings, time_spent, monkeypatch, device, logged_with
 ):
     """It stays attached to a process; on a CPU it does not, and the gate's call is as good."""
     judge = SimpleNamespace(
-        judge=lambda *_: {"residuals": EXACT, "fault": None},
-        changed_operands=lambda _: [],
-        same_bits=lambda *_: True,
+        judge=lambda *_: EXACT, changed_operands=lambda _: (), same_bits=lambda *_: True
     )
-    scenario = Scenario(id="b/1", problem=TINY, device=device)
-    cell = Cell(Arm("fast", "direct", Source("none")), scenario, judge, settings, time_spent)
-    cell.evidence.declared = dict.fromkeys(("family", "error_factor", "precision"))
     stage, logged = "gate", []
+    ran = OperatorsRan(names=("conv2d",), vendor=None, ran=None)
 
-    def ask(do, *, log_operators=False, **_):
-        if log_operators:
+    def replies(request):
+        if isinstance(request, HandBack):
+            return Done()
+        if request.log_operators:
             logged.append(stage)
-        return {"note": None, "operators": ["conv2d"], "vendor": None, "ran": None}
+        return Gated(note="", operators=ran if request.log_operators else None)
 
-    monkeypatch.setattr(cell.worker, "ask", ask)
-    cell.gate("normal")
-    stage = "end_block"
-    cell.end_block("seed", None)
+    scenario = Scenario(id="b/1", problem=TINY, device=device)
+    cell = opened_cell(scenario, settings, time_spent, monkeypatch, replies)
+    gate(cell, judge, "normal")
+    stage = "end"
+    Timing(cell, judge, settings).end("seed", None)
     cell.close()
 
     assert logged == [logged_with]
-    assert cell.evidence.operators == ("conv2d",)
+    assert cell.evidence.operators == ran
 
 
-WARMED = {"call_s": 10e-6, "batch": 4, "peak_bytes": None, "note": None}
+def turned(samples_s):
+    return Turned(samples_s=samples_s, card=None)
+
+
+@pytest.mark.parametrize("samples_s", [(), (1e-5,) * 3, (1e-5,) * 1000])
+def test_a_worker_that_gives_another_number_of_samples_than_it_was_asked_for_is_an_error(
+    settings, time_spent, monkeypatch, samples_s
+):
+    replies = {Bind: Packed(prepare_s=None), Warm: WARMED, Turn: turned(samples_s)}
+    cell = opened_cell(
+        Scenario(id="b/1", problem=TINY),
+        settings,
+        time_spent,
+        monkeypatch,
+        lambda request: replies[type(request)],
+    )
+    timing = Timing(cell, None, settings)
+    timing.begin()
+    timing.turn(0)
+    cell.close()
+
+    assert cell.status is Status.ERROR
+    assert f"turn: {len(samples_s)} samples of" in cell.reason
 
 
 HONEST = [(0.050, 0.0505), (0.051, 0.130), (0.049, 0.0496), (0.050, 0.0502)]

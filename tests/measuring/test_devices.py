@@ -76,6 +76,7 @@ def test_a_record_from_before_there_were_gpus_still_reads(scenario):
 
 
 def test_gradients_are_checked_on_the_scenario_s_device(scenario, monkeypatch):
+    from suite.messages.worker import Gradcheck, GradientsChecked
     from suite.registry import sources
     from suite.worker import process
 
@@ -89,5 +90,5 @@ def test_gradients_are_checked_on_the_scenario_s_device(scenario, monkeypatch):
     checking._implementation = None
     checking._scenario = dataclasses.replace(scenario, device="meta")
 
-    assert checking.gradcheck() == {"fault": None}
+    assert checking.gradcheck(Gradcheck()) == GradientsChecked(fault=None)
     assert seen == ["meta", "meta"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from suite.records import from_json, to_json
 from suite.results.kernels import WhatRan, onednn_ran, what_ran
 from suite.worker.operators import OperatorLog, kernel_names
 
@@ -105,11 +106,7 @@ def test_onednn_s_words_name_its_implementation_and_its_reorders():
     assert found.layout_conversions == 2
     assert onednn_ran(OLDER).algorithm == "oneDNN brgconv:avx2"
     assert onednn_ran("onednn_verbose,v1,info,cpu\nother text\n") is None
-    assert WhatRan.from_dict({**found_dict(found), "kernels": list(found.kernels)}) == found
-
-
-def found_dict(found):
-    return {name: getattr(found, name) for name in WhatRan.__dataclass_fields__}
+    assert from_json(WhatRan, to_json(found)) == found
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")

@@ -45,7 +45,7 @@ def test_the_next_shape_gets_a_process_of_its_own(settings):
 def test_only_errors_that_stick_end_the_process(error, status):
     found = cuda_context.why_poisoned(error)
 
-    assert (found and found["status"]) == status
+    assert (found and found.status) == status
 
 
 def test_a_context_that_no_longer_answers_is_poisoned_whatever_the_error_was(monkeypatch):
@@ -57,5 +57,5 @@ def test_a_context_that_no_longer_answers_is_poisoned_whatever_the_error_was(mon
 
     found = cuda_context.why_poisoned(ValueError("shape"))
 
-    assert found["status"] == "crashed"
-    assert "ValueError: shape; CUDA error: misaligned address" in found["reason"]
+    assert found.status == "crashed"
+    assert "ValueError: shape; CUDA error: misaligned address" in found.reason

@@ -17,7 +17,8 @@ import torch
 from suite import own_imports
 from suite.capture.child.recorder import Recorder
 from suite.errors import UsageError, did_you_mean
-from suite.processes.channel import Message, serve
+from suite.messages.capture import Capture, Executions
+from suite.processes.channel import handlers, serve
 from suite.processes.import_file import import_file
 
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
@@ -30,36 +31,43 @@ class NetworkRefused(OSError):
 
 def main(connection: Connection) -> None:
     """Serve one request; runs in its own process."""
-    serve(connection, {"capture": answer})
+    serve(connection, handlers(Capture.handled_by(answer)))
 
 
-def answer(
-    *, module: str, name: str, folder: str, inputs: list[dict[str, Any]], dtype: str | None
-) -> Message:
-    """Return what a model executes, or {"failure": a sentence that says where and why}."""
+def answer(asked: Capture) -> Executions:
+    """Return what a model executes, or a sentence that says where and why it does not."""
+    module, name, inputs = asked.module, asked.name, asked.inputs
     _refuse_network()
     os.environ["TORCHDYNAMO_DISABLE"] = "1"  # compiled graphs would hide what they execute
-    os.chdir(folder)
+    os.chdir(asked.folder)
     stage = "does not import"
     try:
         loaded = _find(module, name)
         stage = f"{name} raised"
         model = _model(loaded, name, len(inputs))
         if isinstance(model, torch.nn.Module):
-            model = model.eval() if dtype is None else model.eval().to(getattr(torch, dtype))
+            model = model.eval()
+            if asked.dtype is not None:
+                model = model.to(getattr(torch, asked.dtype))
         torch.manual_seed(0)
         recorder = Recorder(model)
-        shapes = ", ".join("x".join(map(str, entry["shape"])) for entry in inputs)
+        shapes = ", ".join("x".join(map(str, entry.shape)) for entry in inputs)
         stage = f"the model raised with input {shapes}"
         with torch.inference_mode():
-            tensors = [_tensor(entry["shape"], entry["dtype"]) for entry in inputs]
+            tensors = [_tensor(entry.shape, entry.dtype) for entry in inputs]
             with recorder:
                 model(*tensors)
     except UsageError as error:
-        return {"failure": str(error)}
+        return _failed(str(error))
     except BaseException as error:  # it may even call sys.exit
-        return {"failure": _failure(module, stage, error)}
-    return {"convolutions": recorder.convolutions, "others": dict(recorder.others)}
+        return _failed(_failure(module, stage, error))
+    return Executions(
+        convolutions=tuple(recorder.convolutions), others=dict(recorder.others), failure=None
+    )
+
+
+def _failed(failure: str) -> Executions:
+    return Executions(convolutions=(), others={}, failure=failure)
 
 
 def _refuse_network() -> None:

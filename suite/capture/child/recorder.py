@@ -19,8 +19,8 @@ from torch.nn.modules.module import (
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from suite.problem import DTYPE_BYTES
-from suite.processes.channel import Message
+from suite.messages.capture import Executed
+from suite.problem import DTYPE_BYTES, Problem
 
 _RECORDED = ("conv2d", "convolution", "_convolution", "_convolution_mode")
 
@@ -30,7 +30,7 @@ class Recorder(TorchDispatchMode):
 
     def __init__(self, model: Callable[..., Any]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.convolutions: list[Message] = []
+        self.convolutions: list[Executed] = []
         self.others: Counter[str] = Counter()
         self._entered: list[str] = []
         modules = model.named_modules() if isinstance(model, torch.nn.Module) else []
@@ -86,12 +86,12 @@ class Recorder(TorchDispatchMode):
         is_nhwc = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
         inside = self._entered[-1] if self._entered else ""
         self.convolutions.append(
-            {
-                "module": self._owners.get(weight.data_ptr(), inside),
-                "problem": _problem(x, weight, call),
-                "dtype": dtype,
-                "memory_format": "channels_last" if x.dim() == 4 and is_nhwc else "contiguous",
-            }
+            Executed(
+                module=self._owners.get(weight.data_ptr(), inside),
+                problem=_problem(x, weight, call),
+                dtype=dtype,
+                memory_format="channels_last" if x.dim() == 4 and is_nhwc else "contiguous",
+            )
         )
 
 
@@ -103,8 +103,8 @@ def _by_name(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[
     return {**defaults, **positional, **kwargs}
 
 
-def _problem(x: torch.Tensor, weight: torch.Tensor, call: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the problem; x has shape (N, C, H, W) or (C, H, W)."""
+def _problem(x: torch.Tensor, weight: torch.Tensor, call: Mapping[str, Any]) -> Problem:
+    """Return the problem; x has shape (N, C, H, W) or (C, H, W)."""
     batch_size, channels, height, width = x.shape if x.dim() == 4 else (1, *x.shape)
     out_channels, _, kernel_h, kernel_w = weight.shape
     stride_h, stride_w = _pair(call["stride"])
@@ -118,23 +118,26 @@ def _problem(x: torch.Tensor, weight: torch.Tensor, call: Mapping[str, Any]) -> 
         case numbers:
             vertical, horizontal = _pair(numbers)
             sides = (vertical, vertical, horizontal, horizontal)
-    names = ("pad_top", "pad_bottom", "pad_left", "pad_right")
-    return {
-        "batch_size": batch_size,
-        "in_channels": channels,
-        "height": height,
-        "width": width,
-        "out_channels": out_channels,
-        "kernel_h": kernel_h,
-        "kernel_w": kernel_w,
-        "stride_h": stride_h,
-        "stride_w": stride_w,
-        **dict(zip(names, sides, strict=True)),
-        "dilation_h": dilation_h,
-        "dilation_w": dilation_w,
-        "groups": call["groups"],
-        "bias": call["bias"] is not None,
-    }
+    pad_top, pad_bottom, pad_left, pad_right = sides
+    return Problem(
+        batch_size=batch_size,
+        in_channels=channels,
+        height=height,
+        width=width,
+        out_channels=out_channels,
+        kernel_h=kernel_h,
+        kernel_w=kernel_w,
+        stride_h=stride_h,
+        stride_w=stride_w,
+        pad_top=pad_top,
+        pad_bottom=pad_bottom,
+        pad_left=pad_left,
+        pad_right=pad_right,
+        dilation_h=dilation_h,
+        dilation_w=dilation_w,
+        groups=call["groups"],
+        bias=call["bias"] is not None,
+    )
 
 
 def _pair(values: Any) -> tuple[int, int]:

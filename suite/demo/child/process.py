@@ -6,8 +6,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from suite.errors import Unsupported
+from suite.messages.answer import Answer
+from suite.messages.demo import Filter, FilteredPlanes
 from suite.problem import Problem, Scenario
-from suite.processes.channel import Message, serve
+from suite.processes.channel import handlers, serve
 from suite.registry import registering, sources
 from suite.registry.sources import Source
 
@@ -17,24 +19,25 @@ GAUSSIAN_SIZE, GAUSSIAN_SIGMA = 9, 2.0
 def main(connection: Connection, source: Source, name: str) -> None:
     """Serve one implementation; runs in its own process."""
 
-    def answer(**files: str) -> Message:
+    def answer(asked: Filter) -> Answer[FilteredPlanes]:
         from suite.worker.outputs import failure  # noqa: PLC0415 - imports torch
 
         try:
-            return _filter(source, name, **files)
+            return Answer(reply=_filter(source, name, asked), failure=None)
         except Exception as error:
-            return failure(error)
+            return Answer(reply=None, failure=failure(error))
 
-    serve(connection, {"filter": answer})
+    serve(connection, handlers(Filter.handled_by(answer)))
 
 
-def _filter(implementation_source: Source, name: str, *, source: str, target: str) -> Message:
+def _filter(source: Source, name: str, asked: Filter) -> FilteredPlanes:
     import numpy as np  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    sources.load(implementation_source)
+    sources.load(source)
     implementation = registering.get(name)
-    x = torch.from_numpy(np.load(source)).view(1, 1, *np.load(source).shape)
+    grey = np.load(asked.source)
+    x = torch.from_numpy(grey).view(1, 1, *grey.shape)
     planes, shapes, reasons, largest_error = [], [], [], 0.0
     for weight in _filters():
         channels, _, size, _ = weight.shape
@@ -55,12 +58,8 @@ def _filter(implementation_source: Source, name: str, *, source: str, target: st
         planes += [plane.numpy() for plane in y[0]]
     if not planes:
         raise Unsupported(reasons[0])
-    np.savez(target, *planes)
-    return {
-        "status": "passed",
-        "shapes": ", ".join(shapes),
-        "largest_error": largest_error,
-    }
+    np.savez(asked.target, *planes)
+    return FilteredPlanes(shapes=", ".join(shapes), largest_error=largest_error)
 
 
 def _filters() -> list[Any]:

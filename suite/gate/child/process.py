@@ -1,29 +1,30 @@
 """The process that runs one revision's implementations through a list of cells.
 
-Each cell is a `suite.worker.process.Worker` of its own; a request names the cell it is for:
+Each cell is a `suite.worker.process.Worker` of its own, to which its requests are addressed. What
+the process itself answers:
 
-    ready       answer once everything is imported
-    load        import a cell's source and make its worker
-    forget      let go of a cell's memory
-
-and everything that `suite.worker.process` answers.
+    ready        answer once everything is imported
+    load_cell    import a cell's source and make its worker
+    forget_cell  let go of a cell's memory
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
+from suite.messages.answer import Failure
+from suite.messages.revision import ForgetCell, LoadCell, Ready
+from suite.messages.worker import Load, Loaded, TimedAnswer
 from suite.own_imports import own_name
-from suite.processes.channel import Message, serve
+from suite.processes.channel import Done, Handlers, handlers, serve
 from suite.registry.sources import Source
+from suite.results.cell import Status
 from suite.worker.process import Worker
 
 NOT_MEASURED = ("convgauge", "__main__", "__mp_main__")
-_REQUESTS = ("open", "gate", "bind", "warm", "turn", "hand_back")
 
 
 class RevisionWorker:
@@ -35,17 +36,19 @@ class RevisionWorker:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._cells: dict[str, Worker] = {}
+        self.cells: dict[str, Handlers] = {}
+        """Who answers the requests that are sent to a cell."""
         self._looked_at: set[str] = set()
 
-    def load(self, cell: str, location: str, tree: str | None, name: str, threads: int) -> Message:
-        worker = Worker(Source(location, tree), name, threads)
-        self._cells[cell] = worker
-        reply = worker.handlers()["load"]()
-        if "status" not in reply and (strays := self._strays()):
+    def load(self, asked: LoadCell) -> TimedAnswer[Loaded]:
+        worker = Worker(Source(asked.location, asked.tree), asked.name, asked.threads)
+        self.cells[asked.cell] = worker.handlers()
+        answer = worker.answer_load(Load())
+        if answer.failure is None and (strays := self._strays()):
             reason = f"imports {strays[0]} from {self._root} and not from its revision"
-            reply |= {"status": "error", "reason": reason}
-        return reply
+            failure = Failure(status=Status.ERROR, reason=reason)
+            return dataclasses.replace(answer, reply=None, failure=failure)
+        return answer
 
     def _strays(self) -> list[str]:
         """Return modules that came from the repository: then both revisions run the same code."""
@@ -60,12 +63,9 @@ class RevisionWorker:
             self._looked_at.update(sys.modules)
         return strays
 
-    def forget(self, cell: str) -> Message:
-        self._cells.pop(cell, None)
-        return {"inside_s": 0.0, "held_s": 0.0}
-
-    def answer(self, do: str, cell: str, **fields: Any) -> Message:
-        return self._cells[cell].handlers()[do](**fields)
+    def forget(self, asked: ForgetCell) -> Done:
+        self.cells.pop(asked.cell, None)
+        return Done()
 
 
 def main(connection: Connection, root: str, offset_bytes: int) -> None:
@@ -76,15 +76,10 @@ def main(connection: Connection, root: str, offset_bytes: int) -> None:
     """
     shifts = bytearray(offset_bytes)
     worker = RevisionWorker(root)
-    handlers = {do: _for_cell(worker, do) for do in _REQUESTS}
-    own: dict[str, Callable[..., Message]] = {
-        "ready": dict,
-        "load": worker.load,
-        "forget": worker.forget,
-    }
-    serve(connection, {**handlers, **own})
+    own = handlers(
+        Ready.handled_by(lambda _: Done()),
+        LoadCell.handled_by(worker.load),
+        ForgetCell.handled_by(worker.forget),
+    )
+    serve(connection, own, worker.cells)
     del shifts
-
-
-def _for_cell(worker: RevisionWorker, do: str) -> Callable[..., Message]:
-    return lambda **fields: worker.answer(do, **fields)

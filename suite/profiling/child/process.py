@@ -1,12 +1,12 @@
 """The process that is profiled: answers one part of a cell's profile after the other.
 
-load        import the implementation, bind it to data of its own, warm up
-phases      the times of its marks
-operators   torch's profiler: table, trace, stacks, counts
-memory      live bytes; in a process of its own, started with `frugal`
-threads     time over the number of threads
-python      pyinstrument's samples of the stack
-spin        calls while the runner's perf looks on
+load_subject       import the implementation, bind it to data of its own, warm up
+look_at_phases     the times of its marks
+look_at_operators  torch's profiler: table, trace, stacks, counts
+look_at_memory     live bytes; in a process of its own, loaded `frugal`
+look_at_threads    time over the number of threads
+look_at_python     pyinstrument's samples of the stack
+spin               calls while the runner's perf looks on
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from suite.errors import Unsupported
+from suite.messages import profiling as messages
+from suite.messages.answer import Answer
 from suite.problem import Scenario
-from suite.processes.channel import Message, serve
+from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.profiling.child import (
     live_bytes,
     operator_view,
@@ -34,8 +36,11 @@ from suite.profiling.child import (
 )
 from suite.profiling.child.subject import Subject
 from suite.registry import registering, sources
-from suite.results.profile import Operators
+from suite.results.profile import Memory, Operators, Phases
 from suite.worker.outputs import failure
+
+Asked = TypeVar("Asked", bound=Request[Any])
+Reply = TypeVar("Reply")
 
 SMALLEST_CALLS = 30
 SPIN_S = 0.4
@@ -51,26 +56,27 @@ class ProfiledWorker:
         self._subject: Subject
         self._scenario: Scenario
 
-    def load(self, scenario: dict[str, Any], frugal: bool) -> Message:
-        if frugal:
+    def load(self, asked: messages.LoadSubject) -> Done:
+        if asked.frugal:
             live_bytes.keep_no_freed()
         torch.set_num_threads(self._threads)
         torch.set_grad_enabled(False)
-        self._scenario = Scenario.from_dict(scenario)
+        self._scenario = asked.scenario
         sources.load(self._source)
         implementation = registering.get(self._name)
         self._subject = Subject(implementation, self._scenario)
-        return {"call_s": self._subject.call_s}
+        return Done()
 
-    def phases(self) -> Message:
-        return {"part": dataclasses.asdict(phase_times.measure(self._subject))}
+    def phases(self, _: messages.LookAtPhases) -> Phases:
+        return phase_times.measure(self._subject)
 
-    def operators(self, folder: str) -> Message:
-        subject, out = self._subject, Path(folder)
+    def operators(self, asked: messages.LookAtOperators) -> messages.OperatorsSeen:
+        subject, out = self._subject, Path(asked.folder)
         calls = subject.calls_in(operator_view.BUDGET_S, 1, operator_view.MOST_CALLS)
         operator_view.watch(subject, 1)  # the profiler starts with its first use
         seen = operator_view.watch(subject, calls, shapes=True)
-        files, notes = [], []
+        files: list[messages.File] = []
+        notes = []
         (out / "operators.txt").write_text(operator_view.table_text(seen), encoding="utf-8")
         files.append("operators.txt")
         few = seen.events <= operator_view.MOST_EVENTS * seen.calls
@@ -87,7 +93,6 @@ class ProfiledWorker:
         declared = subject.implementation
         problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
         call_s = sum(root.duration_s for root in seen.roots) / seen.calls
-        flops, workspace = declared.executed_flops, declared.workspace_bytes
         outermost = len(operator_view.outermost(seen)) / seen.calls
         part = Operators(
             call_s=max(call_s, subject.call_s),
@@ -97,13 +102,13 @@ class ProfiledWorker:
             counts=traffic.counts(
                 seen,
                 self._scenario,
-                float(flops(problem)) if flops else None,
-                int(workspace(problem, itemsize)) if workspace else None,
+                declared.declared_executed_flops(problem),
+                declared.declared_workspace_bytes(problem, itemsize),
                 max(call_s, subject.call_s),
             ),
             overhead_s=self._overhead_s(outermost),
         )
-        return {"part": dataclasses.asdict(part), "files": files, "notes": notes}
+        return messages.OperatorsSeen(operators=part, files=tuple(files), notes=tuple(notes))
 
     def _overhead_s(self, operators: float) -> float | None:
         """Return what a call costs whatever its size, by two measures, the larger of which counts.
@@ -126,41 +131,44 @@ class ProfiledWorker:
             return dispatch_s or None
         return max(dispatch_s, least_s)
 
-    def memory(self) -> Message:
-        return {"part": dataclasses.asdict(live_bytes.measure(self._subject))}
+    def memory(self, _: messages.LookAtMemory) -> Memory:
+        return live_bytes.measure(self._subject)
 
-    def threads(self) -> Message:
+    def threads(self, _: messages.LookAtThreads) -> messages.ThreadTimes:
         if self._threads < 2:
             raise Unsupported("there is one thread: nothing to scale over")
-        measured = thread_times.measure(self._subject, self._threads)
-        return {"part": [dataclasses.asdict(item) for item in measured]}
+        return messages.ThreadTimes(times=tuple(thread_times.measure(self._subject, self._threads)))
 
-    def python(self, folder: str) -> Message:
-        functions = python_stacks.sample(self._subject, Path(folder) / "python.html")
-        return {
-            "part": [dataclasses.asdict(function) for function in functions],
-            "files": ["python.html"],
-        }
+    def python(self, asked: messages.LookAtPython) -> messages.PythonSeen:
+        functions = python_stacks.sample(self._subject, Path(asked.folder) / "python.html")
+        return messages.PythonSeen(functions=tuple(functions), files=("python.html",))
 
-    def spin(self) -> Message:
+    def spin(self, _: messages.Spin) -> messages.Spun:
         """Call for a while; tell how often."""
         calls = self._subject.calls_in(SPIN_S, 2, 100_000)
-        for _ in range(calls):
+        for _call in range(calls):
             self._subject.call()
-        return {"calls": calls}
+        return messages.Spun(calls=calls)
 
-    def handlers(self) -> dict[str, Callable[..., Message]]:
-        names = ("load", "phases", "operators", "memory", "threads", "python", "spin")
-        return {name: _guarded(getattr(self, name)) for name in names}
+    def handlers(self) -> Handlers:
+        return handlers(
+            messages.LoadSubject.handled_by(_guarded(self.load)),
+            messages.LookAtPhases.handled_by(_guarded(self.phases)),
+            messages.LookAtOperators.handled_by(_guarded(self.operators)),
+            messages.LookAtMemory.handled_by(_guarded(self.memory)),
+            messages.LookAtThreads.handled_by(_guarded(self.threads)),
+            messages.LookAtPython.handled_by(_guarded(self.python)),
+            messages.Spin.handled_by(_guarded(self.spin)),
+        )
 
 
-def _guarded(handler: Callable[..., Message]) -> Callable[..., Message]:
-    def guarded(**fields: Any) -> Message:
+def _guarded(handler: Callable[[Asked], Reply]) -> Callable[[Asked], Answer[Reply]]:
+    def guarded(asked: Asked) -> Answer[Reply]:
         try:
-            return handler(**fields)
+            return Answer(reply=handler(asked), failure=None)
         except Exception as error:
             traceback.print_exc()
-            return failure(error)
+            return Answer(reply=None, failure=failure(error))
 
     return guarded
 

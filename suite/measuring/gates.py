@@ -1,0 +1,83 @@
+"""The gates: a cell's outputs on drawn operands are held against float64 before it is timed."""
+
+from __future__ import annotations
+
+import time
+
+from suite.input_kinds import SPECIAL_KINDS
+from suite.measuring.cell import Cell
+from suite.measuring.judge_client import JudgeClient
+from suite.messages.worker import Gate, Gradcheck, HandBack
+from suite.results.cell import Status
+
+LOGGED_CALL_S = 0.05
+"""Slower gate calls are not repeated to see whether they agree and which operators they run."""
+
+
+def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
+    """Make one call on the gate inputs that the judge has drawn, and have its output judged."""
+    began = time.monotonic()
+    gated = cell.ask(Gate(slot=0, kind=kind, log_operators=False))
+    if gated is None:
+        return
+    took_s = time.monotonic() - began
+    evidence = cell.evidence
+    evidence.note(gated.note)
+    if kind in SPECIAL_KINDS:
+        assert evidence.opened is not None
+        policy = evidence.opened.declared.nan_policy
+        if fault := judge.judge_spread(cell.results, 0, policy):
+            cell.fail(Status.INCORRECT, fault)
+        return
+    judgement = judge.judge(cell.results, 0, evidence.allowance)
+    evidence.residuals_by_kind[kind] = judgement.residuals
+    if judgement.fault:
+        cell.fail(Status.INCORRECT, judgement.fault)
+        return
+    require_untouched(cell, judge, "the call")
+    # On a GPU calls are short; what took the time is the way to the judge and back.
+    short = took_s < LOGGED_CALL_S or cell.scenario.on_cuda
+    if kind == "normal" and short and cell.layout.slots > 1:
+        _call_again(cell, judge)
+
+
+def _call_again(cell: Cell, judge: JudgeClient) -> None:
+    """See whether a second call agrees, and on a CPU which operators it runs.
+
+    On CUDA the profiler stays attached to the process in which it was once used; there the
+    operators wait until the block has been timed.
+    """
+    log_operators = not cell.scenario.on_cuda
+    gated = cell.ask(Gate(slot=1, kind="normal", log_operators=log_operators))
+    if gated is None:
+        return
+    cell.evidence.deterministic = judge.same_bits(cell.results, 0, 1)
+    cell.evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
+
+
+def log_operators(cell: Cell) -> None:
+    """Make one more call to see which operators it runs, unless that is known."""
+    if cell.evidence.operators is None:
+        gated = cell.ask(Gate(slot=0, kind="normal", log_operators=True))
+        if gated is not None:
+            cell.evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
+
+
+def gradcheck(cell: Cell) -> None:
+    """Hold autograd's gradients against finite differences.
+
+    Not where a lower precision is declared: it does not see differences so small.
+    """
+    if cell.evidence.precision:
+        return
+    checked = cell.ask(Gradcheck())
+    if checked and checked.fault:
+        cell.fail(Status.INCORRECT, f"gradients: {checked.fault}")
+
+
+def require_untouched(cell: Cell, judge: JudgeClient, who: str) -> None:
+    """Have the operands that its process was given compared with what was drawn."""
+    if cell.ask(HandBack()) is None:
+        return
+    if changed := judge.changed_operands(cell.results):
+        cell.fail(Status.INCORRECT, f"{who} changed its {' and '.join(changed)} in place")

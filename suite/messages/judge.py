@@ -1,0 +1,136 @@
+"""The runner and the judge. What each request does is told in `suite.judge.process`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from suite.messages.worker import Start
+from suite.problem import Scenario
+from suite.processes.channel import Done, Request
+from suite.results.cell import Ceiling, Residuals
+
+TimedCall = tuple[int, Start]
+"""An output slot, and the stream start that its operand was made from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TorchFacts:
+    """What torch says of itself and its devices, as the manifest keeps it."""
+
+    torch: str
+    torch_build: str
+    torch_parallel: str
+    cpu_capability: str
+    gpu: str | None
+    gpus: tuple[str, ...]
+    gpu_driver: str | None
+    triton: str | None
+    cuda: str | None
+    cudnn: int | None
+    onednn: bool
+    numba: str | None
+    python_executable: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts(Request[TorchFacts]):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ceilings(Request[Ceiling]):
+    device: str
+    dtype: str
+    threads: int
+    precision: str | None
+    """The lower one that an implementation declares to compute in."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Open(Request[Done]):
+    scenario: Scenario
+    operands: str
+    """Path of the shared memory."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForgetResults(Request[Done]):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draw(Request[Done]):
+    kind: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowance:
+    """What an implementation declares that widens what its errors may be."""
+
+    family: str
+    error_factor: float
+    precision: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """What a gate found: residuals, and what is wrong, if anything."""
+
+    residuals: Residuals
+    fault: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeGate(Request[Judgement]):
+    """`results` is the path of a worker's shared memory, here and below."""
+
+    results: str
+    slot: int
+    allowance: Allowance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ruling:
+    fault: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeSpread(Request[Ruling]):
+    results: str
+    slot: int
+    policy: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    same: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SameBits(Request[Agreement]):
+    results: str
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changed:
+    operands: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Untouched(Request[Changed]):
+    results: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawBlock(Request[Done]):
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeTimed(Request[Ruling]):
+    results: str
+    calls: tuple[TimedCall, ...]
+    allowance: Allowance

@@ -1,0 +1,160 @@
+"""The runner and a worker. What each request does is told in `suite.worker.process`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Generic
+
+from suite.messages.answer import Answer, Reply
+from suite.problem import Scenario
+from suite.processes.channel import Done, Request
+from suite.records import Count, Seconds, Within
+from suite.registry.declaration import Declaration
+from suite.results.card_state import CardState
+from suite.results.kernels import WhatRan
+
+CallSeconds = Annotated[float, Within(1e-12, 1e9)]
+"""Of a call: no clock that measured one says zero."""
+Start = tuple[int, int]
+"""Where a timed call's operand begins in the two streams."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimedAnswer(Answer[Reply], Generic[Reply]):
+    """What comes with every reply or failure of a worker."""
+
+    inside_s: Seconds
+    """Spent in the implementation's calls."""
+    held_s: Seconds
+    """From the request to the answer, by the worker's clock."""
+    quiet: bool
+    """Whether its threads sleep now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    unavailable: str | None
+    """Why it cannot run on this machine at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load(Request[TimedAnswer[Loaded]]):
+    """Import the implementation that the process was started for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    declared: Declaration
+    workspace_bytes: Count | None
+    """By the implementation's own formula, as the next."""
+    executed_flops: Annotated[float, Within(0)] | None
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Open(Request[TimedAnswer[Opened]]):
+    """Map a scenario's memory; the two are paths."""
+
+    scenario: Scenario
+    operands: str
+    results: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperatorsRan:
+    """What one call ran."""
+
+    names: tuple[str, ...]
+    """torch's operators, in order."""
+    vendor: str | None
+    """The convolution of torch's own that did the work, if one did."""
+    ran: WhatRan | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gated:
+    note: str
+    operators: OperatorsRan | None
+    """None where they were not asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate(Request[TimedAnswer[Gated]]):
+    """Make one call on the dense tensors; `kind` says which views they are given as."""
+
+    slot: int
+    kind: str
+    log_operators: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GradientsChecked:
+    fault: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gradcheck(Request[TimedAnswer[GradientsChecked]]):
+    """Hold autograd's gradients against finite differences."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Packed:
+    prepare_s: Seconds | None
+    """None where the implementation packs no weight."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bind(Request[TimedAnswer[Packed]]):
+    """Take this block's weight, and pack it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warmed:
+    call_s: Seconds
+    """The shortest call."""
+    peak_bytes: Count | None
+    batch: Annotated[int, Within(1)]
+    """Calls that one sample needs to be long enough for the clock."""
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warm(Request[TimedAnswer[Warmed]]):
+    """Call until the time per call is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turned:
+    samples_s: tuple[CallSeconds, ...]
+    """Seconds per call, one for each batch."""
+    card: CardState | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn(Request[TimedAnswer[Turned]]):
+    """Take timed samples; the output of the call from `starts[i]` goes into slot i."""
+
+    starts: tuple[Start, ...]
+    batch: int
+    """So many calls in turn make one sample."""
+    lead: bool
+    """Make one call first that is not timed."""
+    last: bool
+    """The block's last turn: check what takes time to check."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnergyUsed:
+    joules_per_call: Annotated[float, Within(0)] | None
+    reason: str | None
+    """Why it is not known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Energy(Request[TimedAnswer[EnergyUsed]]):
+    """Measure the energy of a call over seconds of calls."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandBack(Request[TimedAnswer[Done]]):
+    """Write the operands back, so that the judge sees what became of them."""

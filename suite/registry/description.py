@@ -1,0 +1,34 @@
+"""What is asked of the process that imports a source, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from suite.problem import Scenario
+from suite.processes.channel import Request
+from suite.registry.declaration import Declaration
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Described:
+    """One implementation on this machine."""
+
+    declared: Declaration
+    unavailable: str | None
+    unsupported: dict[str, str]
+    """Scenario → why it does not cover it, of those that were asked about."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Description:
+    """What a source registers, in its order."""
+
+    implementations: tuple[Described, ...]
+    failure: str | None
+    """Why it does not import; one line with the file, the line and the error."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Describe(Request[Description]):
+    scenarios: tuple[Scenario, ...]
+    """What to ask each implementation about."""
