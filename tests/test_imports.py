@@ -110,6 +110,11 @@ def test_what_every_room_may_do_is_no_breach(tmp_path):
     assert list(breaches(tmp_path)) == []
 
 
+def test_messages_know_neither_of_their_ends():
+    for path in sorted((ROOT / "suite/messages").glob("*.py")):
+        assert not rooms_imported(ROOT, path) & {*COMPUTING, *PARENTS, "child"}, path
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "suite").rglob("*.py")), ids=lambda p: p.stem)
 def test_suite_imports_neither_implementations_nor_reports(path):
     assert not packages(imported(path)) & {"impls", "reports", "commands", "run_bench", "tests"}

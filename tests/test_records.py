@@ -12,18 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.records import (
-    AnyFloat,
-    Count,
-    Misfit,
-    Seconds,
-    Within,
-    checked,
-    from_json,
-    from_plain,
-    shown,
-    to_json,
-)
+from suite.bounds import AnyFloat, Count, Misfit, Seconds, Within, shown
+from suite.records import checked, from_json, from_plain, to_json
 
 Value = TypeVar("Value")
 HUGE = 10**400
@@ -164,9 +154,7 @@ def test_what_a_type_itself_refuses_does_not_fit_either():
 
 @pytest.mark.parametrize("text", ["", "{", "nul", "[" * 100_000, '{"x": 1' + "0" * 5000 + "}"])
 def test_what_is_no_json_or_no_use_is_a_value_error(text):
-    with pytest.raises(
-        ValueError, match=r"Expecting|nested|integer string|Unterm"
-    ):
+    with pytest.raises(ValueError, match=r"Expecting|nested|integer string|Unterm"):
         from_json(Point, text)
 
 
