@@ -134,6 +134,11 @@ def test_a_circle_of_rooms_is_found(tmp_path):
         floors_of(rooms_of(suite), arrows_of(suite, tmp_path))
 
 
+def test_messages_know_neither_of_their_ends():
+    for path in sorted((ROOT / "suite/messages").glob("*.py")):
+        assert not rooms_imported(ROOT, path) & {*COMPUTING, *PARENTS, "child"}, path
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "suite").rglob("*.py")), ids=lambda p: p.stem)
 def test_suite_imports_neither_implementations_nor_reports(path):
     assert not packages(imported(path)) & {"impls", "reports", "commands", "run_bench", "tests"}

@@ -12,18 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.records import (
-    AnyFloat,
-    Count,
-    Misfit,
-    Seconds,
-    Within,
-    checked,
-    from_json,
-    from_plain,
-    shown,
-    to_json,
-)
+from suite.bounds import AnyFloat, Count, Misfit, Seconds, Within, shown
+from suite.records import checked, from_json, from_plain, to_json
 
 Value = TypeVar("Value")
 HUGE = 10**400

@@ -68,8 +68,9 @@ class Cell:
 
     def open(self, shared: SharedMemory) -> None:
         """Have its process map the scenario's operands and its own results."""
-        paths = {"operands": shared.path, "results": self.results.path}
-        opened = self.ask(Open(scenario=self.scenario, **paths))
+        opened = self.ask(
+            Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
+        )
         if opened:
             self.evidence.opened = opened
             self.evidence.note(opened.note)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Generic
 
+from suite.bounds import Count, Seconds, Within
 from suite.messages.answer import Answer, Reply
 from suite.problem import Scenario
 from suite.processes.channel import Done, Request
-from suite.records import Count, Seconds, Within
 from suite.registry.declaration import Declaration
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan

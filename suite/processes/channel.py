@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from suite.records import Misfit, decoder, from_plain, parse, shown, to_json
+from suite.bounds import Misfit, shown
+from suite.records import decoder, from_plain, parse, to_json
 
 POLL_S = 0.05
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")

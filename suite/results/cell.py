@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from suite.bounds import AnyFloat
 from suite.errors import Defect
 from suite.problem import Scenario
-from suite.records import AnyFloat, from_plain
+from suite.records import from_plain
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan
 

@@ -13,6 +13,7 @@ from suite.errors import Unsupported
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge import reference
 from suite.judge.process import Judge
+from suite.messages import judge as messages
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import Operands, in_format
 from suite.problem import DIRECTIONS, MEMORY_FORMATS, Problem, Scenario
@@ -49,11 +50,9 @@ class Cell:
 
     def __init__(self, judge: Judge, scenario: Scenario, row: Implementation) -> None:
         self._judge, self._scenario, self._row = judge, scenario, row
-        self._tolerance = {
-            "family": row.family,
-            "error_factor": row.error_factor,
-            "precision": row.precision,
-        }
+        self._allowance = messages.Allowance(
+            family=row.family, error_factor=row.error_factor, precision=row.precision
+        )
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[SharedOperands, SharedResults, str]]:
@@ -61,7 +60,7 @@ class Cell:
         operands = SharedMemory(OperandLayout(scenario).size_bytes)
         results = SharedMemory(ResultLayout(scenario).size_bytes)
         with operands, results:
-            self._judge.open(scenario.to_dict(), operands.path)
+            self._judge.open(messages.Open(scenario=scenario, operands=operands.path))
             given = SharedOperands(scenario, operands.path, writable=False)
             yield given, SharedResults(scenario, results.path), results.path
 
@@ -75,7 +74,7 @@ class Cell:
     def timed_fault(self, spoil: Spoil | None = None) -> str | None:
         """Return what is wrong with timed calls of one block, by the judge."""
         with self._opened() as (given, shared, path):
-            self._judge.draw_block(1)
+            self._judge.draw_block(messages.DrawBlock(seed=1))
             call, varying = self._bound(given)
             operand = torch.empty_like(varying)
             calls = [(slot, (17 * slot, 5)) for slot in range(CALLS)]
@@ -85,7 +84,10 @@ class Cell:
                 if spoil:
                     spoil(output.view(self._scenario.result_shape))
                 shared.slot(slot).copy_(output)
-            return self._judge.judge_timed(path, calls, self._tolerance)["fault"]
+            outputs = messages.JudgeTimed(
+                results=path, calls=tuple(calls), allowance=self._allowance
+            )
+            return self._judge.judge_timed(outputs).fault
 
     def gate_fault(self) -> str | None:
         """Return what `check` finds wrong on inputs that hold numbers alone."""
@@ -93,10 +95,11 @@ class Cell:
             for kind in CHECK_KINDS:
                 if kind in SPECIAL_KINDS:
                     continue
-                self._judge.draw(kind, 1)
+                self._judge.draw(messages.Draw(kind=kind, seed=1))
                 call, varying = self._bound(given)
                 shared.slot(0).copy_(row_major(call(varying).detach()))
-                if fault := self._judge.judge(path, 0, self._tolerance)["judgement"]["fault"]:
+                output = messages.JudgeGate(results=path, slot=0, allowance=self._allowance)
+                if fault := self._judge.judge_gate(output).fault:
                     return fault
         return None
 

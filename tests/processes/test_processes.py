@@ -15,12 +15,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from suite.messages.worker import Gate, Load, Open
 from suite.problem import Problem, Scenario
 from suite.processes.fork_server import OPEN_FILES, chosen_environment, steady_environment
 from suite.processes.peer import Peer
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
 from suite.registry.sources import builtin_sources
 from tests.conftest import ROOT
+from tests.locks import HandOver, Lock, Locked
 
 CALLS = """\
 import resource, torch
@@ -116,11 +118,9 @@ def after_a_parallel_call(log: Path) -> tuple[Peer, set[int]]:
         SharedMemory(ResultLayout(scenario).size_bytes),
     )
     with operands, results:
-        worker.ask("load")
-        worker.ask(
-            "open", scenario=scenario.to_dict(), operands=operands.path, results=results.path
-        )
-        assert "status" not in worker.ask("gate", slot=0, kind="normal")
+        worker.ask(Load())
+        worker.ask(Open(scenario=scenario, operands=operands.path, results=results.path))
+        assert worker.ask(Gate(slot=0, kind="normal", log_operators=False)).reply
     return worker, semaphores_of(worker.pid)
 
 
@@ -177,13 +177,13 @@ def locks(tmp_path):
 
 @needs_fork
 def test_a_semaphore_without_a_name_works_here_and_in_forked_processes(locks):
-    assert locks.ask("lock") == {"second": False, "after_release": True, "forked": 7}
+    assert locks.ask(Lock()) == Locked(second=False, after_release=True, forked=7)
 
 
 @needs_fork
 @pytest.mark.skipif(sys.version_info < (3, 11, 5), reason="multiprocessing does not look before")
 def test_a_semaphore_without_a_name_is_not_handed_to_a_process_that_could_not_find_it(locks):
-    assert "not supported" in locks.ask("hand_over")["refused"]
+    assert "not supported" in locks.ask(HandOver()).refusal
 
 
 INTERRUPTED_WHILE_FORKING = """\

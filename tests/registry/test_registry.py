@@ -6,7 +6,9 @@ import pytest
 
 from suite.errors import UsageError
 from suite.problem import Problem, Scenario
+from suite.records import from_json, to_json
 from suite.registry import registering, sources
+from suite.registry.declaration import Declaration
 from suite.registry.registering import register
 from suite.registry.sources import Source
 
@@ -44,6 +46,46 @@ def test_no_family_may_declare_more_error_than_it_deserves():
     register("f8", family="winograd", error_factor=8)(conv)
     with pytest.raises(UsageError, match="allows at most 1"):
         register("d8", family="direct", error_factor=8)(conv)
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"family": "directt"}, 'family "directt" is unknown.*Did you mean "direct"'),
+        ({"nan_policy": "any"}, 'nan_policy "any" is unknown; accepted: receptive_field'),
+        ({"precision": "tf23"}, 'precision "tf23" is unknown.*Did you mean "tf32"'),
+        ({"devices": "cpu"}, 'device "c" is unknown; accepted: cpu, cuda'),
+        ({"devices": ("gpu",)}, 'device "gpu" is unknown'),
+        ({"dtypes": ("float23",)}, 'dtype "float23" is unknown.*Did you mean "float32"'),
+        ({"error_factor": float("nan")}, "error_factor nan; the family direct allows at most 1"),
+        ({"error_factor": -1.0}, "error_factor -1.0"),
+        ({"on_request": "yes"}, "on_request: found 'yes', expected true or false"),
+    ],
+)
+def test_a_declaration_that_is_not_accepted_is_refused_where_it_is_made(declared, told):
+    with pytest.raises(UsageError, match=f"test_registry.py: .*{told}"):
+        register("a", **{"family": "direct", **declared})(conv)
+    assert not registering.registered()
+
+
+def test_a_name_that_is_no_text_is_refused():
+    with pytest.raises(UsageError, match=r"register\(5\): name: found 5, expected a text"):
+        register(5, family="direct")(conv)
+
+
+def test_what_is_declared_survives_the_way_to_another_process():
+    register(
+        "a",
+        family="winograd",
+        prepare=lambda w, p: w,
+        precision="tf32",
+        error_factor=8,
+        on_request=True,
+    )(conv)
+    declared = registering.get("a").declaration
+
+    assert from_json(Declaration, to_json(declared)) == declared
+    assert (declared.packs, declared.summary, declared.source) == (True, "First line.", __file__)
 
 
 def test_reasons_come_in_order_machine_device_dtype_problem(problem):

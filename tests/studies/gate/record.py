@@ -5,7 +5,7 @@
 
 One sitting takes N blocks: in each, a fresh interpreter for every arm, all alive together, and
 turns that alternate in random order, cell by cell. These are the gate's own processes and
-requests (`suite.gate.side`, `suite.measuring.cell`); only the judging of outputs is left out, and
+requests (`suite.gate.side`, `suite.measuring.timing`); only the judging of outputs is left out, and
 warm-up and turns are shorter.
 `--busy-from B` keeps one core busy from the sitting's block B on. A sitting can be taken in
 pieces: every call adds its blocks to DIR/SITTING.jsonl. `--pack` turns all sittings in DIR into
@@ -37,6 +37,7 @@ from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
+from suite.measuring.timing import Timing, take_turns
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.registry.sources import Source
@@ -118,38 +119,32 @@ class Recorder:
         }
 
     def _cell(
-        self, cell: str, scenario: Scenario, shared: SharedMemory, seed: str
+        self, key: str, scenario: Scenario, shared: SharedMemory, seed: str
     ) -> dict[str, list[float]]:
-        name = cell.rpartition(" × ")[2]
+        name = key.rpartition(" × ")[2]
         cells = {}
         for label, side in self._sides.items():
             arm = Arm(name, FAMILIES[name], Source(str(side.tree / "subject.py")), label=label)
-            cell = Cell(arm, scenario, self._judge, self._settings, self._time_spent)
-            peer = CellPeer(side, cell, arm)
+            cell = Cell(arm, scenario, self._settings, self._time_spent)
+            peer = CellPeer(side, key, arm)
             cell.worker.adopt(peer)
             cells[label] = cell
             peer.load(cell.threads)
             cell.loaded()
             cell.open(shared)
+        timings = [Timing(cell, self._judge, self._settings) for cell in cells.values()]
         try:
-            for cell in self._shuffled(cells.values()):
-                cell.begin_block()
-            turn = 0
-            while any(turn < cell.rounds for cell in cells.values() if cell.alive):
-                at_turn = [cell for cell in cells.values() if cell.alive and turn < cell.rounds]
-                for cell in self._shuffled(at_turn):
-                    cell.turn(turn)
-                for cell in at_turn:
-                    cell.judge_turn()
-                turn += 1
-            for cell in cells.values():
-                cell.end_block(seed, None)
+            for timing in self._shuffled(timings):
+                timing.begin()
+            take_turns(timings, self._random)
+            for timing in timings:
+                timing.end(seed, None)
         finally:
             for cell in cells.values():
                 cell.close()
         failed = {label: cell.reason for label, cell in cells.items() if not cell.blocks}
         if failed:
-            print(f"{cell}: {failed}", file=sys.stderr)
+            print(f"{key}: {failed}", file=sys.stderr)
         return {
             label: thinned(cell.blocks[-1].samples_s)
             for label, cell in cells.items()
