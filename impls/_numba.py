@@ -42,7 +42,6 @@ numba.config.THREADING_LAYER = "omp" if _has_openmp_layer() else "workqueue"
 # compiled into it; the folder's name makes up for that.
 numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"numba-{_helpers_digest()}")
 
-
 njit, prange = numba.njit, numba.prange
 
 _state = threading.local()  # Numba, too, keeps the number of threads for each thread apart

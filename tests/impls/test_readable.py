@@ -95,6 +95,16 @@ def star_tuples(tree: ast.AST) -> Iterator[str]:
             yield f"line {node.lineno}: *{ast.unparse(node.value)}"
 
 
+def decorators_from_elsewhere(tree: ast.AST) -> Iterator[str]:
+    """Yield imports of Numba's `njit` that come before it is told where to keep compiled code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "numba":
+            if {alias.name for alias in node.names} & {"njit", "jit", "prange"}:
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+        elif isinstance(node, ast.Import) and "numba" in {alias.name for alias in node.names}:
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
 def parse(path: Path) -> ast.AST:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -117,6 +127,13 @@ def test_every_field_of_a_plan_says_what_it_means(path):
 @every_source
 def test_blocks_of_several_sizes_are_picked_by_a_switch_that_is_generated(path):
     assert list(ladders(parse(path))) == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path.name != "_numba.py"], ids=lambda path: path.stem
+)
+def test_compiled_code_is_kept_where_a_changed_helper_renews_it(path):
+    assert list(decorators_from_elsewhere(parse(path))) == []
 
 
 @pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=lambda path: path.stem)
@@ -151,6 +168,8 @@ def test_the_private_packages_are_among_what_is_searched():
             '    d: int\n    "words"\n    e: int\n    "words"',
         ),
         (ladders, "if n == 3: f()\nelif n == 2: g()\nelif n == 1: h()"),
+        (decorators_from_elsewhere, "from numba import njit, types"),
+        (decorators_from_elsewhere, "import numba"),
         (star_tuples, "f(*(a, b))"),
         (star_tuples, "x[*(a, b), c]"),
     ],
@@ -167,6 +186,7 @@ def test_a_fault_is_found(find, fault):
         (long_signatures, "def f(self, a, b, c, d, e, f, g, h, *, i): ..."),
         (wordless_fields, 'class Plan:\n    a: int\n    "words"\n    b: int\n    "words"'),
         (ladders, "if n == 3: f()\nelif m == 2: g()\nelif n == 1: h()"),
+        (decorators_from_elsewhere, "from numba import types"),
         (star_tuples, "f(*a, *(x for x in b))"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
