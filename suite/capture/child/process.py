@@ -33,7 +33,13 @@ def main(connection: Connection) -> None:
 
 
 def answer(
-    *, module: str, name: str, folder: str, inputs: list[dict[str, Any]], dtype: str | None
+    *,
+    module: str,
+    name: str,
+    folder: str,
+    inputs: list[dict[str, Any]],
+    dtype: str | None,
+    asked_by: str,
 ) -> Message:
     """Return what a model executes, or {"failure": a sentence that says where and why}."""
     _refuse_network()
@@ -49,7 +55,7 @@ def answer(
         torch.manual_seed(0)
         recorder = Recorder(model)
         shapes = ", ".join("x".join(map(str, given["shape"])) for given in inputs)
-        stage = f"the model raised with input {shapes}"
+        stage = f"the model raised with {asked_by} {shapes}"
         with torch.inference_mode():
             tensors = [_tensor(given["shape"], given["dtype"]) for given in inputs]
             with recorder:
