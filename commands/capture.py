@@ -74,6 +74,7 @@ def main(options: argparse.Namespace) -> int:
                 timeout_s=options.timeout,
                 memory_limit_bytes=selection.chosen_memory_limit_bytes(None),
                 log=Path(scratch) / "model.log",
+                asked_by="--input",
             )
         except TooSlow as error:
             raise UsageError(f"{error}; allow it more with --timeout") from error

@@ -162,7 +162,7 @@ def options_of_commands() -> set[str]:
 def options_named(root: Path) -> Iterator[str]:
     """Yield where a text in suite/ that is no docstring names an option of a command.
 
-    A word that is an option and its value alone is one of another program: of git, of Valgrind.
+    A text that is one word is an argument of another program: of git, of Valgrind.
     """
     options = options_of_commands()
     for path in sorted((root / "suite").rglob("*.py")):
@@ -173,9 +173,8 @@ def options_named(root: Path) -> Iterator[str]:
         docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
         for node in nodes:
             is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-            if is_text and node not in docstrings:
-                of_its_own = node.value.partition("=")[0]
-                words = set(re.findall(r"--[a-z][a-z-]*", node.value)) & options - {of_its_own}
+            if is_text and node not in docstrings and not re.fullmatch(r"--\S+", node.value):
+                words = set(re.findall(r"--[a-z][a-z-]*", node.value)) & options
                 yield from (f"{place}:{node.lineno}: {word}" for word in words)
 
 

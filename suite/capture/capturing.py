@@ -120,12 +120,14 @@ def capture(
     timeout_s: float,
     memory_limit_bytes: int,
     log: Path,
+    asked_by: str,
 ) -> Captured:
     """Run a model once in a process of its own and return what it executed.
 
     Args:
         source: name of the scenario file to be: the first part of every id.
         dtype: what the model is converted to; None: as it is built.
+        asked_by: what the inputs were given by, for the message.
 
     Raises:
         TooSlow: it takes longer than it may, or hangs.
@@ -143,6 +145,7 @@ def capture(
         folder=str(Path.cwd()),
         inputs=tuple(inputs),
         dtype=dtype,
+        asked_by=asked_by,
     )
     try:
         executions = peer.ask(request, timeout_s=timeout_s)

@@ -51,3 +51,5 @@ class Capture(Request[Executions]):
     inputs: tuple[Input, ...]
     dtype: str | None
     """What the model is converted to; None: as it is built."""
+    asked_by: str
+    """What the inputs were given by, for messages."""

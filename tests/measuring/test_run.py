@@ -221,6 +221,8 @@ def test_a_spent_budget_names_the_cells_it_left_out(command, tmp_path):
 
     assert said.code == 0
     assert "the budget left no time for" in said.out
+    assert f"measure them with: python run_bench.py run {path} --impl unfold" in said.out
+    assert "--out r --resume" in said.out
     assert 0 < len(statuses(tmp_path / "r")) < 80
 
 

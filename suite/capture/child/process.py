@@ -52,7 +52,7 @@ def answer(asked: Capture) -> Executions:
         torch.manual_seed(0)
         recorder = Recorder(model)
         shapes = ", ".join("x".join(map(str, entry.shape)) for entry in inputs)
-        stage = f"the model raised with input {shapes}"
+        stage = f"the model raised with {asked.asked_by} {shapes}"
         with torch.inference_mode():
             tensors = [_tensor(entry.shape, entry.dtype) for entry in inputs]
             with recorder:
