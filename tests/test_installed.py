@@ -117,7 +117,7 @@ class Installation:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         venv.create(folder)
-        lent = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+        lent = [place for place in sys.path if Path(place).name.endswith("-packages")]
         own = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
         (Path(own) / "lent.pth").write_text("\n".join(lent))
 
