@@ -154,7 +154,6 @@ def register(
     usual, _ = ERROR_FACTORS.get(family, (1.0, 1.0))
 
     def add(function: Function) -> Function:
-        _check_signature(name, function, source)
         implementation = Implementation(
             name=name,
             family=family,
@@ -179,6 +178,7 @@ def register(
             checked(implementation.declaration)
         except Misfit as misfit:
             raise UsageError(f"{source}: register({shown(name)}): {misfit}") from None
+        _check_signature(name, function, source)
         if name in _registered:
             raise UsageError(
                 f'the name "{name}" is taken: {_registered[name].source} registered it, '
