@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
-from typing import NamedTuple
 
 import numba
 import numpy
@@ -62,42 +61,26 @@ def part(size, index, count):
     return size * index // count, size * (index + 1) // count
 
 
-def flat(tensor: torch.Tensor) -> numpy.ndarray:
-    """Return the memory of a dense tensor as one row, in either memory format."""
-    if not tensor.is_contiguous():
-        tensor = tensor.permute(0, 2, 3, 1)
-    return tensor.numpy().reshape(-1)
-
-
-class Dense(NamedTuple):
-    """A dense tensor as compiled code sees it: its memory, and the strides of N, C, H and W."""
-
-    tensor: torch.Tensor
-    memory: numpy.ndarray
-    strides: tuple[int, int, int, int]
-
-
 def is_channels_last(x: torch.Tensor) -> bool:
     """Return whether a tensor lies in channels_last alone: (N, 1, H, W) is in both formats."""
     return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
 
 
-def dense(x: torch.Tensor) -> Dense:
-    """Return `x` in the memory format that it has, copied to contiguous where it has neither."""
-    last = is_channels_last(x)
-    x = x if last else x.contiguous()
-    return Dense(x, flat(x), _strides(tuple(x.shape), last))
+def flat(x: torch.Tensor, channels_last: bool) -> numpy.ndarray:
+    """Return the memory of a tensor as one row, of a copy where it lies in neither format."""
+    x = x.permute(0, 2, 3, 1) if channels_last else x.contiguous()
+    return x.numpy().reshape(-1)
 
 
-def new_output(shape: tuple[int, int, int, int], like: torch.Tensor) -> Dense:
-    """Return an empty tensor in the memory format of `like`."""
-    last = is_channels_last(like)
-    layout = torch.channels_last if last else torch.contiguous_format
-    y = torch.empty(shape, dtype=like.dtype, memory_format=layout)
-    return Dense(y, flat(y), _strides(shape, last))
+def new_output(
+    shape: tuple[int, int, int, int], dtype: torch.dtype, channels_last: bool
+) -> torch.Tensor:
+    """Return an empty tensor in one of the memory formats."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return torch.empty(shape, dtype=dtype, memory_format=layout)
 
 
-def _strides(shape: tuple[int, ...], channels_last: bool) -> tuple[int, int, int, int]:
-    # Not the tensor's own: those of axes of length 1 may be anything.
+def strides_of(shape: tuple[int, ...], channels_last: bool) -> tuple[int, int, int, int]:
+    """Return the strides of N, C, H and W; a tensor's own may be anything on axes of length 1."""
     _, c, h, w = shape
     return (c * h * w, 1, w * c, c) if channels_last else (c * h * w, h * w, w, 1)

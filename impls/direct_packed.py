@@ -13,7 +13,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 
-from impls._numba import dense, is_channels_last, new_output, use_torch_threads
+from impls._numba import flat, is_channels_last, new_output, use_torch_threads
 from impls._packing import Packing
 from impls._windows.plan import Plan, Tables, panel_width, plan_for
 from impls._windows.sums import convolve
@@ -41,6 +41,8 @@ class Panels:
     """(group, panel, tap, lane of the panel), flat"""
     no_bias: numpy.ndarray
     """Zeros, (group, output channel rounded up to whole panels), flat"""
+    output_shape: tuple[int, int, int, int]
+    """(N, K, P, Q)"""
     most_threads: int
     """More would cost more than they save."""
     contiguous: Layout
@@ -58,6 +60,7 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Panels:
     return Panels(
         panels=panels.numpy(),
         no_bias=panels.new_zeros(grouped.shape[0] * grouped.shape[1]).numpy(),
+        output_shape=problem.output_shape,
         most_threads=max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD),
         contiguous=_layout(problem, weight.element_size(), channels_last=False),
         channels_last=_layout(problem, weight.element_size(), channels_last=True),
@@ -100,19 +103,18 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     """
     packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
     panels = packed.content
-    x, y = dense(input), new_output(packed.problem.output_shape, input)
-    layout = panels.channels_last if is_channels_last(input) else panels.contiguous
+    is_last = is_channels_last(input)
+    layout = panels.channels_last if is_last else panels.contiguous
     plan, added = layout.plan, panels.no_bias
+    x, y = flat(input, is_last), new_output(panels.output_shape, input.dtype, is_last)
     if bias is not None:
         # torch's own padding would take longer than a small convolution does.
         added = added.copy()
         lanes = added.reshape(plan.groups, -1)
         lanes[:, : plan.group_out] = bias.detach().numpy().reshape(plan.groups, -1)
     threads = min(use_torch_threads(), panels.most_threads)
-    dtype, padded = x.memory.dtype, x.memory
-    if plan.copies:
-        padded = numpy.empty(plan.padded_elements, dtype=dtype)
-    arrays = padded, panels.panels, added, y.memory, *layout.tables
-    items_outputs = numpy.empty((threads, plan.chunk * plan.panel), dtype=dtype)
-    convolve(layout.sizes, threads, x.memory, arrays, items_outputs)
-    return y.tensor
+    padded = numpy.empty(plan.padded_elements, dtype=x.dtype) if plan.copies else x
+    arrays = padded, panels.panels, added, flat(y, is_last), *layout.tables
+    items_outputs = numpy.empty((threads, plan.chunk * plan.panel), dtype=x.dtype)
+    convolve(layout.sizes, threads, x, arrays, items_outputs)
+    return y

@@ -29,7 +29,7 @@ import functools
 import torch
 import torch.nn.functional as F
 
-from impls._numba import dense, new_output, use_torch_threads
+from impls._numba import flat, is_channels_last, new_output, strides_of, use_torch_threads
 from impls._packing import Packing
 from impls._winograd.bands import convolve, convolve_in_phases
 from impls._winograd.plan import panel_width, plan_for
@@ -93,7 +93,10 @@ def _run(tile, input, weight, bias, stride, padding, dilation, groups):
     problem, panels = packed.problem, packed.content
     threads = use_torch_threads()
     plan = plan_for(tile, problem, input.element_size(), threads)
-    x, y = dense(input), new_output(problem.output_shape, input)
+    is_last = is_channels_last(input)
+    x, y = flat(input, is_last), new_output(problem.output_shape, input.dtype, is_last)
+    x_strides = strides_of(problem.input_shape, is_last)
+    y_strides = strides_of(problem.output_shape, is_last)
     added = torch.zeros(plan.m_row, dtype=input.dtype)
     if bias is not None:
         added.view(groups, -1)[:, : plan.group_out] = bias.view(groups, -1)
@@ -102,14 +105,14 @@ def _run(tile, input, weight, bias, stride, padding, dilation, groups):
     run(
         tuple(plan),
         threads,
-        (x.memory, x.strides, panels.numpy(), added.numpy(), y.memory, y.strides),
+        (x, x_strides, panels.numpy(), added.numpy(), flat(y, is_last), y_strides),
         (
             torch.empty(copies, plan.positions * plan.v_step, dtype=input.dtype).numpy(),
             torch.empty(copies, plan.positions * plan.m_step, dtype=input.dtype).numpy(),
             torch.empty(threads, plan.strip, dtype=input.dtype).numpy(),
         ),
     )
-    return y.tensor
+    return y
 
 
 def _workspace_bytes(tile: int, problem: Problem, itemsize: int) -> int:
