@@ -110,7 +110,8 @@ def test_wrong_results_decide_the_exit_code_and_every_failure_is_one_line(outcom
     line = next(line for line in done.stdout.splitlines() if "small/a × slower:" in line)
     for part in ("→", "×", "[", "margin 5.00 %", "adjusted p", "4 blocks", "smallest visible"):
         assert part in line
-    assert "reproduce: python run_bench.py gate small.yaml --base" in line
+    assert "reproduce: python run_bench.py gate small.yaml --scenario small/a --impl" in line
+    assert " --base " in line
     assert "Traceback" not in done.stdout + done.stderr
 
 
