@@ -48,8 +48,10 @@ def between_revisions(
         log = Path(scratch) / "start.log"
         trees = Trees(base=checkouts.add(base), head=checkouts.add(head), null=checkouts.add(base))
         _require_plugins(plugins, trees, repository)
-        old = read_revision(trees.base, plugins, f"base {base.name}", log)
-        new = read_revision(trees.head, plugins, f"head {head.name}", log)
+        old, new = (
+            read_revision(tree, plugins, f"{side} {revision.name}", log, asked_by="--plugin")
+            for tree, side, revision in ((trees.base, "base", base), (trees.head, "head", head))
+        )
         _refuse_new_failures(old, new)
         found = find_scenarios(request, log)
         inventory = take_stock(

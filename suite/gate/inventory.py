@@ -54,8 +54,13 @@ def sources_in(tree: Path, plugins: Sequence[Path]) -> list[Source]:
     return [*own, *(Source(str(file), str(tree)) for file in files if file.is_file())]
 
 
-def read_revision(tree: Path, plugins: Sequence[Path], revision: str, log: Path) -> Catalogue:
+def read_revision(
+    tree: Path, plugins: Sequence[Path], revision: str, log: Path, *, asked_by: str
+) -> Catalogue:
     """Describe what one checkout registers.
+
+    Args:
+        asked_by: what plug-ins are given by, for the message.
 
     Raises:
         UsageError: there is nothing in it to measure, or none of it imports.
@@ -65,7 +70,7 @@ def read_revision(tree: Path, plugins: Sequence[Path], revision: str, log: Path)
     failures = [text.replace(f"{tree}/", "") for text in catalogue.failures]
     if not catalogue.entries:
         details = "\n  ".join(failures) or (
-            f"neither impls/ nor {', '.join(map(str, plugins)) or 'a plug-in file'} is in it"
+            f"neither impls/ nor {', '.join(map(str, plugins)) or f'a {asked_by} file'} is in it"
         )
         raise UsageError(f"{revision}: nothing to measure in it\n  {details}")
     return Catalogue(catalogue.entries, tuple(f"{revision}: {text}" for text in failures))

@@ -110,13 +110,14 @@ def test_wrong_results_decide_the_exit_code_and_every_failure_is_one_line(outcom
     line = next(line for line in completed.stdout.splitlines() if "small/a × slower:" in line)
     for part in ("→", "×", "[", "margin 5.00 %", "adjusted p", "4 blocks", "smallest visible"):
         assert part in line
-    assert "reproduce: python run_bench.py gate small.yaml --base" in line
+    assert "reproduce: python run_bench.py gate small.yaml --scenario small/a --impl" in line
+    assert " --base " in line
     assert "Traceback" not in completed.stdout + completed.stderr
 
 
 def test_the_command_printed_for_a_cell_asks_for_all_of_it_again(outcome):
-    done, folder = outcome
-    (line,) = [line for line in done.stdout.splitlines() if "small/a × slower:" in line]
+    completed, folder = outcome
+    (line,) = [line for line in completed.stdout.splitlines() if "small/a × slower:" in line]
     program, script, *words = shlex.split(line.partition("reproduce: ")[2])
     again = subprocess.run(
         [sys.executable, str(ROOT / script), *words, "--out", "again"],
