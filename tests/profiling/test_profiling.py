@@ -334,7 +334,7 @@ import json, sys
 import numpy, torch, torch.nn.functional as F
 from suite.phases import TRANSFORM
 from suite.problem import Problem, Scenario
-from suite.profiling import live_bytes
+from suite.profiling.child import live_bytes
 from suite.profiling.child.subject import Subject
 from suite.registry import Implementation
 
