@@ -58,10 +58,10 @@ def chosen(names: Sequence[str], *, yes: bool = False) -> tuple[list[str], list[
     Raises:
         UsageError: neither a file nor a scenario of one; names the nearest.
     """
-    files: dict[str, None] = {}
+    files: dict[Path, str] = {}
     wanted: dict[str, None] = {}
     for name in names:
-        file, pattern = _split(name, yes)
+        file, place, pattern = _split(name, yes)
         found = [s.id for s in file.scenarios if pattern is None or _matches(s.id, file, pattern)]
         if not found:
             identities = [scenario.id for scenario in file.scenarios]
@@ -71,17 +71,17 @@ def chosen(names: Sequence[str], *, yes: bool = False) -> tuple[list[str], list[
                 f"It has {len(identities)}, first {identities[0]}; `validate {file.path} --expand` "
                 "shows all"
             )
-        files[str(file.path)] = None
+        files.setdefault(file.path, place)
         wanted |= dict.fromkeys(found)
-    return list(files), [glob.escape(identity) for identity in wanted]
+    return list(files.values()), [glob.escape(identity) for identity in wanted]
 
 
 def _matches(identity: str, file: ScenarioFile, pattern: str) -> bool:
     return fnmatchcase(identity, f"{file.name}/{pattern}") or fnmatchcase(identity, pattern)
 
 
-def _split(name: str, yes: bool) -> tuple[ScenarioFile, str | None]:
-    """Return the file and the pattern of FILE/ID; no pattern where all of it is a file."""
+def _split(name: str, yes: bool) -> tuple[ScenarioFile, str, str | None]:
+    """Return file, its name and the pattern of FILE/ID; no pattern where all of it is a file."""
     parts = name.split("/")
     first_error: UsageError | None = None
     for count in range(len(parts), 0, -1):
@@ -99,6 +99,6 @@ def _split(name: str, yes: bool) -> tuple[ScenarioFile, str | None]:
                     f"{name}: neither a scenario file nor a scenario of one: {error}"
                 ) from error
             continue
-        return file, "/".join(parts[count:]) or None
+        return file, place, "/".join(parts[count:]) or None
     assert first_error is not None
     raise first_error
