@@ -20,8 +20,8 @@ from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar
 
-from suite.bounds import Misfit, Within, all_fit_as, number, rows_fit_as, shown
 from suite.errors import UsageError
+from suite.ranges import Misfit, Within, all_fit_as, number, rows_fit_as, shown
 
 Record = TypeVar("Record")
 Decode = Callable[[Any], Any]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.bounds import AnyFloat, Count, Misfit, Seconds, Within, shown
+from suite.ranges import AnyFloat, Count, Misfit, Seconds, Within, shown
 from suite.records import checked, from_json, from_plain, to_json
 
 Value = TypeVar("Value")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from suite.bounds import Count
 from suite.problem import Problem
 from suite.processes.channel import Request
+from suite.ranges import Count
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

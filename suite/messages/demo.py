@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from suite.bounds import Within
 from suite.messages.answer import Answer
 from suite.processes.channel import Request
+from suite.ranges import Within
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

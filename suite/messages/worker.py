@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Generic
 
-from suite.bounds import Count, Seconds, Within
+from suite.declaration import Declaration
 from suite.messages.answer import Answer, Reply
 from suite.problem import Scenario
 from suite.processes.channel import Done, Request
-from suite.registry.declaration import Declaration
+from suite.ranges import Count, Seconds, Within
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan
 

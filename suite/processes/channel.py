@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from suite.bounds import Misfit, shown
+from suite.ranges import Misfit, shown
 from suite.records import decoder, from_plain, parse, to_json
 
 POLL_S = 0.05

@@ -3,7 +3,7 @@
 The names below are what implementations and their tests use.
 """
 
-from suite.registry.declaration import ERROR_FACTORS, FAMILIES, Declaration
+from suite.declaration import ERROR_FACTORS, FAMILIES, Declaration
 from suite.registry.registering import Implementation, get, register, registered
 from suite.registry.sources import Source, load
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from suite.declaration import Declaration
 from suite.errors import UsageError, did_you_mean
 from suite.problem import Scenario
 from suite.processes.peer import Peer, ProcessFailed
-from suite.registry.declaration import Declaration
 from suite.registry.description import Describe
 from suite.registry.sources import Source, builtin_sources, installed_sources
 

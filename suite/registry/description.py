@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from suite.declaration import Declaration
 from suite.problem import Scenario
 from suite.processes.channel import Request
-from suite.registry.declaration import Declaration
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

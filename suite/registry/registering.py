@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from suite.bounds import Misfit, shown
+from suite.declaration import ERROR_FACTORS, Declaration
 from suite.errors import UsageError, did_you_mean
 from suite.problem import Problem, Scenario
+from suite.ranges import Misfit, shown
 from suite.records import checked
-from suite.registry.declaration import ERROR_FACTORS, Declaration
 
 SIGNATURE = "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)"
 

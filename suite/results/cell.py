@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from suite.bounds import AnyFloat
 from suite.errors import Defect
 from suite.problem import Scenario
+from suite.ranges import AnyFloat
 from suite.records import from_plain
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan

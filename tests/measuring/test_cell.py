@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from suite.declaration import Declaration
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
 from suite.measuring.doubts import clock_fault
@@ -26,7 +27,6 @@ from suite.messages.worker import (
 )
 from suite.problem import Problem, Scenario
 from suite.processes.channel import Done
-from suite.registry.declaration import Declaration
 from suite.registry.sources import Source
 from suite.results.cell import Residuals, Status
 

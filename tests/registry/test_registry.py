@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from suite.declaration import Declaration
 from suite.errors import UsageError
 from suite.problem import Problem, Scenario
 from suite.records import from_json, to_json
 from suite.registry import registering, sources
-from suite.registry.declaration import Declaration
 from suite.registry.registering import register
 from suite.registry.sources import Source
 
