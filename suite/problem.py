@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from suite.errors import UsageError
-from suite.records import from_plain
 
 Pair = tuple[int, int]
 Shape = tuple[int, int, int, int]
@@ -300,7 +299,3 @@ class Scenario:
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Scenario:
-        return from_plain(cls, record)

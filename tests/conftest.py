@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import run_bench
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
+
+hypothesis.settings.register_profile("convgauge", deadline=None)
+hypothesis.settings.load_profile("convgauge")
+"""No test asserts how long something takes: on a busy machine an example has no deadline."""
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULTY = Path(__file__).parent / "faulty"

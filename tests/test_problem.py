@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from suite.errors import UsageError
 from suite.problem import Problem, Scenario
+from suite.records import from_plain
 
 SMALL = {"batch_size": 1, "in_channels": 4, "height": 9, "width": 7, "out_channels": 6}
 SMALL |= {"kernel_h": 3, "kernel_w": 3}
@@ -148,7 +149,7 @@ def scenario(**changes):
 
 def test_a_scenario_survives_its_record():
     given_scenario = scenario(threads=2, cache="cold", occurrences=3, source="x")
-    assert Scenario.from_dict(given_scenario.to_dict()) == given_scenario
+    assert from_plain(Scenario, given_scenario.to_dict()) == given_scenario
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward_data", "backward_weight"])

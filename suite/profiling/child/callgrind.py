@@ -12,13 +12,14 @@ def main() -> None:
 
     from suite.problem import Scenario  # noqa: PLC0415
     from suite.profiling.child.subject import Subject  # noqa: PLC0415
+    from suite.records import from_plain  # noqa: PLC0415
     from suite.registry import registering, sources  # noqa: PLC0415
 
     location, tree, name, scenario, calls = json.loads(sys.argv[1])
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     sources.load(sources.Source(location, tree))
-    subject = Subject(registering.get(name), Scenario.from_dict(scenario))
+    subject = Subject(registering.get(name), from_plain(Scenario, scenario))
     operand = subject.next_operand()
     for number in (1, 1 + calls):
         torch._C._valgrind_toggle()
