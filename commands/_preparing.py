@@ -17,6 +17,7 @@ from suite.errors import UsageError
 from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
+from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
 from suite.registry.catalogue import Catalogue, read_catalogue
 from suite.results.request import Request
@@ -37,7 +38,7 @@ class Found(Generic[AnyRequest]):
     """With its device and its threads settled: "auto" and what was left out are decided."""
     files: tuple[ScenarioFile, ...]
     scenarios: list[Scenario]
-    facts: dict[str, Any]
+    facts: TorchFacts
     """What torch is and sees here."""
 
 
@@ -78,7 +79,9 @@ def find_scenarios(
     facts = new_run.torch_facts(log)
     everything = [scenario for file in files for scenario in file.scenarios] or instead
     chosen = selection.chosen_scenarios(everything, request.scenarios, asked_by="--scenario")
-    device = selection.chosen_device(request.device, facts, asked_by="--device")
+    device = selection.chosen_device(
+        request.device, lambda: facts.gpu is not None, asked_by="--device"
+    )
     settled = replace(request, device=device, threads=selection.chosen_threads(request.threads))
     scenarios = selection.on_device(narrow(chosen), device, facts, asked_by="--device")
     return Found(request=settled, files=files, scenarios=scenarios, facts=facts)

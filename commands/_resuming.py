@@ -123,11 +123,12 @@ def _refuse_contradictions(folder: Path, stored: RunRequest, given: Mapping[str,
 
 def _settled_device(asked: str) -> str | None:
     """Return the device that is meant here; only "auto" needs torch to tell."""
-    facts: dict[str, Any] = {}
-    if asked == "auto":
+
+    def has_gpu() -> bool:
         with scratch_folder() as scratch:
-            facts = new_run.torch_facts(Path(scratch) / "start.log")
-    return selection.chosen_device(asked, facts, asked_by="--device")
+            return new_run.torch_facts(Path(scratch) / "start.log").gpu is not None
+
+    return selection.chosen_device(asked, has_gpu, asked_by="--device")
 
 
 def _compared(value: Any) -> Any:

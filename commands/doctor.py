@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
         facts = new_run.torch_facts(Path(scratch) / "log")
     now = host.load()
-    found = {**host.facts(), **facts, "threads": host.usable_cores()}
+    found = {**host.facts(), **dataclasses.asdict(facts), "threads": host.usable_cores()}
     noise = host.spread(host.noise_samples(1.0))
     _print(terminal.console(), found, now, noise)
     return EXIT_GOOD

@@ -96,7 +96,7 @@ def main(options: argparse.Namespace) -> int:
     scenarios, arms = prepared.scenarios, prepared.arms
     with scratch_folder() as scratch:
         settings = settings_for(request, Path(scratch) / "worker.log")
-        facts = machine_facts(prepared.facts["torch"])
+        facts = machine_facts(prepared.facts.torch)
         path = table_path(fingerprint_of(facts))
         folder = _folder(path, fresh=request.fresh)
         campaign = Campaign(

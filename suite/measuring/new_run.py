@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.machine import host
-from suite.messages.judge import Facts
+from suite.messages.judge import Facts, TorchFacts
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
 from suite.processes.peer import Peer
@@ -24,11 +24,11 @@ TREE = Path(__file__).resolve().parents[2]
 """The checkout that this code belongs to: its `impls/` are what is measured."""
 
 
-def torch_facts(log: Path) -> dict[str, Any]:
+def torch_facts(log: Path) -> TorchFacts:
     """Ask a process that has torch about it."""
     peer = Peer("suite.judge.process:main", 1, name="facts", log=log)
     try:
-        return dataclasses.asdict(peer.ask(Facts()))
+        return peer.ask(Facts())
     finally:
         peer.close()
 
@@ -40,13 +40,13 @@ def write_run_manifest(
     files: Sequence[ScenarioFile],
     scenarios: Sequence[Scenario],
     catalogue: Catalogue,
-    facts: dict[str, Any],
+    facts: TorchFacts,
     settings: dict[str, Any],
     request: Request,
     version: str,
 ) -> dict[str, Any]:
     """Write what a reader needs to know about the run before its first cell; return it."""
-    machine_facts = {**host.facts(), **facts, "threads": settings["threads"]}
+    machine_facts = {**host.facts(), **dataclasses.asdict(facts), "threads": settings["threads"]}
     noise = host.spread(host.noise_samples())
     machine_facts |= {
         "noise": noise,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
 from suite.errors import UsageError, did_you_mean
 from suite.machine import host
 from suite.measuring.arm import Arm
+from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.registry.catalogue import Catalogue
@@ -62,38 +62,38 @@ def chosen_scenarios(
     return [s for s in scenarios if not patterns or any(matches(s, p) for p in patterns)]
 
 
-def chosen_device(asked: str | None, facts: dict[str, Any], *, asked_by: str) -> str | None:
-    """Return the device asked for; "auto" is CUDA where there is one.
+def chosen_device(asked: str | None, has_gpu: Callable[[], bool], *, asked_by: str) -> str | None:
+    """Return the device asked for; "auto" is CUDA where there is a GPU, and only it has to know.
 
     Raises:
         UsageError: an unknown device.
     """
     if asked == "auto":
-        return "cuda" if facts["gpu"] else "cpu"
+        return "cuda" if has_gpu() else "cpu"
     if not DEVICES.fullmatch(asked or "cpu"):
         raise UsageError(f'{asked_by} "{asked}" is unknown; accepted: cpu, cuda, cuda:1, auto')
     return asked
 
 
 def on_device(
-    scenarios: Sequence[Scenario], asked: str | None, facts: dict[str, Any], *, asked_by: str
+    scenarios: Sequence[Scenario], asked: str | None, facts: TorchFacts, *, asked_by: str
 ) -> list[Scenario]:
     """Return the scenarios on the device asked for, or each on its own.
 
     Raises:
         UsageError: an unknown device, or CUDA where torch has none.
     """
-    device = chosen_device(asked, facts, asked_by=asked_by)
+    device = chosen_device(asked, lambda: facts.gpu is not None, asked_by=asked_by)
     moved = [s if device is None else dataclasses.replace(s, device=device) for s in scenarios]
-    if any(s.device.startswith("cuda") for s in moved) and not facts["gpu"]:
+    if any(s.device.startswith("cuda") for s in moved) and not facts.gpu:
         raise UsageError(
-            f"device cuda: torch {facts['torch']} sees no CUDA GPU here; use {asked_by} cpu, or "
+            f"device cuda: torch {facts.torch} sees no CUDA GPU here; use {asked_by} cpu, or "
             "install a CUDA build of torch on a machine with an NVIDIA GPU"
         )
     for device in {s.device for s in moved if s.on_cuda}:
         index = gpu_index(device)
-        if index >= len(facts["gpus"]):
-            there = ", ".join(f"cuda:{i} {name}" for i, name in enumerate(facts["gpus"]))
+        if index >= len(facts.gpus):
+            there = ", ".join(f"cuda:{i} {name}" for i, name in enumerate(facts.gpus))
             raise UsageError(f"device {device}: there is no such GPU here; there are: {there}")
     return moved
 
@@ -103,11 +103,11 @@ def gpu_index(device: str) -> int:
     return int(device.partition(":")[2] or 0)
 
 
-def facts_on(scenarios: Sequence[Scenario], facts: dict[str, Any]) -> dict[str, Any]:
+def facts_on(scenarios: Sequence[Scenario], facts: TorchFacts) -> TorchFacts:
     """Return the facts with the GPU that the scenarios run on, if they run on one."""
     used = sorted({gpu_index(scenario.device) for scenario in scenarios if scenario.on_cuda})
-    names = [facts["gpus"][index] for index in used]
-    return {**facts, "gpu": ", ".join(names)} if names else facts
+    names = [facts.gpus[index] for index in used]
+    return dataclasses.replace(facts, gpu=", ".join(names)) if names else facts
 
 
 def chosen_arms(

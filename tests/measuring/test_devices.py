@@ -8,10 +8,25 @@ import pytest
 
 from suite.errors import UsageError
 from suite.measuring import selection
+from suite.messages.judge import TorchFacts
 from suite.results.cell import Block, CellResult, Status
 
-TWO = {"torch": "2.13", "gpu": "H200", "gpus": ["H200", "L4"]}
-NONE = {"torch": "2.13", "gpu": None, "gpus": []}
+NONE = TorchFacts(
+    torch="2.13",
+    torch_build="",
+    torch_parallel="",
+    cpu_capability="AVX2",
+    gpu=None,
+    gpus=(),
+    gpu_driver=None,
+    triton=None,
+    cuda=None,
+    cudnn=None,
+    onednn=True,
+    numba=None,
+    python_executable="python",
+)
+TWO = dataclasses.replace(NONE, gpu="H200", gpus=("H200", "L4"))
 
 
 def test_a_second_gpu_is_reached_by_its_number(scenario):
@@ -19,8 +34,8 @@ def test_a_second_gpu_is_reached_by_its_number(scenario):
 
     assert moved.device == "cuda:1"
     assert moved.on_cuda
-    assert selection.facts_on([moved], TWO)["gpu"] == "L4"
-    assert selection.facts_on([scenario], TWO)["gpu"] == "H200"
+    assert selection.facts_on([moved], TWO).gpu == "L4"
+    assert selection.facts_on([scenario], TWO).gpu == "H200"
 
 
 def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(scenario):
