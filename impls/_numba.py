@@ -48,9 +48,12 @@ _state = threading.local()  # Numba, too, keeps the number of threads for each t
 
 def use_torch_threads() -> int:
     """Make Numba's next parallel loop use as many threads as torch; returns their number."""
-    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    of_torch = torch.get_num_threads()
+    threads = min(of_torch, numba.config.NUMBA_NUM_THREADS)
     if getattr(_state, "threads", None) != threads:
         numba.set_num_threads(threads)
+        # Numba's first use of OpenMP gives the pool, which is torch's too, a thread for each core.
+        torch.set_num_threads(of_torch)
         _state.threads = threads
     return threads
 

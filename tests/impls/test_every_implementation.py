@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 from oracle import DTYPES, call, draw, exact, implementations, worst_ratio
-from suite.correctness import NORM_WISE_FAMILIES
 
 from suite.errors import Unsupported, UsageError
+from suite.judge.tolerance import NORM_WISE_FAMILIES
 from suite.problem import Problem, Scenario
+from tests.conftest import ROOT
 
 torch.set_num_threads(2)
 
@@ -281,3 +285,24 @@ def test_the_bound_catches_a_wrong_tap():
     wrong[3, 5, 1, 1] *= 1.01
     output = exact(shape, input, wrong, bias).float()
     assert worst_ratio(entry, shape, output, input, weight, bias) > 1
+
+
+COMPILED_FIRST = """\
+import torch
+torch.set_num_threads(1)
+from impls._numba import use_torch_threads
+assert use_torch_threads() == 1
+print(torch.get_num_threads())
+"""
+
+
+def test_the_first_use_of_numbas_threads_leaves_torch_its_own_number():
+    completed = subprocess.run(
+        [sys.executable, "-c", COMPILED_FIRST],
+        cwd=ROOT,
+        env={**os.environ, "NUMBA_NUM_THREADS": "2", "NUMBA_THREADING_LAYER": "omp"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert completed.stdout == "1\n"
