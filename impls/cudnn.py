@@ -7,6 +7,8 @@ and here none do.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 
@@ -16,6 +18,14 @@ from suite import register
 _by_cudnn = torch.ops.aten.cudnn_convolution
 _backward = torch.ops.aten.convolution_backward
 DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+
+class Flags(NamedTuple):
+    """What cuDNN is asked for, in the order of torch's operator: names take longer to look up."""
+
+    benchmark: bool
+    deterministic: bool
+    allow_tf32: bool
 
 
 def _why_no_cudnn() -> str | None:
@@ -40,13 +50,13 @@ class _Convolution(torch.autograd.Function):
         stride, padding, dilation, groups = arguments
         ctx.save_for_backward(input, weight)
         ctx.arguments, ctx.flags = arguments, flags
-        return _by_cudnn(input, weight, padding, stride, dilation, groups, **flags)
+        return _by_cudnn(input, weight, padding, stride, dilation, groups, *flags)
 
     @staticmethod
     def backward(ctx, grad):
         input, weight = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.arguments
-        with torch.backends.cudnn.flags(enabled=True, **ctx.flags):
+        with torch.backends.cudnn.flags(enabled=True, **ctx.flags._asdict()):
             of_input, of_weight, _ = _backward(
                 grad,
                 input,
@@ -69,11 +79,11 @@ def _convolve(
 ):  # fmt: skip
     """Return the convolution by cuDNN; torch adds the bias in a second kernel, as eager does."""
     arguments = pair(stride), pair(padding), pair(dilation), groups
-    flags = {"benchmark": benchmark, "deterministic": deterministic, "allow_tf32": allow_tf32}
+    flags = Flags(benchmark, deterministic, allow_tf32)
     if torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad):
         return add_bias(_Convolution.apply(input, weight, arguments, flags), bias)
     stride, padding, dilation, groups = arguments
-    output = _by_cudnn(input, weight, padding, stride, dilation, groups, **flags)
+    output = _by_cudnn(input, weight, padding, stride, dilation, groups, *flags)
     return add_bias(output, bias)
 
 

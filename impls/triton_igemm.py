@@ -189,39 +189,40 @@ def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.T
     n, k, p, q = problem.output_shape
     m, groups = n * p * q, problem.groups
     per_group = k // groups
-    arguments = {
-        "x": x,
-        "w": weight,
-        "b": y if bias is None else bias.detach().contiguous(),
-        "y": y,
-        "M": m,
-        "H": problem.height,
-        "W": problem.width,
-        "P": p,
-        "Q": q,
-        "C": problem.in_channels // groups,
-        "K": per_group,
-        "R": problem.kernel_h,
-        "S": problem.kernel_w,
-        "stride_h": problem.stride_h,
-        "stride_w": problem.stride_w,
-        "pad_h": problem.pad_top,
-        "pad_w": problem.pad_left,
-        "dilation_h": problem.dilation_h,
-        "dilation_w": problem.dilation_w,
-        "groups": groups,
-    }
+    # In the order of `_igemm`: names would be looked up at every launch.
+    arguments = (
+        x,
+        weight,
+        y if bias is None else bias.detach().contiguous(),
+        y,
+        m,
+        problem.height,
+        problem.width,
+        p,
+        q,
+        problem.in_channels // groups,
+        per_group,
+        problem.kernel_h,
+        problem.kernel_w,
+        problem.stride_h,
+        problem.stride_w,
+        problem.pad_top,
+        problem.pad_left,
+        problem.dilation_h,
+        problem.dilation_w,
+        groups,
+    )
 
     def grid(given):
         tiles_m = triton.cdiv(m, given["BLOCK_M"])
         return tiles_m * triton.cdiv(per_group, given["BLOCK_N"]), groups
 
     if config is None and not INTERPRETED:
-        _tuned()[grid](**arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
+        _tuned()[grid](*arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
         return y
     block_m, block_n, block_k, stages, warps = config or SMALLEST
     _fixed[grid](
-        **arguments,
+        *arguments,
         HAS_BIAS=bias is not None,
         BLOCK_M=block_m,
         BLOCK_N=block_n,

@@ -37,7 +37,7 @@ def long_signatures(tree: ast.AST) -> Iterator[str]:
     """Yield functions with too many parameters by position.
 
     `self`, and the typing context of a Numba intrinsic, come from elsewhere. A Triton kernel's
-    parameters are the names that it is launched and tuned by: it is launched with keywords.
+    parameters are the names that it is tuned by, numbers for which it is compiled anew.
     """
     kernels = {
         argument.id
