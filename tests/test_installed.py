@@ -283,6 +283,7 @@ def test_nothing_of_the_users_comes_before_ours_or_pythons_own(installed, reposi
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_folder_that_python_reads_as_a_frame(installed, repository):
     words = ("--impl", "right", "--blocks", "2", "--out", "results/one")
     done = installed(repository, "convgauge", "run", "tiny.yaml", "--plugin", "mine.py", *words)

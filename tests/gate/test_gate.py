@@ -115,6 +115,7 @@ def test_wrong_results_decide_the_exit_code_and_every_failure_is_one_line(outcom
     assert "Traceback" not in completed.stdout + completed.stderr
 
 
+@pytest.mark.slow
 def test_the_command_printed_for_a_cell_asks_for_all_of_it_again(outcome):
     completed, folder = outcome
     (line,) = [line for line in completed.stdout.splitlines() if "small/a × slower:" in line]

@@ -45,7 +45,7 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path):
 def test_what_is_no_table_is_named_with_a_cure(tmp_path, text):
     path = tmp_path / "f.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match=r"f\.json: not a tuning table .*tune --fresh"):
+    with pytest.raises(UsageError, match=r"f\.json: not a tuning table .*delete it, and tune anew"):
         store.read_table(path)
 
 
