@@ -72,6 +72,7 @@ def test_a_call_that_a_weight_was_not_packed_for_is_refused(entry, change):
         entry.function(x, packed, bias, **others)
 
 
+@pytest.mark.slow
 @every
 def test_one_number_for_a_pair_is_the_same_call(entry):
     shape = next(
