@@ -1,4 +1,4 @@
-"""The runner's side of a revision: where its files are, and its process of the moment."""
+"""The parent's side of a revision: where its files are, and its process of the moment."""
 
 from __future__ import annotations
 

@@ -325,5 +325,5 @@ def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def main(connection: Connection, threads: int) -> None:
-    """Serve the runner until it closes the channel."""
+    """Serve the parent until it closes the channel."""
     serve(connection, Judge(threads).handlers())

@@ -77,11 +77,11 @@ def throttling(cards: Sequence[CardState]) -> str | None:
 
 
 def clock_fault(turns_s: Sequence[tuple[float, float]]) -> str | None:
-    """Return what is wrong with a worker's clock by the runner's own, if anything.
+    """Return what is wrong with a worker's clock by the parent's own, if anything.
 
-    Each turn is (seconds the worker counted, seconds the runner counted). On a busy machine
+    Each turn is (seconds the worker counted, seconds the parent counted). On a busy machine
     messages wait, so that a turn may look longer from outside; a clock that lies makes every turn
-    look so, and no honest clock counts more than the runner's.
+    look so, and no honest clock counts more than the parent's.
     """
     if len(turns_s) < LEAST_TURNS:
         return None

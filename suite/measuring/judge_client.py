@@ -1,4 +1,4 @@
-"""The runner's side of the judge: typed requests, and the judge's share of the time spent."""
+"""The parent's side of the judge: typed requests, and the judge's share of the time spent."""
 
 from __future__ import annotations
 

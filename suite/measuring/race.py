@@ -1,6 +1,6 @@
 """One scenario, several arms: gates first, then blocks of fresh processes that take turns.
 
-Exactly one process works at any moment: the runner passes the token by asking one worker and
+Exactly one process works at any moment: the parent passes the token by asking one worker and
 waiting for its answer. Within a block the arms alternate in random order, so that what disturbs
 the machine disturbs neighbours alike; blocks are repeated with fresh processes and fresh data,
 and only differences within a block are compared.

@@ -1,4 +1,4 @@
-"""The runner's side of a worker: an arm, and the process that runs it for the moment."""
+"""The parent's side of a worker: an arm, and the process that runs it for the moment."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class WorkerClient:
         self.spent_s = 0.0
         """Seconds that its processes held the token in blocks: gates and loading left out."""
         self.turns_s: list[tuple[float, float]] = []
-        """Of every turn: seconds that the process counted, and seconds by the runner's clock."""
+        """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
 

@@ -1,4 +1,4 @@
-"""The runner and the judge. What each request does is told in `suite.judge.process`."""
+"""The parent and the judge. What each request does is told in `suite.judge.process`."""
 
 from __future__ import annotations
 

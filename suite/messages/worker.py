@@ -1,4 +1,4 @@
-"""The runner and a worker. What each request does is told in `suite.worker.process`."""
+"""The parent and a worker. What each request does is told in `suite.worker.process`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages between the runner and its processes: JSON frames over a pipe of their own.
+"""Messages between the parent and its processes: JSON frames over a pipe of their own.
 
 A request is a dataclass that names the type of its reply, `class Turn(Request[Turned])`, so that
 both ends are checked by type. JSON because the other end runs other people's code: unpickling what
@@ -82,7 +82,7 @@ class Done:
 
 
 class Requester:
-    """The runner's end: one request, one reply, never two under way."""
+    """The parent's end: one request, one reply, never two under way."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -146,7 +146,7 @@ class Requester:
 def serve(
     connection: Connection, own: Handlers, members: Mapping[str, Handlers] | None = None
 ) -> None:
-    """Answer requests until the runner closes the channel or is gone.
+    """Answer requests until the parent closes the channel or is gone.
 
     Args:
         members: who answers the requests that are sent `to` one of them; may change meanwhile.

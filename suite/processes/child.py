@@ -27,7 +27,7 @@ def child_main(
     variables: Mapping[str, str | None],
     *args: object,
 ) -> None:
-    """First code of every process: cut loose from the terminal, die with the runner.
+    """First code of every process: cut loose from the terminal, die with the parent.
 
     Args:
         variables: of the environment, as the user has them.

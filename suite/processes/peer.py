@@ -60,9 +60,9 @@ def _uninterrupted() -> Iterator[None]:
 
 
 class Peer:
-    """A process that serves requests, seen from the runner.
+    """A process that serves requests, seen from the parent.
 
-    `target` is "module:function", so that the runner never imports what it starts. With an
+    `target` is "module:function", so that the parent never imports what it starts. With an
     `environment` it is an interpreter of its own, started with these variables, instead of a
     fork: slower by what importing torch takes, with a memory layout that nothing else shares.
     """

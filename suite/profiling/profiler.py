@@ -1,4 +1,4 @@
-"""The runner's side of profiling: for every passed cell fresh processes, part after part.
+"""The parent's side of profiling: for every passed cell fresh processes, part after part.
 
 A part that fails says why and leaves the others; a process that dies is replaced for the next
 part. Nothing here runs while anything is timed for results.jsonl.

@@ -1,8 +1,7 @@
-"""The registry of implementations: `register`, loading from files, and look-up by name.
+"""The registry of implementations: `register`, and look-up by name.
 
-An implementation is a function with `torch.nn.functional.conv2d`'s signature. Three places are
-searched: the modules of `impls/`, plug-in files named by the user, and the entry-point group
-`convgauge.implementations`. This module never imports torch.
+An implementation is a function with `torch.nn.functional.conv2d`'s signature. Where they are looked
+for is told in `suite.registry.sources`.
 """
 
 from __future__ import annotations

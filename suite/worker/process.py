@@ -1,6 +1,6 @@
 """The process that runs one implementation: it computes, and decides nothing.
 
-Requests of the runner (`suite.messages.worker`), in the order of a block:
+Requests of the parent (`suite.messages.worker`), in the order of a block:
 
     load        import the implementation; why it is unavailable, if it is
     open        map the scenario's shared memory; supported?
@@ -351,5 +351,5 @@ def _ran(log: OperatorLog) -> messages.OperatorsRan:
 
 
 def main(connection: Connection, source: sources.Source, name: str, threads: int) -> None:
-    """Serve the runner until it closes the channel."""
+    """Serve the parent until it closes the channel."""
     serve(connection, Worker(source, name, threads).handlers())

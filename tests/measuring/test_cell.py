@@ -1,4 +1,4 @@
-"""What the runner makes of a worker's clock."""
+"""What the parent makes of a worker's clock."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def ends():
 
 
 def told(ends, request, frame: bytes):
-    """Return what the runner makes of a frame that answers its first request."""
+    """Return what the parent makes of a frame that answers its first request."""
     requester, theirs = ends
     requester.send(request)
     theirs.send_bytes(frame)

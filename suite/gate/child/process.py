@@ -69,7 +69,7 @@ class RevisionWorker:
 
 
 def main(connection: Connection, root: str, offset_bytes: int) -> None:
-    """Serve the runner until it closes the channel.
+    """Serve the parent until it closes the channel.
 
     Args:
         offset_bytes: memory that is taken first and held, so that what follows lies elsewhere.

@@ -6,7 +6,7 @@ look_at_operators  torch's profiler: table, trace, stacks, counts
 look_at_memory     live bytes; in a process of its own, loaded `frugal`
 look_at_threads    time over the number of threads
 look_at_python     pyinstrument's samples of the stack
-spin               calls while the runner's perf looks on
+spin               calls while the parent's perf looks on
 """
 
 from __future__ import annotations
@@ -191,5 +191,5 @@ def smallest_of(scenario: Scenario) -> Scenario:
 
 
 def main(connection: Connection, source: sources.Source, name: str, threads: int) -> None:
-    """Serve the runner until it closes the channel."""
+    """Serve the parent until it closes the channel."""
     serve(connection, ProfiledWorker(source, name, threads).handlers())
