@@ -31,7 +31,7 @@ from suite.gate.same_code import measure
 from suite.measuring import new_run
 from suite.measuring.arm import Arm
 from suite.registry.catalogue import Catalogue
-from suite.results.folder import write_whole
+from suite.results.inside import write_whole
 from suite.results.request import Request, asked_by
 
 FILE = "calibration.json"

@@ -12,7 +12,7 @@ from suite.capture import Captured, Target, TooSlow, as_id, capture, parse_input
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
 from suite.problem import DTYPE_BYTES
-from suite.results.folder import write_whole
+from suite.results.inside import write_whole
 from suite.results.request import RunRequest
 from suite.scenario import load_file
 from suite.scenario.writer import scenario_text

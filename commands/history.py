@@ -9,7 +9,8 @@ from commands.arguments import Parser
 from reports.history import text
 from reports.history.cell_history import history
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
-from suite.results.folder import MANIFEST, Run, read_run, write_whole
+from suite.results.folder import MANIFEST, Run, read_run
+from suite.results.inside import write_whole
 
 FILE = "history.md"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from reports import units
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 from suite.results.profile import FOLDER, CellProfile, StackNode
 
 FILE = "flame.svg"

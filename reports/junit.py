@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 from reports import units
 from reports.matrix import Matrix, MatrixCell
 from suite.results.cell import Status
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 
 FILE = "junit.xml"
 _OUTCOME = {

@@ -10,7 +10,8 @@ from reports.headline import Headline, headline
 from reports.matrix import Matrix, MatrixCell
 from reports.networks import Total, networks
 from suite.results.cell import Status
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 
 FILE = "results.md"
 MOST_BYTES = 60_000

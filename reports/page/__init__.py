@@ -16,7 +16,8 @@ from reports.page.change import comparison_facts
 from reports.page.data import page_data
 from reports.page.encoding import embed
 from reports.page.method import method
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 
 FILE = "report.html"
 TEMPLATES = Path(__file__).parent.parent / "templates"
