@@ -9,6 +9,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from types import FrameType
 
+from commands._saying import guarded, say_error
 from commands.arguments import build_parser
 from suite.errors import EXIT_DEFECT, EXIT_GOOD, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
 
@@ -17,29 +18,34 @@ INSTALL = "pip install -e . -c constraints.txt"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that these words (those of the process if None) ask for."""
+    _print_anywhere()
+    with guarded():
+        return _answered(arguments)
+
+
+def _answered(arguments: Sequence[str] | None) -> int:
     try:
         _hear_interrupts()
-        _print_anywhere()
         words = sys.argv[1:] if arguments is None else arguments
         options = build_parser(words).parse_args(words)
         code: int = import_module(f"{__package__}.{options.command}").main(options)
         return code
     except ConvGaugeError as error:
-        print(error, file=sys.stderr)
+        say_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say_error("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return EXIT_GOOD
     except ModuleNotFoundError as error:
-        print(f"the package {error.name} is not installed; run: {INSTALL}", file=sys.stderr)
+        say_error(f"the package {error.name} is not installed; run: {INSTALL}")
         return EXIT_USAGE
     except Exception as error:
         import traceback  # noqa: PLC0415
 
         traceback.print_exc()
-        print(f"a defect in ConvGauge ({error}); please report it with this text", file=sys.stderr)
+        say_error(f"a defect in ConvGauge ({error}); please report it with this text")
         return EXIT_DEFECT
 
 

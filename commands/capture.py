@@ -7,6 +7,7 @@ from pathlib import Path
 
 from commands._asking import asked_files
 from commands._preparing import scratch_folder
+from commands._saying import say
 from commands.arguments import Parser, at_least
 from suite.capture import Captured, Target, TooSlow, as_id, capture, parse_input
 from suite.errors import EXIT_GOOD, UsageError
@@ -101,11 +102,11 @@ def _named(paths: tuple[str, ...]) -> str:
 
 def _tell(captured: Captured, out: Path) -> None:
     flops = sum(s.occurrences * s.problem.direct_flops for s in captured.scenarios)
-    print(
+    say(
         f"{out}: {len(captured.scenarios)} different convolutions, executed "
         f"{captured.convolutions} times a pass, {flops / 1e9:.3g} GFLOP"
     )
     if captured.others:
-        print(f"not recorded, as only 2-D convolutions are measured: {captured.others_text}")
+        say(f"not recorded, as only 2-D convolutions are measured: {captured.others_text}")
     run = RunRequest(files=asked_files([str(out)]))
-    print(f"measure them with: {run.command_line()}")
+    say(f"measure them with: {run.command_line()}")

@@ -10,6 +10,7 @@ from commands._asking import asked
 from commands._gate_baseline import against_run
 from commands._gate_revisions import between_revisions
 from commands._options import add_files, add_measuring, add_scenarios, add_selection
+from commands._saying import say
 from commands.arguments import Parser, at_least
 from reports import gate as gate_report
 from reports import terminal
@@ -19,7 +20,8 @@ from suite.gate.facts import ACCEPTABLE
 from suite.gate.rule import MARGIN_CPU, MARGIN_GPU, Rule
 from suite.results.request import GateRequest
 
-ACCEPT = (*map(str, ACCEPTABLE), "missing")
+ACCEPT = (*map(str, ACCEPTABLE), "missing", "times")
+"""What is no finding: cells that head lacks, and times of another machine."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -87,7 +89,7 @@ def main(options: argparse.Namespace) -> int:
         outcome, folder = between_revisions(request, out, console, began)
     written = gate_report.write(outcome, folder)
     for line in text.lines(outcome):
-        print(line)
+        say(line)
     for path in written:
         console.print(str(path), style="dim", highlight=False, soft_wrap=True)
     return EXIT_INTERRUPTED if outcome.interrupted else outcome.exit_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from commands._saying import say
 from commands.arguments import Parser
 from reports.history import text
 from reports.history.cell_history import history
@@ -29,12 +30,13 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     runs, unread = _read(options.folders)
     past = history(runs)
-    print("\n".join([*text.lines(past), *unread]))
+    say(*text.lines(past), *unread)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         write_whole(options.out / FILE, text.markdown(past))
-        print(options.out / FILE)
-    return EXIT_GOOD if len(past.runs) > 1 else EXIT_NOT_COMPARABLE
+        say(options.out / FILE)
+    is_whole = len(past.runs) > 1 and not past.left_out
+    return EXIT_GOOD if is_whole else EXIT_NOT_COMPARABLE
 
 
 def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:

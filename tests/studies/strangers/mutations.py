@@ -70,7 +70,11 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 def other_value(value: Any, draw: random.Random) -> Any:
     """Return another value: near the old one, or of another kind altogether."""
-    near: list[Any] = [draw.choice(NUMBERS), draw.choice(STEERING), copy.deepcopy(draw.choice(OTHERS))]
+    near: list[Any] = [
+        draw.choice(NUMBERS),
+        draw.choice(STEERING),
+        copy.deepcopy(draw.choice(OTHERS)),
+    ]
     if isinstance(value, bool):
         near.append(not value)
     elif isinstance(value, int | float):
@@ -78,7 +82,12 @@ def other_value(value: Any, draw: random.Random) -> Any:
         near += [number, number, int(number) if math.isfinite(number) else 0, value + 1, str(value)]
         near += [draw.choice(NUMBERS)] * 3
     elif isinstance(value, str):
-        near += [value + draw.choice(STEERING), draw.choice(STEERING) + value, value * 50, value[1:]]
+        near += [
+            value + draw.choice(STEERING),
+            draw.choice(STEERING) + value,
+            value * 50,
+            value[1:],
+        ]
         near += [draw.choice(STEERING)] * 3
     elif isinstance(value, list):
         near += [value[:1], value + value, value[::-1], value * 20, [draw.choice(NUMBERS)]]
@@ -87,7 +96,7 @@ def other_value(value: Any, draw: random.Random) -> Any:
     return draw.choice(near)
 
 
-def mutated(tree: Any, draw: random.Random, most: int = 3) -> tuple[Any, str]:
+def mutated(tree: Any, draw: random.Random, most: int = 2) -> tuple[Any, str]:
     """Return plain JSON with one to `most` changes, and what they are."""
     changed, told = copy.deepcopy(tree), []
     for _ in range(draw.randint(1, most)):
