@@ -11,8 +11,7 @@ from types import FrameType
 
 from commands.arguments import build_parser
 from suite.errors import EXIT_DEFECT, EXIT_GOOD, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
-
-INSTALL = "pip install -e . -c constraints.txt"
+from suite.program import how_to_install
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return EXIT_GOOD
     except ModuleNotFoundError as error:
-        print(f"the package {error.name} is not installed; run: {INSTALL}", file=sys.stderr)
+        print(
+            f"the package {error.name} is not installed; run: {how_to_install()}", file=sys.stderr
+        )
         return EXIT_USAGE
     except Exception as error:
         import traceback  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Inference engines, each with one convolution as its whole model: `pip install -e '.[engines]'`.
+"""Inference engines, each with one convolution as its whole model; the extra `engines` brings them.
 
 Every engine gets torch's number of threads. Building, optimising and loading its model counts as
 preparation; what it reorders in each call (most prefer a blocked layout) counts as its time. No
@@ -19,13 +19,14 @@ from impls._arguments import add_bias
 from impls._onnx import convolution_model
 from impls._packing import Packing
 from suite import Problem, register
+from suite.program import how_to_install
 
 
 def _why_absent(*packages: str) -> str | None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if not missing:
         return None
-    return f"{' and '.join(missing)} not installed: pip install -e '.[engines]'"
+    return f"{' and '.join(missing)} not installed: {how_to_install('engines')}"
 
 
 def _why_not(problem: Problem) -> str | None:

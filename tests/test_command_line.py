@@ -207,13 +207,15 @@ def test_a_missing_package_is_named_with_how_to_get_it(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, ROOT / "run_bench.py", "doctor"],
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert "rich is not installed; run: pip install -e . -c constraints.txt" in done.stderr
+    from_elsewhere = f"pip install -e {ROOT} -c {ROOT / 'constraints.txt'}"
+    assert f"rich is not installed; run: {from_elsewhere}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
