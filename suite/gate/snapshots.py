@@ -50,8 +50,8 @@ class Snapshots:
             return self._working_tree()
         except GitFailed as failed:
             raise UsageError(
-                f"{self._repository.root}: git cannot take the working tree in; name a commit with "
-                f"--head REV, or mend what git says:\n{failed}"
+                f"{self._repository.root}: git cannot take the working tree in; measure a commit "
+                f"in its place, or mend what git says:\n{failed}"
             ) from None
 
     def _working_tree(self) -> Revision:

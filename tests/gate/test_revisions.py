@@ -204,7 +204,9 @@ def test_a_filter_that_is_missing_is_told_with_all_that_git_says(planted):
     (planted / "two.bin").write_text("two")
     with (
         Checkouts(repo) as checkouts,
-        pytest.raises(UsageError, match=r"(?s)--head REV.*no-such-filter-program.*\.bin"),
+        pytest.raises(
+            UsageError, match=r"(?s)a commit in its place.*no-such-filter-program.*\.bin"
+        ),
     ):
         checkouts.working_tree()
 
