@@ -19,14 +19,20 @@ from impls._arguments import add_bias
 from impls._onnx import convolution_model
 from impls._packing import Packing
 from suite import Problem, register
-from suite.program import how_to_install
+
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "jaxlib": "jax"}
+"""What brings a module of another name."""
 
 
 def _why_absent(*packages: str) -> str | None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if not missing:
         return None
-    return f"{' and '.join(missing)} not installed: {how_to_install('engines')}"
+    wanted = dict.fromkeys(DISTRIBUTIONS.get(name, name) for name in missing)
+    return (
+        f"{' and '.join(missing)} not installed: pip install {' '.join(wanted)}, or the extra "
+        "engines"
+    )
 
 
 def _why_not(problem: Problem) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from building import USUAL, layer, table, trial
 
 from suite.errors import UsageError
-from suite.program import PROGRAM
+from suite.program import COMMAND_LINE
 from suite.tuning import store
 from suite.tuning.learning import shapes_of
 
@@ -48,7 +48,7 @@ def test_what_is_no_table_is_named_with_a_cure(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UsageError, match=r"f\.json: not a tuning table .*delete it") as caught:
         store.read_table(path)
-    assert str(caught.value).endswith(f"tune anew: {' '.join(PROGRAM)} tune")
+    assert str(caught.value).endswith(f"tune anew: {COMMAND_LINE} tune")
 
 
 def test_bytes_that_are_no_text_are_no_table(tmp_path):
