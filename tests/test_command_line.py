@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -307,3 +308,12 @@ def test_every_command_in_the_readme_is_understood(line):
         from suite.scenario import find_file
 
         assert Path(find_file(ROOT / name if "/" in name else name)).exists()
+
+
+def test_a_command_leaves_the_garbage_collector_of_its_caller_as_it_was(command):
+    usual = gc.get_threshold()
+
+    command("validate", "quick")
+    command("no such command")
+
+    assert gc.get_threshold() == usual
