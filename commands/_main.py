@@ -15,7 +15,7 @@ from suite.errors import EXIT_DEFECT, EXIT_GOOD, EXIT_INTERRUPTED, EXIT_USAGE, C
 from suite.program import how_to_install
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""More than a quick command makes: to look through its modules for garbage takes a tenth of it."""
+"""More than a quick command makes: looking through them for garbage takes 5 ms of about 150."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
