@@ -72,7 +72,7 @@ def outcome(*cells: GateCell, **fields: Any) -> GateOutcome:
         ((FINE,), {"new": ("fresh",)}, 0, "fine"),
         ((FINE, DOUBT), {"timing_advisory": "another machine"}, 5, "not comparable"),
         ((FINE,), {"timing_advisory": "another machine", "times_accepted": True}, 0, "fine"),
-        ((FINE, LARGER), {"timing_advisory": "another machine"}, 1, "regressed"),
+        ((FINE, LARGER), {"timing_advisory": "another machine"}, 1, "worse"),
     ],
 )
 def test_the_exit_code_follows_the_worst_that_is_sure(cells, fields, code, state):
