@@ -11,7 +11,7 @@ from reports.history import text
 from reports.history.cell_history import history
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
 from suite.results.folder import MANIFEST, Run, read_run
-from suite.results.inside import write_whole
+from suite.results.inside import leads_elsewhere, write_whole
 
 FILE = "history.md"
 
@@ -50,6 +50,8 @@ def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
         run_folders = _run_folders(folder)
         for run_folder in run_folders:
             try:
+                if run_folder != folder and leads_elsewhere(run_folder):
+                    raise UsageError(f"{run_folder}: is a link; name what it leads to")
                 runs[run_folder.resolve()] = read_run([run_folder])
             except UsageError as error:
                 if run_folder == folder:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from reports import units
 from reports.matrix import Matrix, MatrixCell
-from suite.printable import without_control
+from suite.printable import printable_lines
 from suite.results.cell import Status
 from suite.results.folder import Run
 from suite.results.inside import write_whole
@@ -86,4 +86,4 @@ def _add_case(suite: ET.Element, cell: MatrixCell) -> None:
 
 def xml_text(text: str) -> str:
     """Return the text with what XML cannot hold, and what steers a terminal, spelled out."""
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", without_control(text))
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", printable_lines(text))

@@ -27,6 +27,11 @@ def printable(text: str) -> str:
     return without_commands(text)
 
 
+def printable_lines(text: str) -> str:
+    """Return the same of a text whose line ends may stand: in a page or in XML."""
+    return without_commands(without_control(text))
+
+
 def without_commands(text: str) -> str:
     """Return lines of which no log takes one for a command."""
     if "##" in text:

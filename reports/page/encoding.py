@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from suite.printable import without_control
+from suite.printable import printable_lines
 from suite.results.cell import CellResult
 
 
@@ -24,7 +24,7 @@ def embed(data: dict[str, Any]) -> Markup:
 def spelled(value: Any) -> Any:
     """Return nested lists and dictionaries with the controls in every text spelled out."""
     if isinstance(value, str):
-        return without_control(value)
+        return printable_lines(value)
     if isinstance(value, dict):
         return {spelled(name): spelled(item) for name, item in value.items()}
     return [spelled(item) for item in value] if isinstance(value, list | tuple) else value

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from suite.printable import without_control
+from suite.printable import printable_lines
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -29,5 +29,5 @@ def page_environment() -> Environment:
 def _shown(value: Any) -> Any:
     """Spell out the controls of a text; HTML keeps marks that show a text in another order."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return without_control(value)
+        return printable_lines(value)
     return value

@@ -37,14 +37,17 @@ class Answers:
                 return main(words)
 
         code = self.of_call(run, f"{words[0]}: {mutation}")
-        said = out.getvalue() + err.getvalue()
+        self.look_at(out.getvalue() + err.getvalue(), code, f"{words[0]}: {mutation}")
+        return code
+
+    def look_at(self, said: str, code: int, label: str) -> None:
+        """Keep what is wrong about what was printed."""
         if code == EXIT_DEFECT or "Traceback" in said:
             # A traceback's end says what happened.
-            self.faults.append(f"{words[0]}: {mutation}\n{said[-1500:]}")
+            self.faults.append(f"{label}\n{said[-1500:]}")
         elif steering := STEERS.search(said) or COMMAND.search(said):
             line = said[max(0, steering.start() - 60) : steering.end() + 60]
-            self.faults.append(f"{words[0]}: {mutation}: printed {line!r}")
-        return code
+            self.faults.append(f"{label}: printed {line!r}")
 
     def of_call(self, call: Callable[[], int], label: str) -> int:
         """Time a call that returns an exit code, and keep what it raises."""
