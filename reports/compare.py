@@ -104,9 +104,15 @@ def _change(
     elif base.result.status is not head.result.status:
         note = f"{_word(base)} → {_word(head)}"
     elif base.summary and head.summary:
-        note = differ or why_other_work(base.result, head.result)
+        note = differ or why_other_work(base.result, head.result) or _why_disturbed(base, head)
         ratio = None if note else ratio_of(base.summary.time_s, head.summary.time_s)
     return CellChange(key[0], key[1], base, head, ratio, note)
+
+
+def _why_disturbed(base: MatrixCell, head: MatrixCell) -> str:
+    """Return in which run others took the cores while the cell was timed, or an empty text."""
+    runs = [name for name, cell in (("base", base), ("head", head)) if cell.is_disturbed]
+    return f"disturbed in the {' and the '.join(runs)} run" if runs else ""
 
 
 def _word(cell: MatrixCell) -> str:

@@ -36,7 +36,7 @@ TEXTS = {
     "instructions_path",
     "not_profiled",
 }
-TRUTHS = {"bias", "deterministic"}
+TRUTHS = {"bias", "deterministic", "disturbed"}
 WHOLE = {*PROBLEM_FIELDS} - TRUTHS | {
     "blocks",
     "samples",
@@ -52,6 +52,7 @@ WHOLE = {*PROBLEM_FIELDS} - TRUTHS | {
     "counted_flops",
     "moved_bytes",
     "layout_conversions",
+    "blocks_set_aside",
 }
 """Every other column is float64: times, ratios, means, and what an implementation declares."""
 

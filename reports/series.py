@@ -115,7 +115,11 @@ def series_of(
 
 def _times(matrix: Matrix, name: str, members: Sequence[Scenario]) -> dict[str, float]:
     cells = ((member.id, matrix.cells.get((member.id, name))) for member in members)
-    return {key: cell.time_s for key, cell in cells if cell is not None and cell.time_s is not None}
+    return {
+        key: cell.time_s
+        for key, cell in cells
+        if cell is not None and cell.time_s is not None and not cell.is_disturbed
+    }
 
 
 def _along(

@@ -11,6 +11,7 @@ from reports.growth import LEAST_POINTS
 from reports.matrix import Matrix
 from reports.series import Series, series_of
 from suite.problem import PROBLEM_FIELDS, Problem, Scenario
+from suite.results.standing import NONE_PASSED, UNDECIDED
 
 _PADS = {"pad_top", "pad_bottom", "pad_left", "pad_right"}
 MOST_SERIES = 40
@@ -59,8 +60,12 @@ class Slot:
     kernel: int
     channels: int
     winner: str | None
+    """Who is fastest over the square's scenarios; None where nothing passed in all of them, or
+    where that cannot be said."""
     margin: float | None
     """Time of the runner-up over the winner's, geometric mean; None without a runner-up."""
+    why_undecided: str
+    """Why there is no winner; empty where there is one."""
     scenarios: int
 
 
@@ -95,7 +100,11 @@ def crossover(matrix: Matrix, source: str) -> list[Slot]:
 
 
 def _slot(matrix: Matrix, kernel: int, channels: int, scenarios: list[Scenario]) -> Slot:
-    """Rank the implementations that passed in all of a slot's scenarios."""
+    """Rank the implementations that passed in all of a slot's scenarios.
+
+    The first of them is the winner if it wins in each scenario in which anyone does, and does so
+    in one at least.
+    """
     means: dict[str, float] = {}
     for name in matrix.implementations:
         cells = [matrix.cells.get((scenario.id, name)) for scenario in scenarios]
@@ -103,8 +112,20 @@ def _slot(matrix: Matrix, kernel: int, channels: int, scenarios: list[Scenario])
         if len(times) == len(scenarios):
             means[name] = statistics.geometric_mean(times)
     ranked = sorted(means, key=means.__getitem__)
+    if not ranked:
+        return Slot(kernel, channels, None, None, NONE_PASSED, len(scenarios))
+    winners = {cell.result.implementation for s in scenarios if (cell := matrix.winner(s))}
+    if winners != {ranked[0]}:
+        whys = [why for s in scenarios if (why := matrix.standings[s.id].why_undecided)]
+        why = whys[0] if whys else f"{' and '.join(sorted(winners))} win one each"
+        return Slot(kernel, channels, None, None, why, len(scenarios))
     margin = means[ranked[1]] / means[ranked[0]] if len(ranked) > 1 else None
-    return Slot(kernel, channels, ranked[0] if ranked else None, margin, len(scenarios))
+    return Slot(kernel, channels, ranked[0], margin, "", len(scenarios))
+
+
+def no_winner(slot: Slot) -> str:
+    """Return what a slot shows in the winner's place: "undecided" or "none passed"."""
+    return NONE_PASSED if slot.why_undecided == NONE_PASSED else UNDECIDED
 
 
 def scalings(matrix: Matrix, source: str, caches: Mapping[str, str] | None = None) -> list[Scaling]:

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 
 from suite.stats import student
 
+LEAST_BLOCKS = 3
+"""Fewer have no interval: Student's t is 12.7 for two, and a factor of millions says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A positive quantity with its 95 % interval; the ends are None with one observation."""
+    """A positive quantity with its 95 % interval; the ends are None with too few observations."""
 
     value: float
     low: float | None
@@ -31,14 +34,22 @@ class Interval:
 
 
 def log_interval(values: Sequence[float]) -> Interval:
-    """Return the geometric mean of positive `values` with Student's interval."""
+    """Return the geometric mean of positive `values` with Student's interval.
+
+    Of fewer than `LEAST_BLOCKS` values the interval has no ends.
+    """
     logs = [math.log(value) for value in values]
     centre = statistics.fmean(logs)
-    if len(logs) < 2:
+    if len(logs) < LEAST_BLOCKS:
         return Interval(math.exp(centre), None, None)
     error = statistics.stdev(logs) / math.sqrt(len(logs))
     half = student.quantile(0.975, len(logs) - 1) * error
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+
+
+def no_interval(blocks: int) -> str:
+    """Return why so few blocks have no interval: "2 blocks: no interval"."""
+    return f"{blocks} block{'' if blocks == 1 else 's'}: no interval"
 
 
 def block_median_s(samples_s: Sequence[float]) -> float:
