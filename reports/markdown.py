@@ -151,9 +151,10 @@ def _networks(matrix: Matrix) -> str:
 
 
 def _total(total: Total) -> str:
+    time = f"{units.seconds(total.time_s)}{_mark(total)}"
     if total.time_s is None or total.high_s is None:
-        return f"{units.seconds(total.time_s)}{_mark(total)}"
-    return f"{units.seconds(total.time_s)} ±{units.percent(total.high_s / total.time_s - 1)}{_mark(total)}"
+        return time
+    return f"{time} ±{units.percent(total.high_s / total.time_s - 1)}"
 
 
 def _mark(total: Total) -> str:
