@@ -49,7 +49,8 @@ def against_run(
         reference=reference if reference in known else None,
     )
     rule = rule_for(request.margin, request.blocks, scenarios)
-    record(prepared, prepared.catalogue, folder, name, settings, gate=dataclasses.asdict(rule))
+    rule_known = dataclasses.asdict(rule)
+    record(prepared, prepared.catalogue, folder, name, settings, console, gate=rule_known)
     ended = race(prepared, folder, settings, request.budget_s, console)
     head = Run(folder, read_manifest(folder), tuple(read_results(folder)))
     notes = [f"no time left for {cell}" for cell in ended.not_measured]

@@ -35,8 +35,11 @@ def probe(threads: int) -> Probe:
 
 
 def spans_s(threads: int, most_s: float) -> list[float]:
-    """Return the seconds of equal calls on all threads, for so long."""
-    return list(_calls_s(torch.zeros(threads * ELEMENTS_A_THREAD), threads, most_s))
+    """Return the mean seconds of a call on all threads, of every `CALLS` in turn, for so long."""
+    operand = torch.zeros(threads * ELEMENTS_A_THREAD)
+    calls_s = list(_calls_s(operand, threads, most_s))
+    groups = [calls_s[first : first + CALLS] for first in range(0, len(calls_s), CALLS)]
+    return [statistics.fmean(group) for group in groups]
 
 
 def _calls_s(

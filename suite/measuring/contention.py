@@ -10,19 +10,15 @@ no waiting, others disturb as far as they took more than the cores that were to 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from suite.machine import cpu_time, host
+from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
 from suite.results.contention import Contention, Probe
-
-if TYPE_CHECKING:
-    from suite.measuring.cell import Cell
 
 MOST_SHARE = 0.1
 """Of one core: what others may take, and what a cell's threads may wait, undisturbed. A machine's

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.machine import host
+from suite.measuring.noise import Noise
 from suite.messages.judge import Facts, TorchFacts
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
@@ -43,14 +44,14 @@ def write_run_manifest(
     facts: TorchFacts,
     settings: dict[str, Any],
     request: Request,
+    noise: Noise,
     version: str,
 ) -> dict[str, Any]:
     """Write what a reader needs to know about the run before its first cell; return it."""
     machine_facts = {**host.facts(), **dataclasses.asdict(facts), "threads": settings["threads"]}
-    noise = host.spread(host.noise_samples())
     machine_facts |= {
-        "noise": noise,
-        "noise_grade": host.noise_grade(noise),
+        "noise": noise.extent,
+        "noise_grade": noise.grade,
         "fingerprint": fingerprint(machine_facts),
     }
     manifest = {
@@ -61,6 +62,7 @@ def write_run_manifest(
         "request": request.to_dict(),
         **host.git_state(TREE),
         "machine": machine_facts,
+        "load": noise.to_dict(),
         **kept_variables(chosen_environment()),
         "settings": settings,
         "scenario_files": [

@@ -57,6 +57,8 @@ class Compare(Request[Probe]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spans:
+    """One sample for a number of calls in turn."""
+
     samples_s: tuple[Seconds, ...]
 
 

@@ -24,6 +24,11 @@ class Probe:
         """Return how much longer all threads take than one: above 1 they are of no use."""
         return self.all_threads_s / self.one_thread_s if self.one_thread_s else 1.0
 
+    @property
+    def words(self) -> str:
+        """Return the slowdown as "124 times" or "0.62 times"."""
+        return f"{self.slowdown:.0f} times" if self.slowdown >= 10 else f"{self.slowdown:.2f} times"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contention:
