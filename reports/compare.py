@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
 
 from reports.matrix import Matrix, MatrixCell
@@ -105,7 +104,7 @@ def _change(
         note = f"{_word(base)} → {_word(head)}"
     elif base.summary and head.summary:
         note = differ or why_other_work(base.result, head.result) or _why_disturbed(base, head)
-        ratio = None if note else ratio_of(base.summary.time_s, head.summary.time_s)
+        ratio = None if note else head.summary.time_s.over(base.summary.time_s)
     return CellChange(key[0], key[1], base, head, ratio, note)
 
 
@@ -123,16 +122,6 @@ def _word(cell: MatrixCell) -> str:
         if status is Status.PASSED or not cell.result.reason
         else (f"{words} ({cell.result.reason})")
     )
-
-
-def ratio_of(base: Interval, head: Interval) -> Interval:
-    """Return head over base; half widths add as independent ones do, on the log scale."""
-    value = head.value / base.value
-    halves = (base.half_width, head.half_width)
-    if halves[0] is None or halves[1] is None:
-        return Interval(value, None, None)
-    half = math.hypot(halves[0], halves[1])
-    return Interval(value, value * math.exp(-half), value * math.exp(half))
 
 
 def name_of(run: Run) -> str:

@@ -1,8 +1,8 @@
 """Who is fastest in a scenario, if that can be said; otherwise why it cannot.
 
-Every table, plot and page asks here. A winner is one whose intervals say so: over the blocks that
-it shares with each rival the ratio of their times leaves 1 out. Where two cells share too few
-blocks, their own intervals must not meet. Nobody wins while others took the cores.
+Every table, plot and page asks here. A winner is one whose intervals say so: the ratio of
+each rival's time to its own leaves 1 out, over the blocks that both took part in. Nobody wins
+while others took the cores.
 """
 
 from __future__ import annotations
@@ -66,12 +66,19 @@ def _why_undecided(leader: CellResult, rivals: Sequence[CellResult]) -> str:
 
 def _is_faster(first: CellResult, second: CellResult) -> bool:
     """Return whether the first cell is faster beyond chance."""
+    low = lead(first, second).low
+    return low is not None and low > 1
+
+
+def lead(first: CellResult, second: CellResult) -> Interval:
+    """Return the second cell's time over the first's, from the blocks that they share.
+
+    From their own intervals where those are too few; without ends where one has none.
+    """
     ratios = _paired_ratios(first, second)
     if len(ratios) >= LEAST_BLOCKS:
-        low = log_interval(ratios).low
-        return low is not None and low > 1
-    own, theirs = _interval(first), _interval(second)
-    return own.high is not None and theirs.low is not None and own.high < theirs.low
+        return log_interval(ratios)
+    return _interval(second).over(_interval(first))
 
 
 def _paired_ratios(first: CellResult, second: CellResult) -> list[float]:
@@ -80,10 +87,10 @@ def _paired_ratios(first: CellResult, second: CellResult) -> list[float]:
     Every block knows the reference's time in it. Of others the blocks are told by the seed of
     their operands.
     """
-    if second.implementation == first.reference:
-        return _speedups(first)
-    if first.implementation == second.reference:
-        return [1 / speedup for speedup in _speedups(second)]
+    if second.implementation == first.reference and (speedups := _speedups(first)):
+        return speedups
+    if first.implementation == second.reference and (speedups := _speedups(second)):
+        return [1 / speedup for speedup in speedups]
     own_s, theirs_s = _medians_by_seed(first), _medians_by_seed(second)
     return [theirs_s[seed] / own_s[seed] for seed in own_s if seed in theirs_s]
 

@@ -32,6 +32,14 @@ class Interval:
             return None
         return (math.log(self.high) - math.log(self.low)) / 2
 
+    def over(self, other: Interval) -> Interval:
+        """Return the ratio to another quantity; half widths add as independent ones do."""
+        value = self.value / other.value
+        if self.half_width is None or other.half_width is None:
+            return Interval(value, None, None)
+        half = math.hypot(self.half_width, other.half_width)
+        return Interval(value, value * math.exp(-half), value * math.exp(half))
+
 
 def log_interval(values: Sequence[float]) -> Interval:
     """Return the geometric mean of positive `values` with Student's interval.
