@@ -195,7 +195,7 @@ class BlockRunner:
                 timing.begin()
             take_turns(timings.values(), self._random)
             base_s = timings[BASE].median_s
-            contention = watch.ended([timing.waiting for timing in timings.values()])
+            contention = watch.ended([timing.watch for timing in timings.values()])
             for timing in timings.values():
                 timing.end(seed, base_s, contention)
         finally:

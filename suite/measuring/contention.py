@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from suite.machine import cpu_time, host
@@ -20,59 +20,23 @@ from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
 from suite.results.contention import Contention, Probe
 
-MOST_SHARE = 0.1
-"""Of one core: what others may take, and what a cell's threads may wait, undisturbed. A machine's
-own background takes a few hundredths."""
-MOST_STOLEN_SHARE = 0.25
+MOST_SHARE = 0.2
+"""Of one core: what others may take, and what a cell's threads may wait, undisturbed. On a quiet
+machine others take 0.05 and threads wait for each other 0.12 at most."""
+MOST_STOLEN_SHARE = 0.3
 """Of one core, by a virtual machine's host; counted in steps of 10 ms, so that less is chance."""
 MOST_SLOWDOWN = 3.0
 """Of the probe: quiet cores do its work with all threads sooner than with one."""
-
-
-@dataclass
-class Waiting:
-    """How long one process's threads had no core, over the spans that were watched."""
-
-    waited_s: float = 0.0
-    watched_s: float = 0.0
-    is_told: bool = True
-    """Whether the system tells it at all."""
-
-    @contextlib.contextmanager
-    def watched(self, pid: int | None) -> Iterator[None]:
-        """Count what a process waits while the body runs."""
-        before_s, began = self._so_far_s(pid), time.monotonic()
-        yield
-        after_s = self._so_far_s(pid)
-        if before_s is not None and after_s is not None:
-            self.waited_s += max(0.0, after_s - before_s)
-            self.watched_s += time.monotonic() - began
-
-    def _so_far_s(self, pid: int | None) -> float | None:
-        so_far_s = None if pid is None else cpu_time.waited_s(pid)
-        self.is_told = self.is_told and so_far_s is not None
-        return so_far_s
-
-    @property
-    def share(self) -> float | None:
-        """Return the time waited over the time watched: 1.0 is one thread all the time."""
-        return self.waited_s / self.watched_s if self.is_told and self.watched_s else None
-
-
-@dataclass(frozen=True, slots=True)
-class Others:
-    """What others took over a span, as shares of one core."""
-
-    used_share: float
-    """What processes other than ours used."""
-    stolen_share: float
+LEAST_WATCHED_S = 0.2
+"""In a shorter span the machine's counters, in steps of 10 ms a core, say too little."""
 
 
 class OthersWatch:
     """Measures what others take from now on.
 
     Args:
-        pids: of this run's processes at work; those that are gone at the end do not count.
+        pids: of this run's processes at work besides this one; those that are gone at the end do
+            not count.
     """
 
     def __init__(self, pids: Iterable[int]) -> None:
@@ -81,18 +45,80 @@ class OthersWatch:
         self._began = time.monotonic()
 
     def so_far(self) -> Others:
-        took_s = max(time.monotonic() - self._began, 1e-3)
         machine = cpu_time.machine_time()
         own_s = sum(
             now_s - before_s
             for pid, before_s in self._own.items()
             if before_s is not None and (now_s := cpu_time.process_s(pid)) is not None
         )
-        used_s = machine.busy_s - self._machine.busy_s - own_s
         return Others(
-            used_share=max(0.0, used_s / took_s),
-            stolen_share=max(0.0, (machine.stolen_s - self._machine.stolen_s) / took_s),
+            used_s=machine.busy_s - self._machine.busy_s - own_s,
+            stolen_s=machine.stolen_s - self._machine.stolen_s,
+            watched_s=time.monotonic() - self._began,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What others took over the spans that were watched."""
+
+    used_s: float = 0.0
+    """By processes other than ours, summed over cores."""
+    stolen_s: float = 0.0
+    """By other guests of the same host."""
+    watched_s: float = 0.0
+
+    def __add__(self, more: Others) -> Others:
+        return Others(
+            used_s=self.used_s + more.used_s,
+            stolen_s=self.stolen_s + more.stolen_s,
+            watched_s=self.watched_s + more.watched_s,
+        )
+
+    @property
+    def used_share(self) -> float:
+        """Return the cores that others used: 1.0 is a whole core all the time."""
+        return max(0.0, self.used_s / self.watched_s) if self.watched_s else 0.0
+
+    @property
+    def stolen_share(self) -> float:
+        return max(0.0, self.stolen_s / self.watched_s) if self.watched_s else 0.0
+
+
+@dataclass
+class CellWatch:
+    """What happened to one cell while its process worked: in its warm-up and in its turns."""
+
+    waited_s: float = 0.0
+    others: Others = Others()
+    waiting_is_told: bool = True
+    """Whether the system tells that at all."""
+
+    @contextlib.contextmanager
+    def watching(self, pid: int | None) -> Iterator[None]:
+        """Add what is seen while the body runs."""
+        if pid is None:
+            yield
+            return
+        before_s, others = cpu_time.waited_s(pid), OthersWatch([pid])
+        yield
+        self.others += others.so_far()
+        after_s = cpu_time.waited_s(pid)
+        if before_s is None or after_s is None:
+            self.waiting_is_told = False
+        else:
+            self.waited_s += max(0.0, after_s - before_s)
+
+    @property
+    def waited_share(self) -> float | None:
+        """Return the time waited over the time watched: 1.0 is one thread all the time."""
+        if not self.waiting_is_told or not self.others.watched_s:
+            return None
+        return self.waited_s / self.others.watched_s
+
+    def others_within(self, block: Others) -> Others:
+        """Return what others took of this cell's own spans; of the block where they are short."""
+        return self.others if self.others.watched_s >= LEAST_WATCHED_S else block
 
 
 class BlockWatch:
@@ -108,15 +134,14 @@ class BlockWatch:
         self._threads = threads
         self._others = OthersWatch(pids)
 
-    def ended(self, waitings: Iterable[Waiting]) -> BlockContention:
+    def ended(self, cells: Iterable[CellWatch]) -> BlockContention:
         """Return what was seen; to be called after the last turn and before any process goes."""
-        others = self._others.so_far()
-        waited = [waiting.share for waiting in waitings]
-        return BlockContention(
-            others=others,
-            probe=self._probe,
-            disturbed=is_disturbed(others, waited, self._probe, self._threads),
+        block = self._others.so_far()
+        disturbed = any(
+            is_disturbed(cell.others_within(block), cell.waited_share, self._probe, self._threads)
+            for cell in cells
         )
+        return BlockContention(others=block, probe=self._probe, disturbed=disturbed)
 
 
 def watch_block(cells: Iterable[Cell], judge: JudgeClient) -> BlockWatch:
@@ -130,43 +155,33 @@ def watch_block(cells: Iterable[Cell], judge: JudgeClient) -> BlockWatch:
 
 @dataclass(frozen=True)
 class BlockContention:
+    """What was seen in one block."""
+
     others: Others
     probe: Probe | None
     disturbed: bool
 
-    def of(self, waiting: Waiting) -> Contention:
+    def of(self, cell: CellWatch) -> Contention:
         """Return the record of one cell."""
-        share = waiting.share
+        others, waited = cell.others_within(self.others), cell.waited_share
         return Contention(
-            others_share=_rounded(self.others.used_share + self.others.stolen_share),
-            waited_share=None if share is None else _rounded(share),
+            others_share=round(others.used_share + others.stolen_share, 3),
+            waited_share=None if waited is None else round(waited, 3),
             probe=self.probe,
             disturbed=self.disturbed,
         )
 
 
-def is_disturbed(
-    others: Others, waited: Sequence[float | None], probe: Probe | None, threads: int
-) -> bool:
-    """Return whether others took so much that a block's times say little of the code.
+def is_disturbed(others: Others, waited: float | None, probe: Probe | None, threads: int) -> bool:
+    """Return whether others took so much that a cell's times say little of the code.
 
     Args:
-        waited: of each arm in the block; None where the system does not tell.
+        waited: share of one core that its threads waited; None where the system does not tell.
         threads: the most that an arm uses.
     """
     if others.stolen_share > MOST_STOLEN_SHARE:
         return True
-    told = [share for share in waited if share is not None]
-    if told:
-        is_seen = others.used_share > MOST_SHARE or _is_slowed(probe)
-        return is_seen and max(told) > MOST_SHARE
-    spare = max(0, host.usable_cores() - threads)
-    return others.used_share > spare + MOST_SHARE
-
-
-def _is_slowed(probe: Probe | None) -> bool:
-    return probe is not None and probe.slowdown > MOST_SLOWDOWN
-
-
-def _rounded(share: float) -> float:
-    return round(share, 3)
+    if waited is None:
+        return others.used_share > max(0, host.usable_cores() - threads) + MOST_SHARE
+    is_slowed = probe is not None and probe.slowdown > MOST_SLOWDOWN
+    return waited > MOST_SHARE and (others.used_share > MOST_SHARE or is_slowed)

@@ -128,7 +128,7 @@ class Race:
             timing.begin()
         take_turns(timings, self._order)
         reference_s = self._reference_s(timings)
-        contention = watch.ended([timing.waiting for timing in timings])
+        contention = watch.ended([timing.watch for timing in timings])
         for timing in timings:
             if timing.cell.alive:
                 timing.end(seed, reference_s, contention)

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 
 from suite.measuring.cell import Cell
-from suite.measuring.contention import BlockContention, Waiting
+from suite.measuring.contention import BlockContention, CellWatch
 from suite.measuring.doubts import clock_fault, throttling
 from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
@@ -40,13 +40,13 @@ class Timing:
         self._prepare_s: float | None = None
         self._call_s = 0.0
         self._batch = 1
-        self.waiting = Waiting()
-        """For a core, of its process's threads from the warm-up on."""
+        self.watch = CellWatch()
+        """What others took while its process worked, from the warm-up on."""
 
     def begin(self) -> None:
         """Pack this block's weight and warm up."""
         packed = self.cell.ask(Bind())
-        with self.waiting.watched(self.cell.worker.pid):
+        with self.watch.watching(self.cell.worker.pid):
             warmed = self.cell.ask(Warm())
         if packed is None or warmed is None:
             return
@@ -85,7 +85,7 @@ class Timing:
             lead=self._call_s < LEAD_CALL_S,
             last=number + 1 >= self.rounds,
         )
-        with self.waiting.watched(self.cell.worker.pid):
+        with self.watch.watching(self.cell.worker.pid):
             turned = self.cell.ask(request)
         if turned is None:
             return
@@ -142,7 +142,7 @@ class Timing:
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
                 cards=tuple(self._cards),
-                contention=contention.of(self.waiting),
+                contention=contention.of(self.watch),
             )
         )
 
