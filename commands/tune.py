@@ -122,8 +122,8 @@ def main(options: argparse.Namespace) -> int:
     disturbed = _disturbed(folder, scenarios)
     if disturbed:
         console.print(
-            f"others took the cores in {disturbed} of {len(scenarios)} problems, from which nothing "
-            f"is learnt; the same command measures them again; {contention_text.REMEDY}",
+            f"others took the cores in {disturbed} of {len(scenarios)} problems, which teach "
+            f"nothing; the same command measures them again; {contention_text.REMEDY}",
             style="yellow",
             highlight=False,
             soft_wrap=True,
