@@ -39,10 +39,7 @@ class CellChange:
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves 1 out."""
-        ratio = self.ratio
-        if ratio is None or ratio.low is None or ratio.high is None:
-            return False
-        return ratio.low > 1 or ratio.high < 1
+        return self.ratio is not None and self.ratio.leaves_out_1
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suite.machine import host
-from suite.measuring.noise import Noise
 from suite.messages.judge import Facts, TorchFacts
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
@@ -20,6 +19,9 @@ from suite.results.comparable import fingerprint, kept_variables
 from suite.results.folder import write_manifest
 from suite.results.request import Request
 from suite.scenario import ScenarioFile
+
+if TYPE_CHECKING:
+    from suite.measuring.noise import Noise
 
 TREE = Path(__file__).resolve().parents[2]
 """The checkout that this code belongs to: its `impls/` are what is measured."""

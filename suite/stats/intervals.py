@@ -32,6 +32,11 @@ class Interval:
             return None
         return (math.log(self.high) - math.log(self.low)) / 2
 
+    @property
+    def leaves_out_1(self) -> bool:
+        """Whether a ratio differs from 1 beyond chance."""
+        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
     def over(self, other: Interval) -> Interval:
         """Return the ratio to another quantity; half widths add as independent ones do."""
         value = self.value / other.value
