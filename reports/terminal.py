@@ -144,11 +144,17 @@ def print_summary(
             Text.assemble((result.status.value, FAILED), f"  {result.key}: {result.reason}"),
             soft_wrap=True,
         )
-    if disturbed := contention_text.sentence(results):
-        for line in (disturbed, contention_text.REMEDY):
+    if sentence := contention_text.sentence(results):
+        for line in (sentence, contention_text.REMEDY):
             console.print(line, style=DISTURBED, highlight=False, soft_wrap=True, markup=False)
     counts = {status: sum(r.status is status for r in results) for status in Status}
-    by_status = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
+    disturbed = len(contention_text.disturbed(results))
+    marks = {Status.PASSED: f" ({disturbed} disturbed)"} if disturbed else {}
+    by_status = ", ".join(
+        f"{count} {status.value}{marks.get(status, '')}"
+        for status, count in counts.items()
+        if count
+    )
     console.print(f"{len(results)} cells: {by_status}", highlight=False)
     if noisiest := _noisiest(results):
         console.print(noisiest, highlight=False)

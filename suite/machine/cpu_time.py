@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psutil
 
@@ -30,20 +31,41 @@ class MachineTime:
 
 
 def machine_time() -> MachineTime:
-    """Return how long the usable cores have worked, in steps of some 10 ms."""
-    cores = psutil.cpu_times(percpu=True)
-    usable = _usable_cores()
-    if usable and max(usable) < len(cores):
-        cores = [cores[index] for index in usable]
+    """Return how long the usable cores have worked, in steps of some 10 ms a core."""
+    cores = _cores_on_linux() if sys.platform == "linux" else psutil.cpu_times(percpu=True)
     names = ("user", "nice", "system", "irq", "softirq", "interrupt", "dpc")
-    busy_s = sum(getattr(core, name, 0.0) for core in cores for name in names)
-    return MachineTime(busy_s=busy_s, stolen_s=sum(getattr(core, "steal", 0.0) for core in cores))
+    return MachineTime(
+        busy_s=sum(getattr(core, name, 0.0) for core in cores for name in names),
+        stolen_s=sum(getattr(core, "steal", 0.0) for core in cores),
+    )
 
 
-def _usable_cores() -> set[int]:
-    with contextlib.suppress(AttributeError, OSError):
-        return os.sched_getaffinity(0)
-    return set()
+class _Core(NamedTuple):
+    """A core's line in /proc/stat, in seconds; see proc_stat(5)."""
+
+    user: float
+    nice: float
+    system: float
+    idle: float
+    iowait: float
+    irq: float
+    softirq: float
+    steal: float
+
+
+def _cores_on_linux() -> list[_Core]:
+    """Return the cores that this process may use. psutil leaves out which number each has."""
+    usable = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    cores = []
+    with contextlib.suppress(OSError), open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123
+        for line in file:
+            name, *ticks = line.split()
+            if not name.startswith("cpu"):
+                break
+            if name in usable and len(ticks) >= len(_Core._fields):
+                cores.append(_Core(*(int(count) / ticks_per_s for count in ticks[:8])))
+    return cores
 
 
 def process_s(pid: int) -> float | None:
@@ -51,7 +73,6 @@ def process_s(pid: int) -> float | None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             return time.clock_gettime((~pid << 3) | _CLOCK_OF_PROCESS)
-        return None
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.Error:

@@ -111,13 +111,15 @@ class Timing:
                 cell.fail(Status.INCORRECT, fault)
         self._unjudged = []
 
-    def end(self, seed: str, reference_s: float | None, contention: BlockContention) -> None:
+    def end(
+        self, seed: str, reference_s: float | None, contention: BlockContention | None = None
+    ) -> None:
         """Close the block: the weight must be untouched, then its samples count.
 
         Args:
             seed: of the block's operands, in hexadecimal.
             reference_s: the reference's time in the same block.
-            contention: what others took meanwhile.
+            contention: what others took meanwhile; None where nobody looked.
         """
         cell = self.cell
         if self._settings.verify:
@@ -142,7 +144,7 @@ class Timing:
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
                 cards=tuple(self._cards),
-                contention=contention.of(self.watch),
+                contention=contention.of(self.watch) if contention else None,
             )
         )
 
