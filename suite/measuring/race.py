@@ -165,7 +165,9 @@ class Race:
 
     def _least_blocks(self, cell: Cell) -> int:
         least = min(self._settings.least_blocks, self._settings.blocks)
-        return min(least, 2) if cell.spent_s > self._settings.cell_budget_s else least
+        if cell.spent_s > self._settings.cell_budget_s:
+            return min(least, self._settings.least_over_budget)
+        return least
 
     def _may_have_another(self, cell: Cell) -> bool:
         """Return whether a cell gets one more block; disturbed ones are measured again.

@@ -19,6 +19,8 @@ from suite.stats.intervals import (
     no_interval,
 )
 
+FAR = 2.0
+"""How far beyond an interval is far: blocks of one machine spread by less."""
 UNDECIDED = "undecided"
 NONE_PASSED = "none passed"
 
@@ -54,20 +56,27 @@ def _why_undecided(leader: CellResult, rivals: Sequence[CellResult]) -> str:
     disturbed = [result.implementation for result in (leader, *rivals) if result.is_disturbed]
     if disturbed:
         return f"{_listed(disturbed)} disturbed"
-    few = [result for result in (leader, *rivals) if len(result.blocks) < LEAST_BLOCKS]
-    level = [rival for rival in rivals if not _is_faster(leader, rival)]
-    if not level:
+    level = [leader, *(rival for rival in rivals if not _is_faster(leader, rival))]
+    if len(level) == 1:
         return ""
-    if leader in few or any(rival in few for rival in level):
-        count = min(len(result.blocks) for result in (leader, *level))
+    count = min(len(result.blocks) for result in level)
+    if count < LEAST_BLOCKS:
         return no_interval(count)
-    return f"{_listed([result.implementation for result in (leader, *level)])} are level"
+    return f"{_listed([result.implementation for result in level])} are level"
 
 
 def _is_faster(first: CellResult, second: CellResult) -> bool:
-    """Return whether the first cell is faster beyond chance."""
-    low = lead(first, second).low
-    return low is not None and low > 1
+    """Return whether the first cell is faster beyond chance.
+
+    A slow row may have too few blocks for an interval; it is behind where even its least sample is
+    far beyond the other's interval.
+    """
+    ratio = lead(first, second)
+    if ratio.low is not None:
+        return ratio.low > 1
+    high_s = _interval(first).high
+    least_s = min(min(block.samples_s) for block in second.blocks)
+    return high_s is not None and least_s > FAR * high_s
 
 
 def lead(first: CellResult, second: CellResult) -> Interval:

@@ -80,6 +80,16 @@ def test_fewer_than_three_blocks_make_no_winner_however_far_ahead(scenario, bloc
     assert outcome.why_undecided.startswith(why)
 
 
+@pytest.mark.parametrize(("slow_s", "wins"), [(2.1, True), (1.5, False)])
+def test_a_rival_with_too_few_blocks_is_behind_only_where_it_is_far_behind(scenario, slow_s, wins):
+    """Two blocks are all that a call of seconds gets; a thousand times slower is no tie."""
+    torch = passed(scenario, "torch", [1.0, 1.001, 0.999, 1.0], torch_s=[1.0, 1.001, 0.999, 1.0])
+    slow = passed(scenario, "slow", [slow_s] * 2, torch_s=[1.0, 1.001])
+
+    assert (standing([slow, torch]).winner is torch) is wins
+    assert wins or standing([slow, torch]).why_undecided == "2 blocks: no interval"
+
+
 def test_nobody_wins_where_others_took_the_cores_of_any_that_passed(scenario):
     """The one that was disturbed might be the fastest, were it left alone."""
     torch = passed(scenario, "torch", [8.0] * 4, torch_s=[8.0] * 4, disturbed=True)
