@@ -12,7 +12,7 @@ from reports.growth import LEAST_POINTS
 from reports.matrix import Matrix, MatrixCell
 from reports.series import Series, series_of
 from suite.problem import PROBLEM_FIELDS, Problem, Scenario
-from suite.results.standing import NONE_PASSED, UNDECIDED, lead
+from suite.results.standing import NONE_PASSED, UNDECIDED, is_faster, lead
 
 _PADS = {"pad_top", "pad_bottom", "pad_left", "pad_right"}
 MOST_SERIES = 40
@@ -128,6 +128,8 @@ def _why_undecided(first: list[MatrixCell], others: list[list[MatrixCell]]) -> s
         leads = [lead(own.result, other.result) for own, other in zip(first, cells, strict=True)]
         halves = [each.half_width for each in leads]
         if None in halves:
+            if all(is_faster(a.result, b.result) for a, b in zip(first, cells, strict=True)):
+                continue
             return f"{UNDECIDED}: no interval"
         mean = statistics.fmean(math.log(each.value) for each in leads)
         if mean <= math.hypot(*(half for half in halves if half is not None)) / len(leads):

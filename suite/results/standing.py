@@ -56,7 +56,7 @@ def _why_undecided(leader: CellResult, rivals: Sequence[CellResult]) -> str:
     disturbed = [result.implementation for result in (leader, *rivals) if result.is_disturbed]
     if disturbed:
         return f"{_listed(disturbed)} disturbed"
-    level = [leader, *(rival for rival in rivals if not _is_faster(leader, rival))]
+    level = [leader, *(rival for rival in rivals if not is_faster(leader, rival))]
     if len(level) == 1:
         return ""
     count = min(len(result.blocks) for result in level)
@@ -65,7 +65,7 @@ def _why_undecided(leader: CellResult, rivals: Sequence[CellResult]) -> str:
     return f"{_listed([result.implementation for result in level])} are level"
 
 
-def _is_faster(first: CellResult, second: CellResult) -> bool:
+def is_faster(first: CellResult, second: CellResult) -> bool:
     """Return whether the first cell is faster beyond chance.
 
     A slow row may have too few blocks for an interval; it is behind where even its least sample is
