@@ -196,6 +196,7 @@ def _verdicts(
             why="others took the cores in every block of a side"
             if key in disturbed
             else f"fewer than {LEAST_BLOCKS} blocks on a side",
+            disturbed=min(map(len, logs[key])) if key in disturbed else 0,
         )
         for key in logs
     }

@@ -241,7 +241,9 @@ class Decision:
         evidence = self._evidence[stage][cell]
         if not evidence.tells:
             why = evidence.why_too_few
-            return TimeVerdict(verdict=Verdict.CANNOT_TELL, stage=stage, why=why)
+            return TimeVerdict(
+                verdict=Verdict.CANNOT_TELL, stage=stage, why=why, disturbed=evidence.disturbed
+            )
         change, limit = self._difference(cell, stage), self._limit(cell)
         verdict, why = self._judged(cell, stage, change, adjusted)
         high = change.above(1 - self.rule.level)
@@ -250,6 +252,7 @@ class Decision:
             why=why,
             stage=stage,
             blocks=len(evidence.ratios),
+            disturbed=sum(stages[cell].disturbed for stages in self._evidence.values()),
             base_s=_typical(evidence.base_s),
             head_s=_typical(evidence.head_s),
             ratio=math.exp(change.mean),
@@ -270,7 +273,9 @@ class Decision:
         if change.above(1 - rule.level) < limit:
             return Verdict.FINE, ""
         if stage is Stage.SCREEN:
-            return Verdict.CANNOT_TELL, "the time did not suffice for fresh blocks"
+            fresh = self._evidence[Stage.CONFIRM][cell]
+            late = "the time did not suffice for fresh blocks"
+            return Verdict.CANNOT_TELL, fresh.why_too_few if fresh.disturbed else late
         if adjusted[cell] > rule.level:
             return Verdict.CANNOT_TELL, "the interval reaches to both sides of the margin"
         ratios = self._evidence[stage][cell].ratios

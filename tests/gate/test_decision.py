@@ -208,3 +208,16 @@ def test_undisturbed_blocks_decide_beside_disturbed_ones():
     verdict = decision.verdicts()["a"]
     assert verdict.verdict is Verdict.REGRESSED
     assert verdict.ratio == pytest.approx(3.0)
+
+
+def test_a_suspect_whose_fresh_blocks_were_all_disturbed_says_so():
+    decision = Decision(["a"], Rule(), seed=0)
+    while request := decision.next_block():
+        is_disturbed = request.stage is Stage.CONFIRM
+        times = CellTimes(base_s=1e-3, head_s=3e-3, disturbed=is_disturbed)
+        decision.add(dict.fromkeys(request.cells, times))
+
+    verdict = decision.verdicts()["a"]
+    assert verdict.verdict is Verdict.CANNOT_TELL
+    assert verdict.why.startswith("others took the cores in ")
+    assert verdict.disturbed > 0
