@@ -69,7 +69,7 @@ def record(
     """
     at_start = noise.measure(settings.log, settings.threads)
     if warning := at_start.warning:
-        text = f"{warning}; {contention_text.REMEDY}"
+        text = f"{warning}; {contention_text.remedy(settings.threads)}"
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
     known = {**dataclasses.asdict(settings), "log": str(settings.log)}
     return new_run.write_run_manifest(

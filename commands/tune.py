@@ -127,7 +127,8 @@ def main(options: argparse.Namespace) -> int:
     if disturbed:
         console.print(
             f"others took the cores in {disturbed} of {len(scenarios)} problems, which teach "
-            f"nothing; the same command measures them again; {contention_text.REMEDY}",
+            "nothing; the same command measures them again; "
+            + contention_text.remedy(settings.threads),
             style="yellow",
             highlight=False,
             soft_wrap=True,

@@ -9,10 +9,20 @@ from suite.results.cell import CellResult
 from suite.results.contention import largest_others_share
 
 MOST_NAMED = 5
-REMEDY = (
-    "for clean times wait until the machine is free, measure with --threads 1, or keep others "
-    "off the cores with taskset"
-)
+
+
+def remedy(threads: int | None = None) -> str:
+    """Return how to get clean times, where so many threads were used: None is several."""
+    fewer = "" if threads == 1 else "measure with --threads 1, "
+    return (
+        f"for clean times wait until the machine is free, {fewer}or keep others off the cores "
+        "with taskset"
+    )
+
+
+def remedy_for(results: Iterable[CellResult]) -> str:
+    """Return how to get clean times of what was disturbed among these."""
+    return remedy(max((cell.threads or 0 for cell in disturbed(results)), default=None))
 
 
 def disturbed(results: Iterable[CellResult]) -> list[CellResult]:

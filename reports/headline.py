@@ -88,7 +88,7 @@ class Winner:
         return f"; {self.undecided} are undecided" if self.undecided else ""
 
     def _of_all(self, count: int) -> str:
-        return f"all {count}" if count == self.scenarios else f"{count} of {self.scenarios}"
+        return f"all {count}" if count == self.scenarios > 1 else f"{count} of {self.scenarios}"
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,9 @@ def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
     for apart in manifest.get("apart", []):
         yield f"Not comparable with the rest, for another machine or setting measured it: {apart}."
     yield from _failures(matrix)
-    if disturbed := contention_text.sentence(cell.result for cell in matrix.passed):
-        yield f"{disturbed}; {contention_text.REMEDY}."
+    passed = [cell.result for cell in matrix.passed]
+    if disturbed := contention_text.sentence(passed):
+        yield f"{disturbed}; {contention_text.remedy_for(passed)}."
     machine = manifest.get("machine") or {}
     if machine.get("noise_grade") in _BAD_GRADES:
         yield f"The machine was noisy: grade {machine['noise_grade']}{_extent(manifest)}."

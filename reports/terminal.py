@@ -145,7 +145,7 @@ def print_summary(
             soft_wrap=True,
         )
     if sentence := contention_text.sentence(results):
-        for line in (sentence, contention_text.REMEDY):
+        for line in (sentence, contention_text.remedy_for(results)):
             console.print(line, style=DISTURBED, highlight=False, soft_wrap=True, markup=False)
     counts = {status: sum(r.status is status for r in results) for status in Status}
     disturbed = len(contention_text.disturbed(results))

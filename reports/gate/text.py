@@ -19,7 +19,7 @@ def lines(outcome: GateOutcome) -> list[str]:
     shown += _listed([f"  {cell.verdict}: {line(cell)}" for cell in outcome.failing])
     shown += _listed([f"  cannot tell: {line(cell)}" for cell in outcome.undecided])
     if any(cell.time and cell.time.disturbed for cell in outcome.undecided):
-        shown.append(f"  {contention_text.REMEDY}")
+        shown.append(f"  {contention_text.remedy()}")
     shown += _listed([f"  faster: {times(cell)}" for cell in outcome.improved])
     shown += _listed([f"  accepted: {cell.key}: {text}" for cell, text in accepted(outcome)])
     shown += _listed([f"  not compared: {line(cell)}" for cell in outcome.not_compared])

@@ -43,14 +43,17 @@ class Noise:
     @property
     def warning(self) -> str:
         """Return that others hold the cores, and how it is seen; empty where they do not."""
-        if self.threads == 1 or (
-            self.probe.slowdown <= MOST_SLOWDOWN
-            and self.others_share <= host.usable_cores() - self.threads + MOST_SHARE
-        ):
+        cores = host.usable_cores()
+        spare = max(0, cores - self.threads)
+        is_taken = self.others_share > spare + MOST_SHARE
+        if not is_taken and self.probe.slowdown <= MOST_SLOWDOWN:
             return ""
+        text = f"something else uses {self.others_share:.2f} of {cores} cores"
+        if self.threads == 1:
+            return text
         return (
-            f"something else uses {self.others_share:.2f} cores: all {self.threads} threads take "
-            f"{self.probe.words} as long as one for the same small work"
+            f"{text}: all {self.threads} threads take {self.probe.words} as long as one for the "
+            "same small work"
         )
 
     def to_dict(self) -> dict[str, Any]:
