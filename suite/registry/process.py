@@ -24,13 +24,13 @@ def describe(connection: Connection, source: sources.Source) -> None:
             entries = sources.load(source)
         except UsageError as error:
             return Description(implementations=(), failure=str(error))
-        described = tuple(described_by(entry, request.scenarios) for entry in entries)
-        return Description(implementations=described, failure=None)
+        descriptions = tuple(described(entry, request.scenarios) for entry in entries)
+        return Description(implementations=descriptions, failure=None)
 
     serve(connection, handlers(Describe.handled_by(answer)))
 
 
-def described_by(entry: registering.Implementation, scenarios: Sequence[Scenario]) -> Described:
+def described(entry: registering.Implementation, scenarios: Sequence[Scenario]) -> Described:
     """Return what an implementation tells of itself and of some scenarios, whatever it raises."""
     unsupported = {}
     for scenario in scenarios:

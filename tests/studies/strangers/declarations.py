@@ -30,7 +30,7 @@ from suite.ranges import Misfit
 from suite.records import from_json, to_json
 from suite.registry import registering
 from suite.registry.description import Description
-from suite.registry.process import described_by
+from suite.registry.process import described
 from suite.results.cell import CellResult, Status
 from suite.results.folder import ResultWriter, Run, write_manifest
 from tests.studies.strangers.answers import Answers
@@ -165,7 +165,7 @@ def _answer(arguments: dict[str, Any], run: Run, passed: CellResult, scratch: Pa
         return 2  # raised while the plug-in is imported: one line with its file, line and error
     scenario: Scenario = passed.scenario
     description = Description(
-        implementations=(described_by(implementation, [scenario]),), failure=None
+        implementations=(described(implementation, [scenario]),), failure=None
     )
     try:
         (told,) = from_json(Description, to_json(description)).implementations
