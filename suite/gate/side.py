@@ -135,6 +135,10 @@ class CellPeer:
         self._arm = arm
         self._peer: Peer | None = None
 
+    @property
+    def ended(self) -> bool:
+        return self._peer is not None and self._peer is self._side.current and self._peer.ended
+
     def load(self, threads: int | None = None) -> None:
         """Ask the process to load the cell's implementation; `receive` takes the answer."""
         self._peer = self._side.peer()

@@ -23,6 +23,7 @@ import contextlib
 import dataclasses
 import math
 import secrets
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -30,25 +31,32 @@ from typing import Any, TypeVar
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
-from suite.judge import ceilings, projection, reference
+from suite.judge import ceilings, memory, projection, reference
 from suite.judge.projection import inner
 from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of, spread_fault
 from suite.judge.torch_facts import torch_facts
 from suite.messages import judge as messages
+from suite.messages.answer import Answer, Failure
 from suite.operands.gate_inputs import STREAM_RMS, draw
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import FORMATS, Operands, same_bits
 from suite.problem import Scenario
+from suite.processes import free_memory
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.processes.threads import wait_until_threads_sleep
-from suite.results.cell import Ceiling
+from suite.results.cell import Status
 
 Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
 
+_NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory")
 ELEMENTS_A_CALL = 8
 CALLS_BY_ELEMENT = 2
 """Calls of a turn that are also judged at single elements."""
+_OF_A_GATE_OR_BLOCK = (
+    *("_drawn", "_expected", "_size", "_reach", "_touched"),
+    *("_projection", "_usual", "_signs", "_adjoint", "_operand"),
+)
 PROJECTION_SIGMAS = 8.0
 """A projection sums errors with random signs: its deviation is the root of their squares' sum,
 taken from all elements' bounds, which honest errors stay well below. Chance never exceeds it, a
@@ -81,14 +89,21 @@ class Judge:
         self._operand: torch.Tensor
         self._secret = torch.Generator().manual_seed(secrets.randbits(63))
 
-    def ceilings(self, asked: messages.Ceilings) -> Ceiling:
+    def ceilings(self, asked: messages.Ceilings) -> messages.CeilingMeasured:
+        memory.give_back_freed()
+        if not ceilings.has_room(asked.device):
+            return messages.CeilingMeasured(ceiling=None)
         with _threads(asked.threads):
-            return ceilings.measure(asked.device, asked.dtype, asked.precision)
+            measured = ceilings.measure(asked.device, asked.dtype, asked.precision)
+        return messages.CeilingMeasured(ceiling=measured)
 
     def facts(self, _: messages.Facts) -> messages.TorchFacts:
         return torch_facts()
 
     def open(self, asked: messages.Open) -> Done:
+        """Map a scenario's memory, unless judging it would take more than there is."""
+        self._let_go()
+        memory.require_room(asked.scenario)
         self._scenario = asked.scenario
         self._shared = SharedOperands(self._scenario, asked.operands, writable=True)
         self._results = {}
@@ -104,7 +119,15 @@ class Judge:
             self._results[path] = SharedResults(self._scenario, path)
         return self._results[path]
 
+    def _let_go(self) -> None:
+        """Forget what belongs to the last gate or block: the next one takes as much."""
+        self._usual_bounds = {}
+        for name in _OF_A_GATE_OR_BLOCK:
+            if hasattr(self, name):
+                delattr(self, name)
+
     def draw(self, asked: messages.Draw) -> Done:
+        self._let_go()
         kind = self._kind = asked.kind
         self._draw_operands(kind, torch.Generator().manual_seed(asked.seed))
         if kind in SPECIAL_KINDS:
@@ -113,9 +136,11 @@ class Judge:
         with _threads(self._threads):
             self._expected = reference.result(self._scenario, self._drawn)
             # On integers no bound scales with S: direct methods are exact, transforms round.
-            self._size = self._expected.abs()
-            if kind != "integer":
-                self._size = reference.magnitude(self._scenario, self._drawn)
+            self._size = (
+                self._expected.abs()
+                if kind == "integer"
+                else reference.magnitude(self._scenario, self._drawn)
+            )
             self._reach = self._size
             if kind == "spiked" or reference.meets_no_whole_kernel(self._scenario.problem):
                 self._reach = reference.reach(self._scenario, self._drawn)
@@ -162,6 +187,7 @@ class Judge:
         return messages.Changed(operands=changed)
 
     def draw_block(self, asked: messages.DrawBlock) -> Done:
+        self._let_go()
         scenario = self._scenario
         generator = torch.Generator().manual_seed(asked.seed)
         self._draw_operands("normal", generator)
@@ -285,17 +311,17 @@ class Judge:
 
     def handlers(self) -> Handlers:
         return handlers(
-            messages.Facts.handled_by(_quietly(self.facts)),
-            messages.Ceilings.handled_by(_quietly(self.ceilings)),
-            messages.Open.handled_by(_quietly(self.open)),
-            messages.ForgetResults.handled_by(_quietly(self.forget_results)),
-            messages.Draw.handled_by(_quietly(self.draw)),
-            messages.JudgeGate.handled_by(_quietly(self.judge_gate)),
-            messages.JudgeSpread.handled_by(_quietly(self.judge_spread)),
-            messages.SameBits.handled_by(_quietly(self.same_bits)),
-            messages.Untouched.handled_by(_quietly(self.untouched)),
-            messages.DrawBlock.handled_by(_quietly(self.draw_block)),
-            messages.JudgeTimed.handled_by(_quietly(self.judge_timed)),
+            messages.Facts.handled_by(_answered(self.facts)),
+            messages.Ceilings.handled_by(_answered(self.ceilings)),
+            messages.Open.handled_by(_answered(self.open)),
+            messages.ForgetResults.handled_by(_answered(self.forget_results)),
+            messages.Draw.handled_by(_answered(self.draw)),
+            messages.JudgeGate.handled_by(_answered(self.judge_gate)),
+            messages.JudgeSpread.handled_by(_answered(self.judge_spread)),
+            messages.SameBits.handled_by(_answered(self.same_bits)),
+            messages.Untouched.handled_by(_answered(self.untouched)),
+            messages.DrawBlock.handled_by(_answered(self.draw_block)),
+            messages.JudgeTimed.handled_by(_answered(self.judge_timed)),
         )
 
 
@@ -309,15 +335,36 @@ def _threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _quietly(handler: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
-    """Answer only when the judge's own threads sleep: it must not disturb who comes next."""
+def _answered(handler: Callable[[Asked], Reply]) -> Callable[[Asked], Answer[Reply]]:
+    """Answer with a failure where there is one, and only when the judge's own threads sleep.
 
-    def quiet(asked: Asked) -> Reply:
-        reply = handler(asked)
+    It must not disturb who comes next.
+    """
+
+    def answered(asked: Asked) -> Answer[Reply]:
+        reply, failure = None, None
+        try:
+            reply = handler(asked)
+        except memory.NoRoom as error:
+            failure = Failure(status=Status.OUT_OF_MEMORY, reason=str(error))
+        except Exception as error:
+            traceback.print_exc()
+            failure = _failure(asked, error)
         wait_until_threads_sleep()
-        return reply
+        return Answer(reply=reply, failure=failure)
 
-    return quiet
+    return answered
+
+
+def _failure(asked: Request[Any], error: Exception) -> Failure:
+    """Return what stopped the judge: lack of memory, or a fault of its own."""
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    is_lack = isinstance(error, MemoryError) or any(sign in text for sign in _NO_MEMORY)
+    if not is_lack:
+        return Failure(status=Status.ERROR, reason=f"the judge at {asked.do}: {text}")
+    available = memory.gib(free_memory.available_bytes())
+    reason = f"the judge at {asked.do} got no memory, {available} are available: {text}"
+    return Failure(status=Status.OUT_OF_MEMORY, reason=reason)
 
 
 def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:

@@ -6,16 +6,17 @@ import secrets
 from collections.abc import Iterable
 from typing import TypeVar
 
-from suite.errors import Defect
+from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages import judge as messages
+from suite.messages.answer import Answer
 from suite.messages.judge import Allowance, Judgement, TimedCall
 from suite.problem import Scenario
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
-from suite.results.cell import Ceiling
+from suite.results.cell import Ceiling, Status
 
 JUDGE_TIMEOUT_S = 600.0
 
@@ -23,30 +24,56 @@ Reply = TypeVar("Reply")
 
 
 class JudgeClient:
-    """One judge process for a run. It is started anew if a scenario is too large for it."""
+    """One judge process for a run; a new one after it was lost, which knows of no scenario yet.
+
+    Every method that asks it raises `Lost` where it does not answer.
+    """
 
     def __init__(self, settings: Settings, time_spent: TimeSpent) -> None:
         self._settings = settings
         self._time_spent = time_spent
         self._ceilings: dict[tuple[str, str, int, str | None], Ceiling] = {}
-        self._peer = self._start()
+        self._peer: Peer | None = None
 
-    def _start(self) -> Peer:
-        settings = self._settings
-        return Peer("suite.judge.process:main", settings.threads, name="judge", log=settings.log)
+    def _process(self) -> Peer:
+        if self._peer is None:
+            settings = self._settings
+            self._peer = Peer(
+                "suite.judge.process:main", settings.threads, name="judge", log=settings.log
+            )
+        return self._peer
 
-    def _ask(self, request: Request[Reply]) -> Reply:
+    def _ask(self, request: Request[Answer[Reply]]) -> Reply:
+        """Return the judge's reply.
+
+        Raises:
+            Lost: it is gone, hangs, or has no room for what it was asked.
+        """
         with self._time_spent.judging():
             try:
-                return self._peer.ask(request, timeout_s=JUDGE_TIMEOUT_S)
+                answer = self._process().ask(request, timeout_s=JUDGE_TIMEOUT_S)
             except ProcessFailed as failed:
-                self._peer = self._start()
-                raise Defect(f"the judge failed at {request.do}: {failed.reason}") from failed
+                self._peer = None
+                status = Status(failed.status)
+                raise Lost(
+                    status,
+                    f"the judge at {request.do}: {failed.reason}",
+                    final=status is Status.TIMEOUT,
+                ) from failed
+        if failure := answer.failure:
+            asked_beforehand = isinstance(request, messages.Open)
+            if not asked_beforehand:  # what it allocated so far, or its limits, may be the cause
+                self.close()
+            raise Lost(failure.status, failure.reason, final=asked_beforehand)
+        assert answer.reply is not None  # where there is no failure
+        return answer.reply
 
     def ceiling(
         self, scenario: Scenario, threads: int, precision: str | None = None, *, anew: bool = False
-    ) -> Ceiling:
+    ) -> Ceiling | None:
         """Return the machine's ceilings for the scenario's conditions, measured once a run.
+
+        None where the machine has too little memory to measure them.
 
         Args:
             precision: the lower one that an implementation declares to compute in.
@@ -58,7 +85,9 @@ class JudgeClient:
             request = messages.Ceilings(
                 device=scenario.device, dtype=scenario.dtype, threads=threads, precision=precision
             )
-            measured = self._ask(request)
+            measured = self._ask(request).ceiling
+            if measured is None:
+                return known
             self._ceilings[key] = measured.raised_to(known) if known else measured
         return self._ceilings[key]
 
@@ -104,4 +133,6 @@ class JudgeClient:
         self._ask(messages.ForgetResults())
 
     def close(self) -> None:
-        self._peer.close()
+        if self._peer is not None:
+            self._peer.close()
+            self._peer = None

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Cell
+from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.doubts import why_implausible
 from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
+from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing, take_turns
@@ -26,8 +27,23 @@ from suite.results.cell import CellResult, Status
 from suite.stats import intervals
 
 
+def race(
+    scenario: Scenario,
+    arms: Sequence[Arm],
+    judge: JudgeClient,
+    settings: Settings,
+    time_spent: TimeSpent,
+) -> Iterator[CellResult]:
+    """Yield every arm's result as soon as it is decided, whatever processes are lost meanwhile."""
+
+    def begin(some: Sequence[Arm]) -> Race:
+        return Race(scenario, some, judge, settings, time_spent)
+
+    return in_spite_of_losses(arms, settings.reference, begin)
+
+
 class Race:
-    """Measures one scenario. `results` yields each cell as soon as it is decided."""
+    """Measures one scenario once. `results` yields each cell as soon as it is decided."""
 
     def __init__(
         self,
@@ -46,7 +62,11 @@ class Race:
         self._order = random.Random()
 
     def results(self) -> Iterator[CellResult]:
-        """Yield every arm's result: failures at once, passed cells when they are known well."""
+        """Yield every arm's result: failures at once, passed cells when they are known well.
+
+        Raises:
+            Lost: a process ended that was not at work.
+        """
         with SharedMemory(OperandLayout(self._scenario).size_bytes) as shared:
             self._judge.open(self._scenario, shared)
             try:
@@ -75,9 +95,20 @@ class Race:
     def _decided(self) -> Iterator[CellResult]:
         for cell in self._cells:
             if not cell.alive and cell.arm.key not in self._reported:
-                self._reported.add(cell.arm.key)
                 cell.worker.dismiss()
-                yield self._result(cell)
+                result = self._result(cell)
+                self._reported.add(cell.arm.key)
+                yield result
+
+    def at_work_last(self, besides: str | None) -> str | None:
+        return at_work_last(self._cells, besides)
+
+    def failed(self, names: Sequence[str], status: Status, reason: str) -> Iterator[CellResult]:
+        """Yield the results of arms that could not be measured."""
+        for cell in self._cells:
+            if cell.arm.name in names:
+                cell.fail(status, reason)
+                yield cell.result(self._settings.reference, None)
 
     def _result(self, cell: Cell) -> CellResult:
         """Return a decided cell's result; one beyond the machine's ceilings is implausible.

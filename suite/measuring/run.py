@@ -11,7 +11,7 @@ from pathlib import Path
 from suite.measuring import estimate
 from suite.measuring.arm import Arm
 from suite.measuring.judge_client import JudgeClient
-from suite.measuring.race import Race
+from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
@@ -81,9 +81,8 @@ class Runner:
                     skipped += self._names(missing[place:])
                     break
                 settings = self._within_budget([arms for _, arms in missing[place:]])
-                race = Race(scenario, arms, judge, settings, self._time_spent)
                 wanted = {cell_key(scenario.id, arm.name) for arm in arms} - have
-                for result in race.results():
+                for result in race(scenario, arms, judge, settings, self._time_spent):
                     if result.key in wanted:
                         writer.add(result)
                         results.append(result)

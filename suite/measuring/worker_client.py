@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
+from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.worker import (
@@ -32,6 +35,9 @@ Reply = TypeVar("Reply")
 class Channel(Protocol):
     """What a `Peer` offers to those who talk with it."""
 
+    @property
+    def ended(self) -> bool: ...
+
     def send(self, request: Request[Any]) -> None: ...
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
@@ -53,6 +59,8 @@ class WorkerClient:
         self._leaving: list[Channel] = []
         self.spent_s = 0.0
         """Seconds that its processes held the token in blocks: gates and loading left out."""
+        self.asked_at = 0.0
+        """When its process was last asked, by the monotonic clock; 0 before that."""
         self.turns_s: list[tuple[float, float]] = []
         """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
         self.quiet = True
@@ -63,7 +71,12 @@ class WorkerClient:
 
         Raises:
             ProcessFailed: it is gone already.
+            Lost: it cannot be started, or something else ended it.
         """
+        with self._as_lost(True):
+            self._begin()
+
+    def _begin(self) -> None:
         self._peer = Peer(
             "suite.worker.process:main",
             self._arm.source,
@@ -77,20 +90,39 @@ class WorkerClient:
 
     def loaded(self) -> Loaded:
         """Wait until the process has loaded the implementation; raises as `ask` does."""
-        return self._reply(self._answer(Load()))
+        with self._as_lost(True):
+            return self._reply(self._answer(Load()))
 
     def ask(self, request: Request[TimedAnswer[Reply]]) -> Reply:
         """Send a request and return the reply.
 
         Raises:
             ProcessFailed: the process is gone, or it answered with a failure instead.
+            Lost: it had ended before it was asked, or something else ended it.
         """
-        began = time.monotonic()
-        self._send(request)
-        answer = self._answer(request)
+        assert self._peer is not None
+        with self._as_lost(self._peer.ended):
+            began = self.asked_at = time.monotonic()
+            self._send(request)
+            answer = self._answer(request)
         if isinstance(request, Turn):
             self.turns_s.append((answer.held_s, time.monotonic() - began))
         return self._reply(answer)
+
+    @contextlib.contextmanager
+    def _as_lost(self, asleep: bool) -> Iterator[None]:
+        """Tell what ended the process from what it did itself.
+
+        Args:
+            asleep: whether it had nothing to do when it ended, or others were at work as well.
+        """
+        try:
+            yield
+        except ProcessFailed as failed:
+            if failed.from_outside or (asleep and failed.by_system):
+                status = Status(failed.status)
+                raise Lost(status, failed.reason, arm=self._arm.key) from failed
+            raise
 
     def _send(self, request: Request[Any]) -> None:
         assert self._peer is not None
@@ -106,7 +138,8 @@ class WorkerClient:
             answer = self._peer.receive(request, self._settings.timeout_s)
         except ProcessFailed as failed:
             self._peer = None
-            raise ProcessFailed(failed.status, f"{request.do}: {failed.reason}") from None
+            failed.reason = f"{request.do}: {failed.reason}"
+            raise
         self.quiet = answer.quiet
         self._time_spent.inside_s += answer.inside_s
         if isinstance(request, CHECKING):
@@ -143,4 +176,7 @@ class WorkerClient:
     def release(self) -> Channel | None:
         """Hand on the process, if it is still good for something."""
         peer, self._peer = self._peer, None
+        if peer is not None and peer.ended:
+            peer.close()
+            return None
         return peer

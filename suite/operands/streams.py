@@ -21,6 +21,9 @@ from suite.processes.shared_memory import (
     OperandLayout,
 )
 
+PIECE_ELEMENTS = 4 * 2**20
+"""Drawn at once: what is drawn takes twice the memory of what it is drawn for, on the way."""
+
 
 @dataclass(frozen=True)
 class _Bits:
@@ -67,9 +70,10 @@ class Stream:
             stream.bitwise_and_(-(2 ** (width - 1)) | (2**bits.mantissa - 1))
             if exponents:
                 # Magnitudes from 1/4 to 2, so that neither order nor precision goes unnoticed.
-                halvings = torch.randint(0, exponents, stream.shape, generator=generator)
-                exponent = (bits.exponent - halvings).to(bits.integer)
-                stream.bitwise_or_(exponent << bits.mantissa)
+                for piece in stream.split(PIECE_ELEMENTS):
+                    halvings = torch.randint(0, exponents, piece.shape, generator=generator)
+                    exponent = (bits.exponent - halvings).to(bits.integer)
+                    piece.bitwise_or_(exponent << bits.mantissa)
 
     def fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         """Write the operand that starts at `start` into a dense tensor, in memory order."""

@@ -40,6 +40,14 @@ def process_context() -> ForkServerContext | SpawnContext:
     return context
 
 
+def server_pid() -> int | None:
+    """Return the process that others are forked from; None where they are spawned."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return None
+    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    return pid
+
+
 @contextlib.contextmanager
 def _server_environment() -> Iterator[None]:
     """Set what the fork server, and so every process, has to find in its environment.
