@@ -15,6 +15,7 @@ from suite.messages.revision import ForgetCell, LoadCell, Ready
 from suite.processes.channel import Reply, Request
 from suite.processes.fork_server import steady_environment
 from suite.processes.peer import Peer, ProcessFailed
+from suite.processes.shared_memory import SharedMemory
 from suite.registry.sources import Source
 
 MOST_PADDING_BYTES = 4096
@@ -160,6 +161,14 @@ class CellPeer:
         peer = self._own()
         try:
             peer.send(request, to)
+        except ProcessFailed:
+            self._side.lost()
+            raise
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None:
+        peer = self._own()
+        try:
+            peer.hand_over(memory, writable=writable, timeout_s=timeout_s)
         except ProcessFailed:
             self._side.lost()
             raise

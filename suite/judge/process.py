@@ -39,10 +39,12 @@ from suite.messages import judge as messages
 from suite.messages.answer import Answer, Failure
 from suite.operands.gate_inputs import STREAM_RMS, draw
 from suite.operands.shared import SharedOperands, SharedResults
+from suite.operands.streams import Stream
 from suite.operands.tensors import FORMATS, Operands, same_bits
 from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
+from suite.processes.shared_memory import forget
 from suite.processes.threads import wait_until_threads_sleep
 from suite.results.cell import Status
 
@@ -55,7 +57,7 @@ CALLS_BY_ELEMENT = 2
 """Calls of a turn that are also judged at single elements."""
 _OF_A_GATE_OR_BLOCK = (
     *("_drawn", "_expected", "_size", "_reach", "_touched"),
-    *("_projection", "_usual", "_signs", "_adjoint", "_operand"),
+    *("_stream", "_projection", "_usual", "_signs", "_adjoint", "_operand"),
 )
 PROJECTION_SIGMAS = 8.0
 """A projection sums errors with random signs: its deviation is the root of their squares' sum,
@@ -87,6 +89,7 @@ class Judge:
         self._signs: torch.Tensor
         self._adjoint: torch.Tensor
         self._operand: torch.Tensor
+        self._stream: Stream
         self._secret = torch.Generator().manual_seed(secrets.randbits(63))
 
     def ceilings(self, asked: messages.Ceilings) -> messages.CeilingMeasured:
@@ -106,6 +109,7 @@ class Judge:
         memory.require_room(asked.scenario)
         self._scenario = asked.scenario
         self._shared = SharedOperands(self._scenario, asked.operands, writable=True)
+        forget(asked.operands)
         self._results = {}
         return Done()
 
@@ -117,7 +121,12 @@ class Judge:
     def _result(self, path: str) -> SharedResults:
         if path not in self._results:
             self._results[path] = SharedResults(self._scenario, path)
+            forget(path)
         return self._results[path]
+
+    def _output(self, path: str, slot: int) -> torch.Tensor:
+        """Return a flat copy of an output: what is judged must not change meanwhile."""
+        return self._result(path).slot(slot).clone()
 
     def _let_go(self) -> None:
         """Forget what belongs to the last gate or block: the next one takes as much."""
@@ -147,8 +156,10 @@ class Judge:
         return Done()
 
     def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
-        draw(kind, self._scenario, self._shared.operands, generator)
-        self._drawn = self._shared.operands.each(torch.Tensor.clone)
+        """Draw them in the judge's own memory; the others see a copy."""
+        self._drawn = self._shared.operands.each(torch.empty_like)
+        draw(kind, self._scenario, self._drawn, generator)
+        self._shared.operands.copy_(self._drawn)
 
     def _limits(self, allowance: messages.Allowance) -> Tolerance:
         bias = self._drawn.bias if self._scenario.direction == "forward" else None
@@ -161,18 +172,18 @@ class Judge:
         )
 
     def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
-        output = self._result(asked.results).slot(asked.slot).view(self._scenario.result_shape)
+        output = self._output(asked.results, asked.slot).view(self._scenario.result_shape)
         limits = self._limits(asked.allowance)
         size = self._reach if limits.is_norm_wise else self._size
         return judge_output(self._kind, limits, output, self._expected, size)
 
     def judge_spread(self, asked: messages.JudgeSpread) -> messages.Ruling:
-        output = self._result(asked.results).slot(asked.slot).view(self._scenario.result_shape)
+        output = self._output(asked.results, asked.slot).view(self._scenario.result_shape)
         return messages.Ruling(fault=spread_fault(self._kind, asked.policy, output, *self._touched))
 
     def same_bits(self, asked: messages.SameBits) -> messages.Agreement:
-        outputs = self._result(asked.results)
-        same = same_bits(outputs.slot(asked.first), outputs.slot(asked.second))
+        outputs = (self._output(asked.results, slot) for slot in (asked.first, asked.second))
+        same = same_bits(*outputs)
         return messages.Agreement(same=same)
 
     def untouched(self, asked: messages.Untouched) -> messages.Changed:
@@ -191,7 +202,9 @@ class Judge:
         scenario = self._scenario
         generator = torch.Generator().manual_seed(asked.seed)
         self._draw_operands("normal", generator)
-        self._shared.stream.draw(generator)
+        self._stream = self._shared.stream.like()
+        self._stream.draw(generator)
+        self._shared.stream.copy_(self._stream)
         self._projection = projection.projection(scenario, self._drawn, self._secret)
         # Bounds need no more than float32, and have the size of a sample's result.
         expected, size = reference.usual_elements(scenario, self._drawn, STREAM_RMS)
@@ -207,7 +220,7 @@ class Judge:
 
     def judge_timed(self, asked: messages.JudgeTimed) -> messages.Ruling:
         """Judge the outputs of timed calls; the first fault found, if any."""
-        outputs, calls = self._result(asked.results), asked.calls
+        calls = asked.calls
         if self._signs.numel() == 0:
             return messages.Ruling(fault=None)
         limits = self._limits(asked.allowance)
@@ -215,8 +228,8 @@ class Judge:
         few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
         for chosen in few:
             slot, start = calls[chosen]
-            self._shared.stream.fill(self._operand, start)
-            output = outputs.slot(slot)
+            self._stream.fill(self._operand, start)
+            output = self._output(asked.results, slot)
             fault = self._element_fault(output, limits, bounds)
             if fault := fault or self._padding_fault(output, bounds):
                 return messages.Ruling(fault=fault)
@@ -224,8 +237,8 @@ class Judge:
         norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
         allowed = PROJECTION_SIGMAS * norm * math.sqrt(samples_alike)
         for slot, start in calls:
-            self._shared.stream.fill(self._operand, start)
-            if fault := self._projection_fault(outputs.slot(slot), allowed):
+            self._stream.fill(self._operand, start)
+            if fault := self._projection_fault(self._output(asked.results, slot), allowed):
                 return messages.Ruling(fault=fault)
         return messages.Ruling(fault=None)
 

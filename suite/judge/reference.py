@@ -25,7 +25,7 @@ from suite.operands.tensors import Operands, pad_explicitly
 from suite.problem import Problem, Scenario
 
 COLUMN_BYTES = 256 * 2**20
-"""torch's float64 convolution lowers a whole batch at once; it is cut, even by rows, to stay below."""
+"""torch's float64 convolution lowers a whole batch at once; it is cut, by rows too, below it."""
 
 Change = Callable[[torch.Tensor], torch.Tensor]
 

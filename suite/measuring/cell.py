@@ -78,6 +78,8 @@ class Cell:
 
     def open(self, shared: SharedMemory) -> None:
         """Have its process map the scenario's operands and its own results."""
+        self._do(lambda: self.worker.hand_over(shared, writable=False))
+        self._do(lambda: self.worker.hand_over(self.results, writable=True))
         opened = self.ask(
             Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
         )

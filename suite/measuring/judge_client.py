@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from suite.measuring.losses import Lost
@@ -14,6 +15,7 @@ from suite.messages.answer import Answer
 from suite.messages.judge import Allowance, Judgement, TimedCall
 from suite.problem import Scenario
 from suite.processes.channel import Request
+from suite.processes.keeping_out import keep_others_out
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Ceiling, Status
@@ -30,18 +32,40 @@ class JudgeClient:
     """
 
     def __init__(self, settings: Settings, time_spent: TimeSpent) -> None:
+        keep_others_out()
         self._settings = settings
         self._time_spent = time_spent
         self._ceilings: dict[tuple[str, str, int, str | None], Ceiling] = {}
         self._peer: Peer | None = None
+        self._handed_over: set[str] = set()
+        """Paths of the memory that its process has."""
 
     def _process(self) -> Peer:
         if self._peer is None:
             settings = self._settings
+            self._handed_over = set()
             self._peer = Peer(
                 "suite.judge.process:main", settings.threads, name="judge", log=settings.log
             )
         return self._peer
+
+    @contextlib.contextmanager
+    def _or_lost(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except ProcessFailed as failed:
+            self._peer = None
+            status, reason = Status(failed.status), f"the judge at {doing}: {failed.reason}"
+            raise Lost(status, reason, final=status is Status.TIMEOUT) from failed
+
+    def _hand_over(self, memory: SharedMemory) -> None:
+        """Let the judge have shared memory, unless it does already."""
+        with self._or_lost("hand_over"):
+            process = self._process()
+            if memory.path in self._handed_over:
+                return
+            process.hand_over(memory, writable=True, timeout_s=JUDGE_TIMEOUT_S)
+        self._handed_over.add(memory.path)
 
     def _ask(self, request: Request[Answer[Reply]]) -> Reply:
         """Return the judge's reply.
@@ -49,17 +73,8 @@ class JudgeClient:
         Raises:
             Lost: it is gone, hangs, or has no room for what it was asked.
         """
-        with self._time_spent.judging():
-            try:
-                answer = self._process().ask(request, timeout_s=JUDGE_TIMEOUT_S)
-            except ProcessFailed as failed:
-                self._peer = None
-                status = Status(failed.status)
-                raise Lost(
-                    status,
-                    f"the judge at {request.do}: {failed.reason}",
-                    final=status is Status.TIMEOUT,
-                ) from failed
+        with self._time_spent.judging(), self._or_lost(request.do):
+            answer = self._process().ask(request, timeout_s=JUDGE_TIMEOUT_S)
         if failure := answer.failure:
             asked_beforehand = isinstance(request, messages.Open)
             if not asked_beforehand:  # what it allocated so far, or its limits, may be the cause
@@ -92,7 +107,14 @@ class JudgeClient:
         return self._ceilings[key]
 
     def open(self, scenario: Scenario, shared: SharedMemory) -> None:
+        """Have the judge map a scenario's operands, which nobody else can write from then on.
+
+        Raises:
+            Lost: for good where judging would take more memory than there is.
+        """
+        self._hand_over(shared)
         self._ask(messages.Open(scenario=scenario, operands=shared.path))
+        shared.seal_contents()
 
     def draw(self, kind: str) -> None:
         """Draw gate inputs and compute their float64 result."""
@@ -100,19 +122,23 @@ class JudgeClient:
 
     def judge(self, results: SharedMemory, slot: int, allowance: Allowance) -> Judgement:
         """Return the judgement of the gate output in `slot`."""
+        self._hand_over(results)
         return self._ask(messages.JudgeGate(results=results.path, slot=slot, allowance=allowance))
 
     def judge_spread(self, results: SharedMemory, slot: int, policy: str) -> str | None:
         """Return how a NaN or infinity spread otherwise than `policy` allows, if it did."""
+        self._hand_over(results)
         request = messages.JudgeSpread(results=results.path, slot=slot, policy=policy)
         return self._ask(request).fault
 
     def same_bits(self, results: SharedMemory, first: int, second: int) -> bool:
+        self._hand_over(results)
         request = messages.SameBits(results=results.path, first=first, second=second)
         return self._ask(request).same
 
     def changed_operands(self, results: SharedMemory) -> tuple[str, ...]:
         """Return which operands a worker handed back changed."""
+        self._hand_over(results)
         return self._ask(messages.Untouched(results=results.path)).operands
 
     def draw_block(self) -> str:
@@ -125,12 +151,14 @@ class JudgeClient:
         self, results: SharedMemory, calls: Iterable[TimedCall], allowance: Allowance
     ) -> str | None:
         """Return the first fault among the outputs of timed calls."""
+        self._hand_over(results)
         request = messages.JudgeTimed(results=results.path, calls=tuple(calls), allowance=allowance)
         return self._ask(request).fault
 
     def forget_results(self) -> None:
         """Have the judge let go of all workers' memory before any of them is closed."""
         self._ask(messages.ForgetResults())
+        self._handed_over.clear()
 
     def close(self) -> None:
         if self._peer is not None:

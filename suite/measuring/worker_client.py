@@ -23,6 +23,7 @@ from suite.messages.worker import (
 )
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
+from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
@@ -39,6 +40,8 @@ class Channel(Protocol):
     def ended(self) -> bool: ...
 
     def send(self, request: Request[Any]) -> None: ...
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None: ...
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
 
@@ -92,6 +95,17 @@ class WorkerClient:
         """Wait until the process has loaded the implementation; raises as `ask` does."""
         with self._as_lost(True):
             return self._reply(self._answer(Load()))
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool) -> None:
+        """Let the process have shared memory; raises as `ask` does."""
+        assert self._peer is not None
+        with self._as_lost(self._peer.ended):
+            try:
+                timeout_s = self._settings.timeout_s
+                self._peer.hand_over(memory, writable=writable, timeout_s=timeout_s)
+            except ProcessFailed:
+                self._peer = None
+                raise
 
     def ask(self, request: Request[TimedAnswer[Reply]]) -> Reply:
         """Send a request and return the reply.

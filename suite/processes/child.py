@@ -16,6 +16,7 @@ from typing import Any
 
 from suite import own_imports
 from suite.processes.environment import set_variables
+from suite.processes.keeping_out import keep_others_out
 
 PR_SET_PDEATHSIG = 1
 
@@ -44,6 +45,7 @@ def child_main(
     os.close(descriptor)
     _cut_off_all_but(0, 1, 2, connection.fileno())
     _unlink_semaphores_at_once()
+    keep_others_out()
     faulthandler.enable(all_threads=False)
     module, _, function = target.partition(":")
     set_variables(variables)

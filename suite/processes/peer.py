@@ -27,10 +27,12 @@ from suite.processes.channel import (
     Reply,
     Request,
     Requester,
+    Take,
 )
 from suite.processes.child import child_main
 from suite.processes.environment import variables
 from suite.processes.fork_server import process_context, server_pid, without_main
+from suite.processes.shared_memory import SharedMemory
 
 START_TIMEOUT_S = 120.0
 
@@ -133,6 +135,23 @@ class Peer:
             self._requester.send(request, to)
         except ChannelClosed:
             raise self._post_mortem() from None
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None:
+        """Let the process have shared memory, which it knows by its path from now on.
+
+        Raises:
+            ProcessFailed: as `receive` does.
+        """
+        with memory.descriptor(writable=writable) as descriptor:
+            if descriptor is None:
+                return
+            request = Take(path=memory.path)
+            try:
+                self._requester.send(request)
+                self._requester.send_descriptor(descriptor, self.pid)
+            except ChannelClosed:
+                raise self._post_mortem() from None
+            self.receive(request, timeout_s)
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply:
         """Return the reply to the last request, which was one of this type.

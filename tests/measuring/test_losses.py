@@ -1,4 +1,4 @@
-"""What the death of a process costs that was not at work: rows that did nothing keep their place."""
+"""What the death of a process costs that was not at work: whoever did nothing is measured."""
 
 from __future__ import annotations
 

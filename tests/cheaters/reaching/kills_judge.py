@@ -6,6 +6,7 @@ Must be: crashed
 
 import os
 import signal
+from pathlib import Path
 
 import torch.nn.functional as F
 
@@ -19,6 +20,6 @@ def kills_judge(input, weight, bias=None, stride=1, padding=0, dilation=1, group
     _calls.append(1)
     server = os.getppid()
     if len(_calls) == 2:
-        with open(f"/proc/{server}/task/{server}/children") as file:
-            os.kill(min(int(pid) for pid in file.read().split()), signal.SIGKILL)
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        os.kill(min(int(pid) for pid in children), signal.SIGKILL)
     return F.conv2d(input, weight, bias, stride, padding, dilation, groups)

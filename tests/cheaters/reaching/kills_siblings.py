@@ -7,6 +7,7 @@ Must be: crashed
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 import torch.nn.functional as F
 
@@ -16,8 +17,8 @@ from suite import register
 @register("kills_siblings", family="direct")
 def kills_siblings(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     server = os.getppid()
-    with open(f"/proc/{server}/task/{server}/children") as file:
-        others = {int(pid) for pid in file.read().split()} - {os.getpid()}
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    others = {int(pid) for pid in children} - {os.getpid()}
     for pid in others:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

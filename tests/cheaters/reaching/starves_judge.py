@@ -6,6 +6,7 @@ Must be: out_of_memory
 
 import os
 import resource
+from pathlib import Path
 
 import torch.nn.functional as F
 
@@ -15,7 +16,7 @@ from suite import register
 @register("starves_judge", family="direct")
 def starves_judge(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     server = os.getppid()
-    with open(f"/proc/{server}/task/{server}/children") as file:
-        judge = min(int(pid) for pid in file.read().split())
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    judge = min(int(pid) for pid in children)
     resource.prlimit(judge, resource.RLIMIT_AS, (2**20, 2**20))
     return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
