@@ -53,8 +53,8 @@ def _groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
         if kinds not in ("", "memory"):
             continue
         version, top = (_V1, _GROUPS / kinds) if kinds else (_V2, _GROUPS)
-        place = top / own.lstrip("/")
-        for folder in (place, *place.parents):
+        innermost = top / own.lstrip("/")
+        for folder in (innermost, *innermost.parents):
             yield folder, version
             if folder == top:
                 break
