@@ -17,6 +17,7 @@ from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 from suite.results.cell import CellResult, cell_key
 from suite.results.folder import ResultWriter, read_results
+from suite.results.own_records import OwnRecords
 
 BUDGET_SHARE_INSIDE = 0.6
 """What a cell may spend in calls of its share of the budget; the rest goes to judging."""
@@ -42,6 +43,10 @@ class RunOutcome:
     not_measured: tuple[str, ...]
     """Cells that the budget left no time for."""
     time_spent: TimeSpent
+    records: OwnRecords
+    """What this call wrote into the folder, to hold against what is read from it."""
+    tampering: str | None = None
+    """What something else changed in it meanwhile."""
     interrupted: bool = False
 
 
@@ -92,9 +97,16 @@ class Runner:
             interrupted = True
         finally:
             judge.close()
-            writer.close()
+            tampering = writer.close()
             self._time_spent.end()
-        return RunOutcome(tuple(results), tuple(skipped), self._time_spent, interrupted)
+        return RunOutcome(
+            tuple(results),
+            tuple(skipped),
+            self._time_spent,
+            writer.records,
+            tampering,
+            interrupted,
+        )
 
     def _missing(self, scenario: Scenario, have: set[str]) -> list[Arm]:
         """Return the arms still to measure; the reference comes along as their partner."""
