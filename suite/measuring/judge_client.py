@@ -76,10 +76,8 @@ class JudgeClient:
         with self._time_spent.judging(), self._or_lost(request.do):
             answer = self._process().ask(request, timeout_s=JUDGE_TIMEOUT_S)
         if failure := answer.failure:
-            asked_beforehand = isinstance(request, messages.Open)
-            if not asked_beforehand:  # what it allocated so far, or its limits, may be the cause
-                self.close()
-            raise Lost(failure.status, failure.reason, final=asked_beforehand)
+            self.close()  # what it allocated so far, or its limits, may be the cause
+            raise Lost(failure.status, failure.reason)
         assert answer.reply is not None  # where there is no failure
         return answer.reply
 
@@ -113,7 +111,9 @@ class JudgeClient:
             Lost: for good where judging would take more memory than there is.
         """
         self._hand_over(shared)
-        self._ask(messages.Open(scenario=scenario, operands=shared.path))
+        opened = self._ask(messages.Open(scenario=scenario, operands=shared.path))
+        if opened.no_room:
+            raise Lost(Status.OUT_OF_MEMORY, opened.no_room, final=True)
         shared.seal_contents()
 
     def draw(self, kind: str) -> None:
