@@ -45,7 +45,11 @@ class JudgeClient:
             settings = self._settings
             self._handed_over = set()
             self._peer = Peer(
-                "suite.judge.process:main", settings.threads, name="judge", log=settings.log
+                "suite.judge.process:main",
+                settings.threads,
+                name="judge",
+                log=settings.log,
+                keep_running=True,
             )
         return self._peer
 

@@ -79,6 +79,9 @@ class Peer:
     `target` is "module:function", so that the parent never imports what it starts. With an
     `environment` it is an interpreter of its own, started with these variables, instead of a
     fork: slower by what importing torch takes, with a memory layout that nothing else shares.
+
+    Args:
+        keep_running: let it go on at once when somebody has stopped it (SIGSTOP).
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Peer:
         log: Path,
         memory_limit_bytes: int | None = None,
         environment: Mapping[str, str] | None = None,
+        keep_running: bool = False,
     ) -> None:
         context = process_context() if environment is None else multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
@@ -96,6 +100,7 @@ class Peer:
         self._log = log
         self._log_start = log.stat().st_size if log.exists() else 0
         self._memory_limit_bytes = memory_limit_bytes
+        self._keep_running = keep_running
         finding = own_imports.environment_to_find_us()
         users = {name: os.environ.get(name) for name in finding}
         self._killed_for_memory = free_memory.killed_for_memory()
@@ -187,6 +192,8 @@ class Peer:
             ProcessFailed: it took too much memory; it is gone, and what it shared by name.
         """
         log_file.bound(self._log)
+        if self._keep_running:
+            self._let_go_on()
         if self._memory_limit_bytes is None:
             return
         family = memory_use.family_of(self.pid)
@@ -206,6 +213,12 @@ class Peer:
             f"used {used_bytes / 2**30:.1f} GiB{others}, shared memory included; the limit is "
             f"{self._memory_limit_bytes / 2**30:.1f} GiB",
         )
+
+    def _let_go_on(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_STOPPED:
+                process.resume()
 
     def _post_mortem(self) -> ProcessFailed:
         self._process.join(5)
