@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
 
 from rich.console import Console
@@ -19,6 +18,7 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, read_catalogue
 from suite.results.request import Request
 from suite.scenario import ScenarioFile, load_files
@@ -51,10 +51,6 @@ class Prepared(Found[AnyRequest]):
 
 
 Choose = Callable[[Found[AnyRequest], Catalogue], list[Arm]]
-
-
-def scratch_folder() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="convgauge-")
 
 
 def load(names: Sequence[object], *, yes: bool) -> tuple[ScenarioFile, ...]:

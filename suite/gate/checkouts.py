@@ -16,6 +16,7 @@ from types import TracebackType
 
 from suite.errors import UsageError
 from suite.gate.revision import GitFailed, Repository, Revision, git
+from suite.processes.scratch import own_folder
 
 LONGEST_NAME = 120
 
@@ -29,7 +30,7 @@ class Aliases:
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="convgauge-"))
+        self._folder = Path(tempfile.mkdtemp(dir=own_folder()))
         self._random = random.Random()
 
     @property

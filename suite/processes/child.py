@@ -12,9 +12,11 @@ import sys
 from collections.abc import Mapping
 from multiprocessing import synchronize
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from suite import own_imports
+from suite.processes import left_memory
 from suite.processes.environment import set_variables
 
 PR_SET_PDEATHSIG = 1
@@ -24,12 +26,14 @@ def child_main(
     target: str,
     connection: Connection,
     log: str,
+    scratch: str,
     variables: Mapping[str, str | None],
     *args: object,
 ) -> None:
     """First code of every process: cut loose from the terminal, die with the parent.
 
     Args:
+        scratch: the parent's folder for temporary files.
         variables: of the environment, as the user has them.
     """
     if hasattr(os, "setsid"):
@@ -44,6 +48,7 @@ def child_main(
     os.close(descriptor)
     _cut_off_all_but(0, 1, 2, connection.fileno())
     _unlink_semaphores_at_once()
+    left_memory.note_names(Path(scratch))
     faulthandler.enable(all_threads=False)
     module, _, function = target.partition(":")
     set_variables(variables)

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from suite import own_imports
+from suite.processes import left_memory, scratch
 from suite.processes.channel import (
     ChannelClosed,
     ForeignFrame,
@@ -86,7 +87,9 @@ class Peer:
         users = {name: os.environ.get(name) for name in finding}
         with without_main(), variables(finding | dict(environment or {})):
             self._process: BaseProcess = context.Process(
-                target=child_main, args=(target, theirs, str(log), users, *args), name=name
+                target=child_main,
+                args=(target, theirs, str(log), str(scratch.own_folder()), users, *args),
+                name=name,
             )
             with contextlib.nullcontext() if environment is not None else _uninterrupted():
                 self._process.start()
@@ -194,3 +197,4 @@ class Peer:
         if self._process.is_alive():
             self._process.kill()
         self._process.join(5)
+        left_memory.remove(scratch.own_folder(), self.pid)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from suite.problem import Scenario, Shape
 from suite.processes import cache_filler
+from suite.processes.scratch import own_folder
 
 ALIGNMENT = 64
 STREAM_SLACK = 4096
@@ -104,7 +105,7 @@ class SharedMemory:
             self._file: Path | None = None
             self.path = f"/proc/{os.getpid()}/fd/{self._descriptor}"
         else:
-            self._descriptor, self.path = tempfile.mkstemp(prefix="convgauge-")
+            self._descriptor, self.path = tempfile.mkstemp(dir=own_folder())
             self._file = Path(self.path)
         os.truncate(self._descriptor, size_bytes)
 
