@@ -53,16 +53,16 @@ def between_revisions(
             for tree, side, revision in ((trees.base, "base", base), (trees.head, "head", head))
         )
         _refuse_new_failures(old, new)
-        found = find_scenarios(request, log)
+        chosen = find_scenarios(request, log)
         inventory = take_stock(
             old,
             new,
-            _patterns(request, found.files, (*old.entries, *new.entries), plugins),
+            _patterns(request, chosen.files, (*old.entries, *new.entries), plugins),
             asked_by="--impl",
         )
-        scenarios = found.scenarios
+        scenarios = chosen.scenarios
         refuse_too_many(request, len(scenarios), len(inventory.both))
-        name = "gate-" + "-".join(file.name for file in found.files)
+        name = "gate-" + "-".join(file.name for file in chosen.files)
         folder = open_folder(out, name)
         settings = settings_for(
             request,
@@ -75,12 +75,12 @@ def between_revisions(
         rule = rule_for(request.margin, request.blocks, scenarios)
         # Names of revisions move on; whoever does it again wants these commits.
         request = replace(
-            found.request,
+            chosen.request,
             base=base.commit[:SHORT],
             head=None if request.head is None else head.commit[:SHORT],
         )
         manifest = record(
-            replace(found, request=request),
+            replace(chosen, request=request),
             new,
             folder,
             name,

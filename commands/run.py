@@ -27,7 +27,7 @@ from commands._options import (
     shard,
 )
 from commands._preparing import (
-    Found,
+    ChosenScenarios,
     Prepared,
     chosen_arms,
     patterns,
@@ -151,8 +151,8 @@ def _refuse_lonely_instructions(request: RunRequest) -> None:
 
 
 def _prepared(request: RunRequest, console: Console) -> Prepared[RunRequest]:
-    def choose(found: Found[RunRequest], catalogue: Catalogue) -> list[Arm]:
-        return chosen_arms(catalogue, patterns(found, catalogue), request.reference)
+    def choose(chosen: ChosenScenarios[RunRequest], catalogue: Catalogue) -> list[Arm]:
+        return chosen_arms(catalogue, patterns(chosen, catalogue), request.reference)
 
     prepared = prepare(
         request, console, choose, narrow=lambda them: selection.shard_of(them, request.shard)

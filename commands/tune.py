@@ -224,10 +224,10 @@ def _write(path: Path, facts: dict[str, object], trials: Sequence[Trial]) -> Non
 
 
 def _by_conditions(trials: Sequence[Trial]) -> dict[Conditions, list[Trial]]:
-    found: dict[Conditions, list[Trial]] = {}
+    trials_of: dict[Conditions, list[Trial]] = {}
     for trial in trials:
-        found.setdefault(trial.conditions, []).append(trial)
-    return found
+        trials_of.setdefault(trial.conditions, []).append(trial)
+    return trials_of
 
 
 def _tell(console: Console, trials: Sequence[Trial], asked: Sequence[Scenario], path: Path) -> None:

@@ -165,9 +165,9 @@ class GateOutcome:
             (len(self.improved), "faster"),
             (len(self.missing), "missing"),
         )
-        found = [f"{count} {what}" for count, what in counts if count]
+        counted = [f"{count} {what}" for count, what in counts if count]
         return ": ".join(
-            [*parts, ", ".join(found) or f"none slower by more than {self.margin:.0%}"]
+            [*parts, ", ".join(counted) or f"none slower by more than {self.margin:.0%}"]
         )
 
     def to_dict(self) -> dict[str, Any]:

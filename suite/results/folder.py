@@ -203,6 +203,8 @@ def read_run(folders: Iterable[Path]) -> Run:
     if not cells:
         names = ", ".join(str(folder) for folder in folders)
         raise UsageError(f"{names}: no finished cell in it; nothing to report")
-    order = {identity: place for place, identity in enumerate(manifests[0].get("scenarios", []))}
+    order = {
+        identity: position for position, identity in enumerate(manifests[0].get("scenarios", []))
+    }
     results = sorted(cells.values(), key=lambda cell: order.get(cell.scenario.id, len(order)))
     return Run(folders[0], manifests[0], tuple(results), profiles)

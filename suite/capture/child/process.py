@@ -161,15 +161,15 @@ def _tensor(shape: Sequence[int], dtype: str) -> torch.Tensor:
 
 def _failure(module: str, stage: str, error: BaseException) -> str:
     """Return "model.py:12: build raised ValueError: …" for the deepest line that is not torch's."""
-    place = module
+    where = module
     if isinstance(error, SyntaxError) and error.filename:
-        place = f"{error.filename}:{error.lineno}"
+        where = f"{error.filename}:{error.lineno}"
     skipped = (str(Path(torch.__file__).parent), str(Path(__file__).parents[2]), "<frozen")
     for frame in traceback.extract_tb(error.__traceback__):
         if not frame.filename.startswith(skipped) and frame.filename != importlib.__file__:
-            place = f"{frame.filename}:{frame.lineno}"
+            where = f"{frame.filename}:{frame.lineno}"
     text = " ".join(str(error).split())
-    sentence = f"{place}: {stage}: {type(error).__name__}{f': {text}' if text else ''}"
+    sentence = f"{where}: {stage}: {type(error).__name__}{f': {text}' if text else ''}"
     return f"{sentence}{_hint(module, error)}"
 
 
