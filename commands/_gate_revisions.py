@@ -13,7 +13,7 @@ from rich.console import Console
 from commands._asking import asked_files
 from commands._folders import LOG, open_folder, record
 from commands._gate_rule import rule_for
-from commands._preparing import find_scenarios, refuse_too_many, scratch_folder, settings_for
+from commands._preparing import find_scenarios, refuse_too_many, settings_for
 from suite.errors import UsageError
 from suite.gate.checkouts import Checkouts
 from suite.gate.inventory import read_revision, take_stock
@@ -21,6 +21,7 @@ from suite.gate.live_run import GateProgress
 from suite.gate.outcome import GateOutcome
 from suite.gate.revision import NoRepository, Repository, Revision
 from suite.gate.run import BASE_FOLDER, Asked, Trees, measure
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, Entry
 from suite.results.folder import finish_manifest, read_manifest, write_manifest
 from suite.results.request import GateRequest
@@ -45,7 +46,7 @@ def between_revisions(
     head, notes = _head(repository, request.head)
     plugins = [_inside(repository, Path(str(plugin))) for plugin in request.plugins]
     with scratch_folder() as scratch, Checkouts(repository) as checkouts:
-        log = Path(scratch) / "start.log"
+        log = scratch / "start.log"
         trees = Trees(base=checkouts.add(base), head=checkouts.add(head), null=checkouts.add(base))
         _require_plugins(plugins, trees, repository)
         old, new = (

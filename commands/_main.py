@@ -6,20 +6,32 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from io import TextIOWrapper
 from types import FrameType
 
+from commands._streams import unbreakable
+from commands._surroundings import refusal, require_folder
 from commands.arguments import build_parser
-from suite.errors import EXIT_DEFECT, EXIT_GOOD, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
+from suite.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
 
 INSTALL = "pip install -e . -c constraints.txt"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that these words (those of the process if None) ask for."""
+    with unbreakable() as streams:
+        code = _run(arguments)
+        sys.stdout.flush()
+        if streams.failure is None:
+            return code
+        reason = streams.failure.strerror
+        print(f"what was printed is lost in part: {reason}", file=sys.stderr)
+        return code or EXIT_USAGE
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         _hear_interrupts()
-        _print_anywhere()
+        require_folder()
         words = sys.argv[1:] if arguments is None else arguments
         options = build_parser(words).parse_args(words)
         code: int = import_module(f"{__package__}.{options.command}").main(options)
@@ -30,12 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return EXIT_GOOD
     except ModuleNotFoundError as error:
         print(f"the package {error.name} is not installed; run: {INSTALL}", file=sys.stderr)
         return EXIT_USAGE
     except Exception as error:
+        if refused := refusal(error):
+            print(refused, file=sys.stderr)
+            return EXIT_USAGE
         import traceback  # noqa: PLC0415
 
         traceback.print_exc()
@@ -54,13 +67,6 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGTERM, _raise_interrupt)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-
-
-def _print_anywhere() -> None:
-    """Print "?" for what the terminal's or file's encoding lacks, such as × under LC_ALL=C."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
 
 
 def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:

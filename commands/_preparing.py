@@ -97,7 +97,7 @@ def prepare(
         choose: the arms among all implementations.
     """
     with scratch_folder() as scratch:
-        log = Path(scratch) / "start.log"
+        log = scratch / "start.log"
         chosen = find_scenarios(request, log, instead=instead, narrow=narrow)
         plugins = [Path(str(plugin)) for plugin in request.plugins]
         catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)

@@ -19,7 +19,6 @@ from commands._preparing import (
     patterns,
     prepare,
     refuse_too_many,
-    scratch_folder,
     settings_for,
 )
 from commands.arguments import Parser, at_least
@@ -30,6 +29,7 @@ from suite.gate.rule import MARGIN_CPU, MARGIN_GPU
 from suite.gate.same_code import measure
 from suite.measuring import new_run
 from suite.measuring.arm import Arm
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue
 from suite.results.folder import write_whole
 from suite.results.request import Request, asked_by
@@ -86,9 +86,7 @@ def main(options: argparse.Namespace) -> int:
     rule = rule_for(request.margin, None, prepared.scenarios)
     wished = _wished(request.see, rule.margin)
     with scratch_folder() as scratch:
-        settings = settings_for(
-            request, Path(scratch) / "worker.log", rounds=ROUNDS, block_s=BLOCK_S
-        )
+        settings = settings_for(request, scratch / "worker.log", rounds=ROUNDS, block_s=BLOCK_S)
         measured = measure(
             prepared.scenarios,
             prepared.arms,

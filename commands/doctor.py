@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from commands._preparing import scratch_folder
 from commands.arguments import Parser
 from reports import terminal, units
 from suite.errors import EXIT_GOOD
 from suite.machine import host
 from suite.measuring import new_run
+from suite.processes.scratch import scratch_folder
 
 
 def add_arguments(parser: Parser) -> None:
@@ -25,7 +24,7 @@ def add_arguments(parser: Parser) -> None:
 
 def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
-        torch_facts = new_run.torch_facts(Path(scratch) / "log")
+        torch_facts = new_run.torch_facts(scratch / "log")
     now = host.load()
     facts = {**host.facts(), **dataclasses.asdict(torch_facts), "threads": host.usable_cores()}
     noise = host.spread(host.noise_samples(1.0))

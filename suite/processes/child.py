@@ -42,7 +42,7 @@ def child_main(
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # What implementations print must not reach the terminal or a report.
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    descriptor = _opened(log)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
@@ -55,6 +55,14 @@ def child_main(
     getattr(own_imports.import_own(module), function)(connection, *args)
     # A plug-in's exit handlers and threads do not hold up the run.
     os._exit(0)
+
+
+def _opened(log: str) -> int:
+    """Open the log; where its folder was removed meanwhile, no implementation is to blame."""
+    try:
+        return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _cut_off_all_but(*kept: int) -> None:

@@ -19,7 +19,8 @@ _NOTED = "shared-memory-"
 def note_names(folder: Path) -> None:
     """Note every shared memory that this process makes or removes from now on."""
     try:
-        import _posixshmem  # noqa: PLC0415 - not there on Windows, where it ends by itself
+        # Not there on Windows, where it ends by itself.
+        import _posixshmem  # type: ignore[import-not-found] # noqa: PLC0415
     except ImportError:
         return
     make, remove_one = _posixshmem.shm_open, _posixshmem.shm_unlink

@@ -27,7 +27,7 @@ PREFIX = "convgauge-"
 LOCK = "owner"
 LONGEST_FOR_SOCKETS = 80
 """Bytes of a folder's path: a socket's name in it takes 20 more, and systems allow 103 or 107."""
-SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - tried where TMPDIR is too long
+SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 UNLOCKED_S = 3600.0
 """Age from which a folder without a lock is left over: its process was killed as it made it."""
 
@@ -105,7 +105,7 @@ def _new_folder(base: str) -> tuple[Path, IO[bytes]]:
 
 
 def _remove(pid: int, place: str | None) -> None:
-    if pid == os.getpid():
+    if pid == os.getpid() and (pid, place) in _folders:
         folder, lock = _folders.pop((pid, place))
         left_memory.remove(folder)
         if sys.platform == "win32":
@@ -115,7 +115,7 @@ def _remove(pid: int, place: str | None) -> None:
 
 
 def remove_left_over(base: Path) -> None:
-    """Remove what killed processes of this user left below `base`; nobody else's, nothing in use."""
+    """Remove what killed processes of this user left below `base`, and nothing else."""
     with contextlib.suppress(OSError), os.scandir(base) as entries:
         for entry in entries:
             if entry.name.startswith(PREFIX) and _is_ours(entry):

@@ -83,8 +83,10 @@ class ResultWriter:
         """Append one record.
 
         Raises:
-            UsageError: the disk is full; everything before this cell is kept.
+            UsageError: the disk is full, and everything before this cell is kept; or the folder
+                was removed.
         """
+        self._require_file()
         line = json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True) + "\n"
         end = self._file.tell()
         try:
@@ -98,6 +100,22 @@ class ResultWriter:
                 f"{self._path}: cannot be written: {error.strerror}; the {result.key} cell is "
                 "lost, everything before it is kept; free space and resume the run"
             ) from error
+
+    def _require_file(self) -> None:
+        """Refuse to write to a file that nobody will find.
+
+        Raises:
+            UsageError: it was removed or replaced.
+        """
+        try:
+            is_there = os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))  # noqa: PTH116
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise UsageError(
+                f"{self._path}: was removed while results were written to it, and with it what "
+                "was measured; measure again, into a folder that stays"
+            )
 
     def close(self) -> None:
         self._file.close()

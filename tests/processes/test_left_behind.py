@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -57,7 +56,11 @@ def start(*words: object, cwd: Path) -> subprocess.Popen[str]:
 
 def shared_memory_of_python() -> set[str]:
     folder = Path("/dev/shm")
-    return {p.name for p in folder.iterdir() if p.name.startswith("psm_")} if folder.is_dir() else set()
+    return (
+        {p.name for p in folder.iterdir() if p.name.startswith("psm_")}
+        if folder.is_dir()
+        else set()
+    )
 
 
 def kill_when_at_work(run: subprocess.Popen[str], temporary: Path) -> None:
@@ -177,12 +180,25 @@ def test_another_users_folder_stays(holder):
 
 
 @posix
-def test_a_long_tmpdir_makes_sockets_go_elsewhere_and_not_the_files(monkeypatch, tmp_path):
+def test_a_long_tmpdir_makes_sockets_go_elsewhere_and_not_the_files(tmp_path):
     long = tmp_path / ("long" * 30)
     long.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(long))
-    monkeypatch.setattr(scratch, "_folders", {})
-
-    with scratch.scratch_folder() as folder:
-        assert folder.is_relative_to(long)
-        assert not scratch.folder_for_sockets().is_relative_to(long)
+    code = (
+        "from suite.processes import scratch\n"
+        "with scratch.scratch_folder() as folder:\n"
+        "    print(folder, scratch.folder_for_sockets(), sep='\\n')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(long)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    of_files, of_sockets = map(Path, done.stdout.splitlines())
+    assert of_files.is_relative_to(long)
+    assert not of_sockets.is_relative_to(long)
+    assert len(str(of_sockets)) <= scratch.LONGEST_FOR_SOCKETS
+    assert list(long.iterdir()) == []
+    assert not of_sockets.exists()
