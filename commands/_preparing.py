@@ -18,6 +18,7 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
+from suite.processes import caches
 from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, read_catalogue
 from suite.results.request import Request
@@ -101,7 +102,7 @@ def prepare(
         chosen = find_scenarios(request, log, instead=instead, narrow=narrow)
         plugins = [Path(str(plugin)) for plugin in request.plugins]
         catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
-    for failure in catalogue.failures:
+    for failure in filter(None, (*catalogue.failures, caches.remark())):
         console.print(failure, style="dim", highlight=False, soft_wrap=True)
     return Prepared(
         request=chosen.request,

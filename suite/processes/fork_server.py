@@ -17,6 +17,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 
 from suite import own_imports
+from suite.processes.caches import for_compiled_code
 from suite.processes.environment import variables
 from suite.processes.scratch import folder_for_sockets
 
@@ -59,7 +60,8 @@ def _server_environment() -> Iterator[None]:
 
     It looks for what it preloads on a path of its own, and skips silently what it does not find.
     """
-    with variables(own_imports.environment_to_find_us() | steady_environment()):
+    ours = own_imports.environment_to_find_us() | steady_environment() | for_compiled_code()
+    with variables(ours):
         yield
 
 
