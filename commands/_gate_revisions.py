@@ -14,9 +14,10 @@ from commands._asking import asked_files
 from commands._folders import LOG, open_folder, record
 from commands._gate_rule import rule_for
 from commands._preparing import find_scenarios, refuse_too_many, settings_for
-from suite.errors import UsageError
+from suite.errors import NotComparable, UsageError
 from suite.gate.checkouts import Checkouts
-from suite.gate.inventory import read_revision, take_stock
+from suite.gate.git import GitFailed
+from suite.gate.inventory import NothingToMeasure, read_revision, take_stock
 from suite.gate.live_run import GateProgress
 from suite.gate.outcome import GateOutcome
 from suite.gate.revision import NoRepository, Repository, Revision
@@ -43,16 +44,13 @@ def between_revisions(
     request = replace(request, files=request.files or asked_files([USUAL_FILE]))
     repository = _repository(request)
     base = repository.resolve(str(request.base), "--base")
-    head, notes = _head(repository, request.head)
     plugins = [_inside(repository, Path(str(plugin))) for plugin in request.plugins]
     with scratch_folder() as scratch, Checkouts(repository) as checkouts:
+        head, notes = _head(repository, checkouts, request.head)
         log = scratch / "start.log"
         trees = Trees(base=checkouts.add(base), head=checkouts.add(head), null=checkouts.add(base))
         _require_plugins(plugins, trees, repository)
-        old, new = (
-            read_revision(tree, plugins, f"{side} {revision.name}", log, asked_by="--plugin")
-            for tree, side, revision in ((trees.base, "base", base), (trees.head, "head", head))
-        )
+        old, new = _read_both(trees, plugins, base, head, log)
         _refuse_new_failures(old, new)
         chosen = find_scenarios(request, log)
         inventory = take_stock(
@@ -107,7 +105,7 @@ def between_revisions(
             budget_s=request.budget_s,
             began=began,
             accept=request.accept,
-            notes=(*notes, *old.failures),
+            notes=(*notes, *checkouts.notes, *old.failures),
         )
         outcome = measure(
             asked,
@@ -149,11 +147,16 @@ def _repository_folder(request: GateRequest) -> Path:
     return Path.cwd()
 
 
-def _head(repository: Repository, asked: str | None) -> tuple[Revision, list[str]]:
+def _head(
+    repository: Repository, checkouts: Checkouts, asked: str | None
+) -> tuple[Revision, list[str]]:
     """Return head, and what is to be said about uncommitted changes."""
     if asked is None:
-        return repository.working_tree(), []
-    changes = repository.changes()
+        return checkouts.working_tree(), []
+    try:
+        changes = repository.changes()
+    except GitFailed as failed:
+        return repository.resolve(asked, "--head"), [f"git status: {failed}"]
     ignored = f"{len(changes)} uncommitted changes in {repository.root} are not measured"
     return repository.resolve(asked, "--head"), [ignored] if changes else []
 
@@ -175,6 +178,33 @@ def _require_plugins(plugins: Sequence[Path], trees: Trees, repository: Reposito
                 f"--plugin {plugin}: in neither revision of {repository.root}; "
                 "does .gitignore name it?"
             )
+
+
+def _read_both(
+    trees: Trees, plugins: Sequence[Path], base: Revision, head: Revision, log: Path
+) -> tuple[Catalogue, Catalogue]:
+    """Describe what base and head register.
+
+    Raises:
+        UsageError: neither registers anything, or nothing of head imports.
+        NotComparable: one side alone has something.
+    """
+
+    def read(tree: Path, revision: str) -> Catalogue:
+        return read_revision(tree, plugins, revision, log, asked_by="--plugin")
+
+    try:
+        new = read(trees.head, f"head {head.name}")
+    except NothingToMeasure as nothing:
+        read(trees.base, f"base {base.name}")
+        raise NotComparable(f"{nothing}\n  base {base.name} has it") from nothing
+    try:
+        old = read(trees.base, f"base {base.name}")
+    except UsageError as nothing:
+        raise NotComparable(
+            f"{nothing}\n  head {head.name} has it; give a --base that has it, too"
+        ) from nothing
+    return old, new
 
 
 def _refuse_new_failures(old: Catalogue, new: Catalogue) -> None:

@@ -28,8 +28,8 @@ def render(outcome: GateOutcome) -> str:
         lstrip_blocks=True,
     )
     reach = _reach(outcome)
-    order = {"wrong": 0, "broken": 0, "regressed": 1, "cannot tell": 2, "faster": 3}
-    cells = sorted(outcome.cells, key=lambda cell: order.get(cell.verdict, 4))
+    order = {"wrong": 0, "broken": 0, "regressed": 1, "worse": 2, "cannot tell": 3, "faster": 4}
+    cells = sorted(outcome.cells, key=lambda cell: order.get(cell.verdict, 5))
     return environment.get_template("gate.html").render(
         outcome=outcome,
         cells=cells,
