@@ -8,6 +8,7 @@ With --profile the cells that passed are profiled afterwards, when nothing is ti
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from commands._preparing import (
 from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG, UsageError
+from suite.machine import placement
 from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
@@ -172,6 +174,8 @@ def _measure(
         highlight=False,
         soft_wrap=True,
     )
+    for remark in placement.remarks(settings.threads, os.environ):
+        console.print(remark, style="yellow", highlight=False, soft_wrap=True, markup=False)
     outcome = race(prepared, folder, settings, request.budget_s, console)
     interrupted = outcome.interrupted
     if request.profile and not interrupted:

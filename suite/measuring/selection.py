@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 from suite.errors import UsageError, did_you_mean
-from suite.machine import host
+from suite.machine import placement
 from suite.measuring.arm import Arm
 from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
@@ -25,7 +25,7 @@ MEMORY_SHARE = 0.8
 
 
 def chosen_threads(asked: int | None) -> int:
-    return asked or host.usable_cores()
+    return asked or placement.usual_threads()
 
 
 def chosen_memory_limit_bytes(asked_gib: float | None) -> int:
