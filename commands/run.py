@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rich.console import Console
@@ -36,9 +37,10 @@ from commands._preparing import (
     refuse_too_many,
     settings_for,
 )
+from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
-from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG, UsageError
+from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.machine import placement
 from suite.measuring import selection
 from suite.measuring.arm import Arm
@@ -182,8 +184,15 @@ def _measure(
         interrupted = not _profile(request, folder, prepared.arms, settings, console)
     finish_manifest(folder, {**outcome.time_spent.summary(), "interrupted": interrupted})
     if not (folder / RESULTS).stat().st_size:
-        console.print("interrupted before the first cell was finished", style="yellow")
-        return EXIT_INTERRUPTED
+        early = "interrupted" if interrupted else f"the budget of {request.budget_s:g} s ended"
+        console.print(
+            f"{early} before the first cell was finished; measure it with: {again}",
+            style="yellow",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        return EXIT_INTERRUPTED if interrupted else EXIT_INCONCLUSIVE
     finished = read_run([folder])
     written = reports.write_all(finished, folder)
     report = next((path for path in written if path.suffix == ".html"), folder)
@@ -209,8 +218,14 @@ def _measure(
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED
-    wrong = any(result.status is Status.INCORRECT for result in finished.results)
-    return EXIT_WRONG if wrong else EXIT_GOOD
+    return exit_code(finished.results, _asked_for(prepared))
+
+
+def _asked_for(prepared: Prepared[RunRequest]) -> set[str]:
+    """Return the implementations that were asked for; the reference may have come along."""
+    asked = patterns(prepared, prepared.catalogue)
+    names = {arm.name for arm in prepared.arms}
+    return {name for name in names if not asked or any(fnmatchcase(name, one) for one in asked)}
 
 
 def _profile(

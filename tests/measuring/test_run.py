@@ -65,11 +65,11 @@ def test_only_the_scenarios_asked_for_are_run_against_the_reference_asked_for(
     ("plugin", "status", "hint", "code"),
     [
         ("wrong", Status.INCORRECT, "elements are beyond their bound; worst [", 3),
-        ("crashes", Status.CRASHED, "SIGSEGV", 0),
-        ("hangs", Status.TIMEOUT, "no answer within 2 s", 0),
-        ("hogs", Status.OUT_OF_MEMORY, "the limit is", 0),
-        ("raises", Status.ERROR, "ValueError: no luck today", 0),
-        ("quits", Status.CRASHED, "exit code 0", 0),
+        ("crashes", Status.CRASHED, "SIGSEGV", 3),
+        ("hangs", Status.TIMEOUT, "no answer within 2 s", 4),
+        ("hogs", Status.OUT_OF_MEMORY, "the limit is", 4),
+        ("raises", Status.ERROR, "ValueError: no luck today", 3),
+        ("quits", Status.CRASHED, "exit code 0", 3),
     ],
 )
 def test_a_planted_fault_costs_its_own_cells_and_nothing_else(
