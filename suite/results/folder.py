@@ -49,11 +49,19 @@ def write_whole(path: Path, text: str) -> None:
     draft = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(_encoded(text))
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _encoded(text: str) -> bytes:
+    """Return UTF-8, file names as the bytes that they are where the locale could not read them."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 class ResultWriter:
