@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable
 from typing import TypeVar
 
 from suite.errors import Defect
+from suite.input_kinds import SPECIAL_KINDS
+from suite.measuring import estimate
+from suite.measuring.deadline import OutOfTime
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages import judge as messages
@@ -15,9 +19,15 @@ from suite.problem import Scenario
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
-from suite.results.cell import Ceiling
+from suite.results.cell import Ceiling, Status
 
 JUDGE_TIMEOUT_S = 600.0
+WHOLE_SHARE = 0.1
+"""Of the time left that the float64 result of one gate may take. Where it would take more, some
+elements are judged in its place, and a projection of all; without a budget nothing would."""
+ELEMENTS = 4096
+LONG_S = 0.2
+"""A shorter computation tells little about how fast the judge is."""
 
 Reply = TypeVar("Reply")
 
@@ -29,6 +39,10 @@ class JudgeClient:
         self._settings = settings
         self._time_spent = time_spent
         self._ceilings: dict[tuple[str, str, int, str | None], Ceiling] = {}
+        self._scenario: Scenario
+        self._flops_per_s = estimate.JUDGE_FLOPS_PER_S
+        self.judges_elements: int | None = None
+        """How many elements of the result the gates look at; None: all."""
         self._peer = self._start()
 
     def _start(self) -> Peer:
@@ -36,11 +50,15 @@ class JudgeClient:
         return Peer("suite.judge.process:main", settings.threads, name="judge", log=settings.log)
 
     def _ask(self, request: Request[Reply]) -> Reply:
+        deadline = self._time_spent.deadline
         with self._time_spent.judging():
             try:
-                return self._peer.ask(request, timeout_s=JUDGE_TIMEOUT_S)
+                timeout_s = min(JUDGE_TIMEOUT_S, deadline.until_cut_s)
+                return self._peer.ask(request, timeout_s=timeout_s)
             except ProcessFailed as failed:
                 self._peer = self._start()
+                if failed.status == Status.TIMEOUT and deadline.is_cut:
+                    raise OutOfTime from None
                 raise Defect(f"the judge failed at {request.do}: {failed.reason}") from failed
 
     def ceiling(
@@ -63,11 +81,24 @@ class JudgeClient:
         return self._ceilings[key]
 
     def open(self, scenario: Scenario, shared: SharedMemory) -> None:
+        self._scenario = scenario
         self._ask(messages.Open(scenario=scenario, operands=shared.path))
 
     def draw(self, kind: str) -> None:
-        """Draw gate inputs and compute their float64 result."""
-        self._ask(messages.Draw(kind=kind, seed=secrets.randbits(63)))
+        """Draw gate inputs and compute their float64 result, or some elements of it.
+
+        All of them where that takes no more than a share of what the scenario has left.
+        """
+        flops = self._scenario.problem.direct_flops * (1 if kind == "integer" else 2)
+        whole_s = flops / self._flops_per_s
+        fits = whole_s <= WHOLE_SHARE * self._time_spent.deadline.left_s
+        self.judges_elements = None if fits or kind in SPECIAL_KINDS else ELEMENTS
+        began = time.monotonic()
+        self._ask(
+            messages.Draw(kind=kind, seed=secrets.randbits(63), elements=self.judges_elements)
+        )
+        if self.judges_elements is None and whole_s > LONG_S:
+            self._flops_per_s = flops / (time.monotonic() - began)
 
     def judge(self, results: SharedMemory, slot: int, allowance: Allowance) -> Judgement:
         """Return the judgement of the gate output in `slot`."""

@@ -127,7 +127,13 @@ def chosen_arms(
     if reference is not None and all(entry.name != reference for entry in chosen):
         chosen = [*catalogue.select([reference], asked_by=reference_asked_by), *chosen]
     return [
-        Arm(entry.name, entry.family, entry.source, unsupported=entry.unsupported)
+        Arm(
+            entry.name,
+            entry.family,
+            entry.source,
+            unsupported=entry.unsupported,
+            by_name=entry.name in patterns,
+        )
         for entry in chosen
     ]
 

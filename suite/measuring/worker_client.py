@@ -6,6 +6,7 @@ import time
 from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
+from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.worker import (
@@ -55,6 +56,8 @@ class WorkerClient:
         """Seconds that its processes held the token in blocks: gates and loading left out."""
         self.turns_s: list[tuple[float, float]] = []
         """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
+        self.deadline: Deadline | None = None
+        """An earlier one than the run's, where there is one."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
 
@@ -84,6 +87,7 @@ class WorkerClient:
 
         Raises:
             ProcessFailed: the process is gone, or it answered with a failure instead.
+            OutOfTime: the budget ended first.
         """
         began = time.monotonic()
         self._send(request)
@@ -102,10 +106,15 @@ class WorkerClient:
 
     def _answer(self, request: Request[TimedAnswer[Reply]]) -> TimedAnswer[Reply]:
         assert self._peer is not None
+        deadline = self.deadline or self.run_deadline
         try:
-            answer = self._peer.receive(request, self._settings.timeout_s)
+            answer = self._peer.receive(
+                request, min(self._settings.timeout_s, deadline.until_cut_s)
+            )
         except ProcessFailed as failed:
             self._peer = None
+            if failed.status == Status.TIMEOUT and deadline.is_cut:
+                raise OutOfTime from None
             raise ProcessFailed(failed.status, f"{request.do}: {failed.reason}") from None
         self.quiet = answer.quiet
         self._time_spent.inside_s += answer.inside_s
@@ -114,6 +123,10 @@ class WorkerClient:
         if not isinstance(request, BEFORE_BLOCKS):
             self.spent_s += answer.held_s
         return answer
+
+    @property
+    def run_deadline(self) -> Deadline:
+        return self._time_spent.deadline
 
     def _reply(self, answer: TimedAnswer[Reply]) -> Reply:
         if failure := answer.failure:

@@ -62,6 +62,8 @@ class ForgetResults(Request[Done]):
 class Draw(Request[Done]):
     kind: str
     seed: int
+    elements: int | None = None
+    """How many to judge, and all by a projection; None: each of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
