@@ -91,7 +91,7 @@ class Cell:
         return self._do(lambda: self.worker.ask(request))
 
     def _do(self, step: Callable[[], Reply]) -> Reply | None:
-        if self.status is not Status.PASSED or self.left_out:
+        if not self.alive:
             return None
         try:
             return step()

@@ -119,11 +119,35 @@ def test_threads_that_are_free_are_not_remarked_on(tmp_path, monkeypatch, chosen
     assert placement.remarks(2, {"OMP_PROC_BIND": chosen, "KMP_AFFINITY": chosen}) == []
 
 
-def test_remarks_stand_in_a_runs_output_and_report(command, tiny, tmp_path, monkeypatch):
+def test_a_runs_output_and_report_name_what_it_was_left(command, tiny, tmp_path, monkeypatch):
+    limits = {"cpu.max": "150000 100000", "memory.max": "8589934592"}
+    plant(tmp_path, monkeypatch, "0::/\n", limits)
     monkeypatch.setenv("GOMP_CPU_AFFINITY", "0")
     words = ("--scenario", "a", "--impl", "torch", "--threads", "2", "--blocks", "1")
+
     said = command("run", tiny, *words, "--out", "r")
 
     assert said.code == 0
-    assert "GOMP_CPU_AFFINITY=0 ties 2 threads to one core" in said.out
-    assert "GOMP_CPU_AFFINITY=0 ties 2 threads" in (tmp_path / "r/report.html").read_text("utf-8")
+    remark = "GOMP_CPU_AFFINITY=0 ties 2 threads to one core"
+    assert remark in said.out
+    text = (tmp_path / "r/report.html").read_text("utf-8")
+    for shown in (remark, "Cores in a container", "1.5", "Memory in a container", "8.00 GiB"):
+        assert shown in text
+
+
+def test_doctor_names_a_containers_limits(command, tmp_path, monkeypatch):
+    limits = {"cpu.max": "50000 100000", "memory.max": "8589934592"}
+    plant(tmp_path, monkeypatch, "0::/\n", limits)
+    monkeypatch.setenv("OMP_PROC_BIND", "spread")
+    monkeypatch.setattr(placement, "usual_threads", lambda: 2)
+
+    said = command("doctor")
+
+    assert said.code == 0
+    for word in (
+        "of which a container may use 0.5 cores' time",
+        "of which a container may use 8.00 GiB",
+        "2 threads in a container with 0.5 cores' time",
+        "OMP_PROC_BIND=spread: threads are tied",
+    ):
+        assert word in said.out
