@@ -8,6 +8,7 @@ and only differences within a block are compared.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -114,7 +115,12 @@ class Race:
             if not cell.alive and not cell.left_out and cell.arm.key not in self._reported:
                 self._reported.add(cell.arm.key)
                 cell.worker.dismiss()
-                yield self._result(cell)
+                try:
+                    result = self._result(cell)
+                except OutOfTime:  # neither believed nor blamed without the machine's ceilings
+                    cell.left_out = True
+                else:
+                    yield result
 
     def _result(self, cell: Cell) -> CellResult:
         """Return a decided cell's result; one beyond the machine's ceilings is implausible.
@@ -152,28 +158,32 @@ class Race:
                 for cell in some:
                     cell.start()
                 for cell in some:
-                    cell.loaded()
-                for cell in some:
-                    cell.open(shared)
+                    with self._until(until, cell):
+                        cell.loaded()
+                        cell.open(shared)
         self._time_spent.begin()
 
-    def _gate(self, until: Deadline) -> None:
-        """Run the gates; with a budget, until so much of it is used.
+    @contextlib.contextmanager
+    def _until(self, deadline: Deadline, cell: Cell) -> Iterator[None]:
+        """Hold a cell to an earlier deadline; the reference may take what there is."""
+        cell.worker.deadline = None if cell is self._reference() else deadline
+        try:
+            yield
+        finally:
+            cell.worker.deadline = None
 
-        The reference may take what there is; no other row may take from it the time for a block.
-        """
-        reference = self._reference()
+    def _gate(self, until: Deadline) -> None:
+        """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
         for kind in RUN_KINDS:
             self._leave_out_beyond(self._gate_s)
             if running := self._running():
                 self._judge.draw(kind)
                 for cell in running:
-                    cell.worker.deadline = None if cell is reference else until
-                    if cell.alive and cell is not reference and until.passed:
+                    if until.passed and cell is not self._reference():
                         cell.leave_out()
                     if cell.alive:
-                        gate(cell, self._judge, kind)
-                    cell.worker.deadline = None
+                        with self._until(until, cell):
+                            gate(cell, self._judge, kind)
 
     def _gate_s(self, cell: Cell) -> float:
         """Return about what a cell still takes up to the end of the gates."""
