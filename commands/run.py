@@ -18,6 +18,7 @@ from rich.console import Console
 import reports
 from commands import _resuming
 from commands._asking import asked, given
+from commands._cures import advise_on_memory, after_freeing_space
 from commands._folders import LOG, open_folder, race, record
 from commands._options import (
     add_files,
@@ -47,7 +48,6 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.profiling.profiler import Profiler
 from suite.registry.catalogue import Catalogue
-from suite.results.cell import Status
 from suite.results.folder import RESULTS, finish_manifest, read_results, read_run
 from suite.results.profile import CellProfile
 from suite.results.request import RunRequest
@@ -178,10 +178,11 @@ def _measure(
     )
     for remark in placement.remarks(settings.threads, os.environ):
         console.print(remark, style="yellow", highlight=False, soft_wrap=True, markup=False)
-    outcome = race(prepared, folder, settings, request.budget_s, console)
-    interrupted = outcome.interrupted
-    if request.profile and not interrupted:
-        interrupted = not _profile(request, folder, prepared.arms, settings, console)
+    with after_freeing_space(again):
+        outcome = race(prepared, folder, settings, request.budget_s, console)
+        interrupted = outcome.interrupted
+        if request.profile and not interrupted:
+            interrupted = not _profile(request, folder, prepared.arms, settings, console)
     finish_manifest(folder, {**outcome.time_spent.summary(), "interrupted": interrupted})
     if not (folder / RESULTS).stat().st_size:
         early = "interrupted" if interrupted else f"the budget of {request.budget_s:g} s ended"
@@ -207,8 +208,7 @@ def _measure(
         again=again,
         report=report,
     )
-    if any(result.status is Status.OUT_OF_MEMORY for result in outcome.results):
-        console.print("--memory-limit GIB says how much a process may take", highlight=False)
+    advise_on_memory(console, [result.status for result in outcome.results])
     if interrupted:
         console.print(
             f"interrupted; finish it with: {again}",

@@ -64,6 +64,13 @@ def _encoded(text: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
+class CellLost(UsageError):
+    """A result could not be written. Whoever knows the command adds how to go on."""
+
+    def with_cure(self, cure: str) -> CellLost:
+        return CellLost(f"{self}; {cure}")
+
+
 class ResultWriter:
     """Appends cells to a run's results.jsonl; every record is on disk before `add` returns.
 
@@ -91,8 +98,8 @@ class ResultWriter:
         """Append one record.
 
         Raises:
-            UsageError: the disk is full, and everything before this cell is kept; or the folder
-                was removed.
+            CellLost: the disk is full; everything before this cell is kept.
+            UsageError: the folder was removed.
         """
         self._require_file()
         line = json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True) + "\n"
@@ -104,9 +111,9 @@ class ResultWriter:
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.truncate(end)
-            raise UsageError(
+            raise CellLost(
                 f"{self._path}: cannot be written: {error.strerror}; the {result.key} cell is "
-                "lost, everything before it is kept; free space and resume the run"
+                "lost, everything before it is kept"
             ) from error
 
     def _require_file(self) -> None:
