@@ -218,7 +218,7 @@ def _measure(
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED
-    return exit_code(finished.results, _asked_for(prepared))
+    return exit_code(finished.results, _asked_for(prepared), left_out=outcome.not_measured)
 
 
 def _asked_for(prepared: Prepared[RunRequest]) -> set[str]:
