@@ -15,7 +15,8 @@ from suite.errors import UsageError
 from suite.messages.judge import Facts
 from suite.processes import caches
 from suite.processes.peer import Peer
-from suite.results.folder import ResultWriter, write_whole
+from suite.results.folder import ResultWriter
+from suite.results.inside import write_whole
 from tests.conftest import ROOT, TINY
 from tests.test_verdict import cell
 
