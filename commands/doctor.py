@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
+import os
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from commands._preparing import scratch_folder
 from commands.arguments import Parser
 from reports import terminal, units
 from suite.errors import EXIT_GOOD
-from suite.machine import host
+from suite.machine import host, placement
 from suite.measuring import new_run
+from suite.processes.scratch import scratch_folder
 
 
 def add_arguments(parser: Parser) -> None:
@@ -25,9 +25,13 @@ def add_arguments(parser: Parser) -> None:
 
 def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
-        torch_facts = new_run.torch_facts(Path(scratch) / "log")
+        torch_facts = new_run.torch_facts(scratch / "log")
     now = host.load()
-    facts = {**host.facts(), **dataclasses.asdict(torch_facts), "threads": host.usable_cores()}
+    facts = {
+        **host.facts(),
+        **dataclasses.asdict(torch_facts),
+        "threads": placement.usual_threads(),
+    }
     noise = host.spread(host.noise_samples(1.0))
     _print(terminal.console(), facts, now, noise)
     return EXIT_GOOD
@@ -39,8 +43,9 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], noise: 
     steal = now["steal_share"]
     rows = {
         "CPU": f"{facts['cpu']}{' (virtual machine)' if facts['virtual'] else ''}",
-        "cores": f"{facts['cores']} usable; caches {caches or 'unknown'}",
-        "memory": units.bytes_(facts["memory_bytes"]),
+        "cores": f"{facts['cores']} usable{_quota(facts)}; caches {caches or 'unknown'}",
+        "threads": f"{facts['threads']} unless --threads says otherwise",
+        "memory": units.bytes_(facts["memory_bytes"]) + _memory_limit(facts),
         "governor": facts["governor"] or "not told by this system",
         "load": f"{_or_unknown(now['load_1min'])} over 1 minute, {now['busy_share']:.0%} busy now"
         + ("" if steal is None else f", {steal:.1%} stolen by other guests since boot"),
@@ -59,11 +64,21 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], noise: 
     for name, value in rows.items():
         shown.add_row(Text(name, style="bold"), Text(str(value)))
     console.print(shown)
-    advice = host.advice(facts, now)
+    advice = [*placement.remarks(facts["threads"], os.environ), *host.advice(facts, now)]
     for line in advice:
         console.print(f"• {line}", highlight=False)
     if not advice:
         console.print("nothing to improve was found")
+
+
+def _quota(facts: dict[str, Any]) -> str:
+    quota = facts["cpu_quota"]
+    return "" if quota is None else f", of which a container may use {quota:g} cores' time"
+
+
+def _memory_limit(facts: dict[str, Any]) -> str:
+    limit = facts["memory_limit_bytes"]
+    return "" if limit is None else f", of which a container may use {units.bytes_(limit)}"
 
 
 def _or_unknown(value: float | None) -> str:

@@ -8,7 +8,9 @@ With --profile the cells that passed are profiled afterwards, when nothing is ti
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +39,16 @@ from commands._preparing import (
     refuse_too_many,
     settings_for,
 )
+from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
-from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG, UsageError
+from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
+from suite.machine import placement
 from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.profiling.profiler import Profiler
 from suite.registry.catalogue import Catalogue
-from suite.results.cell import Status
 from suite.results.folder import RESULTS, Run, finish_manifest, read_results, read_run
 from suite.results.own_records import OwnRecords
 from suite.results.profile import CellProfile
@@ -183,6 +186,8 @@ def _measure(
         highlight=False,
         soft_wrap=True,
     )
+    for remark in placement.remarks(settings.threads, os.environ):
+        console.print(remark, style="yellow", highlight=False, soft_wrap=True, markup=False)
     with after_freeing_space(again):
         outcome = race(prepared, folder, settings, request.budget_s, console)
         interrupted = outcome.interrupted
@@ -191,8 +196,15 @@ def _measure(
     summary = {**outcome.time_spent.summary(), "interrupted": interrupted}
     tampering = [outcome.tampering, finish_manifest(folder, summary, manifest)]
     if not (folder / RESULTS).stat().st_size:
-        console.print("interrupted before the first cell was finished", style="yellow")
-        return EXIT_INTERRUPTED
+        early = "interrupted" if interrupted else f"the budget of {request.budget_s:g} s ended"
+        console.print(
+            f"{early} before the first cell was finished; measure them with: {again}",
+            style="yellow",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        return EXIT_INTERRUPTED if interrupted else EXIT_INCONCLUSIVE
     finished, changed = _read_own(folder, outcome.records)
     for told in filter(None, [*tampering, changed]):
         console.print(told, style="red", highlight=False, markup=False, soft_wrap=True)
@@ -219,8 +231,14 @@ def _measure(
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED
-    wrong = any(result.status is Status.INCORRECT for result in finished.results)
-    return EXIT_WRONG if wrong else EXIT_GOOD
+    return exit_code(finished.results, _asked_for(prepared), left_out=outcome.not_measured)
+
+
+def _asked_for(prepared: Prepared[RunRequest]) -> set[str]:
+    """Return the implementations that were asked for; the reference may have come along."""
+    asked = patterns(prepared, prepared.catalogue)
+    names = {arm.name for arm in prepared.arms}
+    return {name for name in names if not asked or any(fnmatchcase(name, one) for one in asked)}
 
 
 def _read_own(folder: Path, records: OwnRecords) -> tuple[Run, str | None]:

@@ -165,6 +165,8 @@ def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
     for apart in manifest.get("apart", []):
         yield f"Not comparable with the rest, for another machine or setting measured it: {apart}."
     yield from _failures(matrix)
+    for remark in manifest.get("remarks") or []:
+        yield f"{remark}."
     machine = manifest.get("machine") or {}
     if machine.get("noise_grade") in _BAD_GRADES:
         cv = machine.get("noise")

@@ -12,6 +12,7 @@ from suite.gate.checkouts import Aliases
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.messages.revision import ForgetCell, LoadCell, Ready
+from suite.processes.caches import for_compiled_code
 from suite.processes.channel import Reply, Request
 from suite.processes.fork_server import steady_environment
 from suite.processes.peer import Peer, ProcessFailed
@@ -72,6 +73,7 @@ class Side:
                 "CONVGAUGE_PADDING": "x" * draw(MOST_PADDING_BYTES),
                 "PYTHONHASHSEED": str(draw(2**32)),
                 **steady_environment(),
+                **for_compiled_code(),
             },
         )
 

@@ -31,7 +31,7 @@ from typing import Any, TypeVar
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
-from suite.judge import ceilings, memory, projection, reference
+from suite.judge import ceilings, memory, projection, reference, sampled
 from suite.judge.projection import inner
 from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of, spread_fault
 from suite.judge.torch_facts import torch_facts
@@ -79,6 +79,7 @@ class Judge:
         self._results: dict[str, SharedResults] = {}
         self._drawn: Operands
         self._kind: str
+        self._sample: sampled.Sample | None = None
         self._expected: torch.Tensor
         self._size: torch.Tensor
         self._reach: torch.Tensor
@@ -143,6 +144,12 @@ class Judge:
         if kind in SPECIAL_KINDS:
             self._touched = reference.touched(self._scenario, self._drawn)
             return Done()
+        self._sample = None
+        if asked.elements is not None and 0 not in self._scenario.result_shape:
+            self._sample = sampled.draw(
+                self._scenario, kind, self._drawn, asked.elements, self._secret
+            )
+            return Done()
         with _threads(self._threads):
             self._expected = reference.result(self._scenario, self._drawn)
             # On integers no bound scales with S: direct methods are exact, transforms round.
@@ -175,6 +182,8 @@ class Judge:
     def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
         output = self._output(asked.results, asked.slot).view(self._scenario.result_shape)
         limits = self._limits(asked.allowance)
+        if self._sample is not None:
+            return sampled.judge(self._sample, limits, output, PROJECTION_SIGMAS)
         size = self._reach if limits.is_norm_wise else self._size
         return judge_output(self._kind, limits, output, self._expected, size)
 
@@ -287,7 +296,7 @@ class Judge:
         self, output: torch.Tensor, limits: Tolerance, bounds_of_block: torch.Tensor
     ) -> str | None:
         """Return the fault at a few places, if any."""
-        index = self._random_index()
+        index = sampled.random_index(self._scenario, ELEMENTS_A_CALL, self._secret)
         operands = self._operands_of_call()
         expected, size = reference.elements(self._scenario, operands, index)
         if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
@@ -312,16 +321,6 @@ class Judge:
         if self._drawn.grad is None:
             return dataclasses.replace(self._drawn, input=self._operand)
         return dataclasses.replace(self._drawn, grad=self._operand)
-
-    def _random_index(self) -> torch.Tensor:
-        """Draw places in the result, half of them on its edges, where most faults live."""
-        columns = []
-        for axis in self._scenario.result_shape:
-            anywhere = torch.randint(0, axis, (ELEMENTS_A_CALL,), generator=self._secret)
-            edge = torch.randint(0, 2, (ELEMENTS_A_CALL,), generator=self._secret) * (axis - 1)
-            half = torch.arange(ELEMENTS_A_CALL) % 2 == 0
-            columns.append(torch.where(half, anywhere, edge))
-        return torch.stack(columns, dim=1)
 
     def handlers(self) -> Handlers:
         return handlers(

@@ -128,7 +128,7 @@ def judge_output(
         own_size = size.expand_as(expected)[piece]
         bounds = tolerance.bounds_on(right, own_size) * largest_of(expected.numel())
         if kind == "integer":
-            bounds = _integer_bounds(tolerance, bounds)
+            bounds = integer_bounds(tolerance, bounds)
         elif kind == "spiked" and not tolerance.is_norm_wise:
             bounds = SPIKED_DEVIATIONS * bounds
         ratio = error_ratio(got, right, bounds)
@@ -180,7 +180,7 @@ def _unravel(place: int, shape: torch.Size) -> tuple[int, ...]:
     return tuple(reversed(index))
 
 
-def _integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
+def integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
     """Return the bounds on integer inputs: none for direct methods, half for the others."""
     if tolerance.precision or tolerance.scenario.dtype in _NORM_16_BIT:
         return bounds

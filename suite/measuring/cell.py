@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from suite.measuring.arm import Arm
+from suite.measuring.deadline import OutOfTime
 from suite.measuring.evidence import Evidence
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
@@ -45,6 +46,10 @@ class Cell:
         self.reason = ""
         self.blocks: list[Block] = []
         self.finished = False
+        self.left_out = False
+        """Whether the budget ended before its first block did: it has no result."""
+        self.call_s: float | None = None
+        """About what one call takes, as the gates saw it."""
         self.threads = scenario.threads or settings.threads
         self.worker = WorkerClient(arm, self.threads, settings, time_spent)
         self.layout = ResultLayout(scenario)
@@ -54,11 +59,17 @@ class Cell:
 
     @property
     def alive(self) -> bool:
-        return self.status is Status.PASSED and not self.finished
+        return self.status is Status.PASSED and not self.finished and not self.left_out
 
     @property
     def spent_s(self) -> float:
         return self.worker.spent_s
+
+    def leave_out(self) -> None:
+        """Take no more time for it: what was measured counts, and without a block it has none."""
+        if self.alive:
+            self.finished, self.left_out = bool(self.blocks), not self.blocks
+        self.worker.dismiss()
 
     def fail(self, status: Status, reason: str) -> None:
         if self.status is Status.PASSED:
@@ -92,12 +103,15 @@ class Cell:
         return self._do(lambda: self.worker.ask(request))
 
     def _do(self, step: Callable[[], Reply]) -> Reply | None:
-        if self.status is not Status.PASSED:
+        if not self.alive:
             return None
         try:
             return step()
         except ProcessFailed as failed:
             self.fail(Status(failed.status), failed.reason)
+            return None
+        except OutOfTime:
+            self.leave_out()
             return None
 
     def close(self) -> None:

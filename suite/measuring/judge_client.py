@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from suite.input_kinds import SPECIAL_KINDS
+from suite.measuring import estimate
+from suite.measuring.deadline import OutOfTime
 from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
@@ -21,6 +25,12 @@ from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Ceiling, Status
 
 JUDGE_TIMEOUT_S = 600.0
+WHOLE_SHARE = 0.1
+"""Of the time left that the float64 result of one gate may take. Where it would take more, some
+elements are judged in its place, and a projection of all; without a budget nothing would."""
+ELEMENTS = 4096
+LONG_S = 0.2
+"""A shorter computation tells little about how fast the judge is."""
 
 Reply = TypeVar("Reply")
 
@@ -39,6 +49,10 @@ class JudgeClient:
         self._peer: Peer | None = None
         self._handed_over: set[str] = set()
         """Paths of the memory that its process has."""
+        self._scenario: Scenario
+        self._flops_per_s = estimate.JUDGE_FLOPS_PER_S
+        self.judges_elements: int | None = None
+        """How many elements of the result the gates look at; None: all."""
 
     def _process(self) -> Peer:
         if self._peer is None:
@@ -59,6 +73,8 @@ class JudgeClient:
             yield
         except ProcessFailed as failed:
             self._peer = None
+            if failed.status == Status.TIMEOUT and self._time_spent.deadline.is_cut:
+                raise OutOfTime from None
             status, reason = Status(failed.status), f"the judge at {doing}: {failed.reason}"
             raise Lost(status, reason, final=status is Status.TIMEOUT) from failed
 
@@ -76,9 +92,11 @@ class JudgeClient:
 
         Raises:
             Lost: it is gone, hangs, or has no room for what it was asked.
+            OutOfTime: the budget ended first.
         """
         with self._time_spent.judging(), self._or_lost(request.do):
-            answer = self._process().ask(request, timeout_s=JUDGE_TIMEOUT_S)
+            timeout_s = min(JUDGE_TIMEOUT_S, self._time_spent.deadline.until_cut_s)
+            answer = self._process().ask(request, timeout_s=timeout_s)
         if failure := answer.failure:
             self.close()  # what it allocated so far, or its limits, may be the cause
             raise Lost(failure.status, failure.reason)
@@ -114,6 +132,7 @@ class JudgeClient:
         Raises:
             Lost: for good where judging would take more memory than there is.
         """
+        self._scenario = scenario
         self._hand_over(shared)
         opened = self._ask(messages.Open(scenario=scenario, operands=shared.path))
         if opened.no_room:
@@ -121,8 +140,20 @@ class JudgeClient:
         shared.seal_contents()
 
     def draw(self, kind: str) -> None:
-        """Draw gate inputs and compute their float64 result."""
-        self._ask(messages.Draw(kind=kind, seed=secrets.randbits(63)))
+        """Draw gate inputs and compute their float64 result, or some elements of it.
+
+        All of them where that takes no more than a share of what the scenario has left.
+        """
+        flops = self._scenario.problem.direct_flops * (1 if kind == "integer" else 2)
+        whole_s = flops / self._flops_per_s
+        fits = whole_s <= WHOLE_SHARE * self._time_spent.deadline.left_s
+        self.judges_elements = None if fits or kind in SPECIAL_KINDS else ELEMENTS
+        began = time.monotonic()
+        self._ask(
+            messages.Draw(kind=kind, seed=secrets.randbits(63), elements=self.judges_elements)
+        )
+        if self.judges_elements is None and whole_s > LONG_S:
+            self._flops_per_s = flops / (time.monotonic() - began)
 
     def judge(self, results: SharedMemory, slot: int, allowance: Allowance) -> Judgement:
         """Return the judgement of the gate output in `slot`."""

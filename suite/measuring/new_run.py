@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.errors import UsageError
-from suite.machine import host
+from suite.machine import host, placement
 from suite.messages.judge import Facts, TorchFacts
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
@@ -73,6 +73,7 @@ def write_run_manifest(
         "request": request.to_dict(),
         **host.git_state(TREE),
         "machine": machine_facts,
+        "remarks": placement.remarks(settings["threads"], chosen_environment()),
         **kept_variables(chosen_environment()),
         "settings": settings,
         "scenario_files": [

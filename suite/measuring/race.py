@@ -8,12 +8,16 @@ and only differences within a block are compared.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import random
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
+from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.doubts import why_implausible
 from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
@@ -25,6 +29,20 @@ from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
 from suite.stats import intervals
+
+LOADING_SHARE, GATES_SHARE = 0.3, 0.6
+"""Of what a scenario has left at that point: within a budget the first block has to fit, too."""
+STARTED_AT_ONCE = 4
+AROUND_A_BLOCK_S = 0.15
+"""Packing, warming up, judging: what a block takes besides its calls, in a short cell."""
+SLOW_FAMILIES = ("loops", "reference")
+
+
+def _turn(arm: Arm, reference: str) -> int:
+    """Return when an arm is looked at: where the budget ends early, the last ones are left out."""
+    if arm.key == reference:
+        return 0
+    return 1 if arm.by_name else 3 if arm.family in SLOW_FAMILIES else 2
 
 
 def race(
@@ -57,48 +75,72 @@ class Race:
         self._judge = judge
         self._settings = settings
         self._time_spent = time_spent
-        self._cells = [Cell(arm, scenario, settings, time_spent) for arm in arms]
+        ordered = sorted(arms, key=lambda arm: _turn(arm, settings.reference))
+        self._cells = [Cell(arm, scenario, settings, time_spent) for arm in ordered]
         self._reported: set[str] = set()
         self._order = random.Random()
 
     def results(self) -> Iterator[CellResult]:
         """Yield every arm's result: failures at once, passed cells when they are known well.
 
+        Those of which the budget allowed no block are left out.
+
         Raises:
             Lost: a process ended that was not at work.
         """
         with SharedMemory(OperandLayout(self._scenario).size_bytes) as shared:
-            self._judge.open(self._scenario, shared)
             try:
-                self._start_processes(shared)
-                yield from self._decided()
-                self._gate()
-                yield from self._decided()
-                for number in range(self._settings.blocks):
-                    if number:
-                        self._start_processes(shared)
-                    self._run_block()
-                    self._finish_those_known(number + 1)
-                    yield from self._decided()
-                    if not any(cell.alive for cell in self._cells):
-                        return
+                yield from self._stages(shared)
+            except OutOfTime:
                 for cell in self._running():
-                    cell.finished = True
+                    cell.leave_out()
                 yield from self._decided()
             finally:
                 for cell in self._cells:
                     cell.close()
+
+    def _stages(self, shared: SharedMemory) -> Iterator[CellResult]:
+        self._judge.open(self._scenario, shared)
+        self._start_processes(shared, self._deadline.share(LOADING_SHARE))
+        self._measure_ceilings()
+        yield from self._decided()
+        self._gate(self._deadline.share(GATES_SHARE))
+        self._leave_out_beyond(self._block_s)
+        yield from self._decided()
+        for number in range(self._settings.blocks):
+            began = time.monotonic()
+            if number:
+                self._start_processes(shared, self._deadline)
+            self._run_block()
+            self._finish_those_known(number + 1)
+            yield from self._decided()
+            if not any(cell.alive for cell in self._cells):
+                return
+            if time.monotonic() - began > self._deadline.left_s:
+                break
+        for cell in self._running():
+            cell.finished = True
+        yield from self._decided()
+
+    @property
+    def _deadline(self) -> Deadline:
+        return self._time_spent.deadline
 
     def _running(self) -> list[Cell]:
         return [cell for cell in self._cells if cell.alive]
 
     def _decided(self) -> Iterator[CellResult]:
         for cell in self._cells:
-            if not cell.alive and cell.arm.key not in self._reported:
+            if not cell.alive and not cell.left_out and cell.arm.key not in self._reported:
                 cell.worker.dismiss()
-                result = self._result(cell)
-                self._reported.add(cell.arm.key)
-                yield result
+                try:
+                    result = self._result(cell)
+                except OutOfTime:  # neither believed nor blamed without the machine's ceilings
+                    self._reported.add(cell.arm.key)
+                    cell.left_out = True
+                else:
+                    self._reported.add(cell.arm.key)
+                    yield result
 
     def at_work_last(self, besides: str | None) -> str | None:
         return at_work_last(self._cells, besides)
@@ -127,22 +169,79 @@ class Race:
                 return cell.result(reference, result.ceiling)
         return result
 
-    def _start_processes(self, shared: SharedMemory) -> None:
+    def _measure_ceilings(self) -> None:
+        """Measure what no cell may exceed while there is time: each is held against it.
+
+        That is once for the run, and nothing that this scenario should have less time for.
+        """
+        began, own = time.monotonic(), self._deadline
+        self._time_spent.deadline = own.whole or own
+        try:
+            for cell in self._running():
+                self._judge.ceiling(self._scenario, cell.threads, cell.evidence.precision)
+        finally:
+            self._time_spent.deadline = own.later(time.monotonic() - began)
+
+    def _start_processes(self, shared: SharedMemory, until: Deadline) -> None:
+        """Start fresh processes, all at once; with a budget a few at a time, until it is used."""
+        running = self._running()
+        at_once = len(running) if math.isinf(until.at_s) else STARTED_AT_ONCE
         with self._time_spent.starting():
-            for cell in self._running():
-                cell.start()
-            for cell in self._running():
-                cell.loaded()
-            for cell in self._running():
-                cell.open(shared)
+            for first in range(0, len(running), max(at_once, 1)):
+                some = running[first : first + at_once]
+                if first and until.passed:
+                    for cell in running[first:]:
+                        cell.leave_out()
+                    break
+                for cell in some:
+                    cell.start()
+                for cell in some:
+                    with self._until(until, cell):
+                        cell.loaded()
+                        cell.open(shared)
         self._time_spent.begin()
 
-    def _gate(self) -> None:
+    @contextlib.contextmanager
+    def _until(self, deadline: Deadline, cell: Cell) -> Iterator[None]:
+        """Hold a cell to an earlier deadline; the reference may take what there is."""
+        cell.worker.deadline = None if cell is self._reference() else deadline
+        try:
+            yield
+        finally:
+            cell.worker.deadline = None
+
+    def _gate(self, until: Deadline) -> None:
+        """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
         for kind in RUN_KINDS:
+            self._leave_out_beyond(self._gate_s)
             if running := self._running():
                 self._judge.draw(kind)
                 for cell in running:
-                    gate(cell, self._judge, kind)
+                    if until.passed and cell is not self._reference():
+                        cell.leave_out()
+                    if cell.alive:
+                        with self._until(until, cell):
+                            gate(cell, self._judge, kind)
+
+    def _gate_s(self, cell: Cell) -> float:
+        """Return about what a cell still takes up to the end of the gates."""
+        return cell.call_s or 0.0
+
+    def _block_s(self, cell: Cell) -> float:
+        """Return about what a cell's first block takes: it packs, warms up and takes a turn."""
+        call_s = cell.call_s or 0.0
+        return AROUND_A_BLOCK_S + 2 * call_s + max(call_s, self._settings.block_s)
+
+    def _leave_out_beyond(self, seconds_of: Callable[[Cell], float]) -> None:
+        """Leave out the cells that do not fit into what is left, beside those before them."""
+        if math.isinf(self._deadline.at_s):
+            return
+        left_s = self._deadline.left_s
+        for cell in self._running():
+            if seconds_of(cell) > left_s:
+                cell.leave_out()
+            else:
+                left_s -= seconds_of(cell)
 
     def _run_block(self) -> None:
         if not self._running():
@@ -152,11 +251,15 @@ class Race:
             cell.worker.await_exits()
         timings = [Timing(cell, self._judge, self._settings) for cell in self._shuffled()]
         for timing in timings:
+            if self._deadline.passed:
+                timing.cell.leave_out()
             timing.begin()
-        take_turns(timings, self._order)
+        take_turns(timings, self._order, self._deadline)
         reference_s = self._reference_s(timings)
         for timing in timings:
-            if timing.cell.alive:
+            if timing.cell.alive and timing.median_s is None:
+                timing.cell.leave_out()
+            elif timing.cell.alive:
                 timing.end(seed, reference_s)
 
     def _shuffled(self) -> list[Cell]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
+from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
@@ -68,6 +69,8 @@ class WorkerClient:
         """When its process was last asked, by the monotonic clock; 0 before that."""
         self.turns_s: list[tuple[float, float]] = []
         """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
+        self.deadline: Deadline | None = None
+        """An earlier one than the run's, where there is one."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
 
@@ -115,6 +118,7 @@ class WorkerClient:
         Raises:
             ProcessFailed: the process is gone, or it answered with a failure instead.
             Lost: it had ended before it was asked, or something else ended it.
+            OutOfTime: the budget ended first.
         """
         assert self._peer is not None
         with self._as_lost(self._peer.ended):
@@ -152,10 +156,15 @@ class WorkerClient:
 
     def _answer(self, request: Request[TimedAnswer[Reply]]) -> TimedAnswer[Reply]:
         assert self._peer is not None
+        deadline = self.deadline or self.run_deadline
         try:
-            answer = self._peer.receive(request, self._settings.timeout_s)
+            answer = self._peer.receive(
+                request, min(self._settings.timeout_s, deadline.until_cut_s)
+            )
         except ProcessFailed as failed:
             self._peer = None
+            if failed.status == Status.TIMEOUT and deadline.is_cut:
+                raise OutOfTime from None
             failed.reason = f"{request.do}: {failed.reason}"
             raise
         self.quiet = answer.quiet
@@ -165,6 +174,10 @@ class WorkerClient:
         if not isinstance(request, BEFORE_BLOCKS):
             self.spent_s += answer.held_s
         return answer
+
+    @property
+    def run_deadline(self) -> Deadline:
+        return self._time_spent.deadline
 
     def _watch(self, request: Request[Any]) -> None:
         """See what the process holds now: a short request ends before anybody looked."""

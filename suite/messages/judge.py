@@ -78,6 +78,8 @@ class ForgetResults(Request[Answer[Done]]):
 class Draw(Request[Answer[Done]]):
     kind: str
     seed: int
+    elements: int | None = None
+    """How many to judge, and all by a projection; None: each of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from suite import own_imports
-from suite.processes import free_memory, log_file, memory_use
+from suite.processes import free_memory, left_memory, log_file, memory_use, scratch
 from suite.processes.channel import (
     ChannelClosed,
     ForeignFrame,
@@ -106,7 +106,9 @@ class Peer:
         self._killed_for_memory = free_memory.killed_for_memory()
         with without_main(), variables(finding | dict(environment or {})):
             self._process: BaseProcess = context.Process(
-                target=child_main, args=(target, theirs, str(log), users, *args), name=name
+                target=child_main,
+                args=(target, theirs, str(log), str(scratch.own_folder()), users, *args),
+                name=name,
             )
             with contextlib.nullcontext() if environment is not None else _uninterrupted():
                 self._start()
@@ -280,3 +282,4 @@ class Peer:
         if self._process.is_alive():
             self._process.kill()
         self._process.join(5)
+        left_memory.remove(scratch.own_folder(), self.pid)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from suite.problem import Scenario, Shape
 from suite.processes import cache_filler
+from suite.processes.scratch import own_folder
 
 if sys.platform != "win32":
     import fcntl
@@ -128,7 +129,7 @@ class SharedMemory:
             self.path = f"memfd:{next(_numbers)}"
             _own[self.path] = self._descriptor
         else:
-            self._descriptor, self.path = tempfile.mkstemp(prefix="convgauge-")
+            self._descriptor, self.path = tempfile.mkstemp(dir=own_folder())
             self._file = Path(self.path)
         os.truncate(self._descriptor, size_bytes)
         # Whoever shrinks it ends everybody who reads it, by SIGBUS.
