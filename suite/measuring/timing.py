@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from suite.measuring.cell import Cell
-from suite.measuring.doubts import clock_fault, throttling
+from suite.measuring.doubts import throttling
 from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
+from suite.measuring.starts import Starts
+from suite.measuring.turn_times import TurnTimes
 from suite.messages.judge import TimedCall
-from suite.messages.worker import Bind, Energy, Turn, Warm
-from suite.processes.shared_memory import STREAM_SLACK
+from suite.messages.worker import BeginTurn, Bind, EndTurn, Energy, Sample, Warm
 from suite.results.card_state import CardState
 from suite.results.cell import Block, Status
 from suite.stats import intervals
@@ -22,6 +23,11 @@ LEAD_CALL_S = 0.05
 """Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
 MOST_SAMPLES = 25
 """Samples of a turn: the median's own error is then far below the spread between blocks."""
+EMPTY_SAMPLES = 3
+"""Requests of a turn without calls: what messages take."""
+PIECES = 4
+PIECE_BYTES = 16
+"""Of a sample's outputs, looked at when its time is told and again when they are judged."""
 
 
 class Timing:
@@ -31,9 +37,12 @@ class Timing:
         self.cell = cell
         self._judge = judge
         self._settings = settings
-        self._starts_seed = secrets.randbits(63)
-        self._starts = random.Random(self._starts_seed)
+        self._starts = Starts()
         self._samples_s: list[float] = []
+        self.turns: list[TurnTimes] = []
+        """By both clocks."""
+        self._seen: list[tuple[int, bytes]] = []
+        """Pieces of outputs as they were when their call's time was told, and where they lie."""
         self._unjudged: list[TimedCall] = []
         self._cards: list[CardState] = []
         self._prepare_s: float | None = None
@@ -72,34 +81,77 @@ class Timing:
         return intervals.block_median_s(self._samples_s) if self._samples_s else None
 
     def turn(self, number: int) -> None:
-        """Take the token for the block's turn of this number, counted from 0."""
-        draw = self._starts.randrange
-        starts = [(draw(STREAM_SLACK), draw(STREAM_SLACK)) for _ in range(self.turn_calls)]
-        request = Turn(
-            starts=tuple(starts),
-            batch=self._batch,
-            lead=self._call_s < LEAD_CALL_S,
-            last=number + 1 >= self.rounds,
-        )
-        turned = self.cell.ask(request)
-        if turned is None:
+        """Take the token for the block's turn of this number, counted from 0.
+
+        Every sample is a request of its own, so that the parent's clock sees each of them, and
+        none can be prepared before it is due.
+        """
+        lead = self._call_s < LEAD_CALL_S
+        if self.cell.ask(BeginTurn(batch=self._batch, lead=lead)) is None:
             return
-        if len(turned.samples_s) * self._batch != len(starts):
-            samples = f"{len(turned.samples_s)} samples of {len(starts)} calls"
-            self.cell.fail(Status.ERROR, f"turn: {samples}, {self._batch} of which make one")
+        empty_s = [self._empty_s() for _ in range(EMPTY_SAMPLES)]
+        told_s, held_s = [], []
+        for first in range(0, self.turn_calls, self._batch):
+            sample_s = self._sample(first)
+            if sample_s is None:
+                return
+            told_s.append(sample_s)
+            held_s.append(self.cell.worker.held_s)
+        ended = self.cell.ask(EndTurn(last=number + 1 >= self.rounds))
+        if ended is None:
             return
         if not self.cell.worker.quiet:
             self.cell.evidence.note("threads were still busy 50 ms after a turn")
-        self._samples_s += turned.samples_s
-        if turned.card:
-            self._cards.append(turned.card)
+        if ended.card:
+            self._cards.append(ended.card)
+        samples_s = [sample_s / self._batch for sample_s in told_s]
+        self._samples_s += samples_s
         # A slow warm-up must not buy fewer samples.
-        self._call_s = min(self._call_s, *turned.samples_s)
-        self._unjudged += enumerate(starts)
+        self._call_s = min(self._call_s, *samples_s)
+        self.turns.append(
+            TurnTimes.of(
+                calls=self._batch, told_s=told_s, held_s=held_s, empty_s=[s for s in empty_s if s]
+            )
+        )
+
+    def _empty_s(self) -> float | None:
+        """Return what a sample takes that has no calls, by the parent's clock."""
+        if self.cell.ask(Sample(starts=(), slot=0)) is None:
+            return None
+        return self.cell.worker.held_s
+
+    def _sample(self, slot: int) -> float | None:
+        """Take one sample; return the seconds that the worker told, or None after a failure."""
+        starts = self._starts.take(self._batch)
+        sampled = self.cell.ask(Sample(starts=starts, slot=slot))
+        if sampled is None:
+            return None
+        if sampled.sample_s is None:
+            self.cell.fail(Status.ERROR, f"sample: no time for {len(starts)} calls")
+            return None
+        self._unjudged += enumerate(starts, start=slot)
+        self._seen += self._some_of(range(slot, slot + len(starts)))
+        return sampled.sample_s
+
+    def _some_of(self, slots: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Yield a few pieces of the outputs in these slots, each with its place."""
+        for _ in range(PIECES):
+            region = self.cell.layout.slot(secrets.choice(slots))
+            if region.size_bytes:
+                start = region.start + secrets.randbelow(region.size_bytes)
+                size_bytes = min(PIECE_BYTES, region.start + region.size_bytes - start)
+                yield start, self.cell.results.read(start, size_bytes)
 
     def judge_turn(self) -> None:
-        """Have the outputs judged that wait in their slots."""
+        """Have the outputs judged that wait in their slots.
+
+        They are those that were there when the clock stopped: what was written later was computed
+        in others' time.
+        """
         cell = self.cell
+        if any(cell.results.read(start, len(piece)) != piece for start, piece in self._seen):
+            cell.fail(Status.INCORRECT, "an output was written after its call's time was told")
+        self._seen = []
         if self._unjudged and cell.alive and self._settings.verify:
             allowance = cell.evidence.allowance
             if fault := self._judge.judge_timed(cell.results, self._unjudged, allowance):
@@ -116,8 +168,6 @@ class Timing:
         cell = self.cell
         if self._settings.verify:
             require_untouched(cell, self._judge, "a timed call")
-        if fault := clock_fault(cell.worker.turns_s):
-            cell.fail(Status.IMPLAUSIBLE, fault)
         if self._settings.energy and cell.evidence.energy is None:
             cell.evidence.take_energy(cell.ask(Energy()))
         if cell.scenario.on_cuda:
@@ -132,7 +182,7 @@ class Timing:
             Block(
                 samples_s=tuple(self._samples_s),
                 calls_per_sample=self._batch,
-                seed=f"{seed}-{self._starts_seed:016x}",
+                seed=f"{seed}-{self._starts.seed:016x}",
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
                 cards=tuple(self._cards),

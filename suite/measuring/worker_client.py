@@ -9,21 +9,22 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.worker import (
+    EndTurn,
     Gate,
     Gradcheck,
     HandBack,
     Load,
     Loaded,
     Open,
+    Sample,
     TimedAnswer,
-    Turn,
 )
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
-CHECKING = (Turn, HandBack)
+CHECKING = (Sample, EndTurn, HandBack)
 """Requests in which what is not inside the implementation's calls is there to verify them."""
 
 Reply = TypeVar("Reply")
@@ -53,8 +54,8 @@ class WorkerClient:
         self._leaving: list[Channel] = []
         self.spent_s = 0.0
         """Seconds that its processes held the token in blocks: gates and loading left out."""
-        self.turns_s: list[tuple[float, float]] = []
-        """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
+        self.held_s = 0.0
+        """Seconds that its process took for the last request, by the parent's clock."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
 
@@ -85,11 +86,14 @@ class WorkerClient:
         Raises:
             ProcessFailed: the process is gone, or it answered with a failure instead.
         """
-        began = time.monotonic()
+        began = time.perf_counter()
         self._send(request)
         answer = self._answer(request)
-        if isinstance(request, Turn):
-            self.turns_s.append((answer.held_s, time.monotonic() - began))
+        self.held_s = time.perf_counter() - began
+        if isinstance(request, CHECKING):
+            self._time_spent.checking_s += max(0.0, self.held_s - answer.inside_s)
+        if not isinstance(request, BEFORE_BLOCKS):
+            self.spent_s += self.held_s
         return self._reply(answer)
 
     def _send(self, request: Request[Any]) -> None:
@@ -109,10 +113,6 @@ class WorkerClient:
             raise ProcessFailed(failed.status, f"{request.do}: {failed.reason}") from None
         self.quiet = answer.quiet
         self._time_spent.inside_s += answer.inside_s
-        if isinstance(request, CHECKING):
-            self._time_spent.checking_s += answer.held_s - answer.inside_s
-        if not isinstance(request, BEFORE_BLOCKS):
-            self.spent_s += answer.held_s
         return answer
 
     def _reply(self, answer: TimedAnswer[Reply]) -> Reply:

@@ -25,8 +25,6 @@ class TimedAnswer(Answer[Reply], Generic[Reply]):
 
     inside_s: Seconds
     """Spent in the implementation's calls."""
-    held_s: Seconds
-    """From the request to the answer, by the worker's clock."""
     quiet: bool
     """Whether its threads sleep now."""
 
@@ -124,21 +122,42 @@ class Warm(Request[TimedAnswer[Warmed]]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turned:
-    samples_s: tuple[CallSeconds, ...]
-    """Seconds per call, one for each batch."""
+class BeginTurn(Request[TimedAnswer[Done]]):
+    """Make room for a turn's operands; no timed call's operand is known yet."""
+
+    batch: int
+    """Operands of a sample."""
+    lead: bool
+    """Make one call that is not timed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampled:
+    sample_s: CallSeconds | None
+    """Seconds of all calls together, by the worker's own clock; None without any."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample(Request[TimedAnswer[Sampled]]):
+    """Take one timed sample: a call from each of `starts`, back to back.
+
+    Without starts it is all that a sample takes besides calls and their operands.
+    """
+
+    starts: tuple[Start, ...]
+    slot: int
+    """Where the first call's output goes; the others' follow."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TurnEnded:
     card: CardState | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turn(Request[TimedAnswer[Turned]]):
-    """Take timed samples; the output of the call from `starts[i]` goes into slot i."""
+class EndTurn(Request[TimedAnswer[TurnEnded]]):
+    """Look at what a turn's calls left behind."""
 
-    starts: tuple[Start, ...]
-    batch: int
-    """So many calls in turn make one sample."""
-    lead: bool
-    """Make one call first that is not timed."""
     last: bool
     """The block's last turn: check what takes time to check."""
 

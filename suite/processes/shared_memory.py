@@ -108,6 +108,11 @@ class SharedMemory:
             self._file = Path(self.path)
         os.truncate(self._descriptor, size_bytes)
 
+    def read(self, start: int, size_bytes: int) -> bytes:
+        """Return some of what it holds now."""
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.read(self._descriptor, size_bytes)
+
     def close(self) -> None:
         os.close(self._descriptor)
         if self._file is not None:

@@ -8,7 +8,9 @@ Requests of the parent (`suite.messages.worker`), in the order of a block:
     gradcheck   autograd against finite differences
     bind        take this block's weight, pack it
     warm        calls until the time per call is known
-    turn        timed samples; outputs of timed calls into slots
+    begin_turn  make room, and one call that is not timed
+    sample      timed calls on operands named just now; outputs into slots
+    end_turn    what did the calls leave behind?
     energy      joules per call, over seconds of calls
     hand_back   write the operands back, so that the judge sees what became of them
 
@@ -73,6 +75,10 @@ class Worker:
         self._inside_s = 0.0
         self._held: list[torch.Tensor] = []
         """Outputs of the last timed sample, which the next may not reuse."""
+        self._first_held = 0
+        """The slot of the first of them."""
+        self._turn_operands: list[torch.Tensor] = []
+        self._last_start: messages.Start | None = None
         self._implementation: registering.Implementation
         self._scenario: Scenario
         self._given: SharedOperands
@@ -211,39 +217,55 @@ class Worker:
         if self._card:
             self._card.state()
 
-    def turn(self, asked: messages.Turn) -> messages.Turned:
-        """Take the timed samples; outputs go to slots from 0.
+    def begin_turn(self, asked: messages.BeginTurn) -> Done:
+        """Make the call that leads, before the operands of timed ones are known.
 
-        The call that leads is not timed: the arms before this one left the caches and the thread
-        pool to themselves.
+        It is not timed: the arms before this one left the caches and the thread pool to
+        themselves.
         """
         self._watch.begin()
-        operands = [torch.empty_like(self._varying) for _ in range(asked.batch)]
-        samples_s: list[float] = []
-        slot = 0
+        self._turn_operands = [torch.empty_like(self._varying) for _ in range(asked.batch)]
+        self._held = []
+        self._last_start = None
         if asked.lead:
+            operands = self._turn_operands[:1]
             self._fill(operands[0], (self._scenario.problem.height, 1))
-            self._inside_s += self._timer(self._invocation.call, operands[:1])[1]
-        for first in range(0, len(asked.starts), asked.batch):
-            starts = asked.starts[first : first + asked.batch]
-            for operand, start in zip(operands, starts, strict=True):
-                self._fill(operand, start)
-            outputs, seconds = self._timer(self._invocation.call, operands)
-            self._inside_s += seconds
-            samples_s.append(seconds / asked.batch)
+            self._inside_s += self._timer(self._invocation.call, operands)[1]
+        return Done()
+
+    def sample(self, asked: messages.Sample) -> messages.Sampled:
+        """Time calls on fresh operands; outputs go to slots.
+
+        The parent's clock runs meanwhile: what is done here besides calls has to take the same
+        time for every implementation.
+        """
+        operands = self._turn_operands[: len(asked.starts)]
+        for operand, start in zip(operands, asked.starts, strict=True):
+            self._fill(operand, start)
+        if not operands:
             self._watch.require_no_company()
-            self._held = [self._require_output(output, self._held) for output in outputs]
-            for output in self._held:
-                self._results.write(slot, row_major(output))
-                slot += 1
+            return messages.Sampled(sample_s=None)
+        outputs, sample_s = self._timer(self._invocation.call, operands)
+        self._inside_s += sample_s
+        self._watch.require_no_company()
+        self._held = [self._require_output(output, self._held) for output in outputs]
+        for slot, output in enumerate(self._held, start=asked.slot):
+            self._results.write(slot, row_major(output))
+        self._first_held, self._last_start = asked.slot, asked.starts[-1]
+        self._watch.count(len(operands))
+        return messages.Sampled(sample_s=sample_s)
+
+    def end_turn(self, asked: messages.EndTurn) -> messages.TurnEnded:
         card = self._card.state() if self._card else None
-        self._require_untouched(operands[-1], asked.starts[-1])
+        if self._last_start is not None:
+            self._require_untouched(self._turn_operands[len(self._held) - 1], self._last_start)
         self._watch.require_state()
-        self._watch.count(slot)
         if asked.last:
-            self._require_still(slot - len(self._held))
-            self._watch.require_no_growth(sum(t.nbytes for t in (*operands, *self._held)))
-        return messages.Turned(samples_s=tuple(samples_s), card=card)
+            self._require_still(self._first_held)
+            held = (*self._turn_operands, *self._held)
+            self._watch.require_no_growth(sum(t.nbytes for t in held))
+        self._turn_operands = []
+        return messages.TurnEnded(card=card)
 
     def energy(self, _: messages.Energy) -> messages.EnergyUsed:
         """Measure joules per call on operands drawn beforehand."""
@@ -314,31 +336,36 @@ class Worker:
             messages.Gradcheck.handled_by(self._guarded(self.gradcheck)),
             messages.Bind.handled_by(self._guarded(self.bind)),
             messages.Warm.handled_by(self._guarded(self.warm)),
-            messages.Turn.handled_by(self._guarded(self.turn)),
+            messages.BeginTurn.handled_by(self._guarded(self.begin_turn, settle=False)),
+            messages.Sample.handled_by(self._guarded(self.sample, settle=False)),
+            messages.EndTurn.handled_by(self._guarded(self.end_turn)),
             messages.Energy.handled_by(self._guarded(self.energy)),
             messages.HandBack.handled_by(self._guarded(self.hand_back)),
         )
 
     def _guarded(
-        self, handler: Callable[[Asked], Reply]
+        self, handler: Callable[[Asked], Reply], *, settle: bool = True
     ) -> Callable[[Asked], messages.TimedAnswer[Reply]]:
-        """Turn every exception into a status; report the time inside; leave no thread running."""
+        """Turn every exception into a status; report the time inside; leave no thread running.
+
+        Args:
+            settle: wait until other threads sleep. Between samples of a turn nobody else is
+                disturbed by them.
+        """
 
         def guarded(asked: Asked) -> messages.TimedAnswer[Reply]:
             self._inside_s = 0.0
-            started = self._now()
             reply, failed = None, None
             try:
                 reply = handler(asked)
             except Exception as error:
                 traceback.print_exc()
                 failed = cuda_context.why_poisoned(error) or failure(error)
-            quiet = wait_until_threads_sleep()
+            quiet = not settle or wait_until_threads_sleep()
             return messages.TimedAnswer(
                 reply=reply,
                 failure=failed,
                 inside_s=self._inside_s,
-                held_s=self._now() - started,
                 quiet=quiet,
             )
 
