@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from suite.measuring.arm import Arm
+from suite.measuring.turn_times import Unexplained
 from suite.messages.judge import Allowance
 from suite.messages.worker import EnergyUsed, Opened, OperatorsRan
 from suite.problem import Scenario
@@ -28,6 +29,8 @@ class Evidence:
     """Whether two calls on the same operands agreed bit for bit; None where not tried."""
     operators: OperatorsRan | None = None
     """What one call ran; None where not looked at."""
+    unexplained: list[Unexplained] = field(default_factory=list)
+    """Of every block: what the parent's clock saw of its samples and nothing accounts for."""
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str | None) -> None:

@@ -14,12 +14,13 @@ from collections.abc import Iterator, Sequence
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
+from suite.measuring.control import control_arm, is_own
 from suite.measuring.doubts import why_implausible
 from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, take_turns
+from suite.measuring.timing import Timing, hold_clocks_against_ours, take_turns
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
@@ -42,6 +43,7 @@ class Race:
         self._settings = settings
         self._time_spent = time_spent
         self._cells = [Cell(arm, scenario, settings, time_spent) for arm in arms]
+        self._control = self._control_cell()
         self._reported: set[str] = set()
         self._order = random.Random()
 
@@ -66,8 +68,23 @@ class Race:
                     cell.finished = True
                 yield from self._decided()
             finally:
-                for cell in self._cells:
+                for cell in self._every():
                     cell.close()
+
+    def _control_cell(self) -> Cell | None:
+        """Return a cell for the clocks to be held against, where the reference is not our own."""
+        reference = self._reference()
+        if reference and is_own(reference.arm):
+            return None
+        return Cell(control_arm(), self._scenario, self._settings, self._time_spent)
+
+    def _every(self) -> list[Cell]:
+        return [*self._cells, *([self._control] if self._control else [])]
+
+    def _at_work(self) -> list[Cell]:
+        """Return the cells that take part in a block: those that run, and their control."""
+        running = self._running()
+        return [cell for cell in self._every() if running and cell.alive]
 
     def _running(self) -> list[Cell]:
         return [cell for cell in self._cells if cell.alive]
@@ -98,11 +115,11 @@ class Race:
 
     def _start_processes(self, shared: SharedMemory) -> None:
         with self._time_spent.starting():
-            for cell in self._running():
+            for cell in self._at_work():
                 cell.start()
-            for cell in self._running():
+            for cell in self._at_work():
                 cell.loaded()
-            for cell in self._running():
+            for cell in self._at_work():
                 cell.open(shared)
         self._time_spent.begin()
 
@@ -117,21 +134,25 @@ class Race:
         if not self._running():
             return
         seed = self._judge.draw_block()
-        for cell in self._cells:
+        for cell in self._every():
             cell.worker.await_exits()
         timings = [Timing(cell, self._judge, self._settings) for cell in self._shuffled()]
         for timing in timings:
             timing.begin()
         take_turns(timings, self._order)
+        own = [t for t in timings if t.cell is (self._control or self._reference())]
+        hold_clocks_against_ours(timings, own, least_blocks=min(2, self._settings.blocks))
         reference_s = self._reference_s(timings)
         for timing in timings:
-            if timing.cell.alive:
+            if timing.cell is self._control:
+                timing.cell.worker.dismiss()
+            elif timing.cell.alive:
                 timing.end(seed, reference_s)
 
     def _shuffled(self) -> list[Cell]:
-        running = self._running()
-        self._order.shuffle(running)
-        return running
+        at_work = self._at_work()
+        self._order.shuffle(at_work)
+        return at_work
 
     def _reference(self) -> Cell | None:
         keys = {cell.arm.key: cell for cell in self._cells}

@@ -12,7 +12,7 @@ from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.starts import Starts
-from suite.measuring.turn_times import TurnTimes
+from suite.measuring.turn_times import TurnTimes, clock_fault, unexplained
 from suite.messages.judge import TimedCall
 from suite.messages.worker import BeginTurn, Bind, EndTurn, Energy, Sample, Warm
 from suite.results.card_state import CardState
@@ -126,11 +126,13 @@ class Timing:
         sampled = self.cell.ask(Sample(starts=starts, slot=slot))
         if sampled is None:
             return None
-        if sampled.sample_s is None:
-            self.cell.fail(Status.ERROR, f"sample: no time for {len(starts)} calls")
+        if sampled.sample_s is None or len(sampled.channels_last) != len(starts):
+            outputs = f"{len(sampled.channels_last)} outputs"
+            self.cell.fail(Status.ERROR, f"sample: {outputs} or no time for {len(starts)} calls")
             return None
-        self._unjudged += enumerate(starts, start=slot)
-        self._seen += self._some_of(range(slot, slot + len(starts)))
+        slots = range(slot, slot + len(starts))
+        self._unjudged += zip(slots, starts, sampled.channels_last, strict=True)
+        self._seen += self._some_of(slots)
         return sampled.sample_s
 
     def _some_of(self, slots: Sequence[int]) -> Iterator[tuple[int, bytes]]:
@@ -188,6 +190,26 @@ class Timing:
                 cards=tuple(self._cards),
             )
         )
+
+
+def hold_clocks_against_ours(
+    timings: Iterable[Timing], own: Sequence[Timing], least_blocks: int
+) -> None:
+    """Refuse the cells whose processes told less time than the parent saw them take.
+
+    Args:
+        own: the timings of processes that run nobody else's code.
+        least_blocks: as many have to say so.
+    """
+    turns = [turn for timing in own for turn in timing.turns]
+    for timing in timings:
+        cell = timing.cell
+        if timing in own or not cell.alive:
+            continue
+        if (seen := unexplained(timing.turns, turns)) is not None:
+            cell.evidence.unexplained.append(seen)
+        if fault := clock_fault(cell.evidence.unexplained, least_blocks):
+            cell.fail(Status.IMPLAUSIBLE, fault)
 
 
 def take_turns(timings: Iterable[Timing], order: random.Random) -> None:

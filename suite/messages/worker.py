@@ -135,6 +135,8 @@ class BeginTurn(Request[TimedAnswer[Done]]):
 class Sampled:
     sample_s: CallSeconds | None
     """Seconds of all calls together, by the worker's own clock; None without any."""
+    channels_last: tuple[bool, ...]
+    """Of each output, whether its elements lie in its slot as N P Q K and not as N K P Q."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,7 +50,13 @@ from suite.worker.cpu_clock import Timer
 from suite.worker.energy import Counter, joules_per_call, rapl_counter
 from suite.worker.memory import peak_bytes_of
 from suite.worker.operators import OperatorLog, vendor_convolution
-from suite.worker.outputs import OutputFault, failure, require_output, row_major
+from suite.worker.outputs import (
+    OutputFault,
+    failure,
+    in_memory_order,
+    require_output,
+    row_major,
+)
 from suite.worker.side_effects import Watch
 
 WARM_S = 0.05
@@ -244,16 +250,19 @@ class Worker:
             self._fill(operand, start)
         if not operands:
             self._watch.require_no_company()
-            return messages.Sampled(sample_s=None)
+            return messages.Sampled(sample_s=None, channels_last=())
         outputs, sample_s = self._timer(self._invocation.call, operands)
         self._inside_s += sample_s
         self._watch.require_no_company()
         self._held = [self._require_output(output, self._held) for output in outputs]
-        for slot, output in enumerate(self._held, start=asked.slot):
-            self._results.write(slot, row_major(output))
+        lying = [in_memory_order(output) for output in self._held]
+        for slot, (flat, _) in enumerate(lying, start=asked.slot):
+            self._results.write(slot, flat)
         self._first_held, self._last_start = asked.slot, asked.starts[-1]
         self._watch.count(len(operands))
-        return messages.Sampled(sample_s=sample_s)
+        return messages.Sampled(
+            sample_s=sample_s, channels_last=tuple(is_last for _, is_last in lying)
+        )
 
     def end_turn(self, asked: messages.EndTurn) -> messages.TurnEnded:
         card = self._card.state() if self._card else None
@@ -322,7 +331,7 @@ class Worker:
         """Wait for what may still be running: an output must not change any more."""
         wait_until_threads_sleep()
         for slot, output in enumerate(self._held, start=first_slot):
-            if not same_bits(row_major(output).cpu(), self._results.slot(slot)):
+            if not same_bits(in_memory_order(output)[0].cpu(), self._results.slot(slot)):
                 raise OutputFault("an output changed after the call had returned")
 
     def answer_load(self, asked: messages.Load) -> messages.TimedAnswer[messages.Loaded]:
