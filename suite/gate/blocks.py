@@ -158,9 +158,10 @@ class BlockRunner:
             }
             for timing in self._shuffled(timings.values()):
                 timing.begin()
-            take_turns(timings.values(), self._random)
-            # The base is what is known already; a block at a time, as the tally counts them.
+            # The base is what is known already.
             known = [timing for label, timing in timings.items() if label in (BASE, NULL)]
+            take_turns(timings.values(), self._random, known)
+            # A block at a time, as the tally counts them.
             hold_clocks_against_ours(timings.values(), known, least_blocks=1)
             base_s = timings[BASE].median_s
             for timing in timings.values():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from suite.measuring.arm import Arm
-from suite.measuring.turn_times import Unexplained
+from suite.measuring.two_clocks import Unexplained
 from suite.messages.judge import Allowance
 from suite.messages.worker import EnergyUsed, Opened, OperatorsRan
 from suite.problem import Scenario

@@ -139,8 +139,8 @@ class Race:
         timings = [Timing(cell, self._judge, self._settings) for cell in self._shuffled()]
         for timing in timings:
             timing.begin()
-        take_turns(timings, self._order)
         own = [t for t in timings if t.cell is (self._control or self._reference())]
+        take_turns(timings, self._order, own)
         hold_clocks_against_ours(timings, own, least_blocks=min(2, self._settings.blocks))
         reference_s = self._reference_s(timings)
         for timing in timings:

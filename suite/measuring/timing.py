@@ -12,7 +12,7 @@ from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.starts import Starts
-from suite.measuring.turn_times import TurnTimes, clock_fault, unexplained
+from suite.measuring.two_clocks import TwoClocks, clock_fault, unexplained
 from suite.messages.judge import TimedCall
 from suite.messages.worker import BeginTurn, Bind, EndTurn, Energy, Sample, Warm
 from suite.results.card_state import CardState
@@ -23,8 +23,8 @@ LEAD_CALL_S = 0.05
 """Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
 MOST_SAMPLES = 25
 """Samples of a turn: the median's own error is then far below the spread between blocks."""
-EMPTY_SAMPLES = 3
-"""Requests of a turn without calls: what messages take."""
+IDLE_SAMPLES = 3
+"""Of a turn, for each number of calls that a sample of this race has."""
 PIECES = 4
 PIECE_BYTES = 16
 """Of a sample's outputs, looked at when its time is told and again when they are judged."""
@@ -39,8 +39,9 @@ class Timing:
         self._settings = settings
         self._starts = Starts()
         self._samples_s: list[float] = []
-        self.turns: list[TurnTimes] = []
-        """By both clocks."""
+        self.clocks = TwoClocks(calls=1)
+        self.idle_batches: tuple[int, ...] = ()
+        """Numbers of calls to show for what a sample takes besides them."""
         self._seen: list[tuple[int, bytes]] = []
         """Pieces of outputs as they were when their call's time was told, and where they lie."""
         self._unjudged: list[TimedCall] = []
@@ -58,9 +59,15 @@ class Timing:
         self._prepare_s = packed.prepare_s
         self._call_s = warmed.call_s
         self._batch = min(warmed.batch, self.cell.layout.slots)
+        self.clocks = TwoClocks(calls=self._batch)
         self.cell.evidence.note(warmed.note)
         if warmed.peak_bytes is not None:
             self.cell.evidence.peaks_bytes.append(warmed.peak_bytes)
+
+    @property
+    def batch(self) -> int:
+        """Calls of one sample."""
+        return self._batch
 
     @property
     def rounds(self) -> int:
@@ -87,12 +94,14 @@ class Timing:
         none can be prepared before it is due.
         """
         lead = self._call_s < LEAD_CALL_S
-        if self.cell.ask(BeginTurn(batch=self._batch, lead=lead)) is None:
+        most = max(self._batch, *self.idle_batches, 1)
+        if self.cell.ask(BeginTurn(batch=most, lead=lead)) is None:
             return
-        empty_s = [self._empty_s() for _ in range(EMPTY_SAMPLES)]
+        for calls in [*self.idle_batches] * IDLE_SAMPLES:
+            self._idle_sample(calls)
         told_s, held_s = [], []
-        for first in range(0, self.turn_calls, self._batch):
-            sample_s = self._sample(first)
+        for slot in range(0, self.turn_calls, self._batch):
+            sample_s = self._sample(slot)
             if sample_s is None:
                 return
             told_s.append(sample_s)
@@ -108,17 +117,14 @@ class Timing:
         self._samples_s += samples_s
         # A slow warm-up must not buy fewer samples.
         self._call_s = min(self._call_s, *samples_s)
-        self.turns.append(
-            TurnTimes.of(
-                calls=self._batch, told_s=told_s, held_s=held_s, empty_s=[s for s in empty_s if s]
-            )
-        )
+        self.clocks.told_s += told_s
+        self.clocks.held_s += held_s
 
-    def _empty_s(self) -> float | None:
-        """Return what a sample takes that has no calls, by the parent's clock."""
-        if self.cell.ask(Sample(starts=(), slot=0)) is None:
-            return None
-        return self.cell.worker.held_s
+    def _idle_sample(self, calls: int) -> None:
+        """See what a sample takes besides so many calls, by the parent's clock."""
+        starts = self._starts.take(calls)
+        if self.cell.ask(Sample(starts=starts, slot=0, idle=True)) is not None:
+            self.clocks.idle_s.setdefault(calls, []).append(self.cell.worker.held_s)
 
     def _sample(self, slot: int) -> float | None:
         """Take one sample; return the seconds that the worker told, or None after a failure."""
@@ -201,24 +207,30 @@ def hold_clocks_against_ours(
         own: the timings of processes that run nobody else's code.
         least_blocks: as many have to say so.
     """
-    turns = [turn for timing in own for turn in timing.turns]
+    known = [timing.clocks for timing in own]
     for timing in timings:
         cell = timing.cell
         if timing in own or not cell.alive:
             continue
-        if (seen := unexplained(timing.turns, turns)) is not None:
+        if (seen := unexplained(timing.clocks, known)) is not None:
             cell.evidence.unexplained.append(seen)
         if fault := clock_fault(cell.evidence.unexplained, least_blocks):
             cell.fail(Status.IMPLAUSIBLE, fault)
 
 
-def take_turns(timings: Iterable[Timing], order: random.Random) -> None:
+def take_turns(timings: Iterable[Timing], order: random.Random, own: Sequence[Timing] = ()) -> None:
     """Let the cells take turns, each as many as its block has, and judge after every round.
 
     Within a round they follow each other in random order, so that what disturbs the machine
     disturbs neighbours alike.
+
+    Args:
+        own: the timings of processes that run nobody else's code, which show what a sample takes
+            besides calls.
     """
     timings, number = list(timings), 0
+    for timing in own:
+        timing.idle_batches = tuple({t.batch for t in timings if t.cell.alive})
     while at_turn := [t for t in timings if t.cell.alive and number < t.rounds]:
         order.shuffle(at_turn)
         for timing in at_turn:

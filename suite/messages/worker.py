@@ -134,21 +134,20 @@ class BeginTurn(Request[TimedAnswer[Done]]):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampled:
     sample_s: CallSeconds | None
-    """Seconds of all calls together, by the worker's own clock; None without any."""
+    """Seconds of all calls together, by the worker's own clock; None for an idle one."""
     channels_last: tuple[bool, ...]
     """Of each output, whether its elements lie in its slot as N P Q K and not as N K P Q."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample(Request[TimedAnswer[Sampled]]):
-    """Take one timed sample: a call from each of `starts`, back to back.
-
-    Without starts it is all that a sample takes besides calls and their operands.
-    """
+    """Take one timed sample: a call from each of `starts`, back to back."""
 
     starts: tuple[Start, ...]
     slot: int
     """Where the first call's output goes; the others' follow."""
+    idle: bool = False
+    """Call nothing, and do all that a sample takes besides calls."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -85,6 +85,8 @@ class Worker:
         """The slot of the first of them."""
         self._turn_operands: list[torch.Tensor] = []
         self._last_start: messages.Start | None = None
+        self._stand_in: torch.Tensor
+        """What is written in place of an output where nothing is called."""
         self._implementation: registering.Implementation
         self._scenario: Scenario
         self._given: SharedOperands
@@ -233,6 +235,8 @@ class Worker:
         self._turn_operands = [torch.empty_like(self._varying) for _ in range(asked.batch)]
         self._held = []
         self._last_start = None
+        shape, like = self._scenario.result_shape, self._varying
+        self._stand_in = torch.zeros(shape, dtype=like.dtype, device=like.device)
         if asked.lead:
             operands = self._turn_operands[:1]
             self._fill(operands[0], (self._scenario.problem.height, 1))
@@ -248,18 +252,20 @@ class Worker:
         operands = self._turn_operands[: len(asked.starts)]
         for operand, start in zip(operands, asked.starts, strict=True):
             self._fill(operand, start)
-        if not operands:
-            self._watch.require_no_company()
-            return messages.Sampled(sample_s=None, channels_last=())
-        outputs, sample_s = self._timer(self._invocation.call, operands)
-        self._inside_s += sample_s
+        if asked.idle:
+            sample_s = None
+            outputs: Sequence[object] = [self._stand_in] * len(operands)
+        else:
+            outputs, sample_s = self._timer(self._invocation.call, operands)
+            self._inside_s += sample_s
         self._watch.require_no_company()
-        self._held = [self._require_output(output, self._held) for output in outputs]
-        lying = [in_memory_order(output) for output in self._held]
+        checked = [self._require_output(output, self._held) for output in outputs]
+        lying = [in_memory_order(output) for output in checked]
         for slot, (flat, _) in enumerate(lying, start=asked.slot):
             self._results.write(slot, flat)
-        self._first_held, self._last_start = asked.slot, asked.starts[-1]
-        self._watch.count(len(operands))
+        if not asked.idle:
+            self._held, self._first_held, self._last_start = checked, asked.slot, asked.starts[-1]
+            self._watch.count(len(operands))
         return messages.Sampled(
             sample_s=sample_s, channels_last=tuple(is_last for _, is_last in lying)
         )
@@ -271,7 +277,7 @@ class Worker:
         self._watch.require_state()
         if asked.last:
             self._require_still(self._first_held)
-            held = (*self._turn_operands, *self._held)
+            held = (*self._turn_operands, *self._held, self._stand_in)
             self._watch.require_no_growth(sum(t.nbytes for t in held))
         self._turn_operands = []
         return messages.TurnEnded(card=card)

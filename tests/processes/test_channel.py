@@ -12,7 +12,7 @@ import pytest
 
 from suite.messages import judge, worker
 from suite.messages.answer import Failure
-from suite.messages.worker import HandBack, TimedAnswer, Turn, Turned, Warm
+from suite.messages.worker import EndTurn, HandBack, Sample, Sampled, TimedAnswer, TurnEnded, Warm
 from suite.problem import Problem, Scenario
 from suite.processes.channel import (
     ChannelClosed,
@@ -27,13 +27,13 @@ from suite.results.card_state import CardState
 from suite.results.cell import Residuals, Status, WorstElement
 
 SCENARIO = Scenario(id="s/1", problem=Problem.of_call((1, 1, 3, 3), (1, 1, 3, 3)))
-TURN = Turn(starts=((1, 2), (3, 4)), batch=1, lead=True, last=False)
-SAMPLES = (0.1 + 0.2, 1e-7)
-TIMES = {"inside_s": 0.25, "held_s": 0.5, "quiet": True}
+TURN = Sample(starts=((1, 2), (3, 4)), slot=5)
+SAMPLED = Sampled(sample_s=0.1 + 0.2, channels_last=(False, True))
+TIMES = {"inside_s": 0.25, "quiet": True}
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    reply = {"samples_s": [1e-3, 2e-3], "card": None}
+    reply = {"sample_s": 1e-3, "channels_last": [False, False]}
     return {"reply": reply, "failure": None, **TIMES, **changes}
 
 
@@ -59,19 +59,27 @@ def test_requests_and_replies_arrive_as_they_were_sent(ends):
     seen = []
     card = CardState(sm_clock_mhz=1980, power_w=612.5, reasons=("power cap",))
 
-    def turn(asked: Turn) -> TimedAnswer[Turned]:
+    def sample(asked: Sample) -> TimedAnswer[Sampled]:
         seen.append(asked)
-        return TimedAnswer(reply=Turned(samples_s=SAMPLES, card=card), failure=None, **TIMES)
+        return TimedAnswer(reply=SAMPLED, failure=None, **TIMES)
 
-    serving = threading.Thread(target=serve, args=(theirs, handlers(Turn.handled_by(turn))))
+    def end_turn(asked: EndTurn) -> TimedAnswer[TurnEnded]:
+        seen.append(asked)
+        return TimedAnswer(reply=TurnEnded(card=card), failure=None, **TIMES)
+
+    table = handlers(Sample.handled_by(sample), EndTurn.handled_by(end_turn))
+    serving = threading.Thread(target=serve, args=(theirs, table))
     serving.start()
     requester.send(TURN)
-    reply = requester.receive(TURN, 5.0)
+    sampled = requester.receive(TURN, 5.0)
+    requester.send(EndTurn(last=True))
+    ended = requester.receive(EndTurn(last=True), 5.0)
     requester.close()
     serving.join()
 
-    assert seen == [TURN]
-    assert reply.reply == Turned(samples_s=SAMPLES, card=card)
+    assert seen == [TURN, EndTurn(last=True)]
+    assert sampled.reply == SAMPLED
+    assert ended.reply == TurnEnded(card=card)
 
 
 def test_a_request_reaches_the_member_that_it_is_sent_to(ends):
@@ -104,35 +112,40 @@ def test_every_request_has_a_name_of_its_own_within_its_dialogue():
 
 
 HOSTILE_ANSWERS = {
-    "a missing field": {name: value for name, value in answer().items() if name != "held_s"},
+    "a missing field": {name: value for name, value in answer().items() if name != "inside_s"},
     "an extra field": answer(status="passed"),
     "a missing reply": answer(reply=None),
     "reply and failure": answer(failure={"status": "error", "reason": ""}),
     "a failure that passed": answer(reply=None, failure={"status": "passed", "reason": ""}),
     "an unknown status": answer(reply=None, failure={"status": "fine", "reason": ""}),
     "a reason that is no text": answer(reply=None, failure={"status": "error", "reason": 5}),
-    "seconds that are NaN": answer(held_s=math.nan),
+    "seconds that are NaN": answer(inside_s=math.nan),
     "seconds without end": answer(inside_s=math.inf),
     "negative seconds": answer(inside_s=-1.0),
-    "more seconds than the world has": answer(held_s=1e300),
-    "a huge integer": answer(held_s=10**400),
-    "a list for a number": answer(held_s=[1.0]),
+    "more seconds than the world has": answer(inside_s=1e300),
+    "a huge integer": answer(inside_s=10**400),
+    "a list for a number": answer(inside_s=[1.0]),
     "a number for a flag": answer(quiet=1),
-    "a sample that is zero": answer(reply={"samples_s": [0.0], "card": None}),
-    "a negative sample": answer(reply={"samples_s": [1e-3, -1e-3], "card": None}),
-    "a sample that is NaN": answer(reply={"samples_s": [math.nan], "card": None}),
-    "samples that sum to no number": answer(
-        reply={"samples_s": [math.inf, -math.inf], "card": None}
-    ),
-    "a sample that is a text": answer(reply={"samples_s": ["1e-3"], "card": None}),
-    "a number for samples": answer(reply={"samples_s": 1e-3, "card": None}),
+    "a sample that is zero": answer(reply={"sample_s": 0.0, "channels_last": []}),
+    "a negative sample": answer(reply={"sample_s": -1e-3, "channels_last": []}),
+    "a sample that is NaN": answer(reply={"sample_s": math.nan, "channels_last": []}),
+    "a sample without end": answer(reply={"sample_s": math.inf, "channels_last": []}),
+    "a number for an order": answer(reply={"sample_s": 1e-3, "channels_last": [1]}),
+    "a sample that is a text": answer(reply={"sample_s": "1e-3", "channels_last": []}),
+    "a list for a sample": answer(reply={"sample_s": [1e-3], "channels_last": []}),
     "a reply to another request": answer(reply={"prepare_s": None}),
-    "an extra field inside": answer(reply={"samples_s": [], "card": None, "more": 1}),
-    "a clock that is a word": answer(reply={"samples_s": [], "card": {"sm_clock_mhz": "fast"}}),
-    "a clock of the judge's": answer(reply={"samples_s": [], "card": {"sm_clock_mhz": 10**30}}),
+    "an extra field inside": answer(reply={"sample_s": None, "channels_last": [], "more": 1}),
     "a list": [],
     "nothing": None,
 }
+
+
+@pytest.mark.parametrize("clock", ["fast", 10**30])
+def test_a_card_with_a_clock_that_no_card_has_is_foreign(ends, clock):
+    ended = {"card": {"sm_clock_mhz": clock}}
+    frame = json.dumps({"number": 1, "reply": answer(reply=ended)}).encode()
+    with pytest.raises(ForeignFrame):
+        told(ends, EndTurn(last=True), frame)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE_ANSWERS.values(), ids=HOSTILE_ANSWERS)
@@ -291,7 +304,7 @@ def ask(client: WorkerClient) -> None:
 def warm(asked: Warm) -> TimedAnswer[Warmed]:
     reply = Warmed(call_s=1.0, peak_bytes=None, batch=1)  # wrong
     asked.kind  # wrong
-    return TimedAnswer(reply=reply, failure=None, inside_s=0.0, held_s=0.0, quiet=True)
+    return TimedAnswer(reply=reply, failure=None, inside_s=0.0, quiet=True)
 
 handlers(Warm.handled_by(warm))
 handlers(Gate.handled_by(warm))  # wrong
