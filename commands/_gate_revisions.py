@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from commands._asking import asked_files
+from commands._cures import USUAL_FILE, after_freeing_space
 from commands._folders import LOG, open_folder, record
 from commands._gate_rule import rule_for
 from commands._preparing import find_scenarios, refuse_too_many, scratch_folder, settings_for
@@ -27,7 +28,6 @@ from suite.results.folder import finish_manifest, read_manifest, write_manifest
 from suite.results.request import GateRequest
 from suite.scenario import ScenarioFile
 
-USUAL_FILE = "ci"
 SHORT = 12
 """Digits of a commit that tell it from all others."""
 ROUNDS = 4
@@ -106,17 +106,20 @@ def between_revisions(
             accept=request.accept,
             notes=(*notes, *checkouts.notes, *old.failures),
         )
-        outcome = measure(
-            asked,
-            inventory,
-            scenarios,
-            checkouts=checkouts,
-            trees=trees,
-            settings=settings,
-            folder=folder,
-            reproduce=lambda cell: request.of_cell(cell.scenario.id, cell.head.name).command_line(),
-            watch=lambda progress: _show(console, progress),
-        )
+        with after_freeing_space(request.command_line()):
+            outcome = measure(
+                asked,
+                inventory,
+                scenarios,
+                checkouts=checkouts,
+                trees=trees,
+                settings=settings,
+                folder=folder,
+                reproduce=lambda cell: request.of_cell(
+                    cell.scenario.id, cell.head.name
+                ).command_line(),
+                watch=lambda progress: _show(console, progress),
+            )
     verdict = {"state": outcome.state, "text": outcome.sentence}
     write_manifest(folder, {**read_manifest(folder), "verdict": verdict})
     finish_manifest(folder, {"wall_s": outcome.wall_s, "interrupted": outcome.interrupted})

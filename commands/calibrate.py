@@ -10,6 +10,7 @@ from statistics import median
 from typing import ClassVar
 
 from commands._asking import asked
+from commands._cures import advise_on_memory
 from commands._gate_revisions import BLOCK_S, ROUNDS
 from commands._gate_rule import rule_for
 from commands._options import add_files, add_measuring, add_scenarios, add_selection
@@ -101,6 +102,7 @@ def main(options: argparse.Namespace) -> int:
         )
     for text in measured.left_out:
         print(f"left out: {text}")
+    advise_on_memory(console, measured.failures)
     blocks = measured.blocks
     if len(blocks) < LEAST_BLOCKS:
         if measured.interrupted:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from commands._asking import asked
+from commands._cures import advise_on_memory
 from commands._options import add_files, add_measuring, add_selection
 from commands._preparing import (
     ChosenScenarios,
@@ -70,6 +71,7 @@ def main(options: argparse.Namespace) -> int:
                 )
     console.print(_table(cells, {arm.name: arm.family for arm in arms}))
     console.print(LEGEND, style="dim", highlight=False)
+    advise_on_memory(console, [checked.status for checked in cells])
     failed = any(c.status not in (Status.PASSED, Status.UNSUPPORTED) for c in cells)
     return EXIT_WRONG if failed else EXIT_GOOD
 

@@ -18,6 +18,8 @@ import psutil
 import pytest
 
 import run_bench
+from commands.arguments import build_parser
+from suite.program import COMMAND_LINE, PROGRAM
 from suite.results.cell import Status
 from suite.results.folder import read_manifest, read_run
 from suite.results.request import GateRequest, read_request
@@ -366,6 +368,21 @@ def test_another_machine_makes_times_advisory_and_facts_still_decide(command, st
 
 
 def test_a_baseline_that_is_not_there_is_not_comparable(command, tiny):
-    said = command("gate", tiny, "--baseline", "nothing")
+    words = (tiny, "--impl", "unfold", "--threads", "1", "--memory-limit", "2.5", "--blocks", "4")
+    said = command("gate", *words, "--baseline", "not here")
+
     assert said.code == 5
-    assert "store a run first" in said.err
+    told = said.err.strip().partition("store a run first, then give its folder: ")[2]
+    given = shlex.split(told)[len(PROGRAM) :]
+    assert given[0] == "run"
+    asked = build_parser(given).parse_args(given)
+    assert (asked.files, asked.impl) == ([str(tiny)], ["unfold"])
+    assert (asked.threads, asked.memory_limit, asked.blocks) == (1, 2.5, 4)
+    assert asked.out == Path("not here")
+
+
+def test_without_files_the_run_to_store_is_of_what_a_gate_compares(command):
+    said = command("gate", "--baseline", "run.zip")
+
+    assert said.code == 5
+    assert said.err.strip().endswith(f"{COMMAND_LINE} run ci --out run")
