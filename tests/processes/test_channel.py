@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import os
+import struct
+import sys
 import threading
 from typing import Any
 
@@ -27,7 +30,7 @@ from suite.results.card_state import CardState
 from suite.results.cell import Residuals, Status, WorstElement
 
 SCENARIO = Scenario(id="s/1", problem=Problem.of_call((1, 1, 3, 3), (1, 1, 3, 3)))
-TURN = Sample(starts=((1, 2), (3, 4)), slot=5)
+SAMPLE = Sample(starts=((1, 2), (3, 4)), slot=5)
 SAMPLED = Sampled(sample_s=0.1 + 0.2, channels_last=(False, True))
 TIMES = {"inside_s": 0.25, "quiet": True}
 
@@ -70,14 +73,14 @@ def test_requests_and_replies_arrive_as_they_were_sent(ends):
     table = handlers(Sample.handled_by(sample), EndTurn.handled_by(end_turn))
     serving = threading.Thread(target=serve, args=(theirs, table))
     serving.start()
-    requester.send(TURN)
-    sampled = requester.receive(TURN, 5.0)
+    requester.send(SAMPLE)
+    sampled = requester.receive(SAMPLE, 5.0)
     requester.send(EndTurn(last=True))
     ended = requester.receive(EndTurn(last=True), 5.0)
     requester.close()
     serving.join()
 
-    assert seen == [TURN, EndTurn(last=True)]
+    assert seen == [SAMPLE, EndTurn(last=True)]
     assert sampled.reply == SAMPLED
     assert ended.reply == TurnEnded(card=card)
 
@@ -152,14 +155,14 @@ def test_a_card_with_a_clock_that_no_card_has_is_foreign(ends, clock):
 def test_an_answer_that_does_not_fit_its_type_is_foreign(ends, hostile):
     frame = json.dumps({"number": 1, "reply": hostile}).encode()
 
-    with pytest.raises(ForeignFrame, match="no reply to turn: "):
-        told(ends, TURN, frame)
+    with pytest.raises(ForeignFrame, match="no reply to sample: "):
+        told(ends, SAMPLE, frame)
 
 
 def test_the_answers_above_are_refused_for_what_is_wrong_with_them(ends):
     frame = json.dumps({"number": 1, "reply": answer()}).encode()
 
-    assert told(ends, TURN, frame).reply.samples_s == (1e-3, 2e-3)
+    assert told(ends, SAMPLE, frame).reply.sample_s == 1e-3
 
 
 HOSTILE_FRAMES = {
@@ -181,7 +184,62 @@ HOSTILE_FRAMES = {
 @pytest.mark.parametrize("frame", HOSTILE_FRAMES.values(), ids=HOSTILE_FRAMES)
 def test_a_frame_that_is_not_the_suites_is_foreign(ends, frame):
     with pytest.raises(ForeignFrame):
-        told(ends, TURN, frame)
+        told(ends, SAMPLE, frame)
+
+
+UNENDING = {
+    "half a header": b"\0\0",
+    "a header": struct.pack("!i", 100),
+    "half a frame": struct.pack("!i", 100) + b"{" * 50,
+    "half a long header": struct.pack("!i", -1) + b"\0" * 3,
+    "half a long frame": struct.pack("!iQ", -1, 100) + b"{" * 50,
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of whole messages")
+@pytest.mark.parametrize("bytes_written", UNENDING.values(), ids=UNENDING)
+def test_half_a_frame_holds_nobody_up_beyond_the_time_out(ends, bytes_written):
+    requester, theirs = ends
+    requester.send(SAMPLE)
+    os.write(theirs.fileno(), bytes_written)
+
+    with pytest.raises(NoReplyInTime):
+        requester.receive(SAMPLE, 0.1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of whole messages")
+def test_a_frame_that_comes_byte_by_byte_has_no_more_time_than_another(ends):
+    requester, theirs = ends
+    frame = json.dumps({"number": 1, "reply": answer()}).encode()
+    frame = struct.pack("!i", len(frame)) + frame
+    written = threading.Event()
+
+    def trickle(count, pause_s):
+        for byte in frame[:count]:
+            os.write(theirs.fileno(), bytes([byte]))
+            if written.wait(pause_s):
+                return
+
+    requester.send(SAMPLE)
+    slow = threading.Thread(target=trickle, args=(10, 0.03))
+    slow.start()
+    with pytest.raises(NoReplyInTime):
+        requester.receive(SAMPLE, 0.1)
+    written.set()
+    slow.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of whole messages")
+@pytest.mark.parametrize(
+    "header", [struct.pack("!i", 2**31 - 1), struct.pack("!i", -2), struct.pack("!iQ", -1, 2**63)]
+)
+def test_a_length_that_no_frame_has_is_foreign(ends, header):
+    requester, theirs = ends
+    requester.send(SAMPLE)
+    os.write(theirs.fileno(), header)
+
+    with pytest.raises(ForeignFrame):
+        requester.receive(SAMPLE, 5.0)
 
 
 @pytest.mark.parametrize("batch", [0, -1, 1.5, 2**80])
@@ -272,7 +330,9 @@ def test_a_failure_travels_with_its_status_and_its_reason(ends):
     failure = {"status": "out_of_memory", "reason": "no more"}
     frame = json.dumps({"number": 1, "reply": answer(reply=None, failure=failure)}).encode()
 
-    assert told(ends, TURN, frame).failure == Failure(status=Status.OUT_OF_MEMORY, reason="no more")
+    assert told(ends, SAMPLE, frame).failure == Failure(
+        status=Status.OUT_OF_MEMORY, reason="no more"
+    )
 
 
 def test_mypy_sees_a_missing_and_a_misspelt_field_at_both_ends(tmp_path):
