@@ -162,7 +162,7 @@ class BlockRunner:
             known = [timing for label, timing in timings.items() if label in (BASE, NULL)]
             take_turns(timings.values(), self._random, known)
             # A block at a time, as the tally counts them.
-            hold_clocks_against_ours(timings.values(), known, least_blocks=1)
+            hold_clocks_against_ours(timings.values(), least_blocks=1)
             base_s = timings[BASE].median_s
             for timing in timings.values():
                 timing.end(seed, base_s)

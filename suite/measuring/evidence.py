@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from suite.measuring.arm import Arm
+from suite.measuring.energy import EnergyUsed
 from suite.measuring.two_clocks import Unexplained
 from suite.messages.judge import Allowance
-from suite.messages.worker import EnergyUsed, Opened, OperatorsRan
+from suite.messages.worker import Opened, OperatorsRan
 from suite.problem import Scenario
 from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, worst_of
 

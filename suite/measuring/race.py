@@ -141,7 +141,7 @@ class Race:
             timing.begin()
         own = [t for t in timings if t.cell is (self._control or self._reference())]
         take_turns(timings, self._order, own)
-        hold_clocks_against_ours(timings, own, least_blocks=min(2, self._settings.blocks))
+        hold_clocks_against_ours(timings, least_blocks=min(2, self._settings.blocks))
         reference_s = self._reference_s(timings)
         for timing in timings:
             if timing.cell is self._control:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import random
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from suite.measuring.cell import Cell
 from suite.measuring.doubts import throttling
+from suite.measuring.energy import (
+    BusyTime,
+    Counter,
+    EnergyUsed,
+    counter_for,
+    joules_per_call,
+    no_energy,
+)
 from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.starts import Starts
-from suite.measuring.two_clocks import TwoClocks, clock_fault, unexplained
+from suite.measuring.two_clocks import TwoClocks, Unexplained, clock_fault, unexplained
 from suite.messages.judge import TimedCall
-from suite.messages.worker import BeginTurn, Bind, EndTurn, Energy, Sample, Warm
+from suite.messages.worker import BeginTurn, Bind, EndTurn, Sample, Warm
 from suite.results.card_state import CardState
 from suite.results.cell import Block, Status
 from suite.stats import intervals
@@ -25,6 +34,9 @@ MOST_SAMPLES = 25
 """Samples of a turn: the median's own error is then far below the spread between blocks."""
 IDLE_SAMPLES = 3
 """Of a turn, for each number of calls that a sample of this race has."""
+HEAD_START_S = 3e-3
+"""Of each call on a GPU: `suite.worker.cuda_clock` keeps the card waiting for up to 2 ms while the
+host launches kernels, and synchronises twice."""
 PIECES = 4
 PIECE_BYTES = 16
 """Of a sample's outputs, looked at when its time is told and again when they are judged."""
@@ -40,6 +52,8 @@ class Timing:
         self._starts = Starts()
         self._samples_s: list[float] = []
         self.clocks = TwoClocks(calls=1)
+        self.own_clocks: list[TwoClocks] = []
+        """Of the same block of processes that run nobody else's code."""
         self.idle_batches: tuple[int, ...] = ()
         """Numbers of calls to show for what a sample takes besides them."""
         self._seen: list[tuple[int, bytes]] = []
@@ -99,15 +113,9 @@ class Timing:
             return
         for calls in [*self.idle_batches] * IDLE_SAMPLES:
             self._idle_sample(calls)
-        told_s, held_s = [], []
-        for slot in range(0, self.turn_calls, self._batch):
-            sample_s = self._sample(slot)
-            if sample_s is None:
-                return
-            told_s.append(sample_s)
-            held_s.append(self.cell.worker.held_s)
+        told_s = self._samples(self.clocks)
         ended = self.cell.ask(EndTurn(last=number + 1 >= self.rounds))
-        if ended is None:
+        if ended is None or told_s is None:
             return
         if not self.cell.worker.quiet:
             self.cell.evidence.note("threads were still busy 50 ms after a turn")
@@ -117,14 +125,25 @@ class Timing:
         self._samples_s += samples_s
         # A slow warm-up must not buy fewer samples.
         self._call_s = min(self._call_s, *samples_s)
-        self.clocks.told_s += told_s
-        self.clocks.held_s += held_s
 
     def _idle_sample(self, calls: int) -> None:
         """See what a sample takes besides so many calls, by the parent's clock."""
         starts = self._starts.take(calls)
         if self.cell.ask(Sample(starts=starts, slot=0, idle=True)) is not None:
             self.clocks.idle_s.setdefault(calls, []).append(self.cell.worker.held_s)
+
+    def _samples(self, clocks: TwoClocks) -> list[float] | None:
+        """Take the samples of a turn and return their seconds, or None after a failure."""
+        told_s, held_s = [], []
+        for slot in range(0, self.turn_calls, self._batch):
+            sample_s = self._sample(slot)
+            if sample_s is None:
+                return None
+            told_s.append(sample_s)
+            held_s.append(self.cell.worker.held_s)
+        clocks.told_s += told_s
+        clocks.held_s += held_s
+        return told_s
 
     def _sample(self, slot: int) -> float | None:
         """Take one sample; return the seconds that the worker told, or None after a failure."""
@@ -149,6 +168,44 @@ class Timing:
                 start = region.start + secrets.randbelow(region.size_bytes)
                 size_bytes = min(PIECE_BYTES, region.start + region.size_bytes - start)
                 yield start, self.cell.results.read(start, size_bytes)
+
+    def _energy(self) -> EnergyUsed | None:
+        """Measure joules per call over turns like those that were timed, judged like them."""
+        if not self._settings.verify or self.cell.evidence.opened is None:
+            return no_energy("the outputs of timed calls are not judged")
+        try:
+            counter = counter_for(self.cell.evidence.opened.card_uuid)
+        except LookupError as error:
+            return no_energy(str(error))
+        clocks = TwoClocks(calls=self._batch)
+        used = joules_per_call(lambda counter: self._busy_time(counter, clocks), counter)
+        seen = unexplained(clocks, self.own_clocks, self._head_start_s)
+        if used is not None and seen is not None and seen.excess_s > 0:
+            return no_energy(f"of the calls that it was measured over: {seen}")
+        return used
+
+    def _busy_time(self, counter: Counter, clocks: TwoClocks) -> BusyTime | None:
+        if self.cell.ask(BeginTurn(batch=self._batch, lead=True)) is None:
+            return None
+        before_j, before = counter(), time.perf_counter()
+        told_s = self._samples(clocks)
+        joules, took_s = counter() - before_j, time.perf_counter() - before
+        if told_s is None or self.cell.ask(EndTurn(last=False)) is None:
+            return None
+        self.judge_turn()
+        if not self.cell.alive:
+            return None
+        calls = len(told_s) * self._batch
+        return BusyTime(calls=calls, in_calls_s=sum(told_s), took_s=took_s, joules=joules)
+
+    @property
+    def _head_start_s(self) -> float:
+        """Seconds that a timer may keep a GPU waiting before a call, by the row's launches."""
+        return HEAD_START_S if self.cell.scenario.on_cuda else 0.0
+
+    def clock_seen(self) -> Unexplained | None:
+        """Return what the block leaves unexplained by the parent's clock."""
+        return unexplained(self.clocks, self.own_clocks, self._head_start_s)
 
     def judge_turn(self) -> None:
         """Have the outputs judged that wait in their slots.
@@ -177,7 +234,7 @@ class Timing:
         if self._settings.verify:
             require_untouched(cell, self._judge, "a timed call")
         if self._settings.energy and cell.evidence.energy is None:
-            cell.evidence.take_energy(cell.ask(Energy()))
+            cell.evidence.take_energy(self._energy())
         if cell.scenario.on_cuda:
             log_operators(cell)
         cell.worker.dismiss()
@@ -198,21 +255,17 @@ class Timing:
         )
 
 
-def hold_clocks_against_ours(
-    timings: Iterable[Timing], own: Sequence[Timing], least_blocks: int
-) -> None:
+def hold_clocks_against_ours(timings: Iterable[Timing], least_blocks: int) -> None:
     """Refuse the cells whose processes told less time than the parent saw them take.
 
     Args:
-        own: the timings of processes that run nobody else's code.
         least_blocks: as many have to say so.
     """
-    known = [timing.clocks for timing in own]
     for timing in timings:
         cell = timing.cell
-        if timing in own or not cell.alive:
+        if not cell.alive or any(timing.clocks is own for own in timing.own_clocks):
             continue
-        if (seen := unexplained(timing.clocks, known)) is not None:
+        if (seen := timing.clock_seen()) is not None:
             cell.evidence.unexplained.append(seen)
         if fault := clock_fault(cell.evidence.unexplained, least_blocks):
             cell.fail(Status.IMPLAUSIBLE, fault)
@@ -231,6 +284,8 @@ def take_turns(timings: Iterable[Timing], order: random.Random, own: Sequence[Ti
     timings, number = list(timings), 0
     for timing in own:
         timing.idle_batches = tuple({t.batch for t in timings if t.cell.alive})
+    for timing in timings:
+        timing.own_clocks = [one.clocks for one in own]
     while at_turn := [t for t in timings if t.cell.alive and number < t.rounds]:
         order.shuffle(at_turn)
         for timing in at_turn:

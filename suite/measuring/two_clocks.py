@@ -69,7 +69,9 @@ class Unexplained:
         )
 
 
-def unexplained(row: TwoClocks, own: Sequence[TwoClocks]) -> Unexplained | None:
+def unexplained(
+    row: TwoClocks, own: Sequence[TwoClocks], head_start_s: float = 0.0
+) -> Unexplained | None:
     """Return what a row's block leaves unexplained; None where nothing is known.
 
     The shortest sample by the parent's clock is held against the median of what was told, which
@@ -79,6 +81,7 @@ def unexplained(row: TwoClocks, own: Sequence[TwoClocks]) -> Unexplained | None:
 
     Args:
         own: the same block of processes that run nobody else's code.
+        head_start_s: what may pass before each call for the row's sake, and count for nothing.
     """
     own = [block for block in own if block.told_s and {row.calls, block.calls} <= {*block.idle_s}]
     if not row.told_s or not own:
@@ -87,6 +90,7 @@ def unexplained(row: TwoClocks, own: Sequence[TwoClocks]) -> Unexplained | None:
     share_s = max(block.share_s(row.calls) for block in own)
     slack_s = (
         LEAST_SLACK_S
+        + row.calls * head_start_s
         + SLACK * share_s
         + (TOLD_SLACK + TOLD_SLACK_OF_ONE / len(row.told_s)) * told_s
     )

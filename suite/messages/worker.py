@@ -47,6 +47,8 @@ class Opened:
     """By the implementation's own formula, as the next."""
     executed_flops: Annotated[float, Within(0)] | None
     note: str | None
+    card_uuid: str | None = None
+    """Of the GPU that it computes on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,18 +163,6 @@ class EndTurn(Request[TimedAnswer[TurnEnded]]):
 
     last: bool
     """The block's last turn: check what takes time to check."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EnergyUsed:
-    joules_per_call: Annotated[float, Within(0)] | None
-    reason: str | None
-    """Why it is not known."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Energy(Request[TimedAnswer[EnergyUsed]]):
-    """Measure the energy of a call over seconds of calls."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,6 @@ Requests of the parent (`suite.messages.worker`), in the order of a block:
     begin_turn  make room, and one call that is not timed
     sample      timed calls on operands named just now; outputs into slots
     end_turn    what did the calls leave behind?
-    energy      joules per call, over seconds of calls
     hand_back   write the operands back, so that the judge sees what became of them
 
 Every answer carries `inside_s`, the time spent in the implementation's calls. Faults that only
@@ -22,7 +21,6 @@ phrases; whether numbers are right is for the judge.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -47,7 +45,6 @@ from suite.worker import cuda_context
 from suite.worker.binding import Invocation, bind, gradient_fault
 from suite.worker.clocks import timer_for
 from suite.worker.cpu_clock import Timer
-from suite.worker.energy import Counter, joules_per_call, rapl_counter
 from suite.worker.memory import peak_bytes_of
 from suite.worker.operators import OperatorLog, vendor_convolution
 from suite.worker.outputs import (
@@ -64,7 +61,6 @@ WARM_S = 0.05
 SLOW_S = 0.25
 SETTLED_CALLS = 5
 """Calls that tell the time anew after the timer has changed how it takes it."""
-ENERGY_OPERANDS = 8
 
 Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
@@ -124,6 +120,7 @@ class Worker:
             workspace_bytes=self._implementation.declared_workspace_bytes(problem, itemsize),
             executed_flops=self._implementation.declared_executed_flops(problem),
             note=note,
+            card_uuid=cuda_context.uuid() if self._scenario.on_cuda else None,
         )
 
     def _bind(self, kind: str = "") -> None:
@@ -282,30 +279,6 @@ class Worker:
         self._turn_operands = []
         return messages.TurnEnded(card=card)
 
-    def energy(self, _: messages.Energy) -> messages.EnergyUsed:
-        """Measure joules per call on operands drawn beforehand."""
-        operands = [torch.empty_like(self._varying) for _ in range(ENERGY_OPERANDS)]
-        for number, operand in enumerate(operands):
-            self._fill(operand, (number, 2))
-        following = itertools.cycle(operands)
-        try:
-            counter = self._energy_counter()
-        except LookupError as error:
-            return messages.EnergyUsed(joules_per_call=None, reason=str(error))
-        started = self._now()
-        joules, reason = joules_per_call(
-            lambda: self._invocation.call(next(following)), counter, settle=self._synchronise
-        )
-        self._inside_s += self._now() - started
-        return messages.EnergyUsed(joules_per_call=joules, reason=reason)
-
-    def _energy_counter(self) -> Counter:
-        if not self._scenario.on_cuda:
-            return rapl_counter()
-        if self._card is None:
-            raise LookupError("no energy counter: NVML is not there")
-        return cuda_context.energy_counter(self._card)
-
     def _synchronise(self) -> None:
         if self._scenario.on_cuda:
             torch.cuda.synchronize()
@@ -354,7 +327,6 @@ class Worker:
             messages.BeginTurn.handled_by(self._guarded(self.begin_turn, settle=False)),
             messages.Sample.handled_by(self._guarded(self.sample, settle=False)),
             messages.EndTurn.handled_by(self._guarded(self.end_turn)),
-            messages.Energy.handled_by(self._guarded(self.energy)),
             messages.HandBack.handled_by(self._guarded(self.hand_back)),
         )
 
