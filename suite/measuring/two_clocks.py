@@ -41,9 +41,9 @@ class TwoClocks:
         Operands and outputs lie in caches where nothing was called meanwhile; how much longer it
         takes where something was, the block's own samples show.
         """
-        besides_s = [held - told for held, told in zip(self.held_s, self.told_s, strict=True)]
-        slowed = _low(besides_s) / _low(self.idle_s[self.calls])
-        return _low(self.idle_s[calls]) * max(1.0, slowed)
+        besides_s = min(h - t for h, t in zip(self.held_s, self.told_s, strict=True))
+        slowed = besides_s / min(self.idle_s[self.calls])
+        return min(self.idle_s[calls]) * max(1.0, slowed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,12 +112,6 @@ def clock_fault(blocks: Sequence[Unexplained], least: int) -> str | None:
         return None
     middle = sorted(blocks, key=lambda block: block.excess_s)[(len(blocks) - 1) // 2]
     return str(middle) if middle.excess_s > 0 else None
-
-
-def _low(seconds: Sequence[float]) -> float:
-    """Return the lower quartile: what something takes when little disturbs it."""
-    ordered = sorted(seconds)
-    return ordered[(len(ordered) - 1) // 4] if ordered else 0.0
 
 
 def _us(seconds: float) -> str:
