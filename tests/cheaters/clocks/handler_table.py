@@ -1,4 +1,4 @@
-"""Finds the table of requests up the stack and answers them itself, with half the seconds.
+"""Finds the table of requests up the stack and answers them itself, with an eighth of the seconds.
 
 Seen: a plug-in that walked up the stack
 Must be: implausible
@@ -14,7 +14,7 @@ from suite import register
 replaced = []
 
 
-def halving(handler):
+def shrinking(handler):
     def answer(asked):
         told = handler.answer(asked)
         reply = told.reply
@@ -23,8 +23,8 @@ def halving(handler):
         for name in ("sample_s", "samples_s"):
             seconds = getattr(reply, name, None)
             if seconds:
-                half = tuple(s / 2 for s in seconds) if name == "samples_s" else seconds / 2
-                reply = dataclasses.replace(reply, **{name: half})
+                less = tuple(s / 8 for s in seconds) if name == "samples_s" else seconds / 8
+                reply = dataclasses.replace(reply, **{name: less})
         return dataclasses.replace(told, reply=reply)
 
     return dataclasses.replace(handler, answer=answer)
@@ -37,7 +37,7 @@ def handler_table(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
         table = frame.f_locals.get("own") if frame.f_code.co_name == "serve" else None
         for name in ("turn", "sample"):
             if table and name in table:
-                table[name] = halving(table[name])
+                table[name] = shrinking(table[name])
                 replaced.append(name)
         frame = frame.f_back
     return F.conv2d(input, weight, bias, stride, padding, dilation, groups)

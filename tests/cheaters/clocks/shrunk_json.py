@@ -1,4 +1,4 @@
-"""Halves the seconds in the text that goes over the wire.
+"""Puts an eighth of the seconds into the text that goes over the wire.
 
 Seen: a plug-in that patched the encoder of messages
 Must be: implausible
@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from suite import register
 
 
-def halved(match):
-    numbers = re.sub(r"[\d.e-]+", lambda number: repr(float(number[0]) / 2), match[2])
+def shrunk(match):
+    numbers = re.sub(r"[\d.e-]+", lambda number: repr(float(number[0]) / 8), match[2])
     return match[1] + numbers
 
 
@@ -21,10 +21,10 @@ channel = sys.modules.get("suite.processes.channel")
 if channel is not None:
     honest = channel.to_json
     channel.to_json = lambda record: re.sub(
-        r'("samples?_s": ?)(\[[^\]]*\]|[\d.e-]+)', halved, honest(record)
+        r'("samples?_s": ?)(\[[^\]]*\]|[\d.e-]+)', shrunk, honest(record)
     )
 
 
-@register("halved_json", family="fft")
-def halved_json(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+@register("shrunk_json", family="fft")
+def shrunk_json(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
