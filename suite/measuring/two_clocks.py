@@ -75,9 +75,9 @@ def unexplained(
     """Return what a row's block leaves unexplained; None where nothing is known.
 
     The shortest sample by the parent's clock is held against the median of what was told, which
-    is the time that counts. What else runs on a machine adds to both, and to the shortest least:
-    to blame an honest row it would have to disturb each of the samples in the lower half between
-    the calls, and in no call.
+    is the time that counts, and so is each sample that was told to be as short as that: all of
+    them have to keep too much. What else runs on a machine adds to both clocks; to blame an
+    honest row it would have to come between the calls of every quick sample, and into no call.
 
     Args:
         own: the same block of processes that run nobody else's code.
@@ -87,6 +87,8 @@ def unexplained(
     if not row.told_s or not own:
         return None
     told_s, held_s = statistics.median(row.told_s), min(row.held_s)
+    samples = zip(row.held_s, row.told_s, strict=True)
+    besides_s = min(held_s - told_s, *(held - told for held, told in samples if told <= told_s))
     share_s = max(block.share_s(row.calls) for block in own)
     slack_s = (
         LEAST_SLACK_S
@@ -99,7 +101,7 @@ def unexplained(
         told_s=told_s,
         held_s=held_s,
         share_s=share_s,
-        excess_s=held_s - told_s - share_s - slack_s,
+        excess_s=besides_s - share_s - slack_s,
     )
 
 
