@@ -29,6 +29,7 @@ from suite.messages.worker import (
 )
 from suite.problem import Problem, Scenario
 from suite.processes.channel import Done
+from suite.processes.shared_memory import open_shared
 from suite.registry.sources import Source
 from suite.results.cell import Residuals, Status
 
@@ -75,7 +76,10 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
 ):
     """It stays attached to a process; on a CPU it does not, and the gate's call is as good."""
     judge = SimpleNamespace(
-        judge=lambda *_: EXACT, changed_operands=lambda _: (), same_bits=lambda *_: True
+        judges_elements=None,
+        judge=lambda *_: EXACT,
+        changed_operands=lambda _: (),
+        same_bits=lambda *_: True,
     )
     stage, logged = "gate", []
     ran = OperatorsRan(names=("conv2d",), vendor=None, ran=None)
@@ -175,7 +179,7 @@ def test_an_output_that_changes_after_its_time_was_told_is_found(settings, time_
     assert cell.alive
 
     timing.turn(1)
-    with open(cell.results.path, "r+b") as file:  # noqa: PTH123
+    with open_shared(cell.results.path, writable=True) as file:
         file.write(b"x" * cell.layout.size_bytes)
     timing.judge_turn()
     cell.close()
