@@ -249,20 +249,28 @@ class Judge:
         bounds = self._bounds_of_block(limits)
         few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
         for chosen in few:
-            slot, start = calls[chosen]
+            slot, start, channels_last = calls[chosen]
             self._stream.fill(self._operand, start)
-            output = self._output(asked.results, slot)
+            output = self._in_order(self._output(asked.results, slot), channels_last)
             fault = self._element_fault(output, limits, bounds)
             if fault := fault or self._padding_fault(output, bounds):
                 return messages.Ruling(fault=fault)
         samples_alike = self._signs.numel() / bounds.numel()
         norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
         allowed = PROJECTION_SIGMAS * norm * math.sqrt(samples_alike)
-        for slot, start in calls:
+        for slot, start, channels_last in calls:
             self._stream.fill(self._operand, start)
-            if fault := self._projection_fault(self._output(asked.results, slot), allowed):
+            output = self._in_order(self._output(asked.results, slot), channels_last)
+            if fault := self._projection_fault(output, allowed):
                 return messages.Ruling(fault=fault)
         return messages.Ruling(fault=None)
+
+    def _in_order(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
+        """Return an output of a timed call in one row, N K P Q."""
+        if not channels_last:
+            return output
+        n, k, p, q = self._scenario.result_shape
+        return output.view(n, p, q, k).permute(0, 3, 1, 2).contiguous().view(-1)
 
     def _bounds_of_block(self, limits: Tolerance) -> torch.Tensor:
         """Return every element's bound for a usual operand; of one sample where all are alike.
