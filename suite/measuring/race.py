@@ -48,7 +48,7 @@ class Race:
         self._settings = settings
         self._time_spent = time_spent
         self._cells = [Cell(arm, scenario, settings, time_spent) for arm in arms]
-        self._control = self._control_cell()
+        self._control: Cell | None = None
         self._reported: set[str] = set()
         self._order = random.Random()
         self._blocks_run = 0
@@ -73,12 +73,12 @@ class Race:
                 for cell in self._every():
                     cell.close()
 
-    def _control_cell(self) -> Cell | None:
-        """Return a cell for the clocks to be held against, where the reference is not our own."""
+    def _needs_control(self) -> bool:
+        """Whether the reference is none of our own, or fails here: clocks are held against it."""
         reference = self._reference()
-        if reference and is_own(reference.arm):
-            return None
-        return Cell(control_arm(), self._scenario, self._settings, self._time_spent)
+        if reference is None or not reference.alive or not is_own(reference.arm):
+            return True
+        return self._scenario.id in reference.arm.unsupported
 
     def _every(self) -> list[Cell]:
         return [*self._cells, *([self._control] if self._control else [])]
@@ -116,6 +116,8 @@ class Race:
         return result
 
     def _start_processes(self, shared: SharedMemory) -> None:
+        if self._control is None and self._running() and self._needs_control():
+            self._control = Cell(control_arm(), self._scenario, self._settings, self._time_spent)
         with self._time_spent.starting():
             for cell in self._at_work():
                 cell.start()
