@@ -81,7 +81,7 @@ class Race:
         self._time_spent = time_spent
         ordered = sorted(arms, key=lambda arm: _turn(arm, settings.reference))
         self._cells = [Cell(arm, scenario, settings, time_spent) for arm in ordered]
-        self._control = self._control_cell()
+        self._control: Cell | None = None
         self._reported: set[str] = set()
         self._order = random.Random()
         self._blocks_run = 0
@@ -131,12 +131,12 @@ class Race:
     def _deadline(self) -> Deadline:
         return self._time_spent.deadline
 
-    def _control_cell(self) -> Cell | None:
-        """Return a cell for the clocks to be held against, where the reference is not our own."""
+    def _needs_control(self) -> bool:
+        """Whether the reference is none of our own, or fails here: clocks are held against it."""
         reference = self._reference()
-        if reference and is_own(reference.arm):
-            return None
-        return Cell(control_arm(), self._scenario, self._settings, self._time_spent)
+        if reference is None or not reference.alive or not is_own(reference.arm):
+            return True
+        return self._scenario.id in reference.arm.unsupported
 
     def _every(self) -> list[Cell]:
         return [*self._cells, *([self._control] if self._control else [])]
@@ -204,6 +204,8 @@ class Race:
 
     def _start_processes(self, shared: SharedMemory, until: Deadline) -> None:
         """Start fresh processes, all at once; with a budget a few at a time, until it is used."""
+        if self._control is None and self._running() and self._needs_control():
+            self._control = Cell(control_arm(), self._scenario, self._settings, self._time_spent)
         running = self._at_work()
         at_once = len(running) if math.isinf(until.at_s) else STARTED_AT_ONCE
         with self._time_spent.starting():

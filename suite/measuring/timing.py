@@ -36,6 +36,9 @@ ENERGY_S = 6.0
 """Where less is left of a budget, joules are not measured."""
 MOST_SAMPLES = 25
 """Samples of a turn: the median's own error is then far below the spread between blocks."""
+MOST_BATCH = 64
+BATCH_BYTES = 32 * 2**20
+"""Of a sample's operands, as `suite.worker.cpu_clock` has them."""
 IDLE_SAMPLES = 3
 """Of a turn, for each number of calls that a sample of this race has."""
 HEAD_START_S = 3e-3
@@ -79,11 +82,19 @@ class Timing:
             return
         self._prepare_s = packed.prepare_s
         self._call_s = warmed.call_s
-        self._batch = min(warmed.batch, self.cell.layout.slots)
+        self._batch = min(warmed.batch, self.cell.layout.slots, self._most_batch)
         self.clocks = TwoClocks(calls=self._batch)
         self.cell.evidence.note(warmed.note)
         if warmed.peak_bytes is not None:
             self.cell.evidence.peaks_bytes.append(warmed.peak_bytes)
+
+    @property
+    def _most_batch(self) -> int:
+        """Calls of a sample that no honest timer exceeds: others make room for as many, too."""
+        scenario = self.cell.scenario
+        problem, forward = scenario.problem, scenario.direction == "forward"
+        elements = problem.input_elements if forward else problem.output_elements
+        return max(1, min(MOST_BATCH, BATCH_BYTES // max(1, elements * scenario.itemsize)))
 
     @property
     def batch(self) -> int:
