@@ -83,7 +83,9 @@ def _points(matrix: Matrix, name: str) -> list[Point]:
 
 def _is_drawable(cell: MatrixCell) -> bool:
     error = cell.rel_l2_error
-    return bool(cell.speedup) and error is not None and DRAWN[0] < error < DRAWN[1]
+    if not cell.speedup or cell.is_disturbed:
+        return False
+    return error is not None and DRAWN[0] < error < DRAWN[1]
 
 
 def _middle(pairs: Sequence[Point]) -> Point:
