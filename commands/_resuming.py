@@ -61,12 +61,14 @@ class Interrupted:
                     "back the table that its file reads, or choose another --out"
                 )
 
-    def remember(self) -> None:
-        """Keep in the manifest that profiles were asked for since."""
+    def remember(self) -> dict[str, Any]:
+        """Keep in the manifest that profiles were asked for since; return it as it is then."""
         request = {**self.manifest["request"]}
         request |= {"profile": self.request.profile, "instructions": self.request.instructions}
+        manifest = {**self.manifest, "request": request}
         if request != self.manifest["request"]:
-            write_manifest(self.folder, {**self.manifest, "request": request})
+            write_manifest(self.folder, manifest)
+        return manifest
 
 
 def interrupted(given: Mapping[str, Any], out: Path | None, usual_file: str) -> Interrupted:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -48,11 +49,13 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.profiling.profiler import Profiler
 from suite.registry.catalogue import Catalogue
-from suite.results.folder import RESULTS, finish_manifest, read_results, read_run
+from suite.results.folder import RESULTS, Run, finish_manifest, read_results, read_run
+from suite.results.own_records import OwnRecords
 from suite.results.profile import CellProfile
 from suite.results.request import RunRequest
 
 USUAL_FILE = "quick"
+MOST_READINGS = 5
 
 
 def add_arguments(parser: Parser) -> None:
@@ -137,16 +140,15 @@ def begin(request: RunRequest, out: Path | None, console: Console) -> int:
         energy=request.energy,
         verify=request.verify,
     )
-    record(prepared, prepared.catalogue, folder, name, settings)
-    return _measure(prepared, folder, settings, console)
+    manifest = record(prepared, prepared.catalogue, folder, name, settings)
+    return _measure(prepared, folder, settings, manifest, console)
 
 
 def _resume(run: _resuming.Interrupted, console: Console) -> int:
     _refuse_lonely_instructions(run.request)
     prepared = _prepared(run.request, console)
     run.refuse_others(prepared)
-    run.remember()
-    return _measure(prepared, run.folder, run.settings, console)
+    return _measure(prepared, run.folder, run.settings, run.remember(), console)
 
 
 def _refuse_lonely_instructions(request: RunRequest) -> None:
@@ -166,9 +168,17 @@ def _prepared(request: RunRequest, console: Console) -> Prepared[RunRequest]:
 
 
 def _measure(
-    prepared: Prepared[RunRequest], folder: Path, settings: Settings, console: Console
+    prepared: Prepared[RunRequest],
+    folder: Path,
+    settings: Settings,
+    manifest: dict[str, Any],
+    console: Console,
 ) -> int:
-    """Measure what is missing in the folder, profile and report; return the exit code."""
+    """Measure what is missing in the folder, profile and report; return the exit code.
+
+    Args:
+        manifest: as the folder holds it now.
+    """
     request = prepared.request
     again = request.resuming(str(folder))
     console.print(
@@ -183,7 +193,8 @@ def _measure(
         interrupted = outcome.interrupted
         if request.profile and not interrupted:
             interrupted = not _profile(request, folder, prepared.arms, settings, console)
-    finish_manifest(folder, {**outcome.time_spent.summary(), "interrupted": interrupted})
+    summary = {**outcome.time_spent.summary(), "interrupted": interrupted}
+    tampering = [outcome.tampering, finish_manifest(folder, summary, manifest)]
     if not (folder / RESULTS).stat().st_size:
         early = "interrupted" if interrupted else f"the budget of {request.budget_s:g} s ended"
         console.print(
@@ -194,7 +205,9 @@ def _measure(
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED if interrupted else EXIT_INCONCLUSIVE
-    finished = read_run([folder])
+    finished, changed = _read_own(folder, outcome.records)
+    for told in filter(None, [*tampering, changed]):
+        console.print(told, style="red", highlight=False, markup=False, soft_wrap=True)
     written = reports.write_all(finished, folder)
     report = next((path for path in written if path.suffix == ".html"), folder)
     if request.profile:
@@ -218,7 +231,7 @@ def _measure(
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED
-    return exit_code(finished.results, _asked_for(prepared))
+    return exit_code(finished.results, _asked_for(prepared), left_out=outcome.not_measured)
 
 
 def _asked_for(prepared: Prepared[RunRequest]) -> set[str]:
@@ -226,6 +239,17 @@ def _asked_for(prepared: Prepared[RunRequest]) -> set[str]:
     asked = patterns(prepared, prepared.catalogue)
     names = {arm.name for arm in prepared.arms}
     return {name for name in names if not asked or any(fnmatchcase(name, one) for one in asked)}
+
+
+def _read_own(folder: Path, records: OwnRecords) -> tuple[Run, str | None]:
+    """Return the run as this call recorded it, and what something else changed in the folder."""
+    changed = None
+    for _ in range(MOST_READINGS):
+        changed = records.restore() or changed
+        finished = read_run([folder])
+        if records.intact:
+            return finished, changed
+    raise UsageError(f"{folder}: something else keeps changing it while it is read; end that first")
 
 
 def _profile(

@@ -54,3 +54,10 @@ def test_another_row_that_passed_is_something_that_was_asked_too():
 def test_a_reference_that_is_wrong_is_a_wrong_result():
     results = [cell("torch", "incorrect"), cell("mine", "passed")]
     assert exit_code(results, {"mine"}) == 3
+
+
+def test_a_budget_that_left_time_for_nothing_that_was_asked_decides_nothing():
+    results = [cell("torch", "passed"), cell("mine", "unsupported")]
+    assert exit_code(results, {"mine"}) == 0
+    assert exit_code(results, {"mine"}, left_out=["t/b × mine"]) == 4
+    assert exit_code(results, {"mine", "torch"}, left_out=["t/b × mine"]) == 0

@@ -16,6 +16,7 @@ from suite.processes.caches import for_compiled_code
 from suite.processes.channel import Reply, Request
 from suite.processes.fork_server import steady_environment
 from suite.processes.peer import Peer, ProcessFailed
+from suite.processes.shared_memory import SharedMemory
 from suite.registry.sources import Source
 
 MOST_PADDING_BYTES = 4096
@@ -137,6 +138,10 @@ class CellPeer:
         self._arm = arm
         self._peer: Peer | None = None
 
+    @property
+    def ended(self) -> bool:
+        return self._peer is not None and self._peer is self._side.current and self._peer.ended
+
     def load(self, threads: int | None = None) -> None:
         """Ask the process to load the cell's implementation; `receive` takes the answer."""
         self._peer = self._side.peer()
@@ -158,6 +163,14 @@ class CellPeer:
         peer = self._own()
         try:
             peer.send(request, to)
+        except ProcessFailed:
+            self._side.lost()
+            raise
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None:
+        peer = self._own()
+        try:
+            peer.hand_over(memory, writable=writable, timeout_s=timeout_s)
         except ProcessFailed:
             self._side.lost()
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from suite.measuring.arm import Arm
@@ -19,6 +19,16 @@ from suite.processes.shared_memory import ResultLayout, SharedMemory
 from suite.results.cell import Block, Ceiling, CellResult, Status
 
 Reply = TypeVar("Reply")
+
+
+def at_work_last(cells: Iterable[Cell], besides: str | None) -> str | None:
+    """Return the arm whose process was asked last; None if none was.
+
+    Args:
+        besides: key of an arm that is not meant.
+    """
+    asked = [cell for cell in cells if cell.worker.asked_at and cell.arm.key != besides]
+    return max(asked, key=lambda cell: cell.worker.asked_at).arm.key if asked else None
 
 
 class Cell:
@@ -79,6 +89,8 @@ class Cell:
 
     def open(self, shared: SharedMemory) -> None:
         """Have its process map the scenario's operands and its own results."""
+        self._do(lambda: self.worker.hand_over(shared, writable=False))
+        self._do(lambda: self.worker.hand_over(self.results, writable=True))
         opened = self.ask(
             Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
         )

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Cell
+from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.doubts import why_implausible
 from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
+from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing, take_turns
@@ -44,8 +45,23 @@ def _turn(arm: Arm, reference: str) -> int:
     return 1 if arm.by_name else 3 if arm.family in SLOW_FAMILIES else 2
 
 
+def race(
+    scenario: Scenario,
+    arms: Sequence[Arm],
+    judge: JudgeClient,
+    settings: Settings,
+    time_spent: TimeSpent,
+) -> Iterator[CellResult]:
+    """Yield every arm's result as soon as it is decided, whatever processes are lost meanwhile."""
+
+    def begin(some: Sequence[Arm]) -> Race:
+        return Race(scenario, some, judge, settings, time_spent)
+
+    return in_spite_of_losses(arms, settings.reference, begin)
+
+
 class Race:
-    """Measures one scenario. `results` yields each cell as soon as it is decided."""
+    """Measures one scenario once. `results` yields each cell as soon as it is decided."""
 
     def __init__(
         self,
@@ -68,6 +84,9 @@ class Race:
         """Yield every arm's result: failures at once, passed cells when they are known well.
 
         Those of which the budget allowed no block are left out.
+
+        Raises:
+            Lost: a process ended that was not at work.
         """
         with SharedMemory(OperandLayout(self._scenario).size_bytes) as shared:
             try:
@@ -113,14 +132,24 @@ class Race:
     def _decided(self) -> Iterator[CellResult]:
         for cell in self._cells:
             if not cell.alive and not cell.left_out and cell.arm.key not in self._reported:
-                self._reported.add(cell.arm.key)
                 cell.worker.dismiss()
                 try:
                     result = self._result(cell)
                 except OutOfTime:  # neither believed nor blamed without the machine's ceilings
                     cell.left_out = True
                 else:
+                    self._reported.add(cell.arm.key)
                     yield result
+
+    def at_work_last(self, besides: str | None) -> str | None:
+        return at_work_last(self._cells, besides)
+
+    def failed(self, names: Sequence[str], status: Status, reason: str) -> Iterator[CellResult]:
+        """Yield the results of arms that could not be measured."""
+        for cell in self._cells:
+            if cell.arm.name in names:
+                cell.fail(status, reason)
+                yield cell.result(self._settings.reference, None)
 
     def _result(self, cell: Cell) -> CellResult:
         """Return a decided cell's result; one beyond the machine's ceilings is implausible.

@@ -13,12 +13,13 @@ from suite.measuring import estimate
 from suite.measuring.arm import Arm
 from suite.measuring.deadline import Budget, Deadline
 from suite.measuring.judge_client import JudgeClient
-from suite.measuring.race import Race
+from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
 from suite.results.cell import CellResult, cell_key
 from suite.results.folder import ResultWriter, read_results
+from suite.results.own_records import OwnRecords
 
 BUDGET_SHARE_INSIDE = 0.6
 """What a cell may spend in calls of its share of the budget; the rest goes to judging."""
@@ -48,6 +49,10 @@ class RunOutcome:
     not_measured: tuple[str, ...]
     """Cells that the budget left no time for."""
     time_spent: TimeSpent
+    records: OwnRecords
+    """What this call wrote into the folder, to hold against what is read from it."""
+    tampering: str | None = None
+    """What something else changed in it meanwhile."""
     interrupted: bool = False
 
 
@@ -102,10 +107,16 @@ class Runner:
         finally:
             self._time_spent.deadline = Deadline()
             judge.close()
-            writer.close()
+            tampering = writer.close()
             self._time_spent.end()
-        skipped = () if interrupted else tuple(self._names(missing, have))
-        return RunOutcome(tuple(results), skipped, self._time_spent, interrupted)
+        return RunOutcome(
+            tuple(results),
+            () if interrupted else tuple(self._names(missing, have)),
+            self._time_spent,
+            writer.records,
+            tampering,
+            interrupted,
+        )
 
     def _measure(
         self, missing: Sequence[tuple[Scenario, list[Arm]]], judge: JudgeClient
@@ -120,7 +131,7 @@ class Runner:
             )
             self._time_spent.deadline = deadline
             settings = self._within(deadline, len(arms))
-            yield from Race(scenario, arms, judge, settings, self._time_spent).results()
+            yield from race(scenario, arms, judge, settings, self._time_spent)
             self._left_s -= estimate.scenario_s(scenario, len(arms))
 
     def _all_missing(self, have: set[str]) -> list[tuple[Scenario, list[Arm]]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
 from suite.measuring.deadline import Deadline, OutOfTime
+from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.worker import (
@@ -21,6 +24,7 @@ from suite.messages.worker import (
 )
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
+from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
@@ -33,7 +37,12 @@ Reply = TypeVar("Reply")
 class Channel(Protocol):
     """What a `Peer` offers to those who talk with it."""
 
+    @property
+    def ended(self) -> bool: ...
+
     def send(self, request: Request[Any]) -> None: ...
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None: ...
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
 
@@ -54,6 +63,8 @@ class WorkerClient:
         self._leaving: list[Channel] = []
         self.spent_s = 0.0
         """Seconds that its processes held the token in blocks: gates and loading left out."""
+        self.asked_at = 0.0
+        """When its process was last asked, by the monotonic clock; 0 before that."""
         self.turns_s: list[tuple[float, float]] = []
         """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
         self.deadline: Deadline | None = None
@@ -66,7 +77,12 @@ class WorkerClient:
 
         Raises:
             ProcessFailed: it is gone already.
+            Lost: it cannot be started, or something else ended it.
         """
+        with self._as_lost(True):
+            self._begin()
+
+    def _begin(self) -> None:
         self._peer = Peer(
             "suite.worker.process:main",
             self._arm.source,
@@ -80,7 +96,22 @@ class WorkerClient:
 
     def loaded(self) -> Loaded:
         """Wait until the process has loaded the implementation; raises as `ask` does."""
-        return self._reply(self._answer(Load()))
+        with self._as_lost(True):
+            return self._reply(self._answer(Load()))
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool) -> None:
+        """Let the process have shared memory; raises as `ask` does."""
+        assert self._peer is not None
+        with self._as_lost(self._peer.ended):
+            deadline = self.deadline or self.run_deadline
+            timeout_s = min(self._settings.timeout_s, deadline.until_cut_s)
+            try:
+                self._peer.hand_over(memory, writable=writable, timeout_s=timeout_s)
+            except ProcessFailed as failed:
+                self._peer = None
+                if failed.status == Status.TIMEOUT and deadline.is_cut:
+                    raise OutOfTime from None
+                raise
 
     def ask(self, request: Request[TimedAnswer[Reply]]) -> Reply:
         """Send a request and return the reply.
@@ -88,13 +119,31 @@ class WorkerClient:
         Raises:
             ProcessFailed: the process is gone, or it answered with a failure instead.
             OutOfTime: the budget ended first.
+            Lost: it had ended before it was asked, or something else ended it.
         """
-        began = time.monotonic()
-        self._send(request)
-        answer = self._answer(request)
+        assert self._peer is not None
+        with self._as_lost(self._peer.ended):
+            began = self.asked_at = time.monotonic()
+            self._send(request)
+            answer = self._answer(request)
         if isinstance(request, Turn):
             self.turns_s.append((answer.held_s, time.monotonic() - began))
         return self._reply(answer)
+
+    @contextlib.contextmanager
+    def _as_lost(self, asleep: bool) -> Iterator[None]:
+        """Tell what ended the process from what it did itself.
+
+        Args:
+            asleep: whether it had nothing to do when it ended, or others were at work as well.
+        """
+        try:
+            yield
+        except ProcessFailed as failed:
+            if failed.from_outside or (asleep and failed.by_system):
+                status = Status(failed.status)
+                raise Lost(status, failed.reason, arm=self._arm.key) from failed
+            raise
 
     def _send(self, request: Request[Any]) -> None:
         assert self._peer is not None
@@ -115,7 +164,8 @@ class WorkerClient:
             self._peer = None
             if failed.status == Status.TIMEOUT and deadline.is_cut:
                 raise OutOfTime from None
-            raise ProcessFailed(failed.status, f"{request.do}: {failed.reason}") from None
+            failed.reason = f"{request.do}: {failed.reason}"
+            raise
         self.quiet = answer.quiet
         self._time_spent.inside_s += answer.inside_s
         if isinstance(request, CHECKING):
@@ -156,4 +206,7 @@ class WorkerClient:
     def release(self) -> Channel | None:
         """Hand on the process, if it is still good for something."""
         peer, self._peer = self._peer, None
+        if peer is not None and peer.ended:
+            peer.close()
+            return None
         return peer

@@ -1,9 +1,13 @@
-"""The parent and the judge. What each request does is told in `suite.judge.process`."""
+"""The parent and the judge. What each request does is told in `suite.judge.process`.
+
+A failure in place of a reply says that memory was lacking, or that the judge itself is at fault.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from suite.messages.answer import Answer
 from suite.messages.worker import Start
 from suite.problem import Scenario
 from suite.processes.channel import Done, Request
@@ -33,12 +37,18 @@ class TorchFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Facts(Request[TorchFacts]):
+class Facts(Request[Answer[TorchFacts]]):
     pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ceilings(Request[Ceiling]):
+class CeilingMeasured:
+    ceiling: Ceiling | None
+    """None where there is too little memory to measure it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ceilings(Request[Answer[CeilingMeasured]]):
     device: str
     dtype: str
     threads: int
@@ -47,19 +57,19 @@ class Ceilings(Request[Ceiling]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Open(Request[Done]):
+class Open(Request[Answer[Done]]):
     scenario: Scenario
     operands: str
     """Path of the shared memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ForgetResults(Request[Done]):
+class ForgetResults(Request[Answer[Done]]):
     pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Draw(Request[Done]):
+class Draw(Request[Answer[Done]]):
     kind: str
     seed: int
     elements: int | None = None
@@ -84,7 +94,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeGate(Request[Judgement]):
+class JudgeGate(Request[Answer[Judgement]]):
     """`results` is the path of a worker's shared memory, here and below."""
 
     results: str
@@ -98,7 +108,7 @@ class Ruling:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeSpread(Request[Ruling]):
+class JudgeSpread(Request[Answer[Ruling]]):
     results: str
     slot: int
     policy: str
@@ -110,7 +120,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SameBits(Request[Agreement]):
+class SameBits(Request[Answer[Agreement]]):
     results: str
     first: int
     second: int
@@ -122,17 +132,17 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Untouched(Request[Changed]):
+class Untouched(Request[Answer[Changed]]):
     results: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DrawBlock(Request[Done]):
+class DrawBlock(Request[Answer[Done]]):
     seed: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeTimed(Request[Ruling]):
+class JudgeTimed(Request[Answer[Ruling]]):
     results: str
     calls: tuple[TimedCall, ...]
     allowance: Allowance

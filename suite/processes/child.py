@@ -18,6 +18,7 @@ from typing import Any
 from suite import own_imports
 from suite.processes import left_memory
 from suite.processes.environment import set_variables
+from suite.processes.keeping_out import keep_others_out
 
 PR_SET_PDEATHSIG = 1
 
@@ -49,6 +50,7 @@ def child_main(
     _cut_off_all_but(0, 1, 2, connection.fileno())
     _unlink_semaphores_at_once()
     left_memory.note_names(Path(scratch))
+    keep_others_out()
     faulthandler.enable(all_threads=False)
     module, _, function = target.partition(":")
     set_variables(variables)

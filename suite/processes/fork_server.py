@@ -54,6 +54,14 @@ def _keep_sockets_with_us() -> None:
         config["tempdir"] = str(folder_for_sockets())
 
 
+def server_pid() -> int | None:
+    """Return the process that others are forked from; None where they are spawned."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return None
+    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    return pid
+
+
 @contextlib.contextmanager
 def _server_environment() -> Iterator[None]:
     """Set what the fork server, and so every process, has to find in its environment.

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from suite import own_imports
-from suite.processes import left_memory, scratch
+from suite.processes import free_memory, left_memory, scratch
 from suite.processes.channel import (
     ChannelClosed,
     ForeignFrame,
@@ -27,21 +27,32 @@ from suite.processes.channel import (
     Reply,
     Request,
     Requester,
+    Take,
 )
 from suite.processes.child import child_main
 from suite.processes.environment import variables
-from suite.processes.fork_server import process_context, without_main
+from suite.processes.fork_server import process_context, server_pid, without_main
+from suite.processes.shared_memory import SharedMemory
 
 START_TIMEOUT_S = 120.0
 
 
 class ProcessFailed(Exception):
-    """A process did not answer as it should; `status` is a result status, `reason` says why."""
+    """A process did not answer as it should; `status` is a result status, `reason` says why.
 
-    def __init__(self, status: str, reason: str) -> None:
+    Args:
+        from_outside: another process may have ended it.
+        by_system: the system did, which may have meant another one.
+    """
+
+    def __init__(
+        self, status: str, reason: str, *, from_outside: bool = False, by_system: bool = False
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.from_outside = from_outside
+        self.by_system = by_system
 
 
 @contextlib.contextmanager
@@ -85,6 +96,7 @@ class Peer:
         self._memory_limit_bytes = memory_limit_bytes
         finding = own_imports.environment_to_find_us()
         users = {name: os.environ.get(name) for name in finding}
+        self._killed_for_memory = free_memory.killed_for_memory()
         with without_main(), variables(finding | dict(environment or {})):
             self._process: BaseProcess = context.Process(
                 target=child_main,
@@ -92,21 +104,56 @@ class Peer:
                 name=name,
             )
             with contextlib.nullcontext() if environment is not None else _uninterrupted():
-                self._process.start()
+                self._start()
+        self._server_pid = server_pid() if environment is None else None
         theirs.close()
         self._requester = Requester(ours)
         self._watched: psutil.Process | None = None
+
+    def _start(self) -> None:
+        """Start the process.
+
+        Raises:
+            ProcessFailed: the system does not let it start, or the fork server ended meanwhile.
+        """
+        try:
+            self._process.start()
+        except (OSError, EOFError) as error:
+            said = getattr(error, "strerror", None) or str(error) or "the fork server is gone"
+            reason = f"no process can be started: {said}"
+            raise ProcessFailed("crashed", reason, from_outside=True) from error
 
     @property
     def pid(self) -> int:
         assert self._process.pid is not None
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        return not self._process.is_alive()
+
     def send(self, request: Request[Any], to: str = "") -> None:
         try:
             self._requester.send(request, to)
         except ChannelClosed:
             raise self._post_mortem() from None
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None:
+        """Let the process have shared memory, which it knows by its path from now on.
+
+        Raises:
+            ProcessFailed: as `receive` does.
+        """
+        with memory.descriptor(writable=writable) as descriptor:
+            if descriptor is None:
+                return
+            request = Take(path=memory.path)
+            try:
+                self._requester.send(request)
+                self._requester.send_descriptor(descriptor, self.pid)
+            except ChannelClosed:
+                raise self._post_mortem() from None
+            self.receive(request, timeout_s)
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply:
         """Return the reply to the last request, which was one of this type.
@@ -152,15 +199,30 @@ class Peer:
         code = self._process.exitcode
         said = self._last_words()
         self.kill()
+        if self._lost_its_server():
+            reason = "the server that processes are forked from was ended, and this one with it"
+            return ProcessFailed("crashed", reason, from_outside=True)
+        if code == -getattr(signal, "SIGKILL", 0):
+            if free_memory.killed_for_memory() > self._killed_for_memory:
+                reason = "ended by the system for lack of memory (SIGKILL)"
+                return ProcessFailed("out_of_memory", reason, by_system=True)
+            reason = "killed from outside (SIGKILL), and not for lack of memory"
+            return ProcessFailed("crashed", reason, from_outside=True)
         if code is not None and code < 0:
             name = signal.Signals(-code).name
-            if -code == signal.SIGKILL:
-                return ProcessFailed(
-                    "out_of_memory",
-                    "killed from outside (SIGKILL), most likely by the system for lack of memory",
-                )
-            return ProcessFailed("crashed", f"the process died of {name}{said}")
+            from_outside = -code in (signal.SIGTERM, signal.SIGINT)
+            reason = f"the process died of {name}{said}"
+            return ProcessFailed("crashed", reason, from_outside=from_outside)
         return ProcessFailed("crashed", f"the process ended by itself with exit code {code}{said}")
+
+    def _lost_its_server(self) -> bool:
+        """Whether the server ended that it was forked from: it ends all that it forked."""
+        if self._server_pid is None:
+            return False
+        try:
+            return psutil.Process(self._server_pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
 
     def _last_words(self) -> str:
         """Return the last line of its log that says where it was, as "; in ..."."""

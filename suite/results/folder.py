@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 from suite.errors import UsageError
 from suite.results.cell import CellResult
+from suite.results.own_records import OwnRecords
 from suite.results.profile import CellProfile
 from suite.results.version_1 import upgraded
 
@@ -81,6 +82,7 @@ class ResultWriter:
     def __init__(self, folder: Path, name: str = RESULTS) -> None:
         self._path = folder / name
         self._drop_torn_line()
+        self.records = OwnRecords(self._path)
         try:
             self._file = self._path.open("ab", buffering=0)
         except OSError as error:
@@ -99,9 +101,7 @@ class ResultWriter:
 
         Raises:
             CellLost: the disk is full; everything before this cell is kept.
-            UsageError: the folder was removed.
         """
-        self._require_file()
         line = json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True) + "\n"
         end = self._file.tell()
         try:
@@ -109,6 +109,7 @@ class ResultWriter:
             while data:
                 data = data[self._file.write(data) :]
             os.fsync(self._file.fileno())
+            self.records.wrote(line.encode())
         except OSError as error:
             self._file.truncate(end)
             raise CellLost(
@@ -116,24 +117,15 @@ class ResultWriter:
                 "lost, everything before it is kept"
             ) from error
 
-    def _require_file(self) -> None:
-        """Refuse to write to a file that nobody will find.
-
-        Raises:
-            UsageError: it was removed or replaced.
-        """
-        try:
-            is_there = os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))  # noqa: PTH116
-        except OSError:
-            is_there = False
-        if not is_there:
-            raise UsageError(
-                f"{self._path}: was removed while results were written to it, and with it what "
-                "was measured; measure again, into a folder that stays"
-            )
-
-    def close(self) -> None:
+    def close(self) -> str | None:
+        """Close the file; return what something else has changed in it, which is undone."""
         self._file.close()
+        try:
+            return self.records.restore()
+        except OSError as error:
+            return (
+                f"{self._path}: something else changed it; it cannot be put back: {error.strerror}"
+            )
 
 
 @dataclass(frozen=True)
@@ -152,12 +144,35 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     write_whole(folder / MANIFEST, json.dumps(record, indent=1) + "\n")
 
 
-def finish_manifest(folder: Path, summary: dict[str, Any]) -> None:
-    """Add what is known only after the last cell: when it ended and where the time went."""
+def finish_manifest(
+    folder: Path, summary: dict[str, Any], written: Mapping[str, Any] | None = None
+) -> str | None:
+    """Add what is known only after the last cell: when it ended and where the time went.
+
+    Args:
+        written: the manifest as the run wrote it; None to believe the file.
+
+    Returns:
+        What is amiss where something else has changed the file meanwhile, which is undone.
+    """
     finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
-    write_manifest(
-        folder, {**read_manifest(folder), "finished_at": finished_at, "summary": summary}
-    )
+    changed = None
+    if written is None:
+        written = read_manifest(folder)
+    elif not _holds(folder, written):
+        changed = f"{folder / MANIFEST}: something else changed it meanwhile; it is as it was again"
+    write_manifest(folder, {**written, "finished_at": finished_at, "summary": summary})
+    return changed
+
+
+def _holds(folder: Path, written: Mapping[str, Any]) -> bool:
+    """Whether the folder's manifest is this one still."""
+    try:
+        there = read_manifest(folder)
+    except UsageError:
+        return False
+    ours = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **written}))
+    return bool({**there, "schema_version": SCHEMA_VERSION} == ours)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""Tricks that reach into other processes: each costs the row that plays it, and nobody else.
+
+They are raced apart from the gallery, each beside torch and an honest row: what one does to the
+rest would otherwise hide what another does.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from suite.measuring.arm import Arm
+from suite.measuring.check import check
+from suite.measuring.judge_client import JudgeClient
+from suite.measuring.race import race
+from suite.measuring.settings import Settings
+from suite.measuring.time_spent import TimeSpent
+from suite.problem import Problem, Scenario
+from suite.registry.sources import builtin_sources
+from suite.results.cell import Status
+from tests.conftest import ROOT
+from tests.test_cheaters import GALLERY, arm_of, told
+
+REACHING = sorted((GALLERY / "reaching").glob("*.py"))
+SCENARIO = Scenario(
+    id="reaching/one", problem=Problem.of_call((2, 4, 24, 24), (4, 4, 3, 3), padding=(1, 1))
+)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="they reach through /proc")
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(
+        threads=1, log=tmp_path / "worker.log", blocks=2, least_blocks=2, block_s=0.02, timeout_s=30
+    )
+
+
+@pytest.fixture
+def judge(settings):
+    judge = JudgeClient(settings, TimeSpent())
+    yield judge
+    judge.close()
+
+
+def builtin(name: str, family: str, module: str) -> Arm:
+    source = next(s for s in builtin_sources(ROOT) if s.location == module)
+    return Arm(name, family, source)
+
+
+@linux
+@pytest.mark.parametrize("path", REACHING, ids=lambda path: path.stem)
+def test_each_gets_its_status_and_the_others_theirs(path, settings, judge):
+    arms = [
+        builtin("torch", "vendor", "impls.vendor"),
+        arm_of(path),
+        builtin("unfold", "im2col", "impls.im2col"),
+    ]
+    results = {
+        result.implementation: result
+        for result in race(SCENARIO, arms, judge, settings, TimeSpent())
+    }
+
+    assert results[path.stem].status in told(path, "Must be").split(" or "), results[path.stem]
+    for name in ("torch", "unfold"):
+        assert results[name].status is Status.PASSED, results[name].reason
+        assert len(results[name].blocks) == 2
+
+
+@linux
+def test_check_goes_on_without_the_judge_that_was_killed(settings):
+    arms = [arm_of(GALLERY / "reaching/kills_judge.py"), arm_of(GALLERY / "honest/packs_weight.py")]
+    checked = {found.implementation: found for found in check([SCENARIO], arms, settings)}
+
+    assert checked["kills_judge"].status is Status.CRASHED
+    assert checked["packs_weight"].status is Status.PASSED, checked["packs_weight"].reason
+
+
+def test_every_one_says_where_it_was_seen():
+    for path in REACHING:
+        assert told(path, "Seen")
