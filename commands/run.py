@@ -198,7 +198,7 @@ def _measure(
     if not (folder / RESULTS).stat().st_size:
         early = "interrupted" if interrupted else f"the budget of {request.budget_s:g} s ended"
         console.print(
-            f"{early} before the first cell was finished; measure it with: {again}",
+            f"{early} before the first cell was finished; measure them with: {again}",
             style="yellow",
             highlight=False,
             markup=False,

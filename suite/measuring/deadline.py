@@ -22,10 +22,12 @@ class Deadline:
     Args:
         at_s: no step begins after it.
         cut_s: a step in progress is ended then, with the process that takes it.
+        whole: the deadline of the run that this is a part of; None if it is no part.
     """
 
     at_s: float = math.inf
     cut_s: float = math.inf
+    whole: Deadline | None = None
 
     @property
     def left_s(self) -> float:
@@ -42,6 +44,13 @@ class Deadline:
     @property
     def is_cut(self) -> bool:
         return time.monotonic() >= self.cut_s
+
+    def later(self, seconds: float) -> Deadline:
+        """Return the deadline moved by what was spent on the run as a whole, as far as it allows."""
+        if self.whole is None:
+            return self
+        at_s, cut_s = self.at_s + seconds, self.cut_s + seconds
+        return Deadline(min(at_s, self.whole.at_s), min(cut_s, self.whole.cut_s), self.whole)
 
     def share(self, share: float) -> Deadline:
         """Return the deadline of a part that may take this share of what is left, and no more."""
@@ -78,7 +87,7 @@ class Budget:
             return self.whole
         share_s = max(min(needs_s[0], level(needs_s, self.whole.left_s)), least_s)
         end_s = min(time.monotonic() + share_s, self.whole.at_s)
-        return Deadline(end_s, min(end_s + self._grace_s, self.whole.cut_s))
+        return Deadline(end_s, min(end_s + self._grace_s, self.whole.cut_s), self.whole)
 
 
 def level(needs_s: Sequence[float], left_s: float) -> float:

@@ -169,9 +169,14 @@ class Race:
         return result
 
     def _measure_ceilings(self) -> None:
-        """Measure what no cell may exceed while there is time: each is held against it."""
+        """Measure what no cell may exceed while there is time: each is held against it.
+
+        That is once for the run, and nothing that this scenario should have less time for.
+        """
+        began = time.monotonic()
         for cell in self._running():
             self._judge.ceiling(self._scenario, cell.threads, cell.evidence.precision)
+        self._time_spent.deadline = self._deadline.later(time.monotonic() - began)
 
     def _start_processes(self, shared: SharedMemory, until: Deadline) -> None:
         """Start fresh processes, all at once; with a budget a few at a time, until it is used."""

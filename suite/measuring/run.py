@@ -17,7 +17,7 @@ from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
-from suite.results.cell import CellResult, cell_key
+from suite.results.cell import CellResult, Status, cell_key
 from suite.results.folder import ResultWriter, read_results
 from suite.results.own_records import OwnRecords
 
@@ -80,6 +80,7 @@ class Runner:
         The budget begins here, with the judge's process: what there is was found out before.
         """
         self._budget = Budget(self.budget_s)
+        self._slowness = 1.0
         have = {result.key for result in read_results(self.folder)}
         missing = self._all_missing(have)
         self._total = sum(len(arms) for _, arms in missing)
@@ -127,11 +128,16 @@ class Runner:
                 return
             deadline = self._budget.for_the_first(
                 [NEED_SHARE * estimate.scenario_s(s, len(a)) for s, a in missing[number:]],
-                estimate.CELL_S * min(len(arms), FEW_ARMS),
+                self._slowness * estimate.CELL_S * min(len(arms), FEW_ARMS),
             )
             self._time_spent.deadline = deadline
             settings = self._within(deadline, len(arms))
-            yield from race(scenario, arms, judge, settings, self._time_spent)
+            passed = 0
+            for result in race(scenario, arms, judge, settings, self._time_spent):
+                passed += result.status is Status.PASSED
+                yield result
+            if not passed and self._time_spent.deadline.passed:  # a slow machine, or a busy one
+                self._slowness *= 2
             self._left_s -= estimate.scenario_s(scenario, len(arms))
 
     def _all_missing(self, have: set[str]) -> list[tuple[Scenario, list[Arm]]]:

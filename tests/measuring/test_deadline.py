@@ -66,6 +66,14 @@ def test_what_is_in_progress_ends_a_tenth_of_the_budget_later(clock):
     assert deadline.until_cut_s == pytest.approx(5)
 
 
+def test_what_is_spent_on_the_whole_run_is_not_taken_from_one_scenario(clock):
+    deadline = Budget(50).for_the_first([100, 100], 1)
+    clock[0] += 10
+    assert deadline.later(10).left_s == pytest.approx(25)
+    assert deadline.later(100).left_s == pytest.approx(40)
+    assert Deadline().later(10) == Deadline()
+
+
 def test_without_a_budget_nothing_ever_ends():
     deadline = Budget(None).for_the_first([100], 1)
     assert (deadline.left_s, deadline.until_cut_s) == (math.inf, math.inf)

@@ -220,13 +220,15 @@ def test_a_spent_budget_names_the_cells_it_left_out(command, tmp_path):
         "kernel_size: 3}\n"
     )
 
-    said = command("run", path, "--impl", "unfold", "--budget", "3", "--out", "r", *QUICK)
+    said = command("run", path, "--impl", "unfold", "--budget", "4", "--out", "r", *QUICK)
 
-    assert said.code == 0
-    assert "the budget left no time for" in said.out
+    measured = len(statuses(tmp_path / "r"))
+    assert measured < 80
+    # On a busy machine four seconds may be too few for the first cell.
+    assert said.code == (0 if measured else 4)
+    assert "the budget left no time for" in said.out or "ended before the first" in said.out
     assert f"measure them with: python run_bench.py run {path} --impl unfold" in said.out
     assert "--out r --resume" in said.out
-    assert 0 < len(statuses(tmp_path / "r")) < 80
 
 
 def test_the_parent_process_imports_neither_torch_nor_an_implementation(tiny, tmp_path):
