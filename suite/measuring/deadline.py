@@ -46,7 +46,7 @@ class Deadline:
         return time.monotonic() >= self.cut_s
 
     def later(self, seconds: float) -> Deadline:
-        """Return the deadline moved by what was spent on the run as a whole, as far as it allows."""
+        """Return the deadline moved by what the run as a whole took, as far as it allows."""
         if self.whole is None:
             return self
         at_s, cut_s = self.at_s + seconds, self.cut_s + seconds

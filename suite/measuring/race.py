@@ -173,10 +173,13 @@ class Race:
 
         That is once for the run, and nothing that this scenario should have less time for.
         """
-        began = time.monotonic()
-        for cell in self._running():
-            self._judge.ceiling(self._scenario, cell.threads, cell.evidence.precision)
-        self._time_spent.deadline = self._deadline.later(time.monotonic() - began)
+        began, own = time.monotonic(), self._deadline
+        self._time_spent.deadline = own.whole or own
+        try:
+            for cell in self._running():
+                self._judge.ceiling(self._scenario, cell.threads, cell.evidence.precision)
+        finally:
+            self._time_spent.deadline = own.later(time.monotonic() - began)
 
     def _start_processes(self, shared: SharedMemory, until: Deadline) -> None:
         """Start fresh processes, all at once; with a budget a few at a time, until it is used."""
