@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
 
+from commands._saying import guarded, say_error
 from commands._streams import unbreakable
 from commands._surroundings import refusal, require_folder
 from commands.arguments import build_parser
@@ -22,16 +23,16 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that these words (those of the process if None) ask for."""
     with unbreakable() as streams:
-        code = _run(arguments)
-        sys.stdout.flush()
+        with guarded():
+            code = _answered(arguments)
+            sys.stdout.flush()
         if streams.failure is None:
             return code
-        reason = streams.failure.strerror
-        print(f"what was printed is lost in part: {reason}", file=sys.stderr)
+        say_error(f"what was printed is lost in part: {streams.failure.strerror}")
         return code or EXIT_USAGE
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _answered(arguments: Sequence[str] | None) -> int:
     usual = gc.get_threshold()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
     try:
@@ -42,24 +43,22 @@ def _run(arguments: Sequence[str] | None) -> int:
         code: int = import_module(f"{__package__}.{options.command}").main(options)
         return code
     except ConvGaugeError as error:
-        print(error, file=sys.stderr)
+        say_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say_error("interrupted")
         return EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
-        print(
-            f"the package {error.name} is not installed; run: {how_to_install()}", file=sys.stderr
-        )
+        say_error(f"the package {error.name} is not installed; run: {how_to_install()}")
         return EXIT_USAGE
     except Exception as error:
         if refused := refusal(error):
-            print(refused, file=sys.stderr)
+            say_error(refused)
             return EXIT_USAGE
         import traceback  # noqa: PLC0415
 
         traceback.print_exc()
-        print(f"a defect in ConvGauge ({error}); please report it with this text", file=sys.stderr)
+        say_error(f"a defect in ConvGauge ({error}); please report it with this text")
         return EXIT_DEFECT
     finally:
         gc.set_threshold(*usual)

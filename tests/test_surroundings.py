@@ -14,7 +14,8 @@ from commands._surroundings import refusal
 from suite.messages.judge import Facts
 from suite.processes import caches
 from suite.processes.peer import Peer
-from suite.results.folder import ResultWriter, read_results, write_whole
+from suite.results.folder import ResultWriter, read_results
+from suite.results.inside import write_whole
 from tests.conftest import ROOT, TINY
 from tests.test_verdict import cell
 
