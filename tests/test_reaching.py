@@ -19,6 +19,7 @@ from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
 from suite.registry.sources import builtin_sources
 from suite.results.cell import Status
+from suite.results.folder import MANIFEST, read_results
 from tests.conftest import ROOT
 from tests.test_cheaters import GALLERY, arm_of, told
 
@@ -68,12 +69,26 @@ def test_each_gets_its_status_and_the_others_theirs(path, settings, judge):
 
 
 @linux
-def test_check_goes_on_without_the_judge_that_was_killed(settings):
-    arms = [arm_of(GALLERY / "reaching/kills_judge.py"), arm_of(GALLERY / "honest/packs_weight.py")]
+def test_check_goes_on_after_all_processes_were_killed(settings):
+    killer = GALLERY / "reaching/kills_fork_server.py"
+    arms = [arm_of(killer), arm_of(GALLERY / "honest/packs_weight.py")]
     checked = {found.implementation: found for found in check([SCENARIO], arms, settings)}
 
-    assert checked["kills_judge"].status is Status.CRASHED
+    assert checked["kills_fork_server"].status is Status.CRASHED
     assert checked["packs_weight"].status is Status.PASSED, checked["packs_weight"].reason
+
+
+@linux
+def test_a_forged_record_is_named_and_not_believed(command, tiny, tmp_path):
+    plugin = GALLERY / "reaching/record_forger.py"
+    words = ("--plugin", plugin, "--impl", "record_forger", "--scenario", "a")
+    said = command("run", tiny, *words, "--blocks", "2", "--threads", "1", "--out", "forged")
+
+    assert said.code == 0, said.out + said.err
+    results = read_results(tmp_path / "forged")
+    assert sorted(result.implementation for result in results) == ["record_forger", "torch"]
+    manifest = (tmp_path / "forged" / MANIFEST).read_text(encoding="utf-8")
+    assert "the fastest of all" not in manifest
 
 
 def test_every_one_says_where_it_was_seen():

@@ -167,6 +167,14 @@ class CellPeer:
             self._side.lost()
             raise
 
+    def watch(self) -> None:
+        peer = self._own()
+        try:
+            peer.watch()
+        except ProcessFailed:
+            self._side.lost()
+            raise
+
     def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None:
         peer = self._own()
         try:

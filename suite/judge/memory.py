@@ -19,10 +19,6 @@ TOLERANCES = 4
 """Different allowances among the rows of a race, each of which has bounds of its own."""
 
 
-class NoRoom(Exception):
-    """A scenario takes more memory than there is; the text gives both figures."""
-
-
 def needed_bytes(scenario: Scenario) -> int:
     """Return what has to be there for a scenario: its operands, their judge, and one worker."""
     return _shared_bytes(scenario) + _judge_bytes(scenario) + _worker_bytes(scenario)
@@ -72,19 +68,16 @@ def _worker_bytes(scenario: Scenario) -> int:
     return (operands + call) * itemsize + ResultLayout(scenario).size_bytes
 
 
-def require_room(scenario: Scenario) -> None:
-    """Refuse a scenario that does not fit into the memory that is free.
-
-    Raises:
-        NoRoom: with what it takes and what there is.
-    """
+def why_no_room(scenario: Scenario) -> str | None:
+    """Return why a scenario cannot be judged with the memory that is free, with both figures."""
     give_back_freed()
     needed, available = needed_bytes(scenario), free_memory.available_bytes()
-    if needed > available:
-        raise NoRoom(
-            f"its operands, their float64 result and one process need {gib(needed)} of memory, "
-            f"{gib(available)} are available; choose a smaller problem or batch, or free memory"
-        )
+    if needed <= available:
+        return None
+    return (
+        f"its operands, their float64 result and one process need {gib(needed)} of memory, "
+        f"{gib(available)} are available; choose a smaller problem or batch, or free memory"
+    )
 
 
 def give_back_freed() -> None:

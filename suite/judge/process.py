@@ -104,15 +104,16 @@ class Judge:
     def facts(self, _: messages.Facts) -> messages.TorchFacts:
         return torch_facts()
 
-    def open(self, asked: messages.Open) -> Done:
+    def open(self, asked: messages.Open) -> messages.Opened:
         """Map a scenario's memory, unless judging it would take more than there is."""
         self._let_go()
-        memory.require_room(asked.scenario)
+        if no_room := memory.why_no_room(asked.scenario):
+            return messages.Opened(no_room=no_room)
         self._scenario = asked.scenario
         self._shared = SharedOperands(self._scenario, asked.operands, writable=True)
         forget(asked.operands)
         self._results = {}
-        return Done()
+        return messages.Opened(no_room=None)
 
     def forget_results(self, _: messages.ForgetResults) -> Done:
         """Let go of the workers' memory: their paths may come to mean others."""
@@ -357,10 +358,9 @@ def _answered(handler: Callable[[Asked], Reply]) -> Callable[[Asked], Answer[Rep
         reply, failure = None, None
         try:
             reply = handler(asked)
-        except memory.NoRoom as error:
-            failure = Failure(status=Status.OUT_OF_MEMORY, reason=str(error))
         except Exception as error:
-            traceback.print_exc()
+            with contextlib.suppress(Exception):  # without memory even that may fail
+                traceback.print_exc()
             failure = _failure(asked, error)
         wait_until_threads_sleep()
         return Answer(reply=reply, failure=failure)

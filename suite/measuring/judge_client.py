@@ -59,7 +59,11 @@ class JudgeClient:
             settings = self._settings
             self._handed_over = set()
             self._peer = Peer(
-                "suite.judge.process:main", settings.threads, name="judge", log=settings.log
+                "suite.judge.process:main",
+                settings.threads,
+                name="judge",
+                log=settings.log,
+                keep_running=True,
             )
         return self._peer
 
@@ -98,10 +102,8 @@ class JudgeClient:
         with self._time_spent.judging(), self._or_lost(request.do):
             answer = self._process().ask(request, timeout_s=self._timeout_s)
         if failure := answer.failure:
-            asked_beforehand = isinstance(request, messages.Open)
-            if not asked_beforehand:  # what it allocated so far, or its limits, may be the cause
-                self.close()
-            raise Lost(failure.status, failure.reason, final=asked_beforehand)
+            self.close()  # what it allocated so far, or its limits, may be the cause
+            raise Lost(failure.status, failure.reason)
         assert answer.reply is not None  # where there is no failure
         return answer.reply
 
@@ -136,7 +138,9 @@ class JudgeClient:
         """
         self._scenario = scenario
         self._hand_over(shared)
-        self._ask(messages.Open(scenario=scenario, operands=shared.path))
+        opened = self._ask(messages.Open(scenario=scenario, operands=shared.path))
+        if opened.no_room:
+            raise Lost(Status.OUT_OF_MEMORY, opened.no_room, final=True)
         shared.seal_contents()
 
     def draw(self, kind: str) -> None:

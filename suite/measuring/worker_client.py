@@ -46,6 +46,8 @@ class Channel(Protocol):
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
 
+    def watch(self) -> None: ...
+
     def dismiss(self) -> None: ...
 
     def close(self) -> None: ...
@@ -126,8 +128,10 @@ class WorkerClient:
             began = self.asked_at = time.monotonic()
             self._send(request)
             answer = self._answer(request)
+            took_s = time.monotonic() - began
+            self._watch(request)
         if isinstance(request, Turn):
-            self.turns_s.append((answer.held_s, time.monotonic() - began))
+            self.turns_s.append((answer.held_s, took_s))
         return self._reply(answer)
 
     @contextlib.contextmanager
@@ -177,6 +181,16 @@ class WorkerClient:
     @property
     def run_deadline(self) -> Deadline:
         return self._time_spent.deadline
+
+    def _watch(self, request: Request[Any]) -> None:
+        """See what the process holds now: a short request ends before anybody looked."""
+        assert self._peer is not None
+        try:
+            self._peer.watch()
+        except ProcessFailed as failed:
+            self._peer = None
+            failed.reason = f"{request.do}: {failed.reason}"
+            raise
 
     def _reply(self, answer: TimedAnswer[Reply]) -> Reply:
         if failure := answer.failure:

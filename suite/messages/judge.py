@@ -57,7 +57,13 @@ class Ceilings(Request[Answer[CeilingMeasured]]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Open(Request[Answer[Done]]):
+class Opened:
+    no_room: str | None
+    """Why the scenario cannot be judged, with what it takes and what there is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Open(Request[Answer[Opened]]):
     scenario: Scenario
     operands: str
     """Path of the shared memory."""

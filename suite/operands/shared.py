@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 
 import torch
 
@@ -34,6 +35,7 @@ class SharedOperands:
         )
         self.stream = Stream.of(scenario, memory, layout)
         self._file = open_shared(path, writable=False)
+        weakref.finalize(self, self._file.close)
         self._scenario, self._size_bytes = scenario, layout.size_bytes
         self._filler = view(memory, layout.filler, torch.float32)
 
@@ -57,6 +59,7 @@ class SharedResults:
     def __init__(self, scenario: Scenario, path: str) -> None:
         self._layout, self._dtype = ResultLayout(scenario), DTYPES[scenario.dtype]
         self._file = open_shared(path, writable=True)
+        weakref.finalize(self, self._file.close)
         self._memory = map_shared(path, self._layout.size_bytes, writable=True)
         problem = scenario.problem
         self.handed_back = Operands(

@@ -11,6 +11,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Any
 import psutil
 
 from suite import own_imports
-from suite.processes import free_memory, left_memory, scratch
+from suite.processes import free_memory, left_memory, log_file, memory_use, scratch
 from suite.processes.channel import (
     ChannelClosed,
     ForeignFrame,
@@ -77,6 +79,9 @@ class Peer:
     `target` is "module:function", so that the parent never imports what it starts. With an
     `environment` it is an interpreter of its own, started with these variables, instead of a
     fork: slower by what importing torch takes, with a memory layout that nothing else shares.
+
+    Args:
+        keep_running: let it go on at once when somebody has stopped it (SIGSTOP).
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Peer:
         log: Path,
         memory_limit_bytes: int | None = None,
         environment: Mapping[str, str] | None = None,
+        keep_running: bool = False,
     ) -> None:
         context = process_context() if environment is None else multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
@@ -94,6 +100,7 @@ class Peer:
         self._log = log
         self._log_start = log.stat().st_size if log.exists() else 0
         self._memory_limit_bytes = memory_limit_bytes
+        self._keep_running = keep_running
         finding = own_imports.environment_to_find_us()
         users = {name: os.environ.get(name) for name in finding}
         self._killed_for_memory = free_memory.killed_for_memory()
@@ -108,7 +115,9 @@ class Peer:
         self._server_pid = server_pid() if environment is None else None
         theirs.close()
         self._requester = Requester(ours)
-        self._watched: psutil.Process | None = None
+        self._shared: list[SharedMemory] = []
+        """What it was handed over, and may have mapped."""
+        self._started_at = time.time()
 
     def _start(self) -> None:
         """Start the process.
@@ -154,6 +163,7 @@ class Peer:
             except ChannelClosed:
                 raise self._post_mortem() from None
             self.receive(request, timeout_s)
+        self._shared.append(memory)
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply:
         """Return the reply to the last request, which was one of this type.
@@ -163,7 +173,7 @@ class Peer:
                 channel; the process is gone afterwards.
         """
         try:
-            return self._requester.receive(request, timeout_s, self._watch_memory)
+            return self._requester.receive(request, timeout_s, self.watch)
         except ChannelClosed:
             raise self._post_mortem() from None
         except NoReplyInTime:
@@ -177,22 +187,40 @@ class Peer:
         self.send(request)
         return self.receive(request, timeout_s)
 
-    def _watch_memory(self) -> None:
+    def watch(self) -> None:
+        """Bound what it prints, and what it takes with all that it started.
+
+        Raises:
+            ProcessFailed: it took too much memory; it is gone, and what it shared by name.
+        """
+        log_file.bound(self._log)
+        if self._keep_running:
+            self._let_go_on()
         if self._memory_limit_bytes is None:
             return
-        try:
-            self._watched = self._watched or psutil.Process(self.pid)
-            memory = self._watched.memory_info()
-        except psutil.Error:
+        family = memory_use.family_of(self.pid)
+        shared_bytes = sum(memory.size_bytes for memory in self._shared if not memory.closed)
+        used_bytes = memory_use.used_bytes(family, shared_bytes)
+        if used_bytes is None or used_bytes <= self._memory_limit_bytes:
             return
-        used_bytes = memory.rss - getattr(memory, "shared", 0)
-        if used_bytes > self._memory_limit_bytes:
-            self.kill()
-            raise ProcessFailed(
-                "out_of_memory",
-                f"used {used_bytes / 2**30:.1f} GiB, the limit is "
-                f"{self._memory_limit_bytes / 2**30:.1f} GiB",
-            )
+        segments = memory_use.named_segments(family)
+        self.kill()
+        for pid in family[1:]:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        memory_use.unlink(segments, self._started_at)
+        others = f" with what it started ({len(family) - 1})" if family[1:] else ""
+        raise ProcessFailed(
+            "out_of_memory",
+            f"used {used_bytes / 2**30:.1f} GiB{others}, shared memory included; the limit is "
+            f"{self._memory_limit_bytes / 2**30:.1f} GiB",
+        )
+
+    def _let_go_on(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_STOPPED:
+                process.resume()
 
     def _post_mortem(self) -> ProcessFailed:
         self._process.join(5)
@@ -226,12 +254,7 @@ class Peer:
 
     def _last_words(self) -> str:
         """Return the last line of its log that says where it was, as "; in ..."."""
-        try:
-            with self._log.open("rb") as file:
-                file.seek(self._log_start)
-                lines = file.read()[-8192:].decode(errors="replace").splitlines()
-        except OSError:
-            return ""
+        lines = log_file.last_lines(self._log, self._log_start)
         # Before the fatal error's own trace there may be those of errors that were survived.
         fatal = [at for at, line in enumerate(lines) if "most recent call first" in line]
         places = [

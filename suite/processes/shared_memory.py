@@ -122,6 +122,8 @@ class SharedMemory:
 
     def __init__(self, size_bytes: int) -> None:
         self._file: Path | None = None
+        self.size_bytes = size_bytes
+        self.closed = False
         if hasattr(os, "memfd_create"):
             self._descriptor = os.memfd_create("convgauge", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             self.path = f"memfd:{next(_numbers)}"
@@ -161,6 +163,7 @@ class SharedMemory:
                 os.close(copy)
 
     def close(self) -> None:
+        self.closed = True
         _own.pop(self.path, None)
         os.close(self._descriptor)
         if self._file is not None:

@@ -22,6 +22,7 @@ class OwnRecords:
         self._path = path
         self._before = [_digest(line) for line in _lines(path)]
         self._written: list[bytes] = []
+        self._was_link = path.is_symlink()
 
     def wrote(self, line: bytes) -> None:
         """Take note of a line, with its end, that is in the file now."""
@@ -29,10 +30,10 @@ class OwnRecords:
 
     @property
     def intact(self) -> bool:
-        """Whether the file holds what it should and nothing else, and is no link to another."""
+        """Whether the file holds what it should and nothing else, and became no link to another."""
         digests = [_digest(line) for line in _lines(self._path)]
         ours = self._before + [_digest(line) for line in self._written]
-        return digests == ours and not self._path.is_symlink()
+        return digests == ours and self._path.is_symlink() == self._was_link
 
     def restore(self) -> str | None:
         """Put back what was written, without what was not; return what was amiss, if anything.

@@ -1,7 +1,7 @@
 """Takes from the judge the right to any more memory.
 
 Seen: own
-Must be: out_of_memory
+Must be: out_of_memory or crashed
 """
 
 import os
