@@ -140,7 +140,7 @@ def begin(request: RunRequest, out: Path | None, console: Console) -> int:
         energy=request.energy,
         verify=request.verify,
     )
-    manifest = record(prepared, prepared.catalogue, folder, name, settings)
+    manifest = record(prepared, prepared.catalogue, folder, name, settings, console)
     return _measure(prepared, folder, settings, manifest, console)
 
 

@@ -81,7 +81,9 @@ def _points(matrix: Matrix, name: str) -> list[Point]:
 
 def _is_drawable(cell: MatrixCell) -> bool:
     error = cell.rel_l2_error
-    return bool(cell.speedup) and error is not None and 0 < error < math.inf
+    if not cell.speedup or cell.is_disturbed:
+        return False
+    return error is not None and 0 < error < math.inf
 
 
 def _middle(pairs: Sequence[Point]) -> Point:

@@ -45,6 +45,8 @@ class Cell:
         self.status = Status.PASSED
         self.reason = ""
         self.blocks: list[Block] = []
+        self.disturbed: list[Block] = []
+        """Blocks in which others took the cores: they count only where there are no others."""
         self.finished = False
         self.left_out = False
         """Whether the budget ended before its first block did: it has no result."""
@@ -68,13 +70,18 @@ class Cell:
     def leave_out(self) -> None:
         """Take no more time for it: what was measured counts, and without a block it has none."""
         if self.alive:
-            self.finished, self.left_out = bool(self.blocks), not self.blocks
+            self.finished = bool(self.blocks or self.disturbed)
+            self.left_out = not self.finished
         self.worker.dismiss()
 
     def fail(self, status: Status, reason: str) -> None:
         if self.status is Status.PASSED:
             self.status, self.reason = status, reason
         self.blocks.clear()
+        self.disturbed.clear()
+
+    def add(self, block: Block) -> None:
+        (self.disturbed if block.is_disturbed else self.blocks).append(block)
 
     def start(self) -> None:
         """Start a fresh process, which begins to load; `loaded` waits for it."""
@@ -123,7 +130,7 @@ class Cell:
     def result(self, reference: str, ceiling: Ceiling | None) -> CellResult:
         """Return the cell as it stands; without a block that counts, it is an error."""
         evidence = self.evidence
-        if self.status is Status.PASSED and not self.blocks:
+        if self.status is Status.PASSED and not (self.blocks or self.disturbed):
             self.fail(Status.ERROR, "no block counts: " + "; ".join(evidence.notes))
         return evidence.result(
             self.scenario,
@@ -131,7 +138,8 @@ class Cell:
             status=self.status,
             reason=self.reason,
             reference=reference,
-            blocks=self.blocks,
+            blocks=self.blocks or self.disturbed,
+            set_aside=self.disturbed if self.blocks else (),
             threads=self.threads,
             measured_workspace_bytes=evidence.measured_workspace_bytes(self.scenario),
             ceiling=ceiling,

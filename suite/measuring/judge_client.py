@@ -23,6 +23,7 @@ from suite.processes.keeping_out import keep_others_out
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Ceiling, Status
+from suite.results.contention import Probe
 
 JUDGE_TIMEOUT_S = 600.0
 WHOLE_SHARE = 0.1
@@ -129,6 +130,14 @@ class JudgeClient:
                 return known
             self._ceilings[key] = measured.raised_to(known) if known else measured
         return self._ceilings[key]
+
+    @property
+    def pid(self) -> int:
+        return self._process().pid
+
+    def compare_threads(self, threads: int) -> Probe:
+        """Have the same small work done by one thread and by all: quiet cores show a gain."""
+        return self._ask(messages.Compare(threads=threads))
 
     def open(self, scenario: Scenario, shared: SharedMemory) -> None:
         """Have the judge map a scenario's operands, which nobody else can write from then on.

@@ -28,6 +28,8 @@ NEED_SHARE = 2.0
 """Of an estimate, which is right within a factor of two."""
 FEW_ARMS = 2
 """A scenario begins where there is time for so many short cells."""
+LEAST_WITHIN_BUDGET = 2
+"""Blocks of a cell whose share of the run's budget is spent; an interval takes one more."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ class Runner:
         return dataclasses.replace(
             self.settings,
             cell_budget_s=cell_s,
+            least_over_budget=LEAST_WITHIN_BUDGET,
             block_s=min(self.settings.block_s, cell_s / self.settings.least_blocks),
         )
 

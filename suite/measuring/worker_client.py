@@ -38,6 +38,9 @@ class Channel(Protocol):
     """What a `Peer` offers to those who talk with it."""
 
     @property
+    def pid(self) -> int | None: ...
+
+    @property
     def ended(self) -> bool: ...
 
     def send(self, request: Request[Any]) -> None: ...
@@ -73,6 +76,11 @@ class WorkerClient:
         """An earlier one than the run's, where there is one."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process of the moment; None where there is none."""
+        return None if self._peer is None else self._peer.pid
 
     def start(self) -> None:
         """Start a fresh process and ask it to load; `loaded` waits for it.

@@ -24,8 +24,8 @@ def describe(connection: Connection, source: sources.Source) -> None:
             entries = sources.load(source)
         except UsageError as error:
             return Description(implementations=(), failure=str(error))
-        described = tuple(described(entry, request.scenarios) for entry in entries)
-        return Description(implementations=described, failure=None)
+        descriptions = tuple(described(entry, request.scenarios) for entry in entries)
+        return Description(implementations=descriptions, failure=None)
 
     serve(connection, handlers(Describe.handled_by(answer)))
 
