@@ -1,12 +1,14 @@
 """Tricks that reach into other processes: each costs the row that plays it, and nobody else.
 
-They are raced apart from the gallery, each beside torch and an honest row: what one does to the
-rest would otherwise hide what another does.
+They are raced apart from the gallery, between torch and an honest row; those that end processes
+each alone, as what one does to the rest would hide what another does.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +20,7 @@ from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
 from suite.registry.sources import builtin_sources
-from suite.results.cell import Status
+from suite.results.cell import CellResult, Status
 from suite.results.folder import MANIFEST, read_results
 from tests.conftest import ROOT
 from tests.test_cheaters import GALLERY, arm_of, told
@@ -49,26 +51,51 @@ def builtin(name: str, family: str, module: str) -> Arm:
     return Arm(name, family, source)
 
 
-@linux
-@pytest.mark.parametrize("path", REACHING, ids=lambda path: path.stem)
-def test_each_gets_its_status_and_the_others_theirs(path, settings, judge):
+def raced(tricks: Sequence[Path], judge: JudgeClient, settings: Settings) -> dict[str, CellResult]:
+    """Race some tricks between torch and another honest row, which both have to pass."""
     arms = [
         builtin("torch", "vendor", "impls.vendor"),
-        arm_of(path),
+        *map(arm_of, tricks),
         builtin("unfold", "im2col", "impls.im2col"),
     ]
-    results = {
-        result.implementation: result
-        for result in race(SCENARIO, arms, judge, settings, TimeSpent())
-    }
-
-    assert results[path.stem].status in told(path, "Must be").split(" or "), results[path.stem]
+    results = {r.implementation: r for r in race(SCENARIO, arms, judge, settings, TimeSpent())}
     for name in ("torch", "unfold"):
         assert results[name].status is Status.PASSED, results[name].reason
         assert len(results[name].blocks) == 2
+    return results
+
+
+def require_status(trick: Path, results: dict[str, CellResult]) -> None:
+    result = results[trick.stem]
+    assert result.status in told(trick, "Must be").split(" or "), result.reason
+
+
+KILLERS = [path for path in REACHING if path.stem.startswith(("kills_", "starves_"))]
 
 
 @linux
+def test_whoever_reaches_into_others_gets_nowhere(judge, settings):
+    tricks = [path for path in REACHING if path not in KILLERS]
+    results = raced(tricks, judge, settings)
+
+    for trick in tricks:
+        require_status(trick, results)
+
+
+@linux
+@pytest.mark.parametrize(
+    "killer",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem != "kills_judge"))
+        for path in KILLERS
+    ],
+)
+def test_whoever_ends_others_ends_nobody_but_itself(killer, judge, settings):
+    require_status(killer, raced([killer], judge, settings))
+
+
+@linux
+@pytest.mark.slow
 def test_check_goes_on_after_all_processes_were_killed(settings):
     killer = GALLERY / "reaching/kills_fork_server.py"
     arms = [arm_of(killer), arm_of(GALLERY / "honest/packs_weight.py")]

@@ -105,10 +105,8 @@ class ResultWriter:
         self._file.close()
         try:
             return self.records.restore()
-        except OSError as error:
-            return (
-                f"{self._path}: something else changed it; it cannot be put back: {error.strerror}"
-            )
+        except UsageError as error:
+            return f"something else changed what was recorded, and it cannot be put back: {error}"
 
 
 @dataclass(frozen=True)
@@ -123,8 +121,11 @@ class Run:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    record = {"schema_version": SCHEMA_VERSION, **manifest}
-    write_whole(folder / MANIFEST, json.dumps(record, indent=1) + "\n")
+    write_whole(folder / MANIFEST, _text_of(manifest))
+
+
+def _text_of(manifest: Mapping[str, Any]) -> str:
+    return json.dumps({"schema_version": SCHEMA_VERSION, **manifest}, indent=1) + "\n"
 
 
 def finish_manifest(
@@ -150,12 +151,15 @@ def finish_manifest(
 
 def _holds(folder: Path, written: Mapping[str, Any]) -> bool:
     """Whether the folder's manifest is this one still."""
+    text = _text_of(written)
     try:
         there = read_manifest(folder)
-    except UsageError:
+        if (folder / MANIFEST).read_bytes() == text.encode("utf-8", "replace"):
+            return True
+    except (UsageError, OSError):
         return False
-    ours = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **written}))
-    return bool({**there, "schema_version": SCHEMA_VERSION} == ours)
+    # What a resumed run has read may be of another version, or spelled otherwise.
+    return bool({**there, "schema_version": SCHEMA_VERSION} == json.loads(text))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
+
+from suite.results.inside import write_whole
 
 MOST_NAMED = 3
 
@@ -41,7 +42,7 @@ class OwnRecords:
         A line from before this call that is gone cannot be put back.
 
         Raises:
-            OSError: the file cannot be written.
+            UsageError: the file cannot be written.
         """
         if self.intact:
             return None
@@ -50,13 +51,7 @@ class OwnRecords:
         kept = [line for line in lines if _digest(line) in self._before]
         foreign = [line for line in lines if _digest(line) not in {*self._before, *ours}]
         lost = len(set(self._before)) - len({_digest(line) for line in kept})
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
-            file.writelines(dict.fromkeys([*kept, *self._written]))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        write_whole(self._path, b"".join(dict.fromkeys([*kept, *self._written])))
         return _told(self._path, foreign, lost)
 
 
