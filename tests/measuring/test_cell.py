@@ -73,7 +73,10 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
 ):
     """It stays attached to a process; on a CPU it does not, and the gate's call is as good."""
     judge = SimpleNamespace(
-        judge=lambda *_: EXACT, changed_operands=lambda _: (), same_bits=lambda *_: True
+        judge=lambda *_: EXACT,
+        judges_elements=None,
+        changed_operands=lambda _: (),
+        same_bits=lambda *_: True,
     )
     stage, logged = "gate", []
     ran = OperatorsRan(names=("conv2d",), vendor=None, ran=None)
