@@ -138,6 +138,7 @@ class Race:
                 try:
                     result = self._result(cell)
                 except OutOfTime:  # neither believed nor blamed without the machine's ceilings
+                    self._reported.add(cell.arm.key)
                     cell.left_out = True
                 else:
                     self._reported.add(cell.arm.key)

@@ -21,15 +21,17 @@ def bound(log: Path) -> None:
             return
         with log.open("r+b", buffering=0) as file:
             size = file.seek(0, 2)
-            file.seek(size - TAIL_BYTES)
-            tail = file.read(TAIL_BYTES)
-            gone = size - HEAD_BYTES - len(tail)
-            file.seek(HEAD_BYTES)
-            file.write(
-                f"\n[{gone / 2**20:.0f} MiB of output left out here: both ends are kept]\n".encode()
-            )
-            file.write(tail)
-            file.truncate()
+            gone = size - HEAD_BYTES - TAIL_BYTES
+            note = f"\n[{gone / 2**20:.0f} MiB of output left out here: both ends are kept]\n"
+            end, start = HEAD_BYTES, size - TAIL_BYTES
+            kept = note.encode()
+            while kept:  # what was printed meanwhile, too
+                file.seek(end)
+                end += file.write(kept)
+                file.seek(start)
+                kept = file.read(TAIL_BYTES)
+                start += len(kept)
+            file.truncate(end)
 
 
 def last_lines(log: Path, since: int, most_bytes: int = 8192) -> list[str]:

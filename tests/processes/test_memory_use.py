@@ -110,19 +110,28 @@ def test_what_was_shared_before_is_nobodys_to_unlink(tmp_path):
 
 
 def test_a_log_keeps_both_ends_and_says_what_went(tmp_path):
-    peer = hoarder(tmp_path, None)
-    try:
-        peer.ask(Print(size_bytes=log_file.MOST_BYTES + 8 * MIB))
-        peer.watch()
-        peer.ask(Print(size_bytes=0))
-    finally:
-        peer.close()
-    text = (tmp_path / "log").read_text(encoding="utf-8", errors="replace")
+    log = tmp_path / "log"
+    log.write_bytes(b"first words\n" + b"x" * (log_file.MOST_BYTES + 8 * MIB) + b"\nlast words\n")
+    with log.open("ab") as printing:
+        log_file.bound(log)
+        printing.write(b"words to come\n")
+    text = log.read_text(encoding="utf-8")
 
     assert len(text) < log_file.MOST_BYTES / 2
     assert text.startswith("first words\n")
-    assert "MiB of output left out here: both ends are kept]" in text
-    assert text.endswith("last words\nfirst words\nlast words\n")
+    assert "[19 MiB of output left out here: both ends are kept]" in text
+    assert text.endswith("x\nlast words\nwords to come\n")
+
+
+def test_whatever_a_process_prints_its_log_stays_bounded(tmp_path):
+    peer = hoarder(tmp_path, None)
+    try:
+        peer.ask(Print(size_bytes=3 * log_file.MOST_BYTES))
+        peer.watch()
+    finally:
+        peer.close()
+
+    assert (tmp_path / "log").stat().st_size <= log_file.MOST_BYTES
 
 
 def test_the_last_lines_of_a_log_that_was_cut_are_those_at_its_end(tmp_path):
