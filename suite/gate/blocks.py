@@ -71,9 +71,9 @@ class BlockRunner:
         self._time_spent = time_spent
         self._judge = JudgeClient(settings, time_spent)
         self._random = random.Random()
+        self._losses: Counter[str] = Counter()
         self._given_up: set[str] = set()
         """Cells whose last block was disturbed twice."""
-        self._losses: Counter[str] = Counter()
         self.tallies: dict[str, dict[str, Tally]] = {
             key: {side.label: Tally(_arm_on(side, pair), pair.scenario) for side in sides}
             for key, pair in self._pairs.items()

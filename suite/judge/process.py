@@ -145,6 +145,7 @@ class Judge:
     def _let_go(self) -> None:
         """Forget what belongs to the last gate or block: the next one takes as much."""
         self._usual_bounds = {}
+        self._sample = None
         for name in _OF_A_GATE_OR_BLOCK:
             if hasattr(self, name):
                 delattr(self, name)
@@ -156,7 +157,6 @@ class Judge:
         if kind in SPECIAL_KINDS:
             self._touched = reference.touched(self._scenario, self._drawn)
             return Done()
-        self._sample = None
         if asked.elements is not None and 0 not in self._scenario.result_shape:
             self._sample = sampled.draw(
                 self._scenario, kind, self._drawn, asked.elements, self._secret

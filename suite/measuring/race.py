@@ -34,6 +34,7 @@ from suite.stats import intervals
 
 LEAST_TRIES = 2
 """Blocks before it is said that others hold the cores all the time."""
+
 LOADING_SHARE, GATES_SHARE = 0.3, 0.6
 """Of what a scenario has left at that point: within a budget the first block has to fit, too."""
 STARTED_AT_ONCE = 4
@@ -120,12 +121,10 @@ class Race:
             self._run_block()
             self._blocks_run += 1
             self._finish_those_known()
-            yield from self._decided()
             if time.monotonic() - began > self._deadline.left_s:
-                break
-        for cell in self._running():
-            cell.finished = True
-        yield from self._decided()
+                for cell in self._running():
+                    cell.leave_out()
+            yield from self._decided()
 
     @property
     def _deadline(self) -> Deadline:
@@ -277,7 +276,8 @@ class Race:
         for timing in timings:
             if self._deadline.passed:
                 timing.cell.leave_out()
-            timing.begin()
+            else:
+                timing.begin()
         own = [t for t in timings if t.cell is (self._control or self._reference())]
         take_turns(timings, self._order, own, self._deadline)
         hold_clocks_against_ours(timings, least_blocks=min(2, self._settings.blocks))

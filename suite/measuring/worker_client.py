@@ -114,11 +114,14 @@ class WorkerClient:
         """Let the process have shared memory; raises as `ask` does."""
         assert self._peer is not None
         with self._as_lost(self._peer.ended):
+            deadline = self.deadline or self.run_deadline
+            timeout_s = min(self._settings.timeout_s, deadline.until_cut_s)
             try:
-                timeout_s = self._settings.timeout_s
                 self._peer.hand_over(memory, writable=writable, timeout_s=timeout_s)
-            except ProcessFailed:
+            except ProcessFailed as failed:
                 self._peer = None
+                if failed.status == Status.TIMEOUT and deadline.is_cut:
+                    raise OutOfTime from None
                 raise
 
     def ask(self, request: Request[TimedAnswer[Reply]]) -> Reply:
@@ -126,8 +129,8 @@ class WorkerClient:
 
         Raises:
             ProcessFailed: the process is gone, or it answered with a failure instead.
-            Lost: it had ended before it was asked, or something else ended it.
             OutOfTime: the budget ended first.
+            Lost: it had ended before it was asked, or something else ended it.
         """
         assert self._peer is not None
         with self._as_lost(self._peer.ended):
