@@ -51,6 +51,8 @@ LONG = Scenario(
 )
 """A millisecond or two of work, on operands that take microseconds to make."""
 
+ATTEMPTS = 4
+
 
 def told(path: Path, key: str) -> str:
     found = re.search(rf"^{key}: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -97,7 +99,15 @@ def raced(settings):
 
 @pytest.fixture(scope="module")
 def timed(settings):
-    return race_of(CLOCKS, LONG, dataclasses.replace(settings, block_s=0.06))
+    """Those that forge time, raced again while the machine is too busy to blame anybody."""
+    results = {}
+    left = CLOCKS
+    for _ in range(ATTEMPTS):
+        results |= race_of(left, LONG, dataclasses.replace(settings, block_s=0.06))
+        left = [path for path in CLOCKS if results[path.stem].status == "passed"]
+        if not left:
+            break
+    return results
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -8,6 +8,7 @@ its clock had stopped.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ SLACK = 0.3
 """How much longer the suite's own work on a call may take for one row than for another: operands
 and outputs come from other caches, threads that still spin take a core."""
 LEAST_SLACK_S = 20e-6
+RARELY = 1000
+"""So many blocks of an honest row, disturbed like the suite's own, hold one that seems late."""
 TOLD_SLACK = 0.05
 """Of what was told: work of others that stretches what lies between the calls."""
 TOLD_SLACK_OF_ONE = 0.8
@@ -35,14 +38,27 @@ class TwoClocks:
     idle_s: dict[int, list[float]] = field(default_factory=dict)
     """By the parent, of samples that call nothing; by the number of calls that they leave out."""
 
+    @property
+    def besides_s(self) -> list[float]:
+        """What of each sample was not spent in calls, shortest first."""
+        return sorted(h - t for h, t in zip(self.held_s, self.told_s, strict=True))
+
+    def noise_s(self, count: int) -> float:
+        """Return how much longer the shortest of `count` samples may take by chance.
+
+        So many samples all exceed this quantile of their like once in `RARELY`.
+        """
+        quantile: float = 1 - (1 / RARELY) ** (1 / count)
+        besides_s = self.besides_s
+        return besides_s[math.ceil(quantile * (len(besides_s) - 1))] - besides_s[0]
+
     def share_s(self, calls: int) -> float:
         """Return what a sample takes besides so many calls, by this block.
 
         Operands and outputs lie in caches where nothing was called meanwhile; how much longer it
         takes where something was, the block's own samples show.
         """
-        besides_s = min(h - t for h, t in zip(self.held_s, self.told_s, strict=True))
-        slowed = besides_s / min(self.idle_s[self.calls])
+        slowed = self.besides_s[0] / min(self.idle_s[self.calls])
         return min(self.idle_s[calls]) * max(1.0, slowed)
 
 
@@ -88,10 +104,11 @@ def unexplained(
         return None
     told_s, held_s = statistics.median(row.told_s), min(row.held_s)
     samples = zip(row.held_s, row.told_s, strict=True)
-    besides_s = min(held_s - told_s, *(held - told for held, told in samples if told <= told_s))
+    quick_s = [held - told for held, told in samples if told <= told_s]
     share_s = max(block.share_s(row.calls) for block in own)
     slack_s = (
         LEAST_SLACK_S
+        + max(block.noise_s(len(quick_s)) for block in own)
         + row.calls * head_start_s
         + SLACK * share_s
         + (TOLD_SLACK + TOLD_SLACK_OF_ONE / len(row.told_s)) * told_s
@@ -101,7 +118,7 @@ def unexplained(
         told_s=told_s,
         held_s=held_s,
         share_s=share_s,
-        excess_s=besides_s - share_s - slack_s,
+        excess_s=min(held_s - told_s, *quick_s) - share_s - slack_s,
     )
 
 
