@@ -24,7 +24,7 @@ from suite.measuring.gates import gate, log_operators
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, take_turns
+from suite.measuring.timing import Timing, take_turns, why_void
 from suite.problem import Scenario
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import OperandLayout, SharedMemory
@@ -159,9 +159,10 @@ class BlockRunner:
             for timing in self._shuffled(timings.values()):
                 timing.begin()
             take_turns(timings.values(), self._random)
+            void = why_void(cells.values())
             base_s = timings[BASE].median_s
             for timing in timings.values():
-                timing.end(seed, base_s)
+                timing.end(seed, base_s, void)
         finally:
             self._close(cells.values())
         medians = {}

@@ -68,9 +68,9 @@ class Cell:
 
     def open(self, shared: SharedMemory) -> None:
         """Have its process map the scenario's operands and its own results."""
-        opened = self.ask(
-            Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
-        )
+        request = Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
+        with self.worker.turn():
+            opened = self.ask(request)
         if opened:
             self.evidence.opened = opened
             self.evidence.note(opened.note)
@@ -87,6 +87,17 @@ class Cell:
         except ProcessFailed as failed:
             self.fail(Status(failed.status), failed.reason)
             return None
+
+    def misconducts(self) -> bool:
+        """Fail the cell where its process left others behind; return whether that is so."""
+        left = self.worker.conduct.detached
+        if left:
+            processes = "a process" if left == 1 else f"{left} processes"
+            self.fail(
+                Status.INCORRECT,
+                f"left {processes} of another session behind, which would have outlived it; ended",
+            )
+        return left > 0
 
     def close(self) -> None:
         """End its process and give back its memory."""

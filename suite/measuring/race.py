@@ -19,7 +19,7 @@ from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, take_turns
+from suite.measuring.timing import Timing, take_turns, why_void
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
@@ -112,6 +112,7 @@ class Race:
                 self._judge.draw(kind)
                 for cell in running:
                     gate(cell, self._judge, kind)
+        why_void(self._cells)  # what went on between calls that were not timed spoils no block
 
     def _run_block(self) -> None:
         if not self._running():
@@ -123,10 +124,11 @@ class Race:
         for timing in timings:
             timing.begin()
         take_turns(timings, self._order)
+        void = why_void(timing.cell for timing in timings)
         reference_s = self._reference_s(timings)
         for timing in timings:
             if timing.cell.alive:
-                timing.end(seed, reference_s)
+                timing.end(seed, reference_s, void)
 
     def _shuffled(self) -> list[Cell]:
         running = self._running()

@@ -42,9 +42,10 @@ class Timing:
 
     def begin(self) -> None:
         """Pack this block's weight and warm up."""
-        packed = self.cell.ask(Bind())
-        warmed = self.cell.ask(Warm())
-        if packed is None or warmed is None:
+        with self.cell.worker.turn():
+            packed = self.cell.ask(Bind())
+            warmed = self.cell.ask(Warm())
+        if packed is None or warmed is None or self.cell.misconducts():
             return
         self._prepare_s = packed.prepare_s
         self._call_s = warmed.call_s
@@ -106,12 +107,13 @@ class Timing:
                 cell.fail(Status.INCORRECT, fault)
         self._unjudged = []
 
-    def end(self, seed: str, reference_s: float | None) -> None:
+    def end(self, seed: str, reference_s: float | None, void: str | None = None) -> None:
         """Close the block: the weight must be untouched, then its samples count.
 
         Args:
             seed: of the block's operands, in hexadecimal.
             reference_s: the reference's time in the same block.
+            void: why the block counts for no cell, if it does not.
         """
         cell = self.cell
         if self._settings.verify:
@@ -124,6 +126,9 @@ class Timing:
             log_operators(cell)
         cell.worker.dismiss()
         if not cell.alive or not self._samples_s:
+            return
+        if void:
+            cell.evidence.note(f"a block was discarded: {void}")
             return
         if fault := throttling(self._cards):
             cell.evidence.note(fault)
@@ -140,6 +145,25 @@ class Timing:
         )
 
 
+def why_void(cells: Iterable[Cell]) -> str | None:
+    """Return why a block counts for nobody, if it does not; a row that made it so twice fails.
+
+    What hampered one arm, or was busy beside all, has made the ratios between them another's work.
+    """
+    reasons = []
+    for cell in cells:
+        conduct = cell.worker.conduct
+        threads = None if cell.scenario.on_cuda else cell.threads
+        if reason := conduct.void():
+            reasons.append(f"{cell.arm.key}: {reason}")
+        if undone := list(dict.fromkeys(conduct.undone)):
+            cell.evidence.note(f"changed by another process, and put back: {'; '.join(undone)}")
+        if cell.alive and (fault := conduct.fault(threads)):
+            cell.fail(Status.IMPLAUSIBLE, fault)
+        conduct.end_block()
+    return "; ".join(reasons) or None
+
+
 def take_turns(timings: Iterable[Timing], order: random.Random) -> None:
     """Let the cells take turns, each as many as its block has, and judge after every round.
 
@@ -150,7 +174,10 @@ def take_turns(timings: Iterable[Timing], order: random.Random) -> None:
     while at_turn := [t for t in timings if t.cell.alive and number < t.rounds]:
         order.shuffle(at_turn)
         for timing in at_turn:
-            timing.turn(number)
+            with timing.cell.worker.turn(timed=True):
+                timing.turn(number)
+            timing.cell.misconducts()
         for timing in at_turn:
-            timing.judge_turn()
+            with timing.cell.worker.watched():
+                timing.judge_turn()
         number += 1

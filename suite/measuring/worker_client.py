@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
+from suite.measuring.conduct import Conduct
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.worker import (
@@ -20,6 +23,7 @@ from suite.messages.worker import (
 )
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
+from suite.processes.tree import ProcessTree
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
@@ -35,6 +39,9 @@ class Channel(Protocol):
     def send(self, request: Request[Any]) -> None: ...
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
+
+    @property
+    def tree(self) -> ProcessTree: ...
 
     def dismiss(self) -> None: ...
 
@@ -55,6 +62,8 @@ class WorkerClient:
         """Seconds that its processes held the token in blocks: gates and loading left out."""
         self.turns_s: list[tuple[float, float]] = []
         """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
+        self.conduct = Conduct()
+        """What its processes did besides their turns, and what others did to them."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
 
@@ -91,6 +100,38 @@ class WorkerClient:
         if isinstance(request, Turn):
             self.turns_s.append((answer.held_s, time.monotonic() - began))
         return self._reply(answer)
+
+    @contextlib.contextmanager
+    def turn(self, *, timed: bool = False) -> Iterator[None]:
+        """Let the process work; outside of its turns it is held."""
+        if tree := self._tree():
+            self.conduct.enter(tree)
+        try:
+            yield
+        finally:
+            if tree and tree is self._tree():
+                self.conduct.leave(tree, timed=timed)
+                tree.stop()
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let the process go while no other works, to see what it does with that."""
+        if tree := self._tree():
+            tree.go_on()
+            self.conduct.let_go(tree)
+        try:
+            yield
+        finally:
+            if tree and tree is self._tree():
+                self.conduct.seize(tree)
+                tree.stop()
+
+    def _tree(self) -> ProcessTree | None:
+        """Return the process as it is seen from outside; None where there is none any more."""
+        try:
+            return self._peer.tree if self._peer is not None else None
+        except ProcessFailed:
+            return None
 
     def _send(self, request: Request[Any]) -> None:
         assert self._peer is not None

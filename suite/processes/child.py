@@ -18,6 +18,7 @@ from suite import own_imports
 from suite.processes.environment import set_variables
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def child_main(
@@ -37,6 +38,8 @@ def child_main(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Orphans of what it starts are its own, where the parent finds them and ends them with it.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     # What implementations print must not reach the terminal or a report.
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)

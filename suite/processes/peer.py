@@ -30,6 +30,7 @@ from suite.processes.channel import (
 from suite.processes.child import child_main
 from suite.processes.environment import variables
 from suite.processes.fork_server import process_context, without_main
+from suite.processes.tree import ProcessTree
 
 START_TIMEOUT_S = 120.0
 
@@ -93,6 +94,8 @@ class Peer:
         theirs.close()
         self._requester = Requester(ours)
         self._watched: psutil.Process | None = None
+        self.tree = ProcessTree(self.pid)
+        """It and what it starts, seen from outside."""
 
     @property
     def pid(self) -> int:
@@ -100,6 +103,7 @@ class Peer:
         return self._process.pid
 
     def send(self, request: Request[Any], to: str = "") -> None:
+        self.tree.go_on()
         try:
             self._requester.send(request, to)
         except ChannelClosed:
@@ -128,6 +132,7 @@ class Peer:
         return self.receive(request, timeout_s)
 
     def _watch_memory(self) -> None:
+        self.tree.end_halt()
         if self._memory_limit_bytes is None:
             return
         try:
@@ -178,6 +183,8 @@ class Peer:
 
     def dismiss(self) -> None:
         """Close its channel, upon which it ends by itself; `close` waits for that."""
+        self.tree.look()
+        self.tree.go_on()
         self._requester.close()
 
     def close(self) -> None:
@@ -188,6 +195,7 @@ class Peer:
 
     def kill(self) -> None:
         """End it and everything it started."""
+        self.tree.end_below()
         with contextlib.suppress(ProcessLookupError, PermissionError, AssertionError):
             if hasattr(os, "killpg"):
                 os.killpg(self.pid, signal.SIGKILL)
