@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from suite.processes.tree import ProcessTree
+from suite.processes.tree import IS_SEEN, ProcessTree
 
 MOST_BUSY_SHARE = 0.1
 """Of a core, besides its turns: pools spin for some milliseconds after their work."""
@@ -37,6 +37,8 @@ class Conduct:
     """What was done to its process between its turns, and was put back."""
     detached: int = 0
     """Processes that had left its session, and were ended."""
+    besides_share: float | None = None
+    """Of a core, as it was in the last block; None where nothing can be seen."""
     busy_blocks: int = 0
     least_cores: float | None = None
     """In the turn of all its blocks in which it used the least."""
@@ -52,13 +54,13 @@ class Conduct:
         self._begin(tree)
 
     def leave(self, tree: ProcessTree, *, timed: bool) -> None:
-        """Take note when it has given the token back; what it left to outlive it is ended."""
+        """Hold it when it has given the token back; what it left to outlive it is ended."""
         held_s, used_s = self._since(tree)
         if timed and held_s > LEAST_TURN_S:
             cores = used_s / held_s
             self.least_cores = cores if self.least_cores is None else min(cores, self.least_cores)
         self.hampered += tree.changes()
-        tree.look()
+        tree.stop()
         self.detached += tree.end_detached()
 
     def let_go(self, tree: ProcessTree) -> None:
@@ -111,6 +113,7 @@ class Conduct:
 
     def end_block(self) -> None:
         self.busy_blocks += self._is_busy()
+        self.besides_share = round(self.busy_share, 4) if IS_SEEN and self.away_s else None
         self.away_s = self.busy_s = 0.0
         self.hampered, self.undone = [], []
 

@@ -140,6 +140,7 @@ class Timing:
                 seed=f"{seed}-{self._starts_seed:016x}",
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
+                besides_share=cell.worker.conduct.besides_share,
                 cards=tuple(self._cards),
             )
         )

@@ -111,7 +111,6 @@ class WorkerClient:
         finally:
             if tree and tree is self._tree():
                 self.conduct.leave(tree, timed=timed)
-                tree.stop()
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:

@@ -101,13 +101,12 @@ class ProcessTree:
             return
         self._is_stopped = True
         self._send(signal.SIGSTOP)
-        stopped: set[int] = set()
+        self._below = {}
         for _ in range(_MOST_ROUNDS):  # what is not stopped yet may start more
-            fresh = [each for each in _descendants(self.pid) if each.pid not in stopped]
+            fresh = [each for each in _descendants(self.pid) if each.pid not in self._below]
             for each in fresh:
                 _signal(each, signal.SIGSTOP)
                 self._below[each.pid] = each
-                stopped.add(each.pid)
             if not fresh:
                 return
 

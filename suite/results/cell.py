@@ -43,6 +43,8 @@ class Block:
     reference_s: float | None = None
     """Median seconds per call of the reference implementation in the same block."""
     prepare_s: float | None = None
+    besides_share: float | None = None
+    """Of a core, that this cell's processes took while they had nothing to do; None if unseen."""
     cards: tuple[CardState, ...] = ()
     """The GPU after each turn, where there is one and it tells."""
 
