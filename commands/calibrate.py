@@ -12,12 +12,13 @@ from typing import ClassVar
 from rich.console import Console
 
 from commands._asking import asked
+from commands._cures import advise_on_memory
 from commands._folders import measuring
 from commands._gate_revisions import BLOCK_S, ROUNDS
 from commands._gate_rule import rule_for
 from commands._options import add_alone, add_files, add_measuring, add_scenarios, add_selection
 from commands._preparing import (
-    Found,
+    ChosenScenarios,
     chosen_arms,
     patterns,
     prepare,
@@ -109,6 +110,7 @@ def _calibrate(request: CalibrateRequest, out: Path | None, console: Console) ->
         )
     for text in measured.left_out:
         print(f"left out: {text}")
+    advise_on_memory(console, measured.failures)
     blocks = measured.blocks
     if len(blocks) < LEAST_BLOCKS:
         if measured.interrupted:
@@ -116,17 +118,17 @@ def _calibrate(request: CalibrateRequest, out: Path | None, console: Console) ->
             return EXIT_INTERRUPTED
         raise UsageError("no cell can be measured")
     # A gate's block has two arms and not three.
-    found = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)
-    print("\n".join(calibration_text.lines(found, wished)))
+    calibration = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)
+    print("\n".join(calibration_text.lines(calibration, wished)))
     if out:
-        text = json.dumps(calibration_text.record(found, wished), indent=1)
+        text = json.dumps(calibration_text.record(calibration, wished), indent=1)
         write_whole(out / FILE, text)
         print(out / FILE)
     return EXIT_INTERRUPTED if measured.interrupted else EXIT_GOOD
 
 
-def _choose(found: Found[CalibrateRequest], catalogue: Catalogue) -> list[Arm]:
-    return chosen_arms(catalogue, patterns(found, catalogue) or ["torch"])
+def _choose(chosen: ChosenScenarios[CalibrateRequest], catalogue: Catalogue) -> list[Arm]:
+    return chosen_arms(catalogue, patterns(chosen, catalogue) or ["torch"])
 
 
 def _wished(asked: float | None, margin: float) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from commands._asking import asked
+from commands._cures import advise_on_memory
 from commands._folders import measuring
 from commands._gate_baseline import against_run
 from commands._gate_revisions import between_revisions
@@ -97,6 +98,9 @@ def _decide(request: GateRequest, out: Path | None, console: Console) -> int:
     written = gate_report.write(outcome, folder)
     for line in text.lines(outcome):
         print(line)
+    advise_on_memory(
+        console, [facts.status for cell in outcome.cells for facts in (cell.base, cell.head)]
+    )
     for path in written:
         console.print(str(path), style="dim", highlight=False, soft_wrap=True)
     return EXIT_INTERRUPTED if outcome.interrupted else outcome.exit_code
