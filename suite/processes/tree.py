@@ -54,7 +54,7 @@ class ProcessTree:
 
     def cpu_s(self) -> float:
         """Return the processor time that it has taken so far, with all that was last found."""
-        return sum(map(_cpu_s, (self.pid, *self._below)))
+        return sum(map(_cpu_s, (self.pid, *self._below))) if IS_SEEN else 0.0
 
     def end_detached(self) -> int:
         """End what has left the process's session, to outlive it; return how many that were."""
@@ -194,13 +194,13 @@ def _descendants(pid: int) -> Iterator[_Process]:
 
 
 def _children(pid: int) -> list[int]:
-    found: list[int] = []
+    children: list[int] = []
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - a tenth of the cost
             with contextlib.suppress(OSError):
                 text = Path(f"/proc/{pid}/task/{task}/children").read_bytes()
-                found += map(int, text.split())
-    return found
+                children += map(int, text.split())
+    return children
 
 
 def _signal(process: _Process, number: int) -> None:

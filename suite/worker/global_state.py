@@ -46,19 +46,19 @@ class GlobalState:
     def _restored(self, *, lenient: bool) -> tuple[list[str], list[str]]:
         faults: list[str] = []
         notes: list[str] = []
-        for place, aspect in enumerate(self._aspects):
-            before, now = self._before[place], value_of(aspect.read)
+        for index, aspect in enumerate(self._aspects):
+            before, now = self._before[index], value_of(aspect.read)
             if now == before:
                 continue
-            text = _told(aspect, before, now)
+            text = _change(aspect, before, now)
             first = aspect.first if lenient else First.REFUSED
             if first is First.KEPT:
-                self._before[place] = now
+                self._before[index] = now
             else:
                 _put_back(aspect, before)
                 if value_of(aspect.read) != before:
                     text += ", which cannot be undone"
-                    self._before[place] = value_of(aspect.read)
+                    self._before[index] = value_of(aspect.read)
             (faults if first is First.REFUSED else notes).append(text)
         return faults, notes
 
@@ -68,7 +68,7 @@ def _put_back(aspect: Aspect, before: Any) -> None:
         put_back(aspect.write, before)
 
 
-def _told(aspect: Aspect, before: Any, now: Any) -> str:
+def _change(aspect: Aspect, before: Any, now: Any) -> str:
     """Return the change in words."""
     if isinstance(before, dict) and isinstance(now, dict):
         names = [key for key in {**before, **now} if before.get(key) != now.get(key)]
@@ -112,7 +112,7 @@ _NAMES = {
 
 
 def _modes() -> list[Aspect]:
-    found = [
+    here = [
         Aspect("default device", _default_device, _set_device),
         Aspect("modes of torch functions", torch._C._len_torch_function_stack, _pop_functions),
         Aspect("dispatch modes", torch._C._len_torch_dispatch_stack, _pop_dispatch),
@@ -126,7 +126,7 @@ def _modes() -> list[Aspect]:
         ),
         Aspect("random state", _random_state, _set_random_state, shows_values=False),
     ]
-    return [aspect for aspect in found if value_of(aspect.read) is not None]
+    return [aspect for aspect in here if value_of(aspect.read) is not None]
 
 
 def _default_device() -> Any:

@@ -95,7 +95,7 @@ def _set_rounding(how: str) -> None:
 
 
 def _of_interpreter() -> list[Aspect]:
-    found = [
+    here = [
         Aspect("garbage collection", gc.isenabled, _enable_collection),
         Aspect("thresholds of garbage collection", gc.get_threshold, _set_thresholds),
         Aspect("debugging of garbage collection", gc.get_debug, gc.set_debug),
@@ -130,8 +130,8 @@ def _of_interpreter() -> list[Aspect]:
         ),
     ]
     if hasattr(sys, "monitoring"):  # from Python 3.12 on
-        found.append(Aspect("monitoring tools", _monitoring, _stop_monitoring, shows_values=False))
-    return found
+        here.append(Aspect("monitoring tools", _monitoring, _stop_monitoring, shows_values=False))
+    return here
 
 
 def _enable_collection(is_enabled: bool) -> None:
@@ -180,12 +180,12 @@ def _stop_monitoring(before: list[tuple[int, str | None, int]]) -> None:
 
 
 def _of_system() -> list[Aspect]:
-    found = [
+    here = [
         Aspect("working folder", os.getcwd, os.chdir),
         Aspect("environment", _environment, _set_environment, First.KEPT, shows_values=False),
     ]
     if hasattr(os, "sched_getaffinity"):
-        found += [
+        here += [
             Aspect(
                 "affinity",
                 lambda: sorted(os.sched_getaffinity(0)),
@@ -198,14 +198,14 @@ def _of_system() -> list[Aspect]:
             ),
         ]
     if hasattr(os, "getpriority"):
-        found.append(
+        here.append(
             Aspect(
                 "priority",
                 lambda: os.getpriority(os.PRIO_PROCESS, 0),
                 lambda nice: os.setpriority(os.PRIO_PROCESS, 0, nice),
             )
         )
-    return found
+    return here
 
 
 def _environment() -> dict[Any, Any]:
@@ -225,7 +225,7 @@ def _set_environment(before: dict[Any, Any]) -> None:
 
 
 def _of_signals() -> list[Aspect]:
-    found = [
+    here = [
         Aspect(
             "signal handlers",
             lambda: dict(zip(_SIGNALS, map(_handler_of, _SIGNALS), strict=True)),
@@ -235,7 +235,7 @@ def _of_signals() -> list[Aspect]:
         )
     ]
     if hasattr(signal, "pthread_sigmask"):
-        found.append(
+        here.append(
             Aspect(
                 "blocked signals",
                 lambda: sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
@@ -244,8 +244,8 @@ def _of_signals() -> list[Aspect]:
             )
         )
     if hasattr(signal, "getitimer"):
-        found.append(Aspect("alarms", _alarms, _stop_alarms))
-    return found
+        here.append(Aspect("alarms", _alarms, _stop_alarms))
+    return here
 
 
 _handler_of: Callable[[int], Any] = getattr(

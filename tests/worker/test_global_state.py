@@ -118,7 +118,7 @@ IF_THERE: dict[str, tuple[str, Change, str]] = {
         "blocked signals",
     ),
 }
-CHANGES |= {k: (do, told) for k, (name, do, told) in IF_THERE.items() if hasattr(signal, name)}
+CHANGES |= {k: (do, said) for k, (name, do, said) in IF_THERE.items() if hasattr(signal, name)}
 if sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1:
     CHANGES["affinity"] = another_core, "affinity ["
 if hasattr(os, "getuid") and os.getuid() == 0:  # others may not take it back
@@ -138,12 +138,12 @@ def before() -> Iterator[GlobalState]:
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_a_call_leaves_changed_is_put_back_and_said(before, name):
-    change, told = CHANGES[name]
+    change, said = CHANGES[name]
     change()
 
     changed = before.restore()
 
-    assert [text for text in changed if told in text], changed
+    assert [text for text in changed if said in text], changed
     assert before.restore() == []
     assert GlobalState().restore() == []
 
