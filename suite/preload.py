@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import suite.judge.process
 import suite.worker.process  # noqa: F401
-from suite.worker import numba_registries
+from suite.worker import numba_registries, side_effects
 
 numba_registries.fill()
+side_effects.remember_before_forks()
 
 __all__: list[str] = []

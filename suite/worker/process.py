@@ -242,7 +242,7 @@ class Worker:
                 slot += 1
         card = self._card.state() if self._card else None
         self._require_untouched(operands[-1], asked.starts[-1])
-        self._watch.require_state()
+        self._watch.require_state(last=asked.last)
         self._watch.count(slot)
         if asked.last:
             self._require_still(slot - len(self._held))
