@@ -25,7 +25,7 @@ gc.callbacks.append(later)
 gc.set_threshold(1, 1, 1)
 
 
-@register("fills_in_by_collector", family="direct")
+@register("fills_in_by_collector", family="fft")
 def fills_in_by_collector(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     args = (input, weight, bias, stride, padding, dilation, groups)
     key = (input.shape, weight.shape, stride, padding, dilation)
