@@ -24,6 +24,9 @@ def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
     took_s = time.monotonic() - began
     with cell.worker.watched():
         _judge(cell, judge, kind, gated)
+    if cell.alive and kind not in SPECIAL_KINDS:
+        with cell.worker.turn():
+            require_untouched(cell, judge, "the call")
     # On a GPU calls are short; what took the time is the way to the judge and back.
     short = took_s < LOGGED_CALL_S or cell.scenario.on_cuda
     if cell.alive and kind == "normal" and short and cell.layout.slots > 1:
@@ -31,7 +34,7 @@ def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
 
 
 def _judge(cell: Cell, judge: JudgeClient, kind: str, gated: Gated) -> None:
-    """Have the output judged that waits in its slot, and the operands of its call."""
+    """Have the output judged that waits in its slot."""
     evidence = cell.evidence
     evidence.note(gated.note)
     if kind in SPECIAL_KINDS:
@@ -44,8 +47,6 @@ def _judge(cell: Cell, judge: JudgeClient, kind: str, gated: Gated) -> None:
     evidence.residuals_by_kind[kind] = judgement.residuals
     if judgement.fault:
         cell.fail(Status.INCORRECT, judgement.fault)
-        return
-    require_untouched(cell, judge, "the call")
 
 
 def _call_again(cell: Cell, judge: JudgeClient) -> None:
