@@ -8,6 +8,7 @@ nothing is seen and nothing held.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -34,11 +35,11 @@ class _Process:
 
 
 class ProcessTree:
-    """The process with this number, whose standing is as it should be now."""
+    """The process with this number, whose standing has to be ours."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._usual = {name: _asked(read, pid) for name, (read, _) in _STANDING.items()}
+        self._usual = _our_standing()
         self._itself = _process(pid) if IS_SEEN else None
         self._below: dict[int, _Process] = {}
         self._is_stopped = False
@@ -75,7 +76,7 @@ class ProcessTree:
     # -- what is done to it ------------------------------------------------------------------------
 
     def changes(self) -> list[str]:
-        """Return in what its standing is another than at first, and put it back."""
+        """Return in what its standing is another than ours, and put it back."""
         changed = []
         for name, (read, write) in _STANDING.items():
             usual, now = self._usual[name], _asked(read, self.pid)
@@ -155,6 +156,15 @@ def _standing() -> dict[str, tuple[Callable[[int], Any], Callable[[int, Any], ob
 
 
 _STANDING = _standing()
+
+
+@functools.cache
+def _our_standing() -> dict[str, Any]:
+    """Return this process's own, which all that it starts get: as it was before the first of them.
+
+    Not theirs: the server that they are forked from may have been tampered with.
+    """
+    return {name: _asked(read, os.getpid()) for name, (read, _) in _STANDING.items()}
 
 
 def _cpu_s(pid: int) -> float:
