@@ -54,8 +54,8 @@ class Watch:
 
         Its process is its own until the first call, and what it has set up in it is no fault.
         """
-        self.require_own_clocks()
         undone, said = self._state.settle()
+        self.require_own_clocks()
         changes = [f"{change}, which was put back" for change in undone] + said
         return f"its import changed global state ({'; '.join(changes)})" if changes else ""
 
@@ -65,8 +65,8 @@ class Watch:
         Returns:
             What is to be said of that, if anything.
         """
-        self.require_own_clocks()
         faults, said = self._state.settle()
+        self.require_own_clocks()
         if faults:
             raise OutputFault(f"changed global state ({'; '.join(faults)}); restored")
         return f"a first call changed global state ({'; '.join(said)})" if said else ""
@@ -77,9 +77,10 @@ class Watch:
         Args:
             last: whether to look for those, too: it takes a millisecond, and they stay replaced.
         """
+        changed = self._state.restore()  # first: torch replaces a class where its default dtype is
         if last:
             self.require_own_clocks()
-        if changed := self._state.restore():
+        if changed:
             raise OutputFault(f"changed global state ({'; '.join(changed)}); restored")
 
     def require_no_company(self) -> None:
