@@ -13,6 +13,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from suite.printable import printable
+
 _FOR_ALL = 0o666
 """Whoever may open the file may lock it, and write there who they are."""
 _MOST_BYTES = 4096
@@ -177,4 +179,4 @@ def _read_holder(descriptor: int) -> Holder:
 
 def _plain(text: object, most: int) -> str:
     """Return a text of somebody else's so that it shows as text whatever it holds."""
-    return "".join(c if c.isprintable() else "?" for c in str(text)[:most])
+    return printable(str(text)[:most])[:most]
