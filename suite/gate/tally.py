@@ -28,6 +28,8 @@ class Tally:
     evidence: Evidence = field(default_factory=Evidence)
     threads: int | None = None
     blocks: list[Block] = field(default_factory=list)
+    disturbed: list[Block] = field(default_factory=list)
+    """Blocks in which others took the cores."""
     _clock_faults: int = 0
 
     @property
@@ -48,10 +50,11 @@ class Tally:
             return None
         self._take_status(cell)
         self.evidence.peaks_bytes += cell.evidence.peaks_bytes
-        if not self.alive or not cell.blocks:
+        blocks = cell.blocks or cell.disturbed
+        if not self.alive or not blocks:
             return None
-        self.blocks.append(_rounded(cell.blocks[-1]))
-        return block_time_s(cell.blocks[-1].samples_s)
+        (self.disturbed if cell.disturbed else self.blocks).append(_rounded(blocks[-1]))
+        return block_time_s(blocks[-1].samples_s)
 
     def _take_status(self, cell: Cell) -> None:
         if self.alive and cell.status is not Status.PASSED:
@@ -73,7 +76,8 @@ class Tally:
 
     def result(self) -> CellResult:
         """Return the cell as a run's folder stores it, speed-ups against the base."""
-        passed = self.alive and bool(self.blocks)
+        blocks = self.blocks or self.disturbed
+        passed = self.alive and bool(blocks)
         reason = self.reason or ("" if passed else "not measured")
         status = self.status if passed or not self.alive else Status.TIMEOUT
         return self.evidence.result(
@@ -82,7 +86,8 @@ class Tally:
             status=status,
             reason=reason,
             reference="base revision",
-            blocks=self.blocks if passed else (),
+            blocks=blocks if passed else (),
+            set_aside=self.disturbed if passed and self.blocks else (),
             threads=self.threads,
         )
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 
 from suite.measuring.cell import Cell
+from suite.measuring.contention import BlockContention, CellWatch
 from suite.measuring.doubts import clock_fault, throttling
 from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
@@ -39,12 +40,15 @@ class Timing:
         self._prepare_s: float | None = None
         self._call_s = 0.0
         self._batch = 1
+        self.watch = CellWatch()
+        """What others took while its process worked, from the warm-up on."""
 
     def begin(self) -> None:
         """Pack this block's weight and warm up."""
         with self.cell.worker.turn():
             packed = self.cell.ask(Bind())
-            warmed = self.cell.ask(Warm())
+            with self.watch.watching(self.cell.worker.pid):
+                warmed = self.cell.ask(Warm())
         if packed is None or warmed is None or self.cell.misconducts():
             return
         self._prepare_s = packed.prepare_s
@@ -82,7 +86,8 @@ class Timing:
             lead=self._call_s < LEAD_CALL_S,
             last=number + 1 >= self.rounds,
         )
-        turned = self.cell.ask(request)
+        with self.watch.watching(self.cell.worker.pid):
+            turned = self.cell.ask(request)
         if turned is None:
             return
         if len(turned.samples_s) * self._batch != len(starts):
@@ -107,12 +112,19 @@ class Timing:
                 cell.fail(Status.INCORRECT, fault)
         self._unjudged = []
 
-    def end(self, seed: str, reference_s: float | None, void: str | None = None) -> None:
+    def end(
+        self,
+        seed: str,
+        reference_s: float | None,
+        contention: BlockContention | None = None,
+        void: str | None = None,
+    ) -> None:
         """Close the block: the weight must be untouched, then its samples count.
 
         Args:
             seed: of the block's operands, in hexadecimal.
             reference_s: the reference's time in the same block.
+            contention: what others took meanwhile; None where nobody looked.
             void: why the block counts for no cell, if it does not.
         """
         cell = self.cell
@@ -133,7 +145,7 @@ class Timing:
         if fault := throttling(self._cards):
             cell.evidence.note(fault)
             return
-        cell.blocks.append(
+        cell.add(
             Block(
                 samples_s=tuple(self._samples_s),
                 calls_per_sample=self._batch,
@@ -142,6 +154,7 @@ class Timing:
                 prepare_s=self._prepare_s,
                 besides_share=cell.worker.conduct.besides_share,
                 cards=tuple(self._cards),
+                contention=contention.of(self.watch) if contention else None,
             )
         )
 

@@ -36,6 +36,9 @@ Reply = TypeVar("Reply")
 class Channel(Protocol):
     """What a `Peer` offers to those who talk with it."""
 
+    @property
+    def pid(self) -> int | None: ...
+
     def send(self, request: Request[Any]) -> None: ...
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
@@ -66,6 +69,11 @@ class WorkerClient:
         """What its processes did besides their turns, and what others did to them."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process of the moment; None where there is none."""
+        return None if self._peer is None else self._peer.pid
 
     def start(self) -> None:
         """Start a fresh process and ask it to load; `loaded` waits for it.
