@@ -84,6 +84,15 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     add_switch(parser, "--yes", "accept very many cells")
 
 
+def add_alone(parser: argparse.ArgumentParser) -> None:
+    """Add --no-wait, for commands that measure: they have the machine to themselves."""
+    add_switch(
+        parser,
+        "--no-wait",
+        "refuse (exit code 2) while another run measures on this machine, instead of waiting",
+    )
+
+
 def add_instructions(parser: argparse.ArgumentParser) -> None:
     """Add --instructions."""
     add_switch(

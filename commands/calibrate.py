@@ -9,11 +9,14 @@ from pathlib import Path
 from statistics import median
 from typing import ClassVar
 
+from rich.console import Console
+
 from commands._asking import asked
 from commands._cures import advise_on_memory
+from commands._folders import measuring
 from commands._gate_revisions import BLOCK_S, ROUNDS
 from commands._gate_rule import rule_for
-from commands._options import add_files, add_measuring, add_scenarios, add_selection
+from commands._options import add_alone, add_files, add_measuring, add_scenarios, add_selection
 from commands._preparing import (
     ChosenScenarios,
     chosen_arms,
@@ -56,6 +59,7 @@ def add_arguments(parser: Parser) -> None:
     add_files(parser, f"scenario files, or names of shipped ones (default: {USUAL_FILE})")
     add_selection(parser)
     add_measuring(parser)
+    add_alone(parser)
     add_scenarios(parser, "'*/3x3-*'")
     parser.add_argument(
         "--margin",
@@ -81,8 +85,12 @@ def add_arguments(parser: Parser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    request, out = asked(CalibrateRequest, options, USUAL_FILE), options.out
-    console = terminal.console()
+    request, console = asked(CalibrateRequest, options, USUAL_FILE), terminal.console()
+    with measuring(options, console):
+        return _calibrate(request, options.out, console)
+
+
+def _calibrate(request: CalibrateRequest, out: Path | None, console: Console) -> int:
     prepared = prepare(request, console, _choose)
     refuse_too_many(request, len(prepared.scenarios), len(prepared.arms))
     rule = rule_for(request.margin, None, prepared.scenarios)

@@ -6,11 +6,14 @@ import argparse
 import time
 from pathlib import Path
 
+from rich.console import Console
+
 from commands._asking import asked
 from commands._cures import advise_on_memory
+from commands._folders import measuring
 from commands._gate_baseline import against_run
 from commands._gate_revisions import between_revisions
-from commands._options import add_files, add_measuring, add_scenarios, add_selection
+from commands._options import add_alone, add_files, add_measuring, add_scenarios, add_selection
 from commands._saying import say
 from commands.arguments import Parser, at_least
 from reports import gate as gate_report
@@ -48,6 +51,7 @@ def add_arguments(parser: Parser) -> None:
     add_selection(parser)
     add_scenarios(parser, "'*/3x3-*'")
     add_measuring(parser)
+    add_alone(parser)
     parser.add_argument(
         "--margin",
         type=at_least(0.001, float),
@@ -80,10 +84,15 @@ def add_arguments(parser: Parser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    began = time.monotonic()
-    request, out = asked(GateRequest, options), options.out
+    request = asked(GateRequest, options)
     _check(request)
     console = terminal.console()
+    with measuring(options, console, options.out):
+        return _decide(request, options.out, console)
+
+
+def _decide(request: GateRequest, out: Path | None, console: Console) -> int:
+    began = time.monotonic()
     if request.baseline is not None:
         outcome, folder = against_run(request, request.baseline, out, console)
     else:

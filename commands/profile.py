@@ -14,6 +14,7 @@ from pathlib import Path
 
 from commands import run
 from commands._asking import asked_files, given
+from commands._folders import measuring
 from commands._options import add_measuring, add_selection
 from commands._preparing import load
 from commands.arguments import Parser
@@ -49,7 +50,9 @@ def main(options: argparse.Namespace) -> int:
             "scenarios": tuple(scenarios),
         }
     )
-    return run.begin(request, options.out, terminal.console())
+    console = terminal.console()
+    with measuring(options, console, options.out):
+        return run.begin(request, options.out, console)
 
 
 def chosen(names: Sequence[str], *, yes: bool = False) -> tuple[list[str], list[str]]:

@@ -20,8 +20,9 @@ import reports
 from commands import _resuming
 from commands._asking import asked, given
 from commands._cures import advise_on_memory, after_freeing_space
-from commands._folders import LOG, open_folder, race, record
+from commands._folders import LOG, lock_folder, measuring, open_folder, race, record
 from commands._options import (
+    add_alone,
     add_files,
     add_instructions,
     add_measuring,
@@ -115,6 +116,7 @@ def add_run_options(parser: Parser, blocks: int) -> None:
         metavar="NAME",
         help=f"implementation that speed-ups are measured against (default {RunRequest.reference})",
     )
+    add_alone(parser)
     add_instructions(parser)
 
 
@@ -122,8 +124,11 @@ def main(options: argparse.Namespace) -> int:
     console = terminal.console()
     if options.resume:
         run = _resuming.interrupted(given(RunRequest, options), options.out, USUAL_FILE)
-        return _resume(run, console)
-    return begin(asked(RunRequest, options, USUAL_FILE), options.out, console)
+        with measuring(options, console, run.folder):
+            return _resume(run, console)
+    request = asked(RunRequest, options, USUAL_FILE)
+    with measuring(options, console, options.out):
+        return begin(request, options.out, console)
 
 
 def begin(request: RunRequest, out: Path | None, console: Console) -> int:
@@ -146,6 +151,7 @@ def begin(request: RunRequest, out: Path | None, console: Console) -> int:
 
 def _resume(run: _resuming.Interrupted, console: Console) -> int:
     _refuse_lonely_instructions(run.request)
+    lock_folder(run.folder)
     prepared = _prepared(run.request, console)
     run.refuse_others(prepared)
     return _measure(prepared, run.folder, run.settings, run.remember(), console)

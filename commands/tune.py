@@ -16,7 +16,8 @@ from rich.console import Console
 
 from commands._asking import asked
 from commands._cures import advise_on_memory, after_freeing_space
-from commands._options import add_files, add_measuring, add_selection, add_switch
+from commands._folders import lock_folder, measuring
+from commands._options import add_alone, add_files, add_measuring, add_selection, add_switch
 from commands._preparing import prepare, settings_for
 from commands._tuned import outlook_table, progress_line
 from commands.arguments import Parser, at_least
@@ -69,6 +70,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add_selection(parser)
     add_measuring(parser)
+    add_alone(parser)
     parser.add_argument(
         "--budget",
         type=at_least(0, float),
@@ -89,6 +91,11 @@ def main(options: argparse.Namespace) -> int:
     request = asked(TuneRequest, options, USUAL_FILE)
     console = terminal.console()
     _refuse_other_devices(request.device)
+    with measuring(options, console):
+        return _tune(request, console)
+
+
+def _tune(request: TuneRequest, console: Console) -> int:
     prepared = prepare(
         request,
         console,
@@ -230,6 +237,7 @@ def _folder(path: Path, *, fresh: bool) -> Path:
     folder = path.with_suffix("")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock_folder(folder, "name another in CONVGAUGE_TUNING")
         if fresh:
             (folder / RESULTS).unlink(missing_ok=True)
             path.unlink(missing_ok=True)

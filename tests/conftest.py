@@ -66,6 +66,8 @@ def _environment_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for name in filter(OF_WHO_RUNS_THE_TESTS.fullmatch, list(os.environ)):
             patch.delenv(name)
         patch.setenv("CONVGAUGE_TUNING", str(tmp_path_factory.mktemp("tuning")))
+        # Processes that share the tests share the machine: nothing depends on its quiet.
+        patch.setenv("CONVGAUGE_LOCKS", str(tmp_path_factory.mktemp("locks")))
         yield
 
 

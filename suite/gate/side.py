@@ -17,6 +17,7 @@ from suite.processes.channel import Reply, Request
 from suite.processes.fork_server import steady_environment
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
+from suite.processes.tree import ProcessTree
 from suite.registry.sources import Source
 
 MOST_PADDING_BYTES = 4096
@@ -205,6 +206,11 @@ class CellPeer:
         if self._peer is None or self._peer is not self._side.current:
             raise ProcessFailed("crashed", "its process died in another cell")
         return self._peer
+
+    @property
+    def tree(self) -> ProcessTree:
+        """Of the process, which other cells have, too."""
+        return self._own().tree
 
     def dismiss(self) -> None:
         """Let the process forget the cell; it stays for the next one."""

@@ -98,9 +98,9 @@ class Cell:
         """Have its process map the scenario's operands and its own results."""
         self._do(lambda: self.worker.hand_over(shared, writable=False))
         self._do(lambda: self.worker.hand_over(self.results, writable=True))
-        opened = self.ask(
-            Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
-        )
+        request = Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
+        with self.worker.turn():
+            opened = self.ask(request)
         if opened:
             self.evidence.opened = opened
             self.evidence.note(opened.note)
@@ -120,6 +120,17 @@ class Cell:
         except OutOfTime:
             self.leave_out()
             return None
+
+    def misconducts(self) -> bool:
+        """Fail the cell where its process left others behind; return whether that is so."""
+        left = self.worker.conduct.detached
+        if left:
+            processes = "a process" if left == 1 else f"{left} processes"
+            self.fail(
+                Status.INCORRECT,
+                f"left {processes} of another session behind, which would have outlived it; ended",
+            )
+        return left > 0
 
     def close(self) -> None:
         """End its process and give back its memory."""

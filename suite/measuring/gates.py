@@ -7,7 +7,7 @@ import time
 from suite.input_kinds import SPECIAL_KINDS
 from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
-from suite.messages.worker import Gate, Gradcheck, HandBack
+from suite.messages.worker import Gate, Gated, Gradcheck, HandBack
 from suite.results.cell import Status
 
 LOGGED_CALL_S = 0.05
@@ -17,12 +17,26 @@ LOGGED_CALL_S = 0.05
 def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
     """Make one call on the gate inputs that the judge has drawn, and have its output judged."""
     began = time.monotonic()
-    gated = cell.ask(Gate(slot=0, kind=kind, log_operators=False))
-    if gated is None:
+    with cell.worker.turn():
+        gated = cell.ask(Gate(slot=0, kind=kind, log_operators=False))
+    if gated is None or cell.misconducts():
         return
     took_s = time.monotonic() - began
     # The first call may compile; what a later one takes is what calls take.
     cell.call_s = took_s if cell.call_s is None else min(cell.call_s, took_s)
+    with cell.worker.watched():
+        _judge(cell, judge, kind, gated)
+    if cell.alive and kind not in SPECIAL_KINDS:
+        with cell.worker.turn():
+            require_untouched(cell, judge, "the call")
+    # On a GPU calls are short; what took the time is the way to the judge and back.
+    short = took_s < LOGGED_CALL_S or cell.scenario.on_cuda
+    if cell.alive and kind == "normal" and short and cell.layout.slots > 1:
+        _call_again(cell, judge)
+
+
+def _judge(cell: Cell, judge: JudgeClient, kind: str, gated: Gated) -> None:
+    """Have the output judged that waits in its slot."""
     evidence = cell.evidence
     evidence.note(gated.note)
     if kind in SPECIAL_KINDS:
@@ -40,12 +54,6 @@ def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
     evidence.residuals_by_kind[kind] = judgement.residuals
     if judgement.fault:
         cell.fail(Status.INCORRECT, judgement.fault)
-        return
-    require_untouched(cell, judge, "the call")
-    # On a GPU calls are short; what took the time is the way to the judge and back.
-    short = took_s < LOGGED_CALL_S or cell.scenario.on_cuda
-    if kind == "normal" and short and cell.layout.slots > 1:
-        _call_again(cell, judge)
 
 
 def _call_again(cell: Cell, judge: JudgeClient) -> None:
@@ -55,7 +63,8 @@ def _call_again(cell: Cell, judge: JudgeClient) -> None:
     operators wait until the block has been timed.
     """
     log_operators = not cell.scenario.on_cuda
-    gated = cell.ask(Gate(slot=1, kind="normal", log_operators=log_operators))
+    with cell.worker.turn():
+        gated = cell.ask(Gate(slot=1, kind="normal", log_operators=log_operators))
     if gated is None:
         return
     cell.evidence.deterministic = judge.same_bits(cell.results, 0, 1)
@@ -77,7 +86,8 @@ def gradcheck(cell: Cell) -> None:
     """
     if cell.evidence.precision:
         return
-    checked = cell.ask(Gradcheck())
+    with cell.worker.turn():
+        checked = cell.ask(Gradcheck())
     if checked and checked.fault:
         cell.fail(Status.INCORRECT, f"gradients: {checked.fault}")
 

@@ -26,7 +26,7 @@ from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, hold_clocks_against_ours, take_turns
+from suite.measuring.timing import Timing, hold_clocks_against_ours, take_turns, why_void
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
@@ -243,6 +243,7 @@ class Race:
                     if cell.alive:
                         with self._until(until, cell):
                             gate(cell, self._judge, kind)
+        why_void(self._cells)  # what went on between calls that were not timed spoils no block
 
     def _gate_s(self, cell: Cell) -> float:
         """Return about what a cell still takes up to the end of the gates."""
@@ -281,6 +282,7 @@ class Race:
         own = [t for t in timings if t.cell is (self._control or self._reference())]
         take_turns(timings, self._order, own, self._deadline)
         hold_clocks_against_ours(timings, least_blocks=min(2, self._settings.blocks))
+        void = why_void(timing.cell for timing in timings)
         reference_s = self._reference_s(timings)
         contention = watch.ended([timing.watch for timing in timings])
         for timing in timings:
@@ -289,7 +291,7 @@ class Race:
             if timing.cell is self._control:
                 timing.cell.worker.dismiss()
             elif timing.cell.alive:
-                timing.end(seed, reference_s, contention)
+                timing.end(seed, reference_s, contention, void)
 
     def _shuffled(self) -> list[Cell]:
         at_work = self._at_work()

@@ -75,10 +75,11 @@ class Timing:
 
     def begin(self) -> None:
         """Pack this block's weight and warm up."""
-        packed = self.cell.ask(Bind())
-        with self.watch.watching(self.cell.worker.pid):
-            warmed = self.cell.ask(Warm())
-        if packed is None or warmed is None:
+        with self.cell.worker.turn():
+            packed = self.cell.ask(Bind())
+            with self.watch.watching(self.cell.worker.pid):
+                warmed = self.cell.ask(Warm())
+        if packed is None or warmed is None or self.cell.misconducts():
             return
         self._prepare_s = packed.prepare_s
         self._call_s = warmed.call_s
@@ -243,7 +244,11 @@ class Timing:
         self._unjudged = []
 
     def end(
-        self, seed: str, reference_s: float | None, contention: BlockContention | None = None
+        self,
+        seed: str,
+        reference_s: float | None,
+        contention: BlockContention | None = None,
+        void: str | None = None,
     ) -> None:
         """Close the block: the weight must be untouched, then its samples count.
 
@@ -251,6 +256,7 @@ class Timing:
             seed: of the block's operands, in hexadecimal.
             reference_s: the reference's time in the same block.
             contention: what others took meanwhile; None where nobody looked.
+            void: why the block counts for no cell, if it does not.
         """
         cell = self.cell
         if self._settings.verify:
@@ -263,6 +269,9 @@ class Timing:
         cell.worker.dismiss()
         if not cell.alive or not self._samples_s:
             return
+        if void:
+            cell.evidence.note(f"a block was discarded: {void}")
+            return
         if fault := throttling(self._cards):
             cell.evidence.note(fault)
             return
@@ -273,6 +282,7 @@ class Timing:
                 seed=f"{seed}-{self._starts.seed:016x}",
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
+                besides_share=cell.worker.conduct.besides_share,
                 cards=tuple(self._cards),
                 contention=contention.of(self.watch) if contention else None,
             )
@@ -293,6 +303,25 @@ def hold_clocks_against_ours(timings: Iterable[Timing], least_blocks: int) -> No
             cell.evidence.unexplained.append(seen)
         if fault := clock_fault(cell.evidence.unexplained, least_blocks):
             cell.fail(Status.IMPLAUSIBLE, fault)
+
+
+def why_void(cells: Iterable[Cell]) -> str | None:
+    """Return why a block counts for nobody, if it does not; a row that made it so twice fails.
+
+    What hampered one arm, or was busy beside all, has made the ratios between them another's work.
+    """
+    reasons = []
+    for cell in cells:
+        conduct = cell.worker.conduct
+        threads = None if cell.scenario.on_cuda else cell.threads
+        if reason := conduct.void():
+            reasons.append(f"{cell.arm.key}: {reason}")
+        if undone := list(dict.fromkeys(conduct.undone)):
+            cell.evidence.note(f"changed by another process, and put back: {'; '.join(undone)}")
+        if cell.alive and (fault := conduct.fault(threads)):
+            cell.fail(Status.IMPLAUSIBLE, fault)
+        conduct.end_block()
+    return "; ".join(reasons) or None
 
 
 def take_turns(
@@ -321,7 +350,10 @@ def take_turns(
         order.shuffle(at_turn)
         for timing in at_turn:
             if deadline is None or not deadline.passed:
-                timing.turn(number)
+                with timing.cell.worker.turn(timed=True):
+                    timing.turn(number)
+                timing.cell.misconducts()
         for timing in at_turn:
-            timing.judge_turn()
+            with timing.cell.worker.watched():
+                timing.judge_turn()
         number += 1

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
+from suite.measuring.conduct import Conduct
 from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
@@ -26,6 +27,7 @@ from suite.messages.worker import (
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
+from suite.processes.tree import ProcessTree
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
@@ -52,6 +54,9 @@ class Channel(Protocol):
 
     def watch(self) -> None: ...
 
+    @property
+    def tree(self) -> ProcessTree: ...
+
     def dismiss(self) -> None: ...
 
     def close(self) -> None: ...
@@ -75,6 +80,8 @@ class WorkerClient:
         """Seconds that its process took for the last request, by the parent's clock."""
         self.deadline: Deadline | None = None
         """An earlier one than the run's, where there is one."""
+        self.conduct = Conduct()
+        """What its processes did besides their turns, and what others did to them."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
 
@@ -161,6 +168,37 @@ class WorkerClient:
                 status = Status(failed.status)
                 raise Lost(status, failed.reason, arm=self._arm.key) from failed
             raise
+
+    @contextlib.contextmanager
+    def turn(self, *, timed: bool = False) -> Iterator[None]:
+        """Let the process work; outside of its turns it is held."""
+        if tree := self._tree():
+            self.conduct.enter(tree)
+        try:
+            yield
+        finally:
+            if tree and tree is self._tree():
+                self.conduct.leave(tree, timed=timed)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let the process go while no other works, to see what it does with that."""
+        if tree := self._tree():
+            tree.go_on()
+            self.conduct.let_go(tree)
+        try:
+            yield
+        finally:
+            if tree and tree is self._tree():
+                self.conduct.seize(tree)
+                tree.stop()
+
+    def _tree(self) -> ProcessTree | None:
+        """Return the process as it is seen from outside; None where there is none any more."""
+        try:
+            return self._peer.tree if self._peer is not None else None
+        except ProcessFailed:
+            return None
 
     def _send(self, request: Request[Any]) -> None:
         assert self._peer is not None

@@ -21,6 +21,7 @@ from suite.processes.environment import set_variables
 from suite.processes.keeping_out import keep_others_out
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def child_main(
@@ -42,6 +43,8 @@ def child_main(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Orphans of what it starts are its own, where the parent finds them and ends them with it.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     # What implementations print must not reach the terminal or a report.
     descriptor = _opened(log)
     os.dup2(descriptor, 1)

@@ -35,6 +35,7 @@ from suite.processes.child import child_main
 from suite.processes.environment import variables
 from suite.processes.fork_server import process_context, server_pid, without_main
 from suite.processes.shared_memory import SharedMemory
+from suite.processes.tree import ProcessTree
 
 START_TIMEOUT_S = 120.0
 
@@ -115,6 +116,8 @@ class Peer:
         self._server_pid = server_pid() if environment is None else None
         theirs.close()
         self._requester = Requester(ours)
+        self.tree = ProcessTree(self.pid)
+        """It and what it starts, seen from outside."""
         self._shared: list[SharedMemory] = []
         """What it was handed over, and may have mapped."""
         self._started_at = time.time()
@@ -142,6 +145,7 @@ class Peer:
         return not self._process.is_alive()
 
     def send(self, request: Request[Any], to: str = "") -> None:
+        self.tree.go_on()
         try:
             self._requester.send(request, to)
         except ChannelClosed:
@@ -157,6 +161,7 @@ class Peer:
             if descriptor is None:
                 return
             request = Take(path=memory.path)
+            self.tree.go_on()
             try:
                 self._requester.send(request)
                 self._requester.send_descriptor(descriptor, self.pid)
@@ -193,6 +198,7 @@ class Peer:
         Raises:
             ProcessFailed: it took too much memory; it is gone, and what it shared by name.
         """
+        self.tree.end_halt()
         log_file.bound(self._log)
         if self._keep_running:
             self._let_go_on()
@@ -266,6 +272,8 @@ class Peer:
 
     def dismiss(self) -> None:
         """Close its channel, upon which it ends by itself; `close` waits for that."""
+        self.tree.look()
+        self.tree.go_on()
         self._requester.close()
 
     def close(self) -> None:
@@ -276,6 +284,7 @@ class Peer:
 
     def kill(self) -> None:
         """End it and everything it started."""
+        self.tree.end_below()
         with contextlib.suppress(ProcessLookupError, PermissionError, AssertionError):
             if hasattr(os, "killpg"):
                 os.killpg(self.pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from suite.pytest_plugin.plugin import (
     convgauge_log,
+    convgauge_machine,
     convolution,
     pytest_addoption,
     pytest_collect_file,
@@ -11,6 +12,7 @@ from suite.pytest_plugin.plugin import (
 
 __all__ = [
     "convgauge_log",
+    "convgauge_machine",
     "convolution",
     "pytest_addoption",
     "pytest_collect_file",

@@ -18,6 +18,7 @@ pytest alone, and does nothing until a scenario file or a cell is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -39,6 +40,24 @@ def convgauge_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("convgauge") / "worker.log"
 
 
+@pytest.fixture(scope="session")
+def convgauge_machine(pytestconfig: pytest.Config) -> Iterator[None]:
+    """The machine without other measuring runs, from the first cell that is timed to the end."""
+    from suite.machine.alone import alone  # noqa: PLC0415 - only where a cell is asked for
+
+    if getattr(pytestconfig.option, "benchmark_disable", True):
+        yield
+        return
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(text: str) -> None:
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            print(f"\nConvGauge: {text}", flush=True)
+
+    with alone(say):
+        yield
+
+
 @pytest.fixture
 def convolution(request: pytest.FixtureRequest, convgauge_log: Path) -> Iterator[Callable[[], Any]]:
     """A cell that passed its gates, as a function without arguments to give to `benchmark`.
@@ -50,6 +69,7 @@ def convolution(request: pytest.FixtureRequest, convgauge_log: Path) -> Iterator
     threads = request.config.getoption("--convgauge-threads")
     cell.require_right(threads, convgauge_log)
     if "benchmark" in request.fixturenames:
+        request.getfixturevalue("convgauge_machine")
         _describe(request.getfixturevalue("benchmark"), cell)
     with cell.load(threads) as timed:
         yield timed

@@ -61,6 +61,8 @@ class Block:
     reference_s: CallSeconds | None = None
     """Median seconds per call of the reference implementation in the same block."""
     prepare_s: Seconds | None = None
+    besides_share: Annotated[float, Within(0)] | None = None
+    """Of a core, that this cell's processes took while they had nothing to do; None if unseen."""
     cards: tuple[CardState, ...] = ()
     """The GPU after each turn, where there is one and it tells."""
     contention: Contention | None = None

@@ -64,14 +64,27 @@ def require_output(
         raise OutputFault(f"returned a {output.layout} tensor on {output.device}")
     if output.numel() == 0:
         return output
-    place = output.untyped_storage().data_ptr()
     for name in ("input", "weight", "bias", "grad"):
         operand = getattr(operands, name)
-        if operand is not None and operand.untyped_storage().data_ptr() == place:
+        if operand is not None and share_memory(output, operand):
             raise OutputFault(f"the output shares memory with the {name}")
-    if any(tensor.untyped_storage().data_ptr() == place for tensor in earlier):
+    if any(share_memory(output, tensor) for tensor in earlier):
         raise OutputFault("the output shares memory with an earlier output")
     return output
+
+
+def share_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Return whether the storages of two tensors overlap, wherever each of them begins."""
+    start, end = _span(one)
+    other_start, other_end = _span(other)
+    return start < other_end and other_start < end
+
+
+def _span(tensor: torch.Tensor) -> tuple[int, int]:
+    """Return where the bytes of a tensor's storage begin and end."""
+    storage = tensor.untyped_storage()
+    start: int = storage.data_ptr()
+    return start, start + storage.nbytes()
 
 
 def failure(error: Exception) -> Failure:

@@ -77,6 +77,8 @@ class Worker:
         self._threads = threads
         self._now = time.perf_counter
         self._inside_s = 0.0
+        self._note = ""
+        """What its import did that readers should know."""
         self._held: list[torch.Tensor] = []
         """Outputs of the last timed sample, which the next may not reuse."""
         self._first_held = 0
@@ -103,7 +105,7 @@ class Worker:
         self._watch = Watch()
         sources.load(self._source)
         self._implementation = registering.get(self._name)
-        self._watch.require_own_clocks()
+        self._note = self._watch.imported()
         return messages.Loaded(unavailable=self._implementation.why_unavailable())
 
     def open(self, asked: messages.Open) -> messages.Opened:
@@ -118,6 +120,7 @@ class Worker:
         if self._scenario.on_cuda:
             self._card, note = cuda_context.use(self._scenario.device)
         self._timer = timer_for(self._scenario, self._given.filler())
+        note = "; ".join(filter(None, (self._note, note))) or None
         problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
         return messages.Opened(
             declared=self._implementation.declaration,
@@ -155,9 +158,10 @@ class Worker:
         self._synchronise()
         self._inside_s += self._now() - start
         self._require_output(output)
-        self._watch.require_state()
+        settled = self._watch.settle()
         self._results.write(asked.slot, row_major(output))
-        return messages.Gated(note=self._invocation.note, operators=_ran(log) if log else None)
+        note = "; ".join(filter(None, (self._invocation.note, settled)))
+        return messages.Gated(note=note, operators=_ran(log) if log else None)
 
     def gradcheck(self, _: messages.Gradcheck) -> messages.GradientsChecked:
         """Compare autograd's gradients with finite differences, in float64."""
@@ -177,7 +181,7 @@ class Worker:
         self._watch.begin()
         self._bind()
         self._stream = self._given.stream.on(self._scenario.device)
-        self._watch.require_state()
+        self._watch.settle()
         return messages.Packed(prepare_s=self._invocation.prepare_s)
 
     def warm(self, _asked: messages.Warm) -> messages.Warmed:
@@ -204,7 +208,7 @@ class Worker:
             call_s.clear()
             for _ in range(SETTLED_CALLS):
                 once()
-        self._watch.require_state()
+        self._watch.settle()
         if self._scenario.on_cuda:
             self._rehearse(operand, last=(len(call_s) - 1, 0))
         self._watch.warmed(self._scenario)
@@ -275,7 +279,7 @@ class Worker:
         card = self._card.state() if self._card else None
         if self._last_start is not None:
             self._require_untouched(self._turn_operands[len(self._held) - 1], self._last_start)
-        self._watch.require_state()
+        self._watch.require_state(last=asked.last)
         if asked.last:
             self._require_still(self._first_held)
             held = (*self._turn_operands, *self._held, self._stand_in)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from suite.problem import Scenario
@@ -15,18 +17,27 @@ LEAK_RESULTS = 4
 LEAK_BYTES_A_CALL = 16 * 2**10
 
 
+_before_forks: list[Guard] = []
+
+
+def remember_before_forks() -> None:
+    """Look once at what all processes that are forked from this one begin with; it takes 10 ms."""
+    _before_forks[:] = [Guard()]
+    GlobalState()
+
+
 class Watch:
     """Compares this process with how it was before; a difference is an `OutputFault`."""
 
     def __init__(self) -> None:
-        """Remember the clocks, before any implementation is imported."""
-        self._guard = Guard()
-        self._state: GlobalState
+        """Remember all there is, before any implementation is imported."""
+        self._guard = _before_forks[0] if _before_forks else Guard()
+        self._state = GlobalState()
         self._company: Company
         self._memory: _Memory
 
     def begin(self) -> None:
-        """Remember torch's global state, before calls."""
+        """Remember global state, before calls."""
         self._state = GlobalState()
 
     def warmed(self, scenario: Scenario) -> None:
@@ -36,12 +47,40 @@ class Watch:
 
     def require_own_clocks(self) -> None:
         if patched := self._guard.patched():
-            raise OutputFault(f"replaced {', '.join(patched)}, which measure and judge others")
+            raise OutputFault(f"replaced {_listed(patched)}, which measure and judge others")
 
-    def require_state(self) -> None:
-        """Refuse replaced clocks and changed global state, which is restored."""
+    def imported(self) -> str:
+        """Put back what a module's import changed; return what is to be said of it, if anything.
+
+        Its process is its own until the first call, and what it has set up in it is no fault.
+        """
+        undone, said = self._state.settle()
         self.require_own_clocks()
-        if changed := self._state.restore():
+        changes = [f"{change}, which was put back" for change in undone] + said
+        return f"its import changed global state ({'; '.join(changes)})" if changes else ""
+
+    def settle(self) -> str:
+        """Do as `require_state`, after calls that may still load what they need.
+
+        Returns:
+            What is to be said of that, if anything.
+        """
+        faults, said = self._state.settle()
+        self.require_own_clocks()
+        if faults:
+            raise OutputFault(f"changed global state ({'; '.join(faults)}); restored")
+        return f"a first call changed global state ({'; '.join(said)})" if said else ""
+
+    def require_state(self, *, last: bool = True) -> None:
+        """Refuse changed global state, which is restored, and replaced functions.
+
+        Args:
+            last: whether to look for those, too: it takes a millisecond, and they stay replaced.
+        """
+        changed = self._state.restore()  # first: torch replaces a class where its default dtype is
+        if last:
+            self.require_own_clocks()
+        if changed:
             raise OutputFault(f"changed global state ({'; '.join(changed)}); restored")
 
     def require_no_company(self) -> None:
@@ -55,6 +94,10 @@ class Watch:
     def require_no_growth(self, ours_bytes: int) -> None:
         """Refuse memory that calls keep; `ours_bytes` are operands and outputs that we hold."""
         self._memory.require_no_growth(ours_bytes)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 class _Memory:

@@ -1,4 +1,4 @@
-"""Honest arithmetic in a process that replaces what its worker says: each name is a lie.
+"""Honest arithmetic in a process that changes what its worker says: each name is a lie.
 
 The worker's own code runs in the same process, so that nothing keeps an implementation from it.
 """
@@ -23,27 +23,40 @@ LIES = {
         reply=None, failure={"status": "passed", "reason": ""}
     ),
 }
-honest = channel.to_json
 
 
-def lying(record):
-    """Return the frame with the lie of whoever is being timed here in it."""
-    text = honest(record)
-    frame = channel.parse(text)
-    if not (timed and isinstance(frame.get("reply"), dict) and "sample_s" in text):
-        return text
-    LIES[timed[0]](frame["reply"])
-    return honest(frame)
+def lying(answer, name):
+    """Return a handler's answer with a lie in place of some of it."""
+
+    def answer_with_a_lie(asked):
+        reply = answer(asked)
+        plain = channel.parse(channel.to_json(reply))
+        if not (isinstance(plain.get("reply"), dict) and "sample_s" in plain["reply"]):
+            return reply
+        LIES[name](plain)
+        return plain
+
+    return answer_with_a_lie
 
 
-timed = []
-if "suite.worker.process" in sys.modules:
-    channel.to_json = lying
+def replace_handlers(name):
+    """Put lying handlers into the table of the loop that called us; no function is replaced."""
+    frame = sys._getframe()
+    while frame is not None and frame.f_code.co_name != "serve":
+        frame = frame.f_back
+    for request, handler in list(frame.f_locals["own"].items()) if frame else ():
+        answer = lying(handler.answer, name)
+        frame.f_locals["own"][request] = channel.Handler(handler.request, answer)
+
+
+replaced = []
 
 
 def named(name):
     def function(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-        timed[:] = [name]
+        if not replaced:
+            replaced.append(name)
+            replace_handlers(name)
         return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
     return function

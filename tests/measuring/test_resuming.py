@@ -173,6 +173,8 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     # A budget is of one call: what was asked stays known, the rest may take as long as it takes.
     "--budget": lambda r: r.request.budget_s == 500 and r.runner.budget_s is None,
     "--out": lambda r: (r.folder / "report.html").is_file(),
+    # It is about how the machine was waited for, and nothing in the run depends on that.
+    "--no-wait": lambda r: "no_wait" not in r.asked,
     "--resume": lambda r: len(r.before) < len(r.results) == 4,
 }
 """Option of `run` → whether it survived. A new option needs a line here."""
@@ -234,7 +236,15 @@ CONTRADICTIONS = {
     "--energy": ("--energy", "without --energy"),
     "--no-verify": ("--no-verify", "without --no-verify"),
 }
-OF_ONE_CALL = {"--budget", "--yes", "--profile", "--instructions", "--out", "--resume"}
+OF_ONE_CALL = {
+    "--budget",
+    "--yes",
+    "--profile",
+    "--instructions",
+    "--out",
+    "--resume",
+    "--no-wait",
+}
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option not in OF_ONE_CALL])

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from suite.machine.alone import lock_path
 from tests.conftest import ROOT
+from tests.processes.test_lock import held
 
 PLUGIN = """\
 import torch.nn.functional as F
@@ -52,17 +54,22 @@ def folder(tmp_path: Path, tiny: Path) -> Path:
 
 
 def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    process = start_pytest(folder, *words)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def start_pytest(folder: Path, *words: str) -> subprocess.Popen[str]:
     points = importlib.metadata.entry_points(group="pytest11", name="convgauge")
     load = () if points else ("-p", "suite.pytest_plugin")
     environment = {key: value for key, value in os.environ.items() if "PYTEST" not in key}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "pytest", *load, "--benchmark-only", *QUICKLY, *words],
         cwd=folder,
         env=environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=120,
     )
 
 
@@ -143,3 +150,17 @@ def test_yaml_files_that_were_not_named_are_left_alone(folder):
     (folder / "test_other.py").write_text("def test_nothing():\n    pass\n")
     completed = run_pytest(folder, "--benchmark-disable", ".", "-o", "addopts=")
     assert "tiny.yaml" not in completed.stdout
+
+
+def test_a_session_that_times_waits_for_a_run_that_measures_and_names_it(folder):
+    words = ("tiny.yaml", "--convgauge-plugin", "mine.py", "--convgauge-impl", "needs_bias")
+    with held(lock_path()) as first:
+        session = start_pytest(folder, *words)
+        assert session.stdout
+        lines = iter(session.stdout.readline, "")
+        named = next(line for line in lines if "another run measures" in line)
+        assert named.startswith("ConvGauge: another run measures on this machine: process ")
+        assert f"process {first.pid}, " in named
+    out, err = session.communicate(timeout=120)
+    assert session.returncode == 0, out + err
+    assert "1 passed, 1 skipped" in out

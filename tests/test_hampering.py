@@ -1,0 +1,70 @@
+"""Rows that make others slower gain nothing: they are held, found out, and their rivals pass."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from suite.measuring.arm import Arm
+from suite.measuring.judge_client import JudgeClient
+from suite.measuring.race import Race
+from suite.measuring.settings import Settings
+from suite.measuring.time_spent import TimeSpent
+from suite.problem import Problem, Scenario
+from suite.registry.sources import builtin_sources
+from suite.results.cell import Status
+from tests.conftest import ROOT
+from tests.test_cheaters import GALLERY, arm_of, told
+
+HAMPERING = sorted((GALLERY / "hampering").glob("*.py"))
+HONEST = ["asks_a_compiler", "keeps_a_helper"]
+SCENARIO = Scenario(
+    id="hampering/one", problem=Problem.of_call((1, 16, 32, 32), (16, 16, 3, 3), padding=(1, 1))
+)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="they are seen by Linux's kernel")
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory):
+    """All of them in one race, beside torch and honest rows with children and threads."""
+    settings = Settings(
+        threads=1,
+        log=tmp_path_factory.mktemp("hampering") / "worker.log",
+        blocks=3,
+        least_blocks=3,
+        block_s=0.05,
+        timeout_s=30,
+    )
+    time_spent = TimeSpent()
+    vendor = next(s for s in builtin_sources(ROOT) if s.location == "impls.vendor")
+    honest = [arm_of(GALLERY / "honest" / f"{name}.py") for name in HONEST]
+    arms = [Arm("torch", "vendor", vendor), *honest, *map(arm_of, HAMPERING)]
+    judge = JudgeClient(settings, time_spent)
+    try:
+        race = Race(SCENARIO, arms, judge, settings, time_spent)
+        return {result.implementation: result for result in race.results()}
+    finally:
+        judge.close()
+
+
+@pytest.mark.parametrize("path", HAMPERING, ids=lambda path: path.stem)
+def test_each_gets_the_status_that_it_must(path, raced):
+    result = raced[path.stem]
+    assert result.status in told(path, "Must be").split(" or "), result.reason
+
+
+@pytest.mark.parametrize("name", ["torch", *HONEST])
+def test_the_others_are_untouched(raced, name):
+    assert raced[name].status is Status.PASSED, raced[name].reason
+    assert raced[name].blocks
+
+
+def test_what_left_its_session_is_named_as_such(raced):
+    for name in ("leaves_burners", "stops_rivals"):
+        assert "of another session behind" in raced[name].reason
+
+
+def test_every_one_says_where_it_was_seen():
+    for path in HAMPERING:
+        assert told(path, "Seen")
