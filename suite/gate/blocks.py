@@ -8,6 +8,7 @@ next draws anew.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -233,4 +234,4 @@ class BlockRunner:
 
 def _arm_on(side: Side, pair: CellPair) -> Arm:
     arm = pair.head if side.label == HEAD else pair.base
-    return Arm(arm.name, arm.family, arm.source, label=side.label)
+    return dataclasses.replace(arm, label=side.label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from suite.declaration import Declaration
 from suite.registry.sources import Source
 
 
@@ -12,13 +13,22 @@ from suite.registry.sources import Source
 class Arm:
     """One implementation in one source tree."""
 
-    name: str
-    family: str
+    declared: Declaration
+    """What the catalogue lists and every table shows. It is what the arm is judged by: what its
+    own process says of itself later, beside the code that is to be judged, counts for nothing."""
     source: Source
     label: str = ""
     """What tells arms of the same implementation apart; the name where nothing has to."""
     unsupported: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Scenario → why it is not covered, as far as that is known before a process is started."""
+
+    @property
+    def name(self) -> str:
+        return self.declared.name
+
+    @property
+    def family(self) -> str:
+        return self.declared.family
 
     @property
     def key(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from suite.input_kinds import SPECIAL_KINDS
+from suite.input_kinds import HANDED_OVER, SPECIAL_KINDS, described
 from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
 from suite.messages.worker import Gate, Gradcheck, HandBack
@@ -19,14 +19,14 @@ def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
     began = time.monotonic()
     gated = cell.ask(Gate(slot=0, kind=kind, log_operators=False))
     if gated is None:
+        if kind in HANDED_OVER and cell.status is not Status.UNSUPPORTED:
+            cell.reason += f" ({described(kind)})"
         return
     took_s = time.monotonic() - began
     evidence = cell.evidence
     evidence.note(gated.note)
     if kind in SPECIAL_KINDS:
-        assert evidence.opened is not None
-        policy = evidence.opened.declared.nan_policy
-        if fault := judge.judge_spread(cell.results, 0, policy):
+        if fault := judge.judge_spread(cell.results, 0, evidence.allowance):
             cell.fail(Status.INCORRECT, fault)
         return
     judgement = judge.judge(cell.results, 0, evidence.allowance)

@@ -73,9 +73,9 @@ class JudgeClient:
         """Return the judgement of the gate output in `slot`."""
         return self._ask(messages.JudgeGate(results=results.path, slot=slot, allowance=allowance))
 
-    def judge_spread(self, results: SharedMemory, slot: int, policy: str) -> str | None:
-        """Return how a NaN or infinity spread otherwise than `policy` allows, if it did."""
-        request = messages.JudgeSpread(results=results.path, slot=slot, policy=policy)
+    def judge_spread(self, results: SharedMemory, slot: int, allowance: Allowance) -> str | None:
+        """Return how a NaN or infinity spread otherwise than it may, or as what else it came."""
+        request = messages.JudgeSpread(results=results.path, slot=slot, allowance=allowance)
         return self._ask(request).fault
 
     def same_bits(self, results: SharedMemory, first: int, second: int) -> bool:

@@ -126,10 +126,7 @@ def chosen_arms(
     chosen = catalogue.select(patterns, asked_by=asked_by)
     if reference is not None and all(entry.name != reference for entry in chosen):
         chosen = [*catalogue.select([reference], asked_by=reference_asked_by), *chosen]
-    return [
-        Arm(entry.name, entry.family, entry.source, unsupported=entry.unsupported)
-        for entry in chosen
-    ]
+    return [Arm(entry.declared, entry.source, unsupported=entry.unsupported) for entry in chosen]
 
 
 def shard_of(scenarios: Sequence[Scenario], shard: Shard | None) -> list[Scenario]:

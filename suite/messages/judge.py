@@ -71,6 +71,7 @@ class Allowance:
     family: str
     error_factor: float
     precision: str | None
+    nan_policy: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +100,7 @@ class Ruling:
 class JudgeSpread(Request[Ruling]):
     results: str
     slot: int
-    policy: str
+    allowance: Allowance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
