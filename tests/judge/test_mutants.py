@@ -18,11 +18,16 @@ MUTANTS = {mutant.name: mutant for mutant in mutants()}
 def refused() -> dict[str, Refusal]:
     """What the judge makes of all of them and of the base, in one go over all edge shapes."""
     rows = [row_of(name, mutant.text) for name, mutant in MUTANTS.items()]
-    return refusals([row_of("base"), *rows])
+    return refusals([row_of("base"), *rows], right="base")
 
 
-def test_the_right_one_passes_every_edge_shape(refused):
+def test_the_right_one_is_not_refused_where_mutants_are(refused):
     assert refused.get("base") is None
+
+
+@pytest.mark.slow
+def test_the_right_one_passes_every_edge_shape_with_every_kind_of_input():
+    assert refusals([row_of("base")]) == {}
 
 
 def test_every_mutant_is_refused(refused):
@@ -40,7 +45,7 @@ def test_every_mutant_is_one_line_away_from_what_is_right():
 
 def test_what_is_wrong_with_views_says_how_they_were_handed_over(refused):
     reason = refused["a storage offset is ignored"].reason
-    assert "handed over as views with a storage offset" in reason or "storage" in reason
+    assert "handed over as views with a storage offset" in reason
 
 
 BY_COMMAND = (

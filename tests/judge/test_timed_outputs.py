@@ -122,6 +122,8 @@ NAMED = {
     ),
     "1×1 padded": scenario_of(Problem.of_call((1, 8, 9, 9), (4, 8, 1, 1), padding=(1, 1))),
 }
+
+
 def kills_the_process(problem: Problem, memory_format: str, direction: str) -> bool:
     """Return whether torch writes beyond its memory: seen in 2.13 on AVX-512, by malloc's checks.
 

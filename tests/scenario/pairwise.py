@@ -20,10 +20,9 @@ from suite.errors import UsageError
 from suite.problem import Problem, Scenario
 from suite.scenario.files import find_file, load_file
 
-BLOCKS = (8, 16, 32, 64)
-"""Numbers of elements that kernels are written for; what is left over is a case of its own."""
 SIZES = (7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 257)
-"""One less than a block, a block, and one more; the last one beyond all blocks that are usual."""
+"""One less than a block that kernels are written for, a block, and one more: what is left over is
+a case of its own. The last one is beyond all blocks that are usual."""
 MOST_STEPS = 9_000
 """N·K·P·Q·C/g of a layer: the Python loops take some 10 µs for each."""
 MOST_FLOPS = 1e6

@@ -32,23 +32,23 @@ class Refusal:
     reason: str
 
 
-def refusals(
-    rows: Iterable[Implementation], scenarios: Iterable[Scenario] | None = None
-) -> dict[str, Refusal]:
-    """Return by name where each was refused; those that every shape passes are missing.
+def refusals(rows: Iterable[Implementation], right: str | None = None) -> dict[str, Refusal]:
+    """Return by name where each was refused; those that every edge shape passes are missing.
 
     Args:
-        scenarios: all edge shapes if None.
+        right: of a row that will not be; once all others were, the rest is left out.
     """
     alive = {row.name: row for row in rows}
     refused: dict[str, Refusal] = {}
     threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
     judge = Judge(1)
     # What is unusual in much, and exact integers, find most: little is left for the others.
-    everywhere = sorted(scenarios or load_file(find_file("edge_shapes")).scenarios, key=_usualness)
+    everywhere = sorted(load_file(find_file("edge_shapes")).scenarios, key=_usualness)
     try:
         for kinds in (CHECK_KINDS[:1], CHECK_KINDS[1:]):
             for scenario in everywhere:
+                if set(alive) <= {right}:
+                    return refused
                 for name, kind, fault in _faults(judge, scenario, kinds, alive):
                     refused[name] = Refusal(scenario.id, kind, fault)
                     del alive[name]
