@@ -25,15 +25,15 @@ def asked(kind: type[AnyRequest], options: argparse.Namespace, *usual_files: str
 
 def given(kind: type[Request], options: argparse.Namespace) -> dict[str, Any]:
     """Return field → value of what was really written on the command line."""
-    found = {}
+    fields = {}
     for option, asked_for in kind.options():
         value = getattr(options, option.removeprefix("--").replace("-", "_"), None)
         if value is not None:
             is_switch = isinstance(asked_for.default, bool)
-            found[asked_for.name] = not asked_for.default if is_switch else _plain(value)
+            fields[asked_for.name] = not asked_for.default if is_switch else _plain(value)
     if getattr(options, "files", None):
-        found["files"] = asked_files(options.files)
-    return found
+        fields["files"] = asked_files(options.files)
+    return fields
 
 
 def asked_files(names: Sequence[str]) -> tuple[AskedFile, ...]:

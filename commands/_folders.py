@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from commands._preparing import Found, Prepared
+from commands._preparing import ChosenScenarios, Prepared
 from reports import terminal
 from suite import __version__
 from suite.errors import UsageError
@@ -54,7 +54,7 @@ def _unused(folder: Path) -> Path:
 
 
 def record(
-    found: Found[Any],
+    chosen: ChosenScenarios[Any],
     catalogue: Catalogue,
     folder: Path,
     name: str,
@@ -70,12 +70,12 @@ def record(
     return new_run.write_run_manifest(
         folder,
         name=name,
-        files=found.files,
-        scenarios=found.scenarios,
+        files=chosen.files,
+        scenarios=chosen.scenarios,
         catalogue=catalogue,
-        facts=found.facts,
+        facts=chosen.facts,
         settings={**known, **more},
-        request=found.request,
+        request=chosen.request,
         version=__version__,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from commands._cures import after_freeing_space, storing_run
 from commands._folders import LOG, open_folder, race, record
 from commands._gate_rule import rule_for
 from commands._preparing import chosen_arms, prepare, refuse_too_many, settings_for
@@ -27,7 +28,7 @@ def against_run(
     request: GateRequest, baseline: AskedFile, out: Path | None, console: Console
 ) -> tuple[GateOutcome, Path]:
     """Measure now what the stored run measured; return the outcome and the new run's folder."""
-    base = _opened(baseline)
+    base = _opened(request, baseline)
     stored = list({cell.scenario.id: cell.scenario for cell in base.results}.values())
     reference = base.results[0].reference
     prepared = prepare(
@@ -50,7 +51,8 @@ def against_run(
     )
     rule = rule_for(request.margin, request.blocks, scenarios)
     record(prepared, prepared.catalogue, folder, name, settings, gate=dataclasses.asdict(rule))
-    ended = race(prepared, folder, settings, request.budget_s, console)
+    with after_freeing_space(request.command_line()):
+        ended = race(prepared, folder, settings, request.budget_s, console)
     head = Run(folder, read_manifest(folder), tuple(read_results(folder)))
     notes = [f"no time left for {cell}" for cell in ended.not_measured]
     if reference not in known:
@@ -76,9 +78,16 @@ def against_run(
     return outcome, folder
 
 
-def _opened(baseline: AskedFile) -> Run:
+def _opened(request: GateRequest, baseline: AskedFile) -> Run:
+    path = Path(baseline.given)
+    if not path.exists():
+        folder = path.with_suffix("") if path.suffix == ".zip" else path
+        raise NotComparable(
+            f"--baseline {path}: not there; store a run first, then give its folder: "
+            f"{storing_run(request, folder)}"
+        )
     try:
-        return open_baseline(Path(baseline.given))
+        return open_baseline(path)
     except (NotComparable, UsageError) as error:
         raise type(error)(f"--baseline {error}") from error
 

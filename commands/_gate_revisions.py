@@ -11,12 +11,14 @@ from pathlib import Path
 from rich.console import Console
 
 from commands._asking import asked_files
+from commands._cures import USUAL_FILE, after_freeing_space
 from commands._folders import LOG, open_folder, record
 from commands._gate_rule import rule_for
 from commands._preparing import find_scenarios, refuse_too_many, scratch_folder, settings_for
-from suite.errors import UsageError
+from suite.errors import NotComparable, UsageError
 from suite.gate.checkouts import Checkouts
-from suite.gate.inventory import read_revision, take_stock
+from suite.gate.git import GitFailed
+from suite.gate.inventory import NothingToMeasure, read_revision, take_stock
 from suite.gate.live_run import GateProgress
 from suite.gate.outcome import GateOutcome
 from suite.gate.revision import NoRepository, Repository, Revision
@@ -26,7 +28,6 @@ from suite.results.folder import finish_manifest, read_manifest, write_manifest
 from suite.results.request import GateRequest
 from suite.scenario import ScenarioFile
 
-USUAL_FILE = "ci"
 SHORT = 12
 """Digits of a commit that tell it from all others."""
 ROUNDS = 4
@@ -42,27 +43,24 @@ def between_revisions(
     request = replace(request, files=request.files or asked_files([USUAL_FILE]))
     repository = _repository(request)
     base = repository.resolve(str(request.base), "--base")
-    head, notes = _head(repository, request.head)
     plugins = [_inside(repository, Path(str(plugin))) for plugin in request.plugins]
     with scratch_folder() as scratch, Checkouts(repository) as checkouts:
+        head, notes = _head(repository, checkouts, request.head)
         log = Path(scratch) / "start.log"
         trees = Trees(base=checkouts.add(base), head=checkouts.add(head), null=checkouts.add(base))
         _require_plugins(plugins, trees, repository)
-        old, new = (
-            read_revision(tree, plugins, f"{side} {revision.name}", log, asked_by="--plugin")
-            for tree, side, revision in ((trees.base, "base", base), (trees.head, "head", head))
-        )
+        old, new = _read_both(trees, plugins, base, head, log)
         _refuse_new_failures(old, new)
-        found = find_scenarios(request, log)
+        chosen = find_scenarios(request, log)
         inventory = take_stock(
             old,
             new,
-            _patterns(request, found.files, (*old.entries, *new.entries), plugins),
+            _patterns(request, chosen.files, (*old.entries, *new.entries), plugins),
             asked_by="--impl",
         )
-        scenarios = found.scenarios
+        scenarios = chosen.scenarios
         refuse_too_many(request, len(scenarios), len(inventory.both))
-        name = "gate-" + "-".join(file.name for file in found.files)
+        name = "gate-" + "-".join(file.name for file in chosen.files)
         folder = open_folder(out, name)
         settings = settings_for(
             request,
@@ -75,12 +73,12 @@ def between_revisions(
         rule = rule_for(request.margin, request.blocks, scenarios)
         # Names of revisions move on; whoever does it again wants these commits.
         request = replace(
-            found.request,
+            chosen.request,
             base=base.commit[:SHORT],
             head=None if request.head is None else head.commit[:SHORT],
         )
         manifest = record(
-            replace(found, request=request),
+            replace(chosen, request=request),
             new,
             folder,
             name,
@@ -106,19 +104,22 @@ def between_revisions(
             budget_s=request.budget_s,
             began=began,
             accept=request.accept,
-            notes=(*notes, *old.failures),
+            notes=(*notes, *checkouts.notes, *old.failures),
         )
-        outcome = measure(
-            asked,
-            inventory,
-            scenarios,
-            checkouts=checkouts,
-            trees=trees,
-            settings=settings,
-            folder=folder,
-            reproduce=lambda cell: request.of_cell(cell.scenario.id, cell.head.name).command_line(),
-            watch=lambda progress: _show(console, progress),
-        )
+        with after_freeing_space(request.command_line()):
+            outcome = measure(
+                asked,
+                inventory,
+                scenarios,
+                checkouts=checkouts,
+                trees=trees,
+                settings=settings,
+                folder=folder,
+                reproduce=lambda cell: request.of_cell(
+                    cell.scenario.id, cell.head.name
+                ).command_line(),
+                watch=lambda progress: _show(console, progress),
+            )
     verdict = {"state": outcome.state, "text": outcome.sentence}
     write_manifest(folder, {**read_manifest(folder), "verdict": verdict})
     finish_manifest(folder, {"wall_s": outcome.wall_s, "interrupted": outcome.interrupted})
@@ -148,11 +149,16 @@ def _repository_folder(request: GateRequest) -> Path:
     return Path.cwd()
 
 
-def _head(repository: Repository, asked: str | None) -> tuple[Revision, list[str]]:
+def _head(
+    repository: Repository, checkouts: Checkouts, asked: str | None
+) -> tuple[Revision, list[str]]:
     """Return head, and what is to be said about uncommitted changes."""
     if asked is None:
-        return repository.working_tree(), []
-    changes = repository.changes()
+        return checkouts.working_tree(), []
+    try:
+        changes = repository.changes()
+    except GitFailed as failed:
+        return repository.resolve(asked, "--head"), [f"git status: {failed}"]
     ignored = f"{len(changes)} uncommitted changes in {repository.root} are not measured"
     return repository.resolve(asked, "--head"), [ignored] if changes else []
 
@@ -174,6 +180,33 @@ def _require_plugins(plugins: Sequence[Path], trees: Trees, repository: Reposito
                 f"--plugin {plugin}: in neither revision of {repository.root}; "
                 "does .gitignore name it?"
             )
+
+
+def _read_both(
+    trees: Trees, plugins: Sequence[Path], base: Revision, head: Revision, log: Path
+) -> tuple[Catalogue, Catalogue]:
+    """Describe what base and head register.
+
+    Raises:
+        UsageError: neither registers anything, or nothing of head imports.
+        NotComparable: one side alone has something.
+    """
+
+    def read(tree: Path, revision: str) -> Catalogue:
+        return read_revision(tree, plugins, revision, log, asked_by="--plugin")
+
+    try:
+        new = read(trees.head, f"head {head.name}")
+    except NothingToMeasure as nothing:
+        read(trees.base, f"base {base.name}")
+        raise NotComparable(f"{nothing}\n  base {base.name} has it") from nothing
+    try:
+        old = read(trees.base, f"base {base.name}")
+    except UsageError as nothing:
+        raise NotComparable(
+            f"{nothing}\n  head {head.name} has it; give a --base that has it, too"
+        ) from nothing
+    return old, new
 
 
 def _refuse_new_failures(old: Catalogue, new: Catalogue) -> None:

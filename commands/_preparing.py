@@ -31,7 +31,7 @@ Narrow = Callable[[list[Scenario]], list[Scenario]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found(Generic[AnyRequest]):
+class ChosenScenarios(Generic[AnyRequest]):
     """The scenarios that were asked for."""
 
     request: AnyRequest
@@ -43,14 +43,14 @@ class Found(Generic[AnyRequest]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared(Found[AnyRequest]):
+class Prepared(ChosenScenarios[AnyRequest]):
     """All that was asked for, ready to be measured."""
 
     catalogue: Catalogue
     arms: list[Arm]
 
 
-Choose = Callable[[Found[AnyRequest], Catalogue], list[Arm]]
+Choose = Callable[[ChosenScenarios[AnyRequest], Catalogue], list[Arm]]
 
 
 def scratch_folder() -> TemporaryDirectory[str]:
@@ -69,7 +69,7 @@ def find_scenarios(
     *,
     instead: Sequence[Scenario] = (),
     narrow: Narrow = list,
-) -> Found[AnyRequest]:
+) -> ChosenScenarios[AnyRequest]:
     """Return the scenarios of the files that were named, on the device that was asked for.
 
     Args:
@@ -84,7 +84,7 @@ def find_scenarios(
     )
     settled = replace(request, device=device, threads=selection.chosen_threads(request.threads))
     scenarios = selection.on_device(narrow(chosen), device, facts, asked_by="--device")
-    return Found(request=settled, files=files, scenarios=scenarios, facts=facts)
+    return ChosenScenarios(request=settled, files=files, scenarios=scenarios, facts=facts)
 
 
 def prepare(
@@ -102,18 +102,18 @@ def prepare(
     """
     with scratch_folder() as scratch:
         log = Path(scratch) / "start.log"
-        found = find_scenarios(request, log, instead=instead, narrow=narrow)
+        chosen = find_scenarios(request, log, instead=instead, narrow=narrow)
         plugins = [Path(str(plugin)) for plugin in request.plugins]
-        catalogue = read_catalogue(new_run.TREE, plugins, log, found.scenarios)
+        catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
     for failure in catalogue.failures:
         console.print(failure, style="dim", highlight=False, soft_wrap=True)
     return Prepared(
-        request=found.request,
-        files=found.files,
-        scenarios=found.scenarios,
-        facts=selection.facts_on(found.scenarios, found.facts),
+        request=chosen.request,
+        files=chosen.files,
+        scenarios=chosen.scenarios,
+        facts=selection.facts_on(chosen.scenarios, chosen.facts),
         catalogue=catalogue,
-        arms=choose(found, catalogue),
+        arms=choose(chosen, catalogue),
     )
 
 
@@ -126,13 +126,13 @@ def chosen_arms(
     )
 
 
-def patterns(found: Found[Any], catalogue: Catalogue) -> list[str]:
+def patterns(chosen: ChosenScenarios[Any], catalogue: Catalogue) -> list[str]:
     """Return which implementations to run: as asked, or as the files say, plug-ins added."""
-    asked = list(found.request.implementations)
-    if asked or not all(file.implementations for file in found.files):
+    asked = list(chosen.request.implementations)
+    if asked or not all(file.implementations for file in chosen.files):
         return asked
-    named = [name for file in found.files for name in file.implementations]
-    return [*named, *names_of_plugins(found.request, catalogue)]
+    named = [name for file in chosen.files for name in file.implementations]
+    return [*named, *names_of_plugins(chosen.request, catalogue)]
 
 
 def names_of_plugins(request: Request, catalogue: Catalogue) -> list[str]:

@@ -192,14 +192,14 @@ def _refuse_other_files(
 def _first_difference(then: str, now: str) -> str:
     """Return "line 3 was "a" and is "b"" of two texts that differ."""
     old, new = then.splitlines(), now.splitlines()
-    place = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), None)
-    if place is None:
+    index = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), None)
+    if index is None:
         shorter = min(len(old), len(new))
         if len(old) == len(new):
             return "its line ends are others"
         what = "has no more" if len(new) < len(old) else f'has "{new[shorter].strip()}"'
         return f"after line {shorter} it {what}"
-    return f'line {place + 1} was "{old[place].strip()}" and is "{new[place].strip()}"'
+    return f'line {index + 1} was "{old[index].strip()}" and is "{new[index].strip()}"'
 
 
 def _other_scenarios(folder: Path, manifest: Mapping[str, Any]) -> str:

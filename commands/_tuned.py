@@ -29,10 +29,10 @@ def progress_line(
     }
     if speedups:
         fastest = max(speedups, key=lambda name: speedups[name])
-        told = f"{len(speedups)} rows, fastest {fastest} {units.times(speedups[fastest])}"
+        outcome = f"{len(speedups)} rows, fastest {fastest} {units.times(speedups[fastest])}"
     else:
-        told = "no row passed"
-    return Text(f"[{done}/{total}] {scenario.id}: {told}; {clock(left_s)} left")
+        outcome = "no row passed"
+    return Text(f"[{done}/{total}] {scenario.id}: {outcome}; {clock(left_s)} left")
 
 
 def outlook_table(conditions: str, outlooks: Mapping[str, Outlook]) -> Table:
@@ -46,14 +46,14 @@ def outlook_table(conditions: str, outlooks: Mapping[str, Outlook]) -> Table:
         "choices",
         title=f"{conditions}: what auto should gain, each problem predicted from the others",
     )
-    for kind, told in outlooks.items():
+    for kind, outlook in outlooks.items():
         shown.add_row(
             kind.replace("_", " "),
-            str(told.problems),
-            units.times(told.speedup),
-            units.times(told.best_speedup),
-            f"{told.slower_share:.1%}",
-            _names(told.chosen),
+            str(outlook.problems),
+            units.times(outlook.speedup),
+            units.times(outlook.best_speedup),
+            f"{outlook.slower_share:.1%}",
+            _names(outlook.chosen),
         )
     return shown
 
@@ -61,6 +61,6 @@ def outlook_table(conditions: str, outlooks: Mapping[str, Outlook]) -> Table:
 def _names(chosen: Mapping[str, int]) -> str:
     """Return "gemm_1x1 12, torch 5 and 2 more"."""
     ordered = sorted(chosen, key=lambda name: -chosen[name])
-    told = ", ".join(f"{name} {chosen[name]}" for name in ordered[:MOST_NAMES])
+    most_chosen = ", ".join(f"{name} {chosen[name]}" for name in ordered[:MOST_NAMES])
     more = len(ordered) - MOST_NAMES
-    return f"{told} and {more} more" if more > 0 else told
+    return f"{most_chosen} and {more} more" if more > 0 else most_chosen

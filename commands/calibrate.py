@@ -10,11 +10,12 @@ from statistics import median
 from typing import ClassVar
 
 from commands._asking import asked
+from commands._cures import advise_on_memory
 from commands._gate_revisions import BLOCK_S, ROUNDS
 from commands._gate_rule import rule_for
 from commands._options import add_files, add_measuring, add_scenarios, add_selection
 from commands._preparing import (
-    Found,
+    ChosenScenarios,
     chosen_arms,
     patterns,
     prepare,
@@ -101,6 +102,7 @@ def main(options: argparse.Namespace) -> int:
         )
     for text in measured.left_out:
         print(f"left out: {text}")
+    advise_on_memory(console, measured.failures)
     blocks = measured.blocks
     if len(blocks) < LEAST_BLOCKS:
         if measured.interrupted:
@@ -108,17 +110,17 @@ def main(options: argparse.Namespace) -> int:
             return EXIT_INTERRUPTED
         raise UsageError("no cell can be measured")
     # A gate's block has two arms and not three.
-    found = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)
-    print("\n".join(calibration_text.lines(found, wished)))
+    calibration = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)
+    print("\n".join(calibration_text.lines(calibration, wished)))
     if out:
-        text = json.dumps(calibration_text.record(found, wished), indent=1)
+        text = json.dumps(calibration_text.record(calibration, wished), indent=1)
         write_whole(out / FILE, text)
         print(out / FILE)
     return EXIT_INTERRUPTED if measured.interrupted else EXIT_GOOD
 
 
-def _choose(found: Found[CalibrateRequest], catalogue: Catalogue) -> list[Arm]:
-    return chosen_arms(catalogue, patterns(found, catalogue) or ["torch"])
+def _choose(chosen: ChosenScenarios[CalibrateRequest], catalogue: Catalogue) -> list[Arm]:
+    return chosen_arms(catalogue, patterns(chosen, catalogue) or ["torch"])
 
 
 def _wished(asked: float | None, margin: float) -> float:

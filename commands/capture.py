@@ -17,7 +17,6 @@ from suite.results.request import RunRequest
 from suite.scenario import load_file
 from suite.scenario.writer import scenario_text
 
-DEFAULT_DTYPE = "float32"
 MOST_NAMED = 4
 
 
@@ -33,12 +32,13 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         required=True,
         metavar="SHAPE",
-        help="such as 1x3x224x224, or 1x77:int64; repeatable, in the order of the arguments",
+        help="such as 1x3x224x224, or 1x77:int64; repeatable, in the order of the arguments; "
+        "mask=1x77 is a keyword argument, [image]=1x3x8x8 an entry of a dict",
     )
     parser.add_argument(
         "--dtype",
         choices=DTYPE_BYTES,
-        help=f"of the model and the inputs (default: as it is built, inputs {DEFAULT_DTYPE})",
+        help="of the model and the inputs (default: as it is built)",
     )
     parser.add_argument(
         "--out",
@@ -58,8 +58,7 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     target = Target.parse(options.model)
-    usual_dtype = options.dtype or DEFAULT_DTYPE
-    inputs = [parse_input(text, usual_dtype, asked_by="--input") for text in options.input]
+    inputs = [parse_input(text, options.dtype, asked_by="--input") for text in options.input]
     out = options.out or Path(f"{target.title}.yaml")
     if out.exists() and not options.force:
         raise UsageError(f"{out}: exists already; choose another --out, or replace it with --force")
@@ -106,6 +105,9 @@ def _tell(captured: Captured, out: Path) -> None:
         f"{captured.convolutions} times a pass, {flops / 1e9:.3g} GFLOP"
     )
     if captured.others:
-        print(f"not recorded, as only 2-D convolutions are measured: {captured.others_text}")
+        print(
+            f"not recorded, as only 2-D convolutions in {', '.join(DTYPE_BYTES)} are measured: "
+            f"{captured.others_text}"
+        )
     run = RunRequest(files=asked_files([str(out)]))
     print(f"measure them with: {run.command_line()}")

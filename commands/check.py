@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from commands._asking import asked
+from commands._cures import advise_on_memory
 from commands._options import add_files, add_measuring, add_selection
 from commands._preparing import (
-    Found,
+    ChosenScenarios,
     chosen_arms,
     names_of_plugins,
     prepare,
@@ -54,11 +55,11 @@ def main(options: argparse.Namespace) -> int:
     console = terminal.console()
     prepared = prepare(request, console, _choose)
     arms = prepared.arms
-    found = []
+    cells = []
     with scratch_folder() as scratch:
         settings = settings_for(request, Path(scratch) / "worker.log")
         for checked in check(prepared.scenarios, arms, settings):
-            found.append(checked)
+            cells.append(checked)
             if checked.status not in (Status.PASSED, Status.UNSUPPORTED):
                 console.print(
                     f"{checked.scenario.id} × {checked.implementation}: "
@@ -68,19 +69,20 @@ def main(options: argparse.Namespace) -> int:
                     soft_wrap=True,
                     markup=False,
                 )
-    console.print(_table(found, {arm.name: arm.family for arm in arms}))
+    console.print(_table(cells, {arm.name: arm.family for arm in arms}))
     console.print(LEGEND, style="dim", highlight=False)
-    failed = any(c.status not in (Status.PASSED, Status.UNSUPPORTED) for c in found)
+    advise_on_memory(console, [checked.status for checked in cells])
+    failed = any(c.status not in (Status.PASSED, Status.UNSUPPORTED) for c in cells)
     return EXIT_WRONG if failed else EXIT_GOOD
 
 
-def _choose(found: Found[CheckRequest], catalogue: Catalogue) -> list[Arm]:
+def _choose(chosen: ChosenScenarios[CheckRequest], catalogue: Catalogue) -> list[Arm]:
     """Return the arms; with --plugin it is about what the plug-in registers, and nothing else."""
-    request = found.request
+    request = chosen.request
     return chosen_arms(catalogue, request.implementations or names_of_plugins(request, catalogue))
 
 
-def _table(found: Sequence[Checked], families: dict[str, str]) -> Table:
+def _table(cells: Sequence[Checked], families: dict[str, str]) -> Table:
     """Return one row an implementation: how many shapes passed, and how far from the bounds."""
     shown = terminal.table(
         "implementation",
@@ -94,7 +96,7 @@ def _table(found: Sequence[Checked], families: dict[str, str]) -> Table:
         "same bits twice",
     )
     for name, family in families.items():
-        mine = [checked for checked in found if checked.implementation == name]
+        mine = [checked for checked in cells if checked.implementation == name]
         passed = [checked for checked in mine if checked.status is Status.PASSED]
         skipped = sum(checked.status is Status.UNSUPPORTED for checked in mine)
         residuals = [checked.residuals for checked in passed if checked.residuals]

@@ -25,33 +25,33 @@ def add_arguments(parser: Parser) -> None:
 
 def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
-        facts = new_run.torch_facts(Path(scratch) / "log")
+        torch_facts = new_run.torch_facts(Path(scratch) / "log")
     now = host.load()
-    found = {**host.facts(), **dataclasses.asdict(facts), "threads": host.usable_cores()}
+    facts = {**host.facts(), **dataclasses.asdict(torch_facts), "threads": host.usable_cores()}
     noise = host.spread(host.noise_samples(1.0))
-    _print(terminal.console(), found, now, noise)
+    _print(terminal.console(), facts, now, noise)
     return EXIT_GOOD
 
 
-def _print(console: Console, found: dict[str, Any], now: dict[str, Any], noise: float) -> None:
+def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], noise: float) -> None:
     """Print the machine, its noise grade and what would make it steadier."""
-    caches = ", ".join(f"{level} {size}" for level, size in found["caches"].items())
+    caches = ", ".join(f"{level} {size}" for level, size in facts["caches"].items())
     steal = now["steal_share"]
     rows = {
-        "CPU": f"{found['cpu']}{' (virtual machine)' if found['virtual'] else ''}",
-        "cores": f"{found['cores']} usable; caches {caches or 'unknown'}",
-        "memory": units.bytes_(found["memory_bytes"]),
-        "governor": found["governor"] or "not told by this system",
+        "CPU": f"{facts['cpu']}{' (virtual machine)' if facts['virtual'] else ''}",
+        "cores": f"{facts['cores']} usable; caches {caches or 'unknown'}",
+        "memory": units.bytes_(facts["memory_bytes"]),
+        "governor": facts["governor"] or "not told by this system",
         "load": f"{_or_unknown(now['load_1min'])} over 1 minute, {now['busy_share']:.0%} busy now"
         + ("" if steal is None else f", {steal:.1%} stolen by other guests since boot"),
-        "system": f"{found['os']}, Python {found['python']}",
-        "torch": f"{found['torch']}, {found['cpu_capability']}, "
-        f"oneDNN {'yes' if found['onednn'] else 'no'}, numba {found['numba']}",
-        "GPU": f"{', '.join(found['gpus'])}; driver {found['gpu_driver'] or 'not told'}, "
-        f"CUDA {found['cuda']}, cuDNN {found['cudnn']}, Triton {found['triton'] or 'missing'}"
-        if found["gpus"]
+        "system": f"{facts['os']}, Python {facts['python']}",
+        "torch": f"{facts['torch']}, {facts['cpu_capability']}, "
+        f"oneDNN {'yes' if facts['onednn'] else 'no'}, numba {facts['numba']}",
+        "GPU": f"{', '.join(facts['gpus'])}; driver {facts['gpu_driver'] or 'not told'}, "
+        f"CUDA {facts['cuda']}, cuDNN {facts['cudnn']}, Triton {facts['triton'] or 'missing'}"
+        if facts["gpus"]
         else "none that torch sees",
-        "thread pools": _parallel_lines(found["torch_parallel"]),
+        "thread pools": _parallel_lines(facts["torch_parallel"]),
         "noise": f"grade {host.noise_grade(noise)}: equal work takes up to {noise:.1%} longer "
         "than its median (90th percentile)",
     }
@@ -59,7 +59,7 @@ def _print(console: Console, found: dict[str, Any], now: dict[str, Any], noise: 
     for name, value in rows.items():
         shown.add_row(Text(name, style="bold"), Text(str(value)))
     console.print(shown)
-    advice = host.advice(found, now)
+    advice = host.advice(facts, now)
     for line in advice:
         console.print(f"• {line}", highlight=False)
     if not advice:

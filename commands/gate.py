@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from commands._asking import asked
+from commands._cures import advise_on_memory
 from commands._gate_baseline import against_run
 from commands._gate_revisions import between_revisions
 from commands._options import add_files, add_measuring, add_scenarios, add_selection
@@ -88,6 +89,9 @@ def main(options: argparse.Namespace) -> int:
     written = gate_report.write(outcome, folder)
     for line in text.lines(outcome):
         print(line)
+    advise_on_memory(
+        console, [facts.status for cell in outcome.cells for facts in (cell.base, cell.head)]
+    )
     for path in written:
         console.print(str(path), style="dim", highlight=False, soft_wrap=True)
     return EXIT_INTERRUPTED if outcome.interrupted else outcome.exit_code

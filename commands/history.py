@@ -27,13 +27,13 @@ def add_arguments(parser: Parser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     runs, unread = _read(options.folders)
-    found = history(runs)
-    print("\n".join([*text.lines(found), *unread]))
+    past = history(runs)
+    print("\n".join([*text.lines(past), *unread]))
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        write_whole(options.out / FILE, text.markdown(found))
+        write_whole(options.out / FILE, text.markdown(past))
         print(options.out / FILE)
-    return EXIT_GOOD if len(found.runs) > 1 else EXIT_NOT_COMPARABLE
+    return EXIT_GOOD if len(past.runs) > 1 else EXIT_NOT_COMPARABLE
 
 
 def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
@@ -44,12 +44,12 @@ def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
     """
     runs, unread = {}, []
     for folder in folders:
-        found = _run_folders(folder)
-        for place in found:
+        run_folders = _run_folders(folder)
+        for run_folder in run_folders:
             try:
-                runs[place.resolve()] = read_run([place])
+                runs[run_folder.resolve()] = read_run([run_folder])
             except UsageError as error:
-                if place == folder:
+                if run_folder == folder:
                     raise
                 unread.append(f"left out: {error}")
     if not runs:
@@ -62,7 +62,7 @@ def _run_folders(folder: Path) -> list[Path]:
         raise UsageError(f"{folder}: no such folder; give folders that runs wrote")
     if (folder / MANIFEST).is_file():
         return [folder]
-    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
-    if not found:
+    folders = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if not folders:
         raise UsageError(f"{folder}: no {MANIFEST} in it nor in its folders; run something first")
-    return found
+    return folders

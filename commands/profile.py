@@ -61,9 +61,11 @@ def chosen(names: Sequence[str], *, yes: bool = False) -> tuple[list[str], list[
     files: dict[Path, str] = {}
     wanted: dict[str, None] = {}
     for name in names:
-        file, place, pattern = _split(name, yes)
-        found = [s.id for s in file.scenarios if pattern is None or _matches(s.id, file, pattern)]
-        if not found:
+        file, file_name, pattern = _split(name, yes)
+        matching = [
+            s.id for s in file.scenarios if pattern is None or _matches(s.id, file, pattern)
+        ]
+        if not matching:
             identities = [scenario.id for scenario in file.scenarios]
             raise UsageError(
                 f"{name}: {file.path} has no scenario of that name."
@@ -71,8 +73,8 @@ def chosen(names: Sequence[str], *, yes: bool = False) -> tuple[list[str], list[
                 f"It has {len(identities)}, first {identities[0]}; `validate {file.path} --expand` "
                 "shows all"
             )
-        files.setdefault(file.path, place)
-        wanted |= dict.fromkeys(found)
+        files.setdefault(file.path, file_name)
+        wanted |= dict.fromkeys(matching)
     return list(files.values()), [glob.escape(identity) for identity in wanted]
 
 
@@ -85,20 +87,20 @@ def _split(name: str, yes: bool) -> tuple[ScenarioFile, str, str | None]:
     parts = name.split("/")
     first_error: UsageError | None = None
     for count in range(len(parts), 0, -1):
-        place = "/".join(parts[:count])
-        if count < len(parts) and Path(place or "/").is_dir():
+        file_name = "/".join(parts[:count])
+        if count < len(parts) and Path(file_name or "/").is_dir():
             break
         try:
-            file = load([place], yes=yes)[0]
+            file = load([file_name], yes=yes)[0]
         except UsageError as error:
             first_error = first_error or error
-            if Path(place).is_file():
+            if Path(file_name).is_file():
                 raise
             if count == 1 and len(parts) > 1:
                 raise UsageError(
                     f"{name}: neither a scenario file nor a scenario of one: {error}"
                 ) from error
             continue
-        return file, place, "/".join(parts[count:]) or None
+        return file, file_name, "/".join(parts[count:]) or None
     assert first_error is not None
     raise first_error

@@ -16,6 +16,7 @@ from rich.console import Console
 import reports
 from commands import _resuming
 from commands._asking import asked, given
+from commands._cures import advise_on_memory, after_freeing_space
 from commands._folders import LOG, open_folder, race, record
 from commands._options import (
     add_files,
@@ -27,7 +28,7 @@ from commands._options import (
     shard,
 )
 from commands._preparing import (
-    Found,
+    ChosenScenarios,
     Prepared,
     chosen_arms,
     patterns,
@@ -151,8 +152,8 @@ def _refuse_lonely_instructions(request: RunRequest) -> None:
 
 
 def _prepared(request: RunRequest, console: Console) -> Prepared[RunRequest]:
-    def choose(found: Found[RunRequest], catalogue: Catalogue) -> list[Arm]:
-        return chosen_arms(catalogue, patterns(found, catalogue), request.reference)
+    def choose(chosen: ChosenScenarios[RunRequest], catalogue: Catalogue) -> list[Arm]:
+        return chosen_arms(catalogue, patterns(chosen, catalogue), request.reference)
 
     prepared = prepare(
         request, console, choose, narrow=lambda them: selection.shard_of(them, request.shard)
@@ -172,10 +173,11 @@ def _measure(
         highlight=False,
         soft_wrap=True,
     )
-    outcome = race(prepared, folder, settings, request.budget_s, console)
-    interrupted = outcome.interrupted
-    if request.profile and not interrupted:
-        interrupted = not _profile(request, folder, prepared.arms, settings, console)
+    with after_freeing_space(again):
+        outcome = race(prepared, folder, settings, request.budget_s, console)
+        interrupted = outcome.interrupted
+        if request.profile and not interrupted:
+            interrupted = not _profile(request, folder, prepared.arms, settings, console)
     finish_manifest(folder, {**outcome.time_spent.summary(), "interrupted": interrupted})
     if not (folder / RESULTS).stat().st_size:
         console.print("interrupted before the first cell was finished", style="yellow")
@@ -194,8 +196,7 @@ def _measure(
         again=again,
         report=report,
     )
-    if any(result.status is Status.OUT_OF_MEMORY for result in outcome.results):
-        console.print("--memory-limit GIB says how much a process may take", highlight=False)
+    advise_on_memory(console, [result.status for result in outcome.results])
     if interrupted:
         console.print(
             f"interrupted; finish it with: {again}",

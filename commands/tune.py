@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +15,7 @@ from typing import ClassVar
 from rich.console import Console
 
 from commands._asking import asked
+from commands._cures import advise_on_memory, after_freeing_space
 from commands._options import add_files, add_measuring, add_selection, add_switch
 from commands._preparing import prepare, scratch_folder, settings_for
 from commands._tuned import outlook_table, progress_line
@@ -114,11 +115,14 @@ def main(options: argparse.Namespace) -> int:
         )
         interrupted = False
         try:
-            is_complete = campaign.run()
+            with after_freeing_space(replace(request, fresh=False).command_line()):
+                is_complete = campaign.run()
         except KeyboardInterrupt:
             is_complete, interrupted = False, True
     modules = {entry.name: entry.source.location for entry in prepared.catalogue.entries}
-    trials = trials_of(read_results(folder), modules, REFERENCE, settings.threads)
+    results = read_results(folder)
+    advise_on_memory(console, [result.status for result in results])
+    trials = trials_of(results, modules, REFERENCE, settings.threads)
     if not trials and interrupted:
         return EXIT_INTERRUPTED
     if not trials:
@@ -224,10 +228,10 @@ def _write(path: Path, facts: dict[str, object], trials: Sequence[Trial]) -> Non
 
 
 def _by_conditions(trials: Sequence[Trial]) -> dict[Conditions, list[Trial]]:
-    found: dict[Conditions, list[Trial]] = {}
+    trials_of: dict[Conditions, list[Trial]] = {}
     for trial in trials:
-        found.setdefault(trial.conditions, []).append(trial)
-    return found
+        trials_of.setdefault(trial.conditions, []).append(trial)
+    return trials_of
 
 
 def _tell(console: Console, trials: Sequence[Trial], asked: Sequence[Scenario], path: Path) -> None:

@@ -71,14 +71,14 @@ def multiply_spectra(threads, sizes, x, w, y):
             frequency = 2 * min(vector * s.lanes, s.bins - s.lanes)
             for n in range(s.images * s.tiles):
                 image, tile = n // s.tiles, n % s.tiles
-                place = 2 * tile * s.bins + frequency
+                offset = 2 * tile * s.bins + frequency
                 for group in range(s.groups):
                     source = image * s.groups + group
-                    x_rows = View(at(x, source * s.group_in * row + place), row)
+                    x_rows = View(at(x, source * s.group_in * row + offset), row)
                     for block in range(blocks):
                         first, last = part(s.group_out, block, blocks)
                         k = source * s.group_out + first
-                        y_rows = View(at(y, k * row + place), row)
+                        y_rows = View(at(y, k * row + offset), row)
                         kernel = (vector * s.groups + group) * s.group_out + first
                         w_rows = View(at(w, kernel * w_row), w_row)
                         multiply_rows(last - first, y_rows, x_rows, w_rows, s.group_in)

@@ -1,7 +1,7 @@
 """The fastest row for the problem at hand, chosen before the first call.
 
 Packing the weight is when to choose: `suite.tuning` says what was measured on this machine for
-problems alike (`python run_bench.py tune`), or, before anything was, what its built-in model
+problems alike (by the command `tune`), or, before anything was, what its built-in model
 makes of the sizes. The rows it names are tried best first: only a chosen row's module is loaded,
 and one that is not available, does not cover the problem or may be less exact than this row
 declares is passed over. torch remains where nothing is safely faster, for gradients, on GPUs,

@@ -145,14 +145,14 @@ class Plan:
 
     def _build(self, rank: int) -> int:
         """Build the plans that are left, up to `rank`, and return the last one's place."""
-        found = 0
-        for place in range(self._graph.get_execution_plan_count()):
+        built = 0
+        for index in range(self._graph.get_execution_plan_count()):
             with contextlib.suppress(self._cudnn.cudnnGraphNotSupportedError):
-                self._graph.build_plan_at_index(place)
-                if found == rank:
-                    return place
-                found += 1
-        raise Unsupported(f"cuDNN offers {found} such plans for this problem")
+                self._graph.build_plan_at_index(index)
+                if built == rank:
+                    return index
+                built += 1
+        raise Unsupported(f"cuDNN offers {built} such plans for this problem")
 
     def __call__(self, input: torch.Tensor, problem: Problem) -> torch.Tensor:
         x = input.detach().contiguous(memory_format=self.format)

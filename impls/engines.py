@@ -1,4 +1,4 @@
-"""Inference engines, each with one convolution as its whole model: `pip install -e '.[engines]'`.
+"""Inference engines, each with one convolution as its whole model; the extra `engines` brings them.
 
 Every engine gets torch's number of threads. Building, optimising and loading its model counts as
 preparation; what it reorders in each call (most prefer a blocked layout) counts as its time. No
@@ -20,12 +20,19 @@ from impls._onnx import convolution_model
 from impls._packing import Packing
 from suite import Problem, register
 
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "jaxlib": "jax"}
+"""What brings a module of another name."""
+
 
 def _why_absent(*packages: str) -> str | None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if not missing:
         return None
-    return f"{' and '.join(missing)} not installed: pip install -e '.[engines]'"
+    wanted = dict.fromkeys(DISTRIBUTIONS.get(name, name) for name in missing)
+    return (
+        f"{' and '.join(missing)} not installed: pip install {' '.join(wanted)}, or the extra "
+        "engines"
+    )
 
 
 def _why_not(problem: Problem) -> str | None:

@@ -62,14 +62,14 @@ class Comparison:
     @property
     def slower(self) -> list[CellChange]:
         """Return the cells that are clearly slower, the worst first."""
-        found = [c for c in self.cells if c.is_clear and c.ratio and c.ratio.value > 1]
-        return sorted(found, key=lambda change: -change.ratio.value if change.ratio else 0)
+        slower = [c for c in self.cells if c.is_clear and c.ratio and c.ratio.value > 1]
+        return sorted(slower, key=lambda change: -change.ratio.value if change.ratio else 0)
 
     @property
     def faster(self) -> list[CellChange]:
         """Return the cells that are clearly faster, the best first."""
-        found = [c for c in self.cells if c.is_clear and c.ratio and c.ratio.value < 1]
-        return sorted(found, key=lambda change: change.ratio.value if change.ratio else 0)
+        faster = [c for c in self.cells if c.is_clear and c.ratio and c.ratio.value < 1]
+        return sorted(faster, key=lambda change: change.ratio.value if change.ratio else 0)
 
     @property
     def compared(self) -> int:
@@ -84,13 +84,13 @@ class Comparison:
 def compare_runs(base: Run, head: Run) -> Comparison:
     """Return every cell of either run with its change from `base` to `head`."""
     base_grid, head_grid = Matrix.of(base), Matrix.of(head)
-    found = Comparison(base=base, head=head, comparability=comparability(base, head), cells=())
-    differ = found.machines_differ
+    comparison = Comparison(base=base, head=head, comparability=comparability(base, head), cells=())
+    differ = comparison.machines_differ
     keys = dict.fromkeys([*head_grid.cells, *base_grid.cells])
     changes = (
         _change(key, base_grid.cells.get(key), head_grid.cells.get(key), differ) for key in keys
     )
-    return dataclasses.replace(found, cells=tuple(changes))
+    return dataclasses.replace(comparison, cells=tuple(changes))
 
 
 def _change(

@@ -67,8 +67,8 @@ def read_runs(folders: Sequence[Path]) -> pd.DataFrame:
     Raises:
         UsageError: a folder without a run in it, or nothing measured in any.
     """
-    found = [run for folder in folders for run in _runs_in(folder)]
-    runs = list({run.folder.resolve(): run for run in found}.values())
+    with_repeats = [run for folder in folders for run in _runs_in(folder)]
+    runs = list({run.folder.resolve(): run for run in with_repeats}.values())
     if not runs:
         raise UsageError("no folder of a run was given; give some, or one that holds them")
     frame = _frame(runs)
@@ -89,9 +89,9 @@ def _runs_in(folder: Path) -> list[Run]:
     if (folder / MANIFEST).is_file() or not inner:
         return [read_folders([folder])]
     runs, unread = [], []
-    for place in inner:
+    for run_folder in inner:
         try:
-            runs.append(read_folders([place]))
+            runs.append(read_folders([run_folder]))
         except UsageError as error:
             unread.append(str(error))
     if not runs:

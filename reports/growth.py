@@ -79,19 +79,19 @@ def fit(works_flops: Sequence[float], times_s: Sequence[float]) -> Fit | None:
     unit = float(x.mean())
     x = x - unit
     level, power, squares = _line(x, y)
-    found = (0.0, math.exp(level), power)
+    law = (0.0, math.exp(level), power)
     interval = _line_interval(x, power, squares)
     parameters = 2
     if len(x) >= LEAST_FOR_BASE:
         fixed, growing, bent_power, bent_squares, bent_interval = _curve(x, y)
         if _is_better(squares, bent_squares, 1, len(x) - 3, 0.05):
-            found, squares, parameters = (fixed, growing, bent_power), bent_squares, 3
+            law, squares, parameters = (fixed, growing, bent_power), bent_squares, 3
             interval = bent_interval
     return Fit(
-        fixed_s=found[0],
-        growing_s=found[1],
+        fixed_s=law[0],
+        growing_s=law[1],
         unit_flops=math.exp(unit),
-        power=found[2],
+        power=law[2],
         low=interval and interval[0],
         high=interval and interval[1],
         points=len(x),
@@ -178,21 +178,21 @@ def _bend(x: Array, y: Array, unit: float, smooth: float, parameters: int) -> Be
     """Return the best bend of two joined straight lines, where it beats the smooth curve."""
     if len(x) < LEAST_FOR_BEND:
         return None
-    places = np.linspace(x[LEAST_A_SIDE - 1], x[-LEAST_A_SIDE], 41)
+    knees = np.linspace(x[LEAST_A_SIDE - 1], x[-LEAST_A_SIDE], 41)
     best: tuple[float, float, Any] | None = None
-    for place in places:
-        columns = np.stack([np.ones_like(x), x, np.maximum(x - place, 0)], axis=1)
-        found = np.linalg.lstsq(columns, y, rcond=None)[0]
-        squares = float(((y - columns @ found) ** 2).sum())
+    for knee in knees:
+        columns = np.stack([np.ones_like(x), x, np.maximum(x - knee, 0)], axis=1)
+        coefficients = np.linalg.lstsq(columns, y, rcond=None)[0]
+        squares = float(((y - columns @ coefficients) ** 2).sum())
         if best is None or squares < best[0]:
-            best = (squares, float(place), found)
+            best = (squares, float(knee), coefficients)
     assert best is not None
-    squares, place, (_, before, change) = best
+    squares, knee, (_, before, change) = best
     tried = len(x) - 2 * LEAST_A_SIDE + 2
     is_believed = _is_better(smooth, squares, 4 - parameters, len(x) - 4, BELIEVED / tried)
     if not is_believed or abs(change) < LEAST_CHANGE:
         return None
-    return Bend(math.exp(place + unit), float(before), float(before + change))
+    return Bend(math.exp(knee + unit), float(before), float(before + change))
 
 
 def crossing(difference: Callable[[float], float], low: float, high: float) -> float | None:

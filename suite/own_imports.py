@@ -76,8 +76,8 @@ def environment_to_find_us() -> dict[str, str]:
         path = [users, str(_TREE)]
     else:
         path = [users]  # installed: found as it was found here
-    found = os.pathsep.join(filter(None, path))
-    return {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": found} if found else {})
+    python_path = os.pathsep.join(filter(None, path))
+    return {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": python_path} if python_path else {})
 
 
 # -- the tree's own imports ------------------------------------------------------------------------
@@ -179,11 +179,11 @@ class _UsersFinder(MetaPathFinder):
 
     def _users(self, name: str, target: ModuleType | None) -> ModuleSpec | None:
         """Return what a user has of that name: from a plug-in's folder, or from the path."""
-        places = [place for place in [*self.folders, *sys.path] if not _is_ours(place)]
+        folders = [folder for folder in [*self.folders, *sys.path] if not _is_ours(folder)]
         for finder in sys.meta_path:
             if finder is self:
                 continue
-            spec = finder.find_spec(name, places, target)
+            spec = finder.find_spec(name, folders, target)
             if spec is not None and (name != "suite" or _holds_code(spec)):
                 return spec
         return None

@@ -1,13 +1,40 @@
-"""How ConvGauge was started: what a message says that tells a user to run something."""
+"""How ConvGauge was started and installed: what a message says that tells a user what to run."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-_IN_CHECKOUT = (Path(__file__).resolve().parents[1] / "convgauge.py").is_file()
-_BY_SCRIPT = Path(sys.argv[0]).stem != "convgauge" if sys.argv else True
+_TREE = Path(__file__).resolve().parents[1]
+_IN_CHECKOUT = (_TREE / "convgauge.py").is_file()
+_STARTED = sys.argv[0] if sys.argv else ""
+_BY_SCRIPT = Path(_STARTED).stem != "convgauge"
+_SCRIPT = _STARTED if Path(_STARTED).name == "run_bench.py" else "run_bench.py"
 
-PROGRAM = ("python", "run_bench.py") if _IN_CHECKOUT and _BY_SCRIPT else ("convgauge",)
-"""The words before a command. A wheel has no run_bench.py at hand."""
-COMMAND_LINE = " ".join(PROGRAM)
+PROGRAM = ("python", _SCRIPT) if _IN_CHECKOUT and _BY_SCRIPT else ("convgauge",)
+"""The words before a command, which run where the user stands: the script by the path that was
+typed. A wheel has no run_bench.py at hand."""
+COMMAND_LINE = " ".join(f"'{word}'" if " " in word else word for word in PROGRAM)
+
+
+def how_to_install(extra: str = "") -> str:
+    """Return the command that brings what ConvGauge, or one of its extras, needs and is missing.
+
+    From a wheel, pip finds ConvGauge itself satisfied and installs the rest.
+    """
+    import shlex  # noqa: PLC0415 - for errors only
+
+    extras = f"[{extra}]" if extra else ""
+    if not _IN_CHECKOUT:
+        return shlex.join(["pip", "install", f"convgauge{extras}"])
+    tree = Path() if _is_here(_TREE) else _TREE
+    constraints = tree / "constraints.txt"
+    pinned = ["-c", str(constraints)] if constraints.is_file() else []  # an sdist has none
+    return shlex.join(["pip", "install", "-e", f"{tree}{extras}", *pinned])
+
+
+def _is_here(folder: Path) -> bool:
+    try:
+        return folder.samefile(Path())
+    except OSError:  # the current folder was removed
+        return False

@@ -37,16 +37,16 @@ Count = Annotated[int, Within(0)]
 class Misfit(ValueError):
     """A value does not fit its type; says where, what was found and what is accepted."""
 
-    def __init__(self, problem: str, place: str = "") -> None:
-        super().__init__(f"{place}: {problem}" if place else problem)
+    def __init__(self, problem: str, field: str = "") -> None:
+        super().__init__(f"{field}: {problem}" if field else problem)
         self._problem = problem
-        self._place = place
+        self._field = field
 
     def inside(self, name: str | int) -> Misfit:
         """Return the same one level further out: inside a field, or at a place in a tuple."""
         own = f"[{name}]" if isinstance(name, int) else name
-        joint = "." if self._place and not self._place.startswith("[") else ""
-        return Misfit(self._problem, f"{own}{joint}{self._place}")
+        joint = "." if self._field and not self._field.startswith("[") else ""
+        return Misfit(self._problem, f"{own}{joint}{self._field}")
 
 
 def shown(value: object) -> str:

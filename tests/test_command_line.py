@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -207,13 +208,15 @@ def test_a_missing_package_is_named_with_how_to_get_it(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, ROOT / "run_bench.py", "doctor"],
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert "rich is not installed; run: pip install -e . -c constraints.txt" in done.stderr
+    from_elsewhere = f"pip install -e {ROOT} -c {ROOT / 'constraints.txt'}"
+    assert f"rich is not installed; run: {from_elsewhere}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -305,3 +308,12 @@ def test_every_command_in_the_readme_is_understood(line):
         from suite.scenario import find_file
 
         assert Path(find_file(ROOT / name if "/" in name else name)).exists()
+
+
+def test_a_command_leaves_the_garbage_collector_of_its_caller_as_it_was(command):
+    usual = gc.get_threshold()
+
+    command("validate", "quick")
+    command("no such command")
+
+    assert gc.get_threshold() == usual

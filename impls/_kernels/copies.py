@@ -91,8 +91,10 @@ def split_rows(typing, even, odd, x, rows, count):
                 left = builder.sub(count, ir.Constant(INDEX, parity))
                 pairs = builder.udiv(builder.add(left, ir.Constant(INDEX, 1)), two)
                 with cgutils.for_range(builder, pairs, start=done) as inner:
-                    place = builder.add(builder.mul(inner.index, two), ir.Constant(INDEX, parity))
-                    value = builder.load(emit.moved(source, place), typ=emit.element)
+                    position = builder.add(
+                        builder.mul(inner.index, two), ir.Constant(INDEX, parity)
+                    )
+                    value = builder.load(emit.moved(source, position), typ=emit.element)
                     builder.store(value, emit.moved(target, inner.index))
         return context.get_dummy_value()
 

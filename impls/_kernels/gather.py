@@ -78,8 +78,8 @@ def _write(emit: Emitter, rows: int, vectors: int, operands) -> None:
                 for i in range(rows):
                     builder.store(start, sums[i, v])
         with from_c:
-            for place, target in targets.items():
-                builder.store(emit.load(target), sums[place])
+            for key, target in targets.items():
+                builder.store(emit.load(target), sums[key])
     corners = [emit.moved(x, builder.load(emit.moved(places, i), typ=INDEX)) for i in range(rows)]
     with cgutils.for_range(builder, depth) as loop:
         tap = builder.load(emit.moved(taps, loop.index), typ=INDEX)
@@ -89,5 +89,5 @@ def _write(emit: Emitter, rows: int, vectors: int, operands) -> None:
             factor = emit.spread(emit.moved(corner, tap))
             for v in range(vectors):
                 emit.accumulate(sums[i, v], (factor, row[v]))
-    for place, target in targets.items():
-        emit.store(emit.value(sums[place]), target)
+    for key, target in targets.items():
+        emit.store(emit.value(sums[key]), target)

@@ -63,16 +63,16 @@ def _multiply(emit: Emitter, vectors: int, count, depth, y, b, x, w) -> None:
         emit.first_lanes(builder.sub(count, ir.Constant(INDEX, v * emit.lanes)))
         for v in range(vectors)
     ]
-    for part, places in enumerate(sums):
-        for v, place in places.items():
+    for part, variables in enumerate(sums):
+        for v, variable in variables.items():
             start = emit.load_masked(emit.moved(b, emit.lanes, v), masks[v]) if part == 0 else None
-            builder.store(start or emit.zero, place)
+            builder.store(start or emit.zero, variable)
 
-    def add(k, places) -> None:
+    def add(k, variables) -> None:
         factor = emit.spread(emit.moved(x, k))
         row = emit.moved(w, emit.times(k, vectors * emit.lanes))
-        for v, place in places.items():
-            emit.accumulate(place, (factor, emit.load(emit.moved(row, emit.lanes, v))))
+        for v, variable in variables.items():
+            emit.accumulate(variable, (factor, emit.load(emit.moved(row, emit.lanes, v))))
 
     rounds = builder.udiv(depth, ir.Constant(INDEX, parts))
     with cgutils.for_range(builder, rounds) as loop:

@@ -64,17 +64,17 @@ def _write_product(emit: Emitter, rows: int, vectors: int, operands) -> None:
     c_start, c_ld = cgutils.unpack_tuple(builder, c)
     a_start, a_ld = cgutils.unpack_tuple(builder, a)
     line = CACHE_LINE_BYTES // emit.itemsize
-    places = [(i, v) for i in range(rows) for v in range(vectors)]
-    targets = {(i, v): emit.moved(emit.moved(c_start, c_ld, i), v * emit.lanes) for i, v in places}
-    totals, sums = emit.variables(places), emit.variables(places)
+    keys = [(i, v) for i in range(rows) for v in range(vectors)]
+    targets = {(i, v): emit.moved(emit.moved(c_start, c_ld, i), v * emit.lanes) for i, v in keys}
+    totals, sums = emit.variables(keys), emit.variables(keys)
     fresh = builder.icmp_signed("==", keep, ir.Constant(INDEX, 0))
     with builder.if_else(fresh) as (from_zero, from_c):
         with from_zero:
-            for place in places:
-                builder.store(emit.zero, totals[place])
+            for key in keys:
+                builder.store(emit.zero, totals[key])
         with from_c:
-            for place in places:
-                builder.store(emit.load(targets[place]), totals[place])
+            for key in keys:
+                builder.store(emit.load(targets[key]), totals[key])
     chain = ir.Constant(INDEX, CHAIN)
     chains = builder.udiv(builder.add(depth, ir.Constant(INDEX, CHAIN - 1)), chain)
     with cgutils.for_range(builder, chains) as outer:
@@ -84,8 +84,8 @@ def _write_product(emit: Emitter, rows: int, vectors: int, operands) -> None:
         asked = emit.moved(following, builder.mul(outer.index, lines), line)
         with cgutils.for_range(builder, lines) as asking:
             emit.prefetch(emit.moved(asked, asking.index, line))
-        for place in places:
-            builder.store(emit.zero, sums[place])
+        for key in keys:
+            builder.store(emit.zero, sums[key])
         with cgutils.for_range(builder, length) as loop:
             k = builder.add(first, loop.index)
             b_row = emit.moved(b, emit.times(k, vectors * emit.lanes))
@@ -95,11 +95,11 @@ def _write_product(emit: Emitter, rows: int, vectors: int, operands) -> None:
                 factor = emit.spread(emit.moved(a_column, a_ld, i))
                 for v in range(vectors):
                     emit.accumulate(sums[i, v], (factor, row[v]))
-        for place in places:
-            total = builder.fadd(emit.value(totals[place]), emit.value(sums[place]))
-            builder.store(total, totals[place])
-    for place in places:
-        emit.store(emit.value(totals[place]), targets[place])
+        for key in keys:
+            total = builder.fadd(emit.value(totals[key]), emit.value(sums[key]))
+            builder.store(total, totals[key])
+    for key in keys:
+        emit.store(emit.value(totals[key]), targets[key])
 
 
 @njit(cache=True)

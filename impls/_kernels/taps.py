@@ -60,8 +60,8 @@ def _write_taps(emit: Emitter, rows: int, vectors: int, operands, steps) -> None
         values = _shifted(emit, x, x_step, taps, loop.index, vectors)
         w_tap = emit.moved(w, loop.index)
         _add_products(emit, sums, values, {i: emit.moved(w_tap, w_ld, i) for i in range(rows)})
-    for (i, v), place in sums.items():
-        emit.store(emit.value(place), emit.moved(emit.moved(y, y_ld, i), y_step, v))
+    for (i, v), total in sums.items():
+        emit.store(emit.value(total), emit.moved(emit.moved(y, y_ld, i), y_step, v))
 
 
 def stack_product(blocks: Mapping[int, tuple[int, int]]):
@@ -106,8 +106,8 @@ def _write_stack(emit: Emitter, rows: int, vectors: int, operands, steps) -> Non
     y_step, x_step = steps
     bias = emit.spread(b)
     sums = _sums(emit, rows, vectors)
-    for place in sums.values():
-        builder.store(bias, place)
+    for total in sums.values():
+        builder.store(bias, total)
 
     def meet(first, last, output_rows) -> None:
         """Add the taps from `first` to `last` to the output rows that they belong to."""

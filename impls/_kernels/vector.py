@@ -95,12 +95,12 @@ class Emitter:
     def value(self, variable):
         return self.builder.load(variable, typ=self.vector)
 
-    def accumulate(self, place, *products) -> None:
-        """Add the products of pairs of vectors to the variable at `place`."""
-        total = self.value(place)
+    def accumulate(self, variable, *products) -> None:
+        """Add the products of pairs of vectors to the variable `variable`."""
+        total = self.value(variable)
         for a, b in products:
             total = self.fma(a, b, total)
-        self.builder.store(total, place)
+        self.builder.store(total, variable)
 
     def first_lanes(self, count):
         """Return a mask of the first `count` lanes."""

@@ -17,9 +17,9 @@ def fill_planes(plan, channels, planes, x, row_phases, column_phases):
     x_row = plan.stride_h * plan.in_w
     for c in range(channels):
         for a in range(plan.stride_h):
-            first, rows, place = row_phases[a, 0], row_phases[a, 1], row_phases[a, 2]
+            first, rows, offset = row_phases[a, 0], row_phases[a, 1], row_phases[a, 2]
             source = View(at(x, (c * plan.in_h + first) * plan.in_w), x_row)
-            to = c * plan.plane + place
+            to = c * plan.plane + offset
             if plan.stride_w == 1:
                 target = View(at(planes, to + column_phases[0, 2]), plan.pitch)
                 copy_rows(target, source, rows, plan.in_w)

@@ -73,8 +73,8 @@ def _compute(plan, first_item, last_item, operands, item_outputs):
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
     c = at(item_outputs, 0)
     for item in range(first_item, last_item):
-        panel, place = item // (plan.images * chunks), item % (plan.images * chunks)
-        image, chunk = place // chunks, place % chunks
+        panel, piece = item // (plan.images * chunks), item % (plan.images * chunks)
+        image, chunk = piece // chunks, piece % chunks
         first, last = part(plan.outputs, chunk, chunks)
         group, column = panel // plan.panels, panel % plan.panels * plan.panel
         x = at(operands.x, image * plan.image_step + group * plan.group_in * plan.channel_step)

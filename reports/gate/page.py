@@ -28,8 +28,8 @@ def render(outcome: GateOutcome) -> str:
         lstrip_blocks=True,
     )
     reach = _reach(outcome)
-    order = {"wrong": 0, "broken": 0, "regressed": 1, "cannot tell": 2, "faster": 3}
-    cells = sorted(outcome.cells, key=lambda cell: order.get(cell.verdict, 4))
+    order = {"wrong": 0, "broken": 0, "regressed": 1, "worse": 2, "cannot tell": 3, "faster": 4}
+    cells = sorted(outcome.cells, key=lambda cell: order.get(cell.verdict, 5))
     return environment.get_template("gate.html").render(
         outcome=outcome,
         cells=cells,
@@ -60,14 +60,14 @@ def _bar(cell: GateCell, reach: float) -> dict[str, float] | None:
     if time is None or None in (time.ratio, time.ratio_low, time.ratio_high, time.margin):
         return None
 
-    def place(value: float | None) -> float:
+    def pixels(value: float | None) -> float:
         share = (math.log(value or 1.0) + reach) / (2 * reach)
         return round(WIDTH * min(max(share, 0.0), 1.0), 1)
 
     return {
-        "low": place(time.ratio_low),
-        "high": place(time.ratio_high),
-        "ratio": place(time.ratio),
-        "margin": place(1 + (time.margin or 0.0)),
-        "one": place(1.0),
+        "low": pixels(time.ratio_low),
+        "high": pixels(time.ratio_high),
+        "ratio": pixels(time.ratio),
+        "margin": pixels(1 + (time.margin or 0.0)),
+        "one": pixels(1.0),
     }

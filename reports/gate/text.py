@@ -19,15 +19,15 @@ def lines(outcome: GateOutcome) -> list[str]:
     shown += _listed([f"  {cell.verdict}: {line(cell)}" for cell in outcome.failing])
     shown += _listed([f"  cannot tell: {line(cell)}" for cell in outcome.undecided])
     shown += _listed([f"  faster: {times(cell)}" for cell in outcome.improved])
-    shown += _listed([f"  accepted: {cell.key}: {found}" for cell, found in accepted(outcome)])
+    shown += _listed([f"  accepted: {cell.key}: {text}" for cell, text in accepted(outcome)])
     shown += _listed([f"  not compared: {line(cell)}" for cell in outcome.not_compared])
     shown += _listed([f"  {note}" for note in named(outcome)])
     return shown
 
 
-def _listed(found: list[str]) -> list[str]:
-    left_out = len(found) - MOST_LINES
-    return found[:MOST_LINES] + ([f"  … and {left_out} more"] if left_out > 0 else [])
+def _listed(texts: list[str]) -> list[str]:
+    left_out = len(texts) - MOST_LINES
+    return texts[:MOST_LINES] + ([f"  … and {left_out} more"] if left_out > 0 else [])
 
 
 def line(cell: GateCell) -> str:
@@ -76,22 +76,22 @@ def interval(cell: GateCell) -> str:
 
 def accepted(outcome: GateOutcome) -> list[tuple[GateCell, str]]:
     """Return the findings that were accepted, with their cells."""
-    return [(cell, found.text) for cell in outcome.cells for found in cell.accepted]
+    return [(cell, finding.text) for cell in outcome.cells for finding in cell.accepted]
 
 
 def named(outcome: GateOutcome) -> list[str]:
     """Return a sentence for everything that is on one side only, and every note."""
     renamed = dict(outcome.renamed)
-    found = [f"renamed: {old} → {new}" for old, new in renamed.items()]
-    found += [
+    notes = [f"renamed: {old} → {new}" for old, new in renamed.items()]
+    notes += [
         f"missing: {name} is only in the base" for name in outcome.missing if name not in renamed
     ]
-    found += [
+    notes += [
         f"new: {name} is only in head, nothing to compare it with"
         for name in outcome.new
         if name not in renamed.values()
     ]
-    return [*found, *outcome.notes]
+    return [*notes, *outcome.notes]
 
 
 def null_arm(outcome: GateOutcome) -> str:
@@ -118,7 +118,7 @@ def markdown(outcome: GateOutcome) -> str:
     sections = [top, _section("Fails", outcome.failing, reproduce=True)]
     sections.append(_section("Cannot tell", outcome.undecided))
     sections.append(_section("Faster", outcome.improved))
-    taken = [[escaped(cell.key), escaped(found)] for cell, found in accepted(outcome)]
+    taken = [[escaped(cell.key), escaped(text)] for cell, text in accepted(outcome)]
     if taken:
         sections.append(f"### Accepted\n\n{table(('cell', 'what'), taken)}")
     shown = {c.key for c in (*outcome.failing, *outcome.undecided, *outcome.improved)}
@@ -150,15 +150,15 @@ def _section(title: str, cells: Sequence[GateCell], *, reproduce: bool = False) 
 
 def remarks(cell: GateCell) -> list[str]:
     """Return what a table says beside a cell's numbers."""
-    found = [f"{finding.check}: {finding.text}" for finding in cell.findings]
+    texts = [f"{finding.check}: {finding.text}" for finding in cell.findings]
     if cell.is_slower and cell.time:
-        found.append(
+        texts.append(
             f"slower, adjusted p {cell.time.adjusted_p:.2g}, {cell.time.blocks} blocks"
             if cell.time.adjusted_p is not None
             else "slower"
         )
     if cell.cannot_tell and cell.time:
-        found.append(cell.time.why)
+        texts.append(cell.time.why)
     if not cell.is_judged:
-        found.append(f"base {cell.base.status.value}: {cell.base.reason}")
-    return found
+        texts.append(f"base {cell.base.status.value}: {cell.base.reason}")
+    return texts

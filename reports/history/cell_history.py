@@ -43,7 +43,7 @@ class Point:
 class Change:
     """The level changed with this point."""
 
-    place: int
+    first_point: int
     ratio: float
     """Level after over level before: above 1 is slower."""
     p: float
@@ -63,7 +63,7 @@ class CellHistory:
     @property
     def trend(self) -> float:
         """Latest level over the first one."""
-        edges = [0, *(change.place for change in self.changes), len(self.points)]
+        edges = [0, *(change.first_point for change in self.changes), len(self.points)]
         first, last = self.points[: edges[1]], self.points[edges[-2] :]
         return _level(last) / _level(first)
 
@@ -89,8 +89,8 @@ class History:
     @property
     def changed(self) -> list[CellHistory]:
         """Return the series with changes, the largest change first."""
-        found = [series for series in self.series if series.changes]
-        return sorted(found, key=lambda s: -max(abs(math.log(c.ratio)) for c in s.changes))
+        changed = [series for series in self.series if series.changes]
+        return sorted(changed, key=lambda s: -max(abs(math.log(c.ratio)) for c in s.changes))
 
 
 def history(runs: Sequence[Run]) -> History:
@@ -116,7 +116,7 @@ def history(runs: Sequence[Run]) -> History:
             elif summarise(result):
                 cells.setdefault(result.key, []).append((run, result))
     level = max(LEAST_LEVEL, LEVEL / max(1, len(cells)))
-    series = tuple(_series(cell, found[::-1], level) for cell, found in cells.items())
+    series = tuple(_series(cell, newest_first[::-1], level) for cell, newest_first in cells.items())
     return History(
         runs=tuple(kept),
         left_out=tuple(left_out),
@@ -136,9 +136,9 @@ def _why_other(times: Comparability) -> str:
     return f"another machine or setting: {'; '.join(facts)}" if facts else ""
 
 
-def _series(cell: str, found: Sequence[tuple[Run, CellResult]], level: float) -> CellHistory:
-    reference = _reference(found)
-    points = tuple(_point(run, result, bool(reference)) for run, result in found)
+def _series(cell: str, results: Sequence[tuple[Run, CellResult]], level: float) -> CellHistory:
+    reference = _reference(results)
+    points = tuple(_point(run, result, bool(reference)) for run, result in results)
     logs = [math.log(point.value) for point in points]
     too_short = len(points) < LEAST_RUNS
     changes = () if too_short else _changes(points, logs, level)
@@ -147,15 +147,15 @@ def _series(cell: str, found: Sequence[tuple[Run, CellResult]], level: float) ->
     )
 
 
-def _reference(found: Sequence[tuple[Run, CellResult]]) -> str:
+def _reference(results: Sequence[tuple[Run, CellResult]]) -> str:
     """Return the reference that all runs raced the cell against; the reference itself has none."""
     names = Counter(
         result.reference
-        for _, result in found
+        for _, result in results
         if result.implementation != result.reference and _against_reference(result) is not None
     )
     name, count = names.most_common(1)[0] if names else ("", 0)
-    return name if count == len(found) else ""
+    return name if count == len(results) else ""
 
 
 def _against_reference(result: CellResult) -> float | None:
@@ -173,15 +173,15 @@ def _point(run: Run, result: CellResult, relative: bool) -> Point:
 
 
 def _changes(points: Sequence[Point], logs: Sequence[float], level: float) -> tuple[Change, ...]:
-    found = change_points(logs, level)
-    edges = [0, *(point.place for point in found), len(points)]
+    steps = change_points(logs, level)
+    edges = [0, *(point.index for point in steps), len(points)]
     changes = []
-    for number, point in enumerate(found, start=1):
+    for number, point in enumerate(steps, start=1):
         before = points[edges[number - 1] : edges[number]]
         after = points[edges[number] : edges[number + 1]]
         ratio = _level(after) / _level(before)
         if abs(math.log(ratio)) >= math.log1p(LEAST_CHANGE):
-            changes.append(Change(place=point.place, ratio=ratio, p=point.p))
+            changes.append(Change(first_point=point.index, ratio=ratio, p=point.p))
     return tuple(changes)
 
 

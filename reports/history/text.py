@@ -13,27 +13,27 @@ BARS = "▁▂▃▄▅▆▇█"
 MOST_BARS = 60
 
 
-def lines(found: History) -> list[str]:
+def lines(past: History) -> list[str]:
     """Return the changes first, then every cell's trend, then the runs that were left out."""
-    shown = [headline(found)]
-    shown += [f"  {text}" for series in found.changed for text in _changes(series)]
-    shown += ["", *trends(found.series)] if found.series else []
-    shown += [f"left out: {left.run.folder}: {left.why}" for left in found.left_out]
-    return [*shown, found.assumed] if found.assumed else shown
+    shown = [headline(past)]
+    shown += [f"  {text}" for series in past.changed for text in _changes(series)]
+    shown += ["", *trends(past.series)] if past.series else []
+    shown += [f"left out: {left.run.folder}: {left.why}" for left in past.left_out]
+    return [*shown, past.assumed] if past.assumed else shown
 
 
-def headline(found: History) -> str:
-    runs = _count(len(found.runs), "run")
-    if not found.series:
+def headline(past: History) -> str:
+    runs = _count(len(past.runs), "run")
+    if not past.series:
         return f"{runs}, no cell that passed"
-    if all(series.too_short for series in found.series):
+    if all(series.too_short for series in past.series):
         return f"{runs}: too few to find changes, {LEAST_RUNS} are the least"
-    if not found.changed:
-        return f"{runs}, {len(found.series)} cells: no change of level"
-    changes = sum(len(series.changes) for series in found.changed)
+    if not past.changed:
+        return f"{runs}, {len(past.series)} cells: no change of level"
+    changes = sum(len(series.changes) for series in past.changed)
     return (
-        f"{runs}, {len(found.series)} cells: {_count(changes, 'change')} of level "
-        f"in {_count(len(found.changed), 'cell')}"
+        f"{runs}, {len(past.series)} cells: {_count(changes, 'change')} of level "
+        f"in {_count(len(past.changed), 'cell')}"
     )
 
 
@@ -47,7 +47,7 @@ def _changes(series: CellHistory) -> list[str]:
 
 def change_text(series: CellHistory, change: Change) -> str:
     """Return by how much, from which run on, and how sure."""
-    before, run = series.points[change.place - 1].run, series.points[change.place].run
+    before, run = series.points[change.first_point - 1].run, series.points[change.first_point].run
     word = "slower" if change.ratio > 1 else "faster"
     return (
         f"{units.times(change.ratio)} ({word}) from {run_name(run)} on (before: "
@@ -62,14 +62,14 @@ def run_name(run: Run) -> str:
     return f"{run.folder}{f' {str(revision)[:10]}{changed}' if revision else ''}"
 
 
-def trends(found: Sequence[CellHistory]) -> list[str]:
+def trends(histories: Sequence[CellHistory]) -> list[str]:
     """Return one line a cell: bars from its lowest to its highest value, times, and the trend."""
-    width = max(len(series.cell) for series in found)
+    width = max(len(series.cell) for series in histories)
     return [
         f"{series.cell:<{width}}  {bars([p.value for p in series.points])}  "
         f"{units.seconds(series.points[0].time_s)} → {units.seconds(series.points[-1].time_s)}"
         f"{_trend(series)}"
-        for series in found
+        for series in histories
     ]
 
 
@@ -87,14 +87,17 @@ def bars(values: Sequence[float]) -> str:
     return "".join(BARS[round((v - low) / (high - low) * (len(BARS) - 1))] for v in shown)
 
 
-def markdown(found: History) -> str:
+def markdown(past: History) -> str:
     """Return history.md."""
-    text = [f"# History: {headline(found)}", ""]
-    if found.changed:
+    text = [f"# History: {headline(past)}", ""]
+    if past.changed:
         text += ["| cell | change | from | before | p |", "| --- | --- | --- | --- | --- |"]
-        for series in found.changed:
+        for series in past.changed:
             for change in series.changes:
-                run, before = series.points[change.place].run, series.points[change.place - 1].run
+                run, before = (
+                    series.points[change.first_point].run,
+                    series.points[change.first_point - 1].run,
+                )
                 text.append(
                     f"| {series.cell} | {units.times(change.ratio)} | {run_name(run)} | "
                     f"{run_name(before)} | {change.p:.2g} |"
@@ -104,11 +107,11 @@ def markdown(found: History) -> str:
     text += [
         f"| {series.cell} | {len(series.points)} | {bars([p.value for p in series.points])} | "
         f"{units.seconds(series.points[0].time_s)} | {units.seconds(series.points[-1].time_s)} |"
-        for series in found.series
+        for series in past.series
     ]
-    if found.left_out:
+    if past.left_out:
         text += ["", "Left out:", ""]
-        text += [f"- {left.run.folder}: {left.why}" for left in found.left_out]
-    if found.assumed:
-        text += ["", f"{found.assumed}."]
+        text += [f"- {left.run.folder}: {left.why}" for left in past.left_out]
+    if past.assumed:
+        text += ["", f"{past.assumed}."]
     return "\n".join(text) + "\n"

@@ -76,12 +76,12 @@ def page_data(run: Run, matrix: Matrix, comparison: Comparison | None = None) ->
 
 def _sweep(matrix: Matrix, source: str, caches: dict[str, str]) -> dict[str, Any]:
     """Return a file's crossover map and series; a fit is a row without its fields' names."""
-    found = [asdict(scaling) for scaling in scalings(matrix, source, caches)]
-    for scaling in found:
+    fitted = [asdict(scaling) for scaling in scalings(matrix, source, caches)]
+    for scaling in fitted:
         for series in scaling["series"]:
             series["growths"] = [list(growth.values()) for growth in series["growths"]]
     slots = [asdict(slot) for slot in crossover(matrix, source)]
-    sweep: dict[str, Any] = rounded({"source": source, "slots": slots, "scalings": found})
+    sweep: dict[str, Any] = rounded({"source": source, "slots": slots, "scalings": fitted})
     return sweep
 
 
@@ -135,8 +135,8 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
 def _cells(matrix: Matrix, comparison: Comparison | None) -> dict[str, Any]:
     """Return the cells in columns, in the order scenario by scenario."""
     cells = [cell for scenario in matrix.scenarios for cell in matrix.row(scenario)]
-    scenario_at = {scenario.id: place for place, scenario in enumerate(matrix.scenarios)}
-    implementation_at = {name: place for place, name in enumerate(matrix.implementations)}
+    scenario_at = {scenario.id: position for position, scenario in enumerate(matrix.scenarios)}
+    implementation_at = {name: position for position, name in enumerate(matrix.implementations)}
     texts: dict[str, int] = {}
     blocks = sum(len(cell.result.blocks) for cell in cells)
     most = max(LEAST_A_BLOCK, SAMPLES_IN_ALL // max(1, blocks))

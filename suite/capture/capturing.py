@@ -13,7 +13,12 @@ from suite.messages.capture import Capture, Executed, Input
 from suite.problem import DTYPE_BYTES, Problem, Scenario
 from suite.processes.peer import Peer, ProcessFailed
 
-INPUT_DTYPES = (*DTYPE_BYTES, "int64", "int32", "uint8", "bool")
+INPUT_DTYPES = (*DTYPE_BYTES, "int64", "int32", "uint8", "bool", "complex64", "complex128")
+_INPUT = re.compile(
+    r"(?:(?P<keyword>[^\W\d]\w*)?(?:\[(?P<key>[^]]+)\])?=)?(?P<shape>\d+(?:x\d+)*)(?::(?P<dtype>.*))?"
+)
+_SAVED = (".pt", ".pth", ".pt2", ".ts", ".onnx", ".safetensors")
+"""Ends of files that hold a model, or its weights, and no code."""
 MOST_ID_LENGTH = 100
 _NO_ID = re.compile(r"[^A-Za-z0-9_.:+-]")
 
@@ -44,9 +49,10 @@ class Target(NamedTuple):
         if not all(part.isidentifier() for part in name.split(".")) or not (
             is_dotted or module.endswith(".py")
         ):
+            saved = "; a saved model is loaded by such a function" if text.endswith(_SAVED) else ""
             raise UsageError(
                 f'"{text}" names no model; give FILE.py:CALLABLE or package.module:CALLABLE, '
-                "where CALLABLE is a module, or a class or function that builds one"
+                f"where CALLABLE is a module, or a class or function that builds one{saved}"
             )
         if module.endswith(".py"):
             if not Path(module).is_file():
@@ -62,27 +68,36 @@ class Target(NamedTuple):
         return as_id(f"{stem.rpartition('.')[2]}-{self.name}")
 
 
-def parse_input(text: str, usual_dtype: str, *, asked_by: str) -> Input:
-    """Return what "1x3x224x224" or "1x77:int64" describes.
+def parse_input(text: str, usual_dtype: str | None, *, asked_by: str) -> Input:
+    """Return what "1x3x224x224", "mask=1x77:int64" or "batch[image]=1x3x8x8" describes.
 
     Args:
+        usual_dtype: where the text names none; None: the model's own.
         asked_by: what the text was given by, for the message.
 
     Raises:
         UsageError: no shape, or an unknown dtype.
     """
-    shape, _, dtype = text.partition(":")
-    if not re.fullmatch(r"\d+(x\d+)*", shape):
+    match = _INPUT.fullmatch(text)
+    if match is None:
         raise UsageError(
             f'{asked_by} "{text}" is no shape; give its sizes such as 1x3x224x224, with a dtype '
-            "behind it where it is another than the model's: 1x77:int64"
+            "behind it where it is another than the model's: 1x77:int64; before it the name of a "
+            "keyword argument (mask=1x77), the key of a dict ([image]=1x3x8x8), or both "
+            "(batch[image]=1x3x8x8)"
         )
-    if dtype and dtype not in INPUT_DTYPES:
+    dtype = match["dtype"]
+    if dtype is not None and dtype not in INPUT_DTYPES:
         raise UsageError(
             f'{asked_by} "{text}": dtype "{dtype}" is unknown; accepted: '
             f"{', '.join(INPUT_DTYPES)}.{did_you_mean(dtype, INPUT_DTYPES)}"
         )
-    return Input(shape=tuple(map(int, shape.split("x"))), dtype=dtype or usual_dtype)
+    return Input(
+        shape=tuple(map(int, match["shape"].split("x"))),
+        dtype=dtype or usual_dtype,
+        keyword=match["keyword"],
+        key=match["key"],
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,10 +175,10 @@ def capture(
         raise UsageError(executions.failure)
     captured = count(executions.convolutions, executions.others, source)
     if not captured.scenarios:
-        others = f"; found {captured.others_text}" if captured.others else ""
+        others = f", only {captured.others_text}" if captured.others else ""
         raise UsageError(
-            f"{target.module}:{target.name}: it ran and executed no 2-D convolution, so there is "
-            f"nothing to benchmark{others}"
+            f"{target.module}:{target.name}: it ran and executed no 2-D convolution in "
+            f"{', '.join(DTYPE_BYTES)}{others}, so there is nothing to benchmark"
         )
     return captured
 

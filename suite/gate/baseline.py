@@ -60,10 +60,10 @@ def _unpacked(path: Path) -> Run:
                 archive.extractall(scratch)
         except (zipfile.BadZipFile, OSError) as error:
             raise UsageError(f"{path}: cannot be unpacked: {error}") from error
-        found = sorted(Path(scratch).rglob(MANIFEST), key=lambda file: len(file.parts))
-        if not found:
+        manifests = sorted(Path(scratch).rglob(MANIFEST), key=lambda file: len(file.parts))
+        if not manifests:
             raise NotComparable(f"{path}: no {MANIFEST} in it; zip a run's folder")
-        return read_run([found[0].parent])
+        return read_run([manifests[0].parent])
 
 
 def compare(
@@ -96,15 +96,15 @@ def compare(
     for key, (old, new) in pairs.items():
         if key in changed:
             continue
-        found = findings(_facts(old), _facts(new), new.scenario.dtype)
+        all_findings = findings(_facts(old), _facts(new), new.scenario.dtype)
         cells.append(
             GateCell(
                 scenario=new.scenario.id,
                 implementation=new.implementation,
                 base=_facts(old),
                 head=_facts(new),
-                findings=tuple(f for f in found if f.check not in accept),
-                accepted=tuple(f for f in found if f.check in accept),
+                findings=tuple(f for f in all_findings if f.check not in accept),
+                accepted=tuple(f for f in all_findings if f.check in accept),
                 time=verdicts.get(key),
                 reproduce=reproduce.get(key, ""),
             )
@@ -181,15 +181,15 @@ def _verdicts(
         for key, (_, new) in pairs.items()
         if key in usable and new.implementation == new.reference
     ]
-    found = {key: _difference(*both, nulls) for key, both in usable.items()}
+    differences = {key: _difference(*both, nulls) for key, both in usable.items()}
     limits = {key: rule.limit(math.exp(statistics.fmean(old))) for key, (old, _) in usable.items()}
-    p = {key: difference.p_above(limits[key]) for key, difference in found.items()}
+    p = {key: difference.p_above(limits[key]) for key, difference in differences.items()}
     adjusted = adjusted_p(p, family=len(p))
     short = TimeVerdict(
         verdict=Verdict.CANNOT_TELL, stage=Stage.SCREEN, why="fewer than two blocks on a side"
     )
     verdicts = dict.fromkeys(logs, short)
-    for key, difference in found.items():
+    for key, difference in differences.items():
         verdicts[key] = _verdict(usable[key], difference, limits[key], adjusted[key], rule, len(p))
     return verdicts
 
@@ -213,13 +213,13 @@ def _difference(
 
 def _verdict(
     logs: tuple[Sequence[float], Sequence[float]],
-    found: Difference,
+    change: Difference,
     limit: float,
     adjusted: float,
     rule: Rule,
     family: int,
 ) -> TimeVerdict:
-    high = found.above(1 - rule.level)
+    high = change.above(1 - rule.level)
     if high < limit:
         verdict = Verdict.FINE
     else:
@@ -233,11 +233,11 @@ def _verdict(
         blocks=min(map(len, logs)),
         base_s=math.exp(statistics.fmean(logs[0])),
         head_s=math.exp(statistics.fmean(logs[1])),
-        ratio=math.exp(found.mean),
-        ratio_low=math.exp(found.below(1 - rule.level)),
+        ratio=math.exp(change.mean),
+        ratio_low=math.exp(change.below(1 - rule.level)),
         ratio_high=math.exp(high),
         margin=math.expm1(limit),
         adjusted_p=adjusted,
-        smallest_visible=math.expm1(found.visible_beyond(limit, rule.level / family, rule.power)),
-        improved=found.above(1 - rule.level / family) < -limit,
+        smallest_visible=math.expm1(change.visible_beyond(limit, rule.level / family, rule.power)),
+        improved=change.above(1 - rule.level / family) < -limit,
     )

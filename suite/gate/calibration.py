@@ -53,12 +53,12 @@ def calibrate(blocks: Sequence[Block], rule: Rule, wished: float, block_s: float
 
 
 def _ratios(cell: str, blocks: Sequence[Block], of: str, over: str) -> list[float]:
-    found = []
+    ratios = []
     for block in blocks:
         top, bottom = getattr(block[cell], of), getattr(block[cell], over)
         if top is not None and bottom is not None:
-            found.append(math.log(top / bottom))
-    return found
+            ratios.append(math.log(top / bottom))
+    return ratios
 
 
 def _bias(blocks: Sequence[Block], names: Sequence[str]) -> Component:
@@ -112,7 +112,7 @@ def _false_alarms(blocks: Sequence[Block], names: Sequence[str], rule: Rule) -> 
         for seed, (base, head, null) in enumerate(permutations(ARMS)):
             decision = Decision(names, rule, seed=seed)
             replay(decision, [_roles(block, names, base, head, null) for block in blocks[start:]])
-            verdicts.append([found.verdict for found in decision.verdicts().values()])
+            verdicts.append([time.verdict for time in decision.verdicts().values()])
     flat = [verdict for run in verdicts for verdict in run]
     return FalseAlarms(
         runs=len(verdicts),

@@ -1,11 +1,10 @@
-"""Worktrees of the revisions under comparison, and other paths of a folder.
+"""Folders with the revisions under comparison, and other paths of a folder.
 
 Both lie in one scratch folder, gone when the gate is done or interrupted.
 """
 
 from __future__ import annotations
 
-import contextlib
 import random
 import re
 import shutil
@@ -14,8 +13,8 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from suite.errors import UsageError
-from suite.gate.revision import GitFailed, Repository, Revision, git
+from suite.gate.revision import Repository, Revision
+from suite.gate.snapshots import Snapshots
 
 LONGEST_NAME = 120
 
@@ -69,17 +68,19 @@ class Checkouts(Aliases):
     def __init__(self, repository: Repository) -> None:
         super().__init__()
         self._repository = repository
-        self._trees: list[Path] = []
+        self._snapshots = Snapshots(repository, self._folder / ".git-of-the-gate")
 
     @property
     def root(self) -> Path:
         """The repository's own working tree."""
         return self._repository.root.resolve()
 
+    @property
+    def notes(self) -> list[str]:
+        """What checkouts lack, and what the working tree's leaves out."""
+        return list(self._snapshots.notes)
+
     def __enter__(self) -> Checkouts:
-        # What a killed run left behind: its folders are gone or will go, git still lists them.
-        with contextlib.suppress(GitFailed):
-            git(self._repository.root, "worktree", "prune")
         return self
 
     def __exit__(
@@ -88,12 +89,15 @@ class Checkouts(Aliases):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for tree in self._trees:
-            with contextlib.suppress(GitFailed):
-                git(self._repository.root, "worktree", "remove", "--force", str(tree))
         self.remove()
-        with contextlib.suppress(GitFailed):
-            git(self._repository.root, "worktree", "prune")
+
+    def working_tree(self) -> Revision:
+        """Return the working tree as a revision.
+
+        Raises:
+            UsageError: git cannot read it.
+        """
+        return self._snapshots.working_tree()
 
     def add(self, revision: Revision) -> Path:
         """Check a revision out and return its folder.
@@ -102,14 +106,7 @@ class Checkouts(Aliases):
             UsageError: git cannot.
         """
         tree = self._folder / self._name() / self._repository.root.name
-        self._trees.append(tree)
-        words = ("worktree", "add", "--detach", "--force", "--quiet", str(tree), revision.commit)
-        try:
-            git(self._repository.root, *words)
-        except GitFailed as failed:
-            raise UsageError(
-                f"{revision.name}: cannot be checked out into {tree}: {failed}"
-            ) from None
+        self._snapshots.write_out(revision, tree)
         return tree
 
     def shorten(self, text: str) -> str:

@@ -174,8 +174,8 @@ class Decision:
         return self._evidence[Stage.SCREEN][cell]
 
     def _is_cleared(self, cell: str) -> bool:
-        found = self._difference(cell, Stage.SCREEN)
-        return found.above(1 - self.rule.level) < self._limit(cell)
+        change = self._difference(cell, Stage.SCREEN)
+        return change.above(1 - self.rule.level) < self._limit(cell)
 
     def _screen_p(self, cell: str) -> float:
         return self._difference(cell, Stage.SCREEN).p_above(0.0)
@@ -213,7 +213,7 @@ class Decision:
             for cell, evidence in self._evidence[Stage.CONFIRM].items()
             if evidence.tells and cell in self._planned
         }
-        p = {cell: found.p_above(self._limit(cell)) for cell, found in tested.items()}
+        p = {cell: change.p_above(self._limit(cell)) for cell, change in tested.items()}
         # A suspect that got no blocks of its own still counts as one that was looked at.
         adjusted = adjusted_p(p, family=max(len(self._planned), len(p)))
         return {cell: self._verdict(cell, adjusted) for cell in self._evidence[Stage.SCREEN]}
@@ -224,9 +224,9 @@ class Decision:
         if not evidence.tells:
             why = f"{len(evidence.ratios)} blocks measured, {LEAST_TO_TELL} are the least"
             return TimeVerdict(verdict=Verdict.CANNOT_TELL, stage=stage, why=why)
-        found, limit = self._difference(cell, stage), self._limit(cell)
-        verdict, why = self._judged(cell, stage, found, adjusted)
-        high = found.above(1 - self.rule.level)
+        change, limit = self._difference(cell, stage), self._limit(cell)
+        verdict, why = self._judged(cell, stage, change, adjusted)
+        high = change.above(1 - self.rule.level)
         return TimeVerdict(
             verdict=verdict,
             why=why,
@@ -234,22 +234,22 @@ class Decision:
             blocks=len(evidence.ratios),
             base_s=_typical(evidence.base_s),
             head_s=_typical(evidence.head_s),
-            ratio=math.exp(found.mean),
-            ratio_low=math.exp(found.below(1 - self.rule.level)),
+            ratio=math.exp(change.mean),
+            ratio_low=math.exp(change.below(1 - self.rule.level)),
             ratio_high=math.exp(high),
             margin=math.expm1(limit),
             adjusted_p=adjusted.get(cell),
-            smallest_visible=self._smallest_visible(cell, stage, found, adjusted),
+            smallest_visible=self._smallest_visible(cell, stage, change, adjusted),
             bias=math.sqrt(self._bias(cell).variance),
-            improved=self._is_improved(found, limit),
+            improved=self._is_improved(change, limit),
         )
 
     def _judged(
-        self, cell: str, stage: Stage, found: Difference, adjusted: Mapping[str, float]
+        self, cell: str, stage: Stage, change: Difference, adjusted: Mapping[str, float]
     ) -> tuple[Verdict, str]:
         """Return the verdict, and why it is neither regressed nor fine if so."""
         limit, rule = self._limit(cell), self.rule
-        if found.above(1 - rule.level) < limit:
+        if change.above(1 - rule.level) < limit:
             return Verdict.FINE, ""
         if stage is Stage.SCREEN:
             return Verdict.CANNOT_TELL, "the time did not suffice for fresh blocks"
@@ -262,12 +262,12 @@ class Decision:
             return Verdict.CANNOT_TELL, f"slower in only {share_above(ratios):.0%} of the blocks"
         return Verdict.REGRESSED, ""
 
-    def _is_improved(self, found: Difference, limit: float) -> bool:
+    def _is_improved(self, change: Difference, limit: float) -> bool:
         """Return whether head is faster by more than the margin, all cells taken into account."""
-        return found.above(1 - self.rule.level / len(self._evidence[Stage.SCREEN])) < -limit
+        return change.above(1 - self.rule.level / len(self._evidence[Stage.SCREEN])) < -limit
 
     def _smallest_visible(
-        self, cell: str, stage: Stage, found: Difference, adjusted: Mapping[str, float]
+        self, cell: str, stage: Stage, change: Difference, adjusted: Mapping[str, float]
     ) -> float:
         """Return the smallest slowdown that would have been seen, 0.03 for 3 %.
 
@@ -281,8 +281,8 @@ class Decision:
         else:
             blocks, bias = self._blocks_needed(cell), self._bias(cell)
             own = Component(variance=self._block_spread(cell) ** 2 / blocks, degrees=blocks - 1)
-            found = Difference.with_errors(found.mean, own, bias)
-        return math.expm1(found.visible_beyond(self._limit(cell), level, self.rule.power))
+            change = Difference.with_errors(change.mean, own, bias)
+        return math.expm1(change.visible_beyond(self._limit(cell), level, self.rule.power))
 
     def _difference(self, cell: str, stage: Stage) -> Difference:
         return difference(self._evidence[stage][cell].ratios, self._bias(cell))
@@ -302,15 +302,15 @@ class Decision:
         return self._nulls
 
     def _null_cells(self) -> dict[tuple[Stage, str], NullCell]:
-        found = {}
+        nulls = {}
         for stage, cells in self._evidence.items():
             for cell, evidence in cells.items():
                 if len(evidence.nulls) >= LEAST_TO_TELL:
                     mean, own = trimmed_mean(evidence.nulls)
-                    found[stage, cell] = NullCell(
+                    nulls[stage, cell] = NullCell(
                         base_s=_typical(evidence.base_s), mean=mean, variance=own.variance
                     )
-        return found
+        return nulls
 
     def _bias(self, cell: str) -> Component:
         return bias_variance(self.null_cells().values(), self._base_s(cell))

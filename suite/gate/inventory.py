@@ -41,6 +41,10 @@ class Inventory:
     """Of those: old and new name where only one of each comes from the same file."""
 
 
+class NothingToMeasure(UsageError):
+    """A revision registers nothing."""
+
+
 def sources_in(tree: Path, plugins: Sequence[Path]) -> list[Source]:
     """Return what a checkout offers: its `impls/` if it is ConvGauge's own, and plug-in files.
 
@@ -63,16 +67,20 @@ def read_revision(
         asked_by: what plug-ins are given by, for the message.
 
     Raises:
-        UsageError: there is nothing in it to measure, or none of it imports.
+        NothingToMeasure: it registers nothing.
+        UsageError: none of it imports.
     """
     sources = sources_in(tree, plugins)
     catalogue = describe(sources, log)
     failures = [text.replace(f"{tree}/", "") for text in catalogue.failures]
-    if not catalogue.entries:
-        details = "\n  ".join(failures) or (
-            f"neither impls/ nor {', '.join(map(str, plugins)) or f'a {asked_by} file'} is in it"
-        )
+    if failures and not catalogue.entries:
+        details = "\n  ".join(failures)
         raise UsageError(f"{revision}: nothing to measure in it\n  {details}")
+    if not catalogue.entries:
+        wanted = ", ".join(map(str, plugins)) or f"a {asked_by} file"
+        raise NothingToMeasure(
+            f"{revision}: nothing to measure in it\n  neither impls/ nor {wanted} is in it"
+        )
     return Catalogue(catalogue.entries, tuple(f"{revision}: {text}" for text in failures))
 
 

@@ -13,6 +13,8 @@ from suite.gate.verdict import TimeVerdict, Verdict
 from suite.results.cell import Status
 
 SCHEMA_VERSION = 1
+WORSE = "worse"
+"""The verdict where something other than time speaks against head: a regression is one of time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +65,7 @@ class GateCell:
         if self.is_wrong:
             return "wrong" if self.head.status is Status.INCORRECT else "broken"
         if self.fails:
-            return str(Verdict.REGRESSED)
+            return str(Verdict.REGRESSED) if self.is_slower else WORSE
         if not self.is_judged:
             return "not compared"
         if self.cannot_tell:
@@ -141,9 +143,10 @@ class GateOutcome:
     @property
     def state(self) -> str:
         """Return the verdict in a word or two."""
+        is_slower = any(cell.is_slower for cell in self.cells) and not self.timing_advisory
         return {
             EXIT_WRONG: "wrong",
-            EXIT_SLOWER: "regressed",
+            EXIT_SLOWER: str(Verdict.REGRESSED) if is_slower else WORSE,
             EXIT_NOT_COMPARABLE: "not comparable",
             EXIT_INCONCLUSIVE: "cannot tell",
             EXIT_GOOD: "fine",
@@ -165,9 +168,9 @@ class GateOutcome:
             (len(self.improved), "faster"),
             (len(self.missing), "missing"),
         )
-        found = [f"{count} {what}" for count, what in counts if count]
+        counted = [f"{count} {what}" for count, what in counts if count]
         return ": ".join(
-            [*parts, ", ".join(found) or f"none slower by more than {self.margin:.0%}"]
+            [*parts, ", ".join(counted) or f"none slower by more than {self.margin:.0%}"]
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,53 +1,12 @@
-"""Revisions of a git repository, and the working tree as one."""
+"""A git repository as the gate finds it: its revisions, and what its working tree changes."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from suite.errors import NotComparable, UsageError
-
-GIT_TIMEOUT_S = 300.0
-
-
-class GitFailed(Exception):
-    """git ended with an error; the text is what it said."""
-
-
-def git(folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> str:
-    """Run git in `folder` and return what it printed.
-
-    Hooks are off, and so is what a calling hook may have set.
-
-    Raises:
-        GitFailed: with git's own words.
-        UsageError: git is not installed.
-    """
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *words]
-    try:
-        done = subprocess.run(
-            command,
-            env={**inherited, **(environment or {})},
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=GIT_TIMEOUT_S,
-        )
-    except FileNotFoundError:
-        raise UsageError("git is not installed; the gate needs it to fetch revisions") from None
-    except subprocess.TimeoutExpired:
-        raise GitFailed(f"git {words[0]} took more than {GIT_TIMEOUT_S:.0f} s") from None
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise GitFailed(said[-1] if said else f"git {words[0]}: exit code {done.returncode}")
-    return done.stdout.strip()
+from suite.gate.git import GitFailed, git
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +16,8 @@ class Revision:
     commit: str
     name: str
     """What the user wrote, and the short commit."""
+    is_working_tree: bool = False
+    """Whether it stands for files on disk, those of submodules too, that no commit has."""
 
 
 class NoRepository(UsageError):
@@ -68,25 +29,37 @@ class Repository:
 
     Raises:
         NoRepository: `folder` is not in one.
+        UsageError: git refuses to read it.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             self.root = Path(git(folder, "rev-parse", "--show-toplevel"))
+            self.git_folder = Path(git(folder, "rev-parse", "--absolute-git-dir"))
         except GitFailed as failed:
-            raise NoRepository(
-                f"{folder.resolve()}: not in a git repository with files ({failed})"
-            ) from None
+            if "not a git repository" in str(failed) or "work tree" in str(failed):
+                raise NoRepository(
+                    f"{folder.resolve()}: not in a git repository with files ({failed})"
+                ) from None
+            raise UsageError(f"{folder.resolve()}: git refuses to read it: {failed}") from None
 
     def resolve(self, text: str, option: str) -> Revision:
         """Return the commit that `text` names.
 
         Raises:
             UsageError: there is no such revision.
-            NotComparable: there is none in this shallow clone.
+            NotComparable: there is none in this shallow clone, or `text` says that there is none.
         """
+        if not text.strip(" 0"):
+            raise NotComparable(
+                f"{option} {text or repr(text)}: names no commit; this is what CI hands over where "
+                "there is no earlier one, as for a new branch. Nothing to compare with: give a "
+                f"commit, branch or tag ({self._known()})"
+            )
         try:
-            commit = git(self.root, "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
+            # A branch may be called -lead.
+            words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+            commit = git(self.root, *words).splitlines()[-1]
         except GitFailed:
             if self.is_shallow:
                 raise NotComparable(
@@ -100,33 +73,19 @@ class Repository:
         short = commit[:10]
         return Revision(commit=commit, name=short if commit.startswith(text) else f"{text} {short}")
 
-    def working_tree(self) -> Revision:
-        """Return the working tree as a commit that no branch knows: with changes, new files too."""
-        changed = self.changes()
-        if not changed:
-            head = git(self.root, "rev-parse", "HEAD")
-            return Revision(commit=head, name=f"working tree {head[:10]}")
-        with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
-            index = Path(scratch) / "index"
-            ours = Path(git(self.root, "rev-parse", "--absolute-git-dir")) / "index"
-            if ours.exists():
-                shutil.copyfile(ours, index)
-            environment = {
-                "GIT_INDEX_FILE": str(index),
-                **{f"GIT_{who}_NAME": "ConvGauge" for who in ("AUTHOR", "COMMITTER")},
-                **{f"GIT_{who}_EMAIL": "convgauge@localhost" for who in ("AUTHOR", "COMMITTER")},
-            }
-            git(self.root, "add", "--all", environment=environment)
-            tree = git(self.root, "write-tree", environment=environment)
-            words = ("commit-tree", tree, "-p", "HEAD", "-m", "working tree, measured by the gate")
-            commit = git(self.root, *words, environment=environment)
-        files = f"{len(changed)} changed file{'s' if len(changed) > 1 else ''}"
-        return Revision(commit=commit, name=f"working tree with {files}")
-
     def changes(self) -> list[str]:
-        """Return the files that differ from the last commit, new ones too, ignored ones not."""
-        status = git(self.root, "status", "--porcelain", "--untracked-files=all")
-        return [line[3:] for line in status.splitlines()]
+        """Return the files that differ from the last commit, new ones too, ignored ones not.
+
+        A repository within this one that is no submodule of it is named with a slash at its end.
+        """
+        entries = iter(git(self.root, "status", "--porcelain", "-z", "-uall").split("\0"))
+        files = []
+        for entry in entries:
+            if entry:
+                files.append(entry[3:])
+                if "R" in entry[:2] or "C" in entry[:2]:
+                    next(entries)  # the name it had
+        return files
 
     def inside(self, file: Path) -> Path | None:
         """Return the path of `file` within the repository, None if it lies elsewhere."""
@@ -134,6 +93,14 @@ class Repository:
             return file.resolve().relative_to(self.root.resolve())
         except ValueError:
             return None
+
+    def submodule(self, path: str) -> Repository | None:
+        """Return the submodule at `path` as a repository, None where it was never fetched."""
+        try:
+            submodule = Repository(self.root / path)
+        except (UsageError, OSError):
+            return None
+        return None if submodule.root.resolve() == self.root.resolve() else submodule
 
     @property
     def is_shallow(self) -> bool:

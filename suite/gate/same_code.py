@@ -18,6 +18,7 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
+from suite.results.cell import Status
 
 
 @dataclass
@@ -29,6 +30,8 @@ class SameCode:
     """Seconds of each block, three arms in every cell."""
     left_out: list[str] = field(default_factory=list)
     """Cells that cannot be measured, each with its reason."""
+    failures: set[Status] = field(default_factory=set)
+    """Their statuses."""
     interrupted: bool = False
 
 
@@ -79,6 +82,7 @@ def _sound(runner: BlockRunner, measured: SameCode) -> tuple[str, ...]:
     for cell, sides in runner.tallies.items():
         failed = [side for side in (sides[BASE], sides[HEAD]) if not side.alive]
         if failed:
+            measured.failures.add(failed[0].status)
             measured.left_out.append(f"{cell}: {failed[0].status.value}: {failed[0].reason}")
         else:
             sound.append(cell)

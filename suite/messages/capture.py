@@ -14,7 +14,18 @@ class Input:
     """One tensor that the model is called with."""
 
     shape: tuple[int, ...]
-    dtype: str
+    dtype: str | None
+    """None: the model's own."""
+    keyword: str | None
+    """The argument's name; None: it is positional."""
+    key: str | None
+    """Its key where the argument is a dict of tensors."""
+
+    def __str__(self) -> str:
+        """Return it as the command line spells it."""
+        name = f"{self.keyword or ''}{f'[{self.key}]' if self.key else ''}"
+        sizes = "x".join(map(str, self.shape))
+        return f"{f'{name}=' if name else ''}{sizes}{f':{self.dtype}' if self.dtype else ''}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

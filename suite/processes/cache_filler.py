@@ -31,9 +31,13 @@ def last_level_cache_bytes() -> int:
     for core in _usable():
         level, size_bytes, shared_by = 0, 0, str(core)
         for index in (_CORES / f"cpu{core}/cache").glob("index*"):
-            found = _read(index / "level")
-            if found.isdigit() and int(found) > level and _read(index / "type") != "Instruction":
-                level, size_bytes = int(found), _bytes(_read(index / "size"))
+            level_text = _read(index / "level")
+            if (
+                level_text.isdigit()
+                and int(level_text) > level
+                and _read(index / "type") != "Instruction"
+            ):
+                level, size_bytes = int(level_text), _bytes(_read(index / "size"))
                 shared_by = _read(index / "shared_cpu_list") or str(core)
         sizes[shared_by] = max(size_bytes, sizes.get(shared_by, 0))
     return sum(sizes.values())

@@ -74,11 +74,11 @@ def chosen_environment() -> dict[str, str]:
 
     A run that a process of a run starts has them, and they are no choice of the user's.
     """
-    found = dict(os.environ)
+    variables = dict(os.environ)
     for ours in (SHORT_SPIN, KEPT_BLOCKS):
-        if ours.items() <= found.items():
-            found = {name: value for name, value in found.items() if name not in ours}
-    return found
+        if ours.items() <= variables.items():
+            variables = {name: value for name, value in variables.items() if name not in ours}
+    return variables
 
 
 @contextlib.contextmanager

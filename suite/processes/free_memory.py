@@ -28,8 +28,8 @@ def _left_in_groups() -> Iterator[int]:
         if kinds not in ("", "memory"):
             continue
         (limit, usage, idle), top = (_V1, _GROUPS / kinds) if kinds else (_V2, _GROUPS)
-        place = top / own.lstrip("/")
-        for folder in (place, *place.parents):
+        innermost = top / own.lstrip("/")
+        for folder in (innermost, *innermost.parents):
             most, used = _read(folder / limit), _read(folder / usage)
             if most and most.isdigit() and used:
                 yield max(0, int(most) - int(used) + _statistic(folder, idle))

@@ -107,11 +107,11 @@ def read_catalogue(
             the same name, both files named.
     """
     named = [Source(str(plugin.resolve())) for plugin in plugins]
-    found = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
+    usual = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
     asked = describe(named, log, scenarios)
     if asked.failures:
         raise UsageError("\n".join(asked.failures))
-    catalogue = Catalogue((*found.entries, *asked.entries), found.failures)
+    catalogue = Catalogue((*usual.entries, *asked.entries), usual.failures)
     _refuse_duplicates(catalogue.entries)
     return catalogue
 

@@ -102,9 +102,9 @@ class Implementation(Declaration):
         return _reason(self.supports(problem)) if self.supports else None
 
 
-def _reason(told: Any) -> str | None:
+def _reason(reason: Any) -> str | None:
     """Return what a plug-in gave for a reason as one; nothing and empty texts are none."""
-    return str(told) if told else None
+    return str(reason) if reason else None
 
 
 _registered: dict[str, Implementation] = {}

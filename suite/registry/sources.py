@@ -67,13 +67,13 @@ def load(source: Source) -> list[Implementation]:
     except UsageError:
         raise
     except SyntaxError as error:
-        place = f"{error.filename}:{error.lineno}:{error.offset}"
-        raise UsageError(f"{place}: does not parse: {error.msg}") from error
+        where = f"{error.filename}:{error.lineno}:{error.offset}"
+        raise UsageError(f"{where}: does not parse: {error.msg}") from error
     except BaseException as error:  # a plug-in may even call sys.exit while it is imported
-        place = f"{source.location}{_line_in(source, error)}"
+        where = f"{source.location}{_line_in(source, error)}"
         hint = own_imports.hint_for(error)
         raise UsageError(
-            f"{place}: does not import: {type(error).__name__}: {error}{hint}"
+            f"{where}: does not import: {type(error).__name__}: {error}{hint}"
         ) from error
     _loaded[source] = [entry for entry in registered() if entry.name not in known]
     return _loaded[source]

@@ -67,16 +67,16 @@ class Residuals:
     worst: WorstElement | None = None
 
 
-def worst_of(found: Mapping[str, Residuals]) -> Residuals | None:
+def worst_of(by_kind: Mapping[str, Residuals]) -> Residuals | None:
     """Return the largest residuals of several kinds of gate input.
 
     The relative L2 error is that of normal inputs where there were any: integers have none, and
     against spikes it measures the spike.
     """
-    if not found:
+    if not by_kind:
         return None
-    worst = max(found.values(), key=lambda residuals: residuals.worst_error_ratio)
-    usual = [found["normal"]] if "normal" in found else list(found.values())
+    worst = max(by_kind.values(), key=lambda residuals: residuals.worst_error_ratio)
+    usual = [by_kind["normal"]] if "normal" in by_kind else list(by_kind.values())
     return Residuals(
         rel_l2_error=max(residuals.rel_l2_error for residuals in usual),
         worst_error_ratio=worst.worst_error_ratio,

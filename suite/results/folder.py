@@ -56,6 +56,13 @@ def write_whole(path: Path, text: str) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+class CellLost(UsageError):
+    """A result could not be written. Whoever knows the command adds how to go on."""
+
+    def with_cure(self, cure: str) -> CellLost:
+        return CellLost(f"{self}; {cure}")
+
+
 class ResultWriter:
     """Appends cells to a run's results.jsonl; every record is on disk before `add` returns.
 
@@ -83,7 +90,7 @@ class ResultWriter:
         """Append one record.
 
         Raises:
-            UsageError: the disk is full; everything before this cell is kept.
+            CellLost: the disk is full; everything before this cell is kept.
         """
         line = json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True) + "\n"
         end = self._file.tell()
@@ -94,9 +101,9 @@ class ResultWriter:
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.truncate(end)
-            raise UsageError(
+            raise CellLost(
                 f"{self._path}: cannot be written: {error.strerror}; the {result.key} cell is "
-                "lost, everything before it is kept; free space and resume the run"
+                "lost, everything before it is kept"
             ) from error
 
     def close(self) -> None:
@@ -203,6 +210,8 @@ def read_run(folders: Iterable[Path]) -> Run:
     if not cells:
         names = ", ".join(str(folder) for folder in folders)
         raise UsageError(f"{names}: no finished cell in it; nothing to report")
-    order = {identity: place for place, identity in enumerate(manifests[0].get("scenarios", []))}
+    order = {
+        identity: position for position, identity in enumerate(manifests[0].get("scenarios", []))
+    }
     results = sorted(cells.values(), key=lambda cell: order.get(cell.scenario.id, len(order)))
     return Run(folders[0], manifests[0], tuple(results), profiles)

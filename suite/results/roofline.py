@@ -57,7 +57,7 @@ def roofline_of(result: CellResult, profile: CellProfile) -> Roofline | None:
         "overhead": operators.overhead_s or 0.0,
     }
     by = max(limits_s, key=limits_s.__getitem__)
-    told = {
+    limit_texts = {
         "compute": (
             f"{(flops or 0) / 1e9:.3g} GFLOP at {ceiling.peak_flops_per_s / 1e9:.3g} GFLOP/s"
         ),
@@ -71,7 +71,7 @@ def roofline_of(result: CellResult, profile: CellProfile) -> Roofline | None:
     others = ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if name != by)
     lead = "Bound by" if shares[by] >= WELL_EXPLAINED else "Nearest to being bound by"
     sentence = (
-        f"{lead} {by}: {told[by]} takes {limits_s[by] * 1e3:.3g} ms of the call's "
+        f"{lead} {by}: {limit_texts[by]} takes {limits_s[by] * 1e3:.3g} ms of the call's "
         f"{time_s * 1e3:.3g} ms ({shares[by]:.0%}; {others})"
     )
     if shares[by] < WELL_EXPLAINED:

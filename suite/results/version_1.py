@@ -46,21 +46,21 @@ def _request(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Reques
 def _asked(kind: type[Request], words: Sequence[str]) -> dict[str, Any]:
     """Return the options among a command's words, as argparse read them; may be abbreviated."""
     options = dict(kind.options())
-    found: dict[str, Any] = {}
-    for place, word in enumerate(words):
+    values: dict[str, Any] = {}
+    for position, word in enumerate(words):
         name, has_value, text = word.partition("=")
         option = name if name in options else _completed(name, options)
         if option is None:
             continue
         asked = options[option]
         if isinstance(asked.default, bool):
-            found[asked.name] = not asked.default
+            values[asked.name] = not asked.default
             continue
-        value = _read(asked.name, text if has_value else words[place + 1])
+        value = _read(asked.name, text if has_value else words[position + 1])
         if isinstance(asked.default, tuple):
-            value = (*found.get(asked.name, ()), value)
-        found[asked.name] = value
-    return found
+            value = (*values.get(asked.name, ()), value)
+        values[asked.name] = value
+    return values
 
 
 def _completed(name: str, options: Mapping[str, object]) -> str | None:

@@ -158,8 +158,7 @@ def draw(table: LayerTable, sample: int, seed: int, faults: Faults) -> list[int]
     Source: Efraimidis and Spirakis, Weighted random sampling with a reservoir, Information
     Processing Letters 97, 2006; here in logarithms, as u^(1/weight) runs out of digits.
     """
-    import heapq  # noqa: PLC0415 - with random 2 ms that only samples need
-    import random  # noqa: PLC0415
+    import random  # noqa: PLC0415 - 2 ms that only samples need
 
     generator = random.Random(seed)
     shares = [1.0 - generator.random() for _ in table.rows]
@@ -167,7 +166,7 @@ def draw(table: LayerTable, sample: int, seed: int, faults: Faults) -> list[int]
         math.log(share) / weight if weight else -math.inf
         for share, weight in zip(shares, _weights(table, faults), strict=True)
     ]
-    drawn = heapq.nlargest(sample, range(len(keys)), key=keys.__getitem__)
+    drawn = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)[:sample]
     return sorted(at for at in drawn if keys[at] > -math.inf)
 
 
@@ -177,11 +176,7 @@ def _weights(table: LayerTable, faults: Faults) -> list[float]:
         return [1.0] * len(table.rows)
     column = table.columns[table.weight]
     try:  # thousands of rows, and hardly ever one that is wrong
-        most = column + 1
-        weights = [
-            float((row if isinstance(row, list) else row.split(",", most))[column])
-            for row in table.rows
-        ]
+        weights = list(map(float, _column(table, column)))
         if min(weights) >= 0 and sum(weights) < math.inf:
             return weights
     except (ValueError, IndexError):
@@ -190,6 +185,21 @@ def _weights(table: LayerTable, faults: Faults) -> list[float]:
         _weight(table, line, _cells(row), column, faults)
         for line, row in zip(table.lines, table.rows, strict=True)
     ]
+
+
+def _column(table: LayerTable, column: int) -> list[str]:
+    """Return a column's cells, without taking the rows apart where the text allows it.
+
+    Raises:
+        IndexError: a row is shorter.
+    """
+    last = len(table.columns) - 1
+    texts = [row for row in table.rows if isinstance(row, str)]
+    if len(texts) < len(table.rows) or {row.count(",") for row in texts} != {last}:
+        return [_cells(row)[column] for row in table.rows]
+    if column > last / 2:  # fewer cells are cut off from the nearer end
+        return [row.rsplit(",", last - column + 1)[column - last - 1] for row in texts]
+    return [row.split(",", column + 1)[column] for row in texts]
 
 
 def _weight(table: LayerTable, line: int, cells: list[str], column: int, faults: Faults) -> float:

@@ -24,9 +24,9 @@ SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class ChangePoint:
-    """The level is another one from the value at `place` on."""
+    """The level is another one from the value at `index` on."""
 
-    place: int
+    index: int
     p: float
     """Share of permutations that would show as clear a change."""
 
@@ -72,19 +72,19 @@ def change_points(
             break
         edges = sorted([*edges, start + offset])
     while True:
-        found = []
-        for before, place, after in zip(edges, edges[1:], edges[2:], strict=False):
-            part, split = series[before:after], place - before
+        points = []
+        for before, index, after in zip(edges, edges[1:], edges[2:], strict=False):
+            part, split = series[before:after], index - before
 
             def permuted_here(part: np.ndarray = part, split: int = split) -> float:
                 return _gain_at(draw(part), split)
 
             p = p_of(_gain_at(part, split), permuted_here)
-            found.append(ChangePoint(place=place, p=p))
-        weakest = max(found, key=lambda point: point.p, default=None)
+            points.append(ChangePoint(index=index, p=p))
+        weakest = max(points, key=lambda point: point.p, default=None)
         if weakest is None or weakest.p <= level:
-            return found
-        edges.remove(weakest.place)
+            return points
+        edges.remove(weakest.index)
 
 
 def _best_split(values: np.ndarray) -> tuple[float, int]:
@@ -99,8 +99,8 @@ def _best_split(values: np.ndarray) -> tuple[float, int]:
     return float(gains[best]), best + LEAST_SEGMENT
 
 
-def _gain_at(values: np.ndarray, place: int) -> float:
-    return float(_gains(values)[place - LEAST_SEGMENT])
+def _gain_at(values: np.ndarray, index: int) -> float:
+    return float(_gains(values)[index - LEAST_SEGMENT])
 
 
 def _gains(values: np.ndarray) -> np.ndarray:

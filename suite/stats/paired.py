@@ -32,10 +32,10 @@ class Difference:
     @classmethod
     def with_errors(cls, mean: float, *parts: Component) -> Difference:
         """Return a mean whose error has several independent parts."""
-        found = total(*parts)
+        component = total(*parts)
         # Nothing varies, to the last bit, where times are simulated or a clock is far too coarse.
-        error = math.sqrt(found.variance) if found.variance > 0 else LEAST_ERROR
-        return cls(mean=mean, error=error, degrees=found.degrees)
+        error = math.sqrt(component.variance) if component.variance > 0 else LEAST_ERROR
+        return cls(mean=mean, error=error, degrees=component.degrees)
 
     def below(self, probability: float) -> float:
         """Return what the true value stays above with `probability` (one-sided)."""
@@ -83,7 +83,7 @@ def unpaired_difference(before: Sequence[float], after: Sequence[float]) -> tupl
 
 def hodges_lehmann(values: Sequence[float]) -> float:
     """Return the median of all pairwise means (Hodges & Lehmann, Ann. Math. Stat. 34, 1963)."""
-    return statistics.median((a + b) / 2 for place, a in enumerate(values) for b in values[place:])
+    return statistics.median((a + b) / 2 for first, a in enumerate(values) for b in values[first:])
 
 
 def share_above(values: Sequence[float], limit: float = 0.0) -> float:

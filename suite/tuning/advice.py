@@ -11,10 +11,10 @@ from pathlib import Path
 
 from suite.errors import UsageError
 from suite.problem import Problem
-from suite.program import COMMAND_LINE
 from suite.tuning.prior import prior_predictions
 from suite.tuning.selector import Prediction, Selector, best_first
 from suite.tuning.store import (
+    TO_TUNE,
     Conditions,
     TuningTable,
     cache_folder,
@@ -23,8 +23,6 @@ from suite.tuning.store import (
     read_table,
     table_path,
 )
-
-TO_TUNE = f"{COMMAND_LINE} tune"
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,11 @@ from typing import Any, NamedTuple
 from suite.errors import UsageError
 from suite.machine import host
 from suite.problem import Problem
+from suite.program import COMMAND_LINE
 
 SCHEMA_VERSION = 1
 FOLDER_VARIABLE = "CONVGAUGE_TUNING"
+TO_TUNE = f"{COMMAND_LINE} tune"
 FACTS = ("cpu", "flags", "cores")
 """What of the machine has to agree, besides torch's version, before a table is believed."""
 
@@ -145,7 +147,7 @@ def read_table(path: Path) -> TuningTable:
     Raises:
         UsageError: no such file, not a table, or one that another version wrote.
     """
-    again = "delete it, and tune anew"
+    again = f"delete it, and tune anew: {TO_TUNE}"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["schema_version"]

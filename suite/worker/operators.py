@@ -109,12 +109,12 @@ def _flush_stdio() -> None:
 
 def kernel_names(events: Iterable[Any]) -> list[str]:
     """Return the names of the profiler's events that ran on a GPU, in order of their start."""
-    found = [event for event in events if str(event.device_type).endswith("CUDA")]
-    return [event.name for event in sorted(found, key=lambda event: event.time_range.start)]
+    on_gpu = [event for event in events if str(event.device_type).endswith("CUDA")]
+    return [event.name for event in sorted(on_gpu, key=lambda event: event.time_range.start)]
 
 
 def vendor_convolution(names: list[str]) -> str | None:
     """Return the convolution of torch's own that did the work among operator names."""
-    found = [name for name in names if any(word in name for word in CONVOLUTIONS)]
-    chosen = [name for name in found if name not in _DISPATCHERS]
-    return next(iter([*chosen, *found]), None)
+    convolutions = [name for name in names if any(word in name for word in CONVOLUTIONS)]
+    chosen = [name for name in convolutions if name not in _DISPATCHERS]
+    return next(iter([*chosen, *convolutions]), None)

@@ -156,6 +156,35 @@ def test_several_inputs_have_their_own_dtypes(command, models, tmp_path):
     assert {s.dtype for s in scenarios.values()} == {"bfloat16"}
 
 
+@pytest.mark.parametrize("model", ["exported", "program"])
+def test_an_exported_model_is_captured_under_its_modules_names(command, models, tmp_path, model):
+    said = command("capture", f"models/odd.py:{model}", "--input", "2x4x9x9", "--out", "net.yaml")
+    assert said.code == 0, said.err
+    (scenario,) = captured(tmp_path / "net.yaml").items()
+    assert scenario[0] == "0"
+    assert scenario[1].problem.out_channels == 6
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        ("Fields", ["[image]=1x4x9x9", "mask=1x1x7x7"]),
+        ("Named", ["batch[image]=1x4x9x9", "batch[bias]=4x7x7:float32"]),
+    ],
+)
+def test_dicts_and_keyword_arguments_are_given_by_name(command, models, tmp_path, model, inputs):
+    words = [word for text in inputs for word in ("--input", text)]
+    said = command("capture", f"models/odd.py:{model}", *words, "--out", "net.yaml")
+    assert said.code == 0, said.err
+    assert captured(tmp_path / "net.yaml").keys() == {"conv"}
+
+
+def test_inputs_have_the_models_own_type(command, models, tmp_path):
+    said = command("capture", "models/odd.py:half", "--input", "1x4x9x9", "--out", "net.yaml")
+    assert said.code == 0, said.err
+    assert {s.dtype for s in captured(tmp_path / "net.yaml").values()} == {"bfloat16"}
+
+
 def test_two_files_of_one_model_can_be_run_together(command, models, tmp_path):
     for size in (8, 9):
         words = ("--input", f"1x3x{size}x{size}", "--out", f"net {size}.yaml")
@@ -191,6 +220,9 @@ def test_a_function_that_takes_the_inputs_is_the_model(command, models, tmp_path
         (["models/resnet.py:build", "--input", "1x3x9x9:float31"], ['"float31" is unknown']),
         (["models/resnet.py:build", "--input", "3,224,224"], ["is no shape", "1x3x224x224"]),
         (["models/resnet.py:build", "--input", "1x1x9x9"], ["forward() takes", "--input"]),
+        (["models/odd.py:Fields"], ["it takes (batch", "--input mask=1x77", "wrap it"]),
+        (["models/odd.py:complex_numbers"], ["only 1 × conv2d in complex64", "float32"]),
+        (["net.pt2"], ["a saved model is loaded by such a function"]),
     ],
 )
 def test_what_cannot_be_captured_is_one_clear_message(command, models, tmp_path, words, hints):
@@ -201,6 +233,19 @@ def test_what_cannot_be_captured_is_one_clear_message(command, models, tmp_path,
 def test_a_model_without_convolution_is_told_so(command, models):
     said = command("capture", "models/odd.py:linear", "--input", "2x4")
     expect_usage_error(said, "executed no 2-D convolution")
+
+
+def test_an_input_of_another_type_than_the_models_is_told_what_the_model_is(command, models):
+    said = command("capture", "models/odd.py:half", "--input", "1x4x9x9:float32")
+    expect_usage_error(said, "the model is bfloat16", "leave the inputs' types out")
+
+
+def test_operators_that_only_sound_like_convolutions_are_not_counted():
+    from suite.capture.child.recorder import _CONVOLVES
+
+    convolve = ["conv2d", "_convolution", "slow_conv_dilated2d", "qconv2d_pointwise", "conv_tbc"]
+    others = ["convert_element_type", "_reorder_convolution_weight", "_convert_weight_to_int4pack"]
+    assert [name for name in (*convolve, *others) if _CONVOLVES.search(name)] == convolve
 
 
 def test_a_file_with_a_mistake_is_named_with_its_line(command, tmp_path):

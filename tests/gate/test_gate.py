@@ -18,6 +18,8 @@ import psutil
 import pytest
 
 import run_bench
+from commands.arguments import build_parser
+from suite.program import COMMAND_LINE, PROGRAM
 from suite.results.cell import Status
 from suite.results.folder import read_manifest, read_run
 from suite.results.request import GateRequest, read_request
@@ -79,9 +81,9 @@ def cells_of(outcome: tuple[subprocess.CompletedProcess, Path]) -> dict[str, dic
     [
         ("slower", "regressed", {"operators"}),
         ("wrong", "wrong", {"correctness"}),
-        ("larger", "regressed", {"memory", "operators"}),
-        ("busier", "regressed", {"operators"}),
-        ("rougher", "regressed", {"accuracy", "operators"}),
+        ("larger", "worse unless slower", {"memory", "operators"}),
+        ("busier", "worse unless slower", {"operators"}),
+        ("rougher", "worse unless slower", {"accuracy", "operators"}),
         ("narrower", "broken", {"coverage"}),
         ("crashing", "broken", {"correctness"}),
         ("steady", None, set()),
@@ -91,7 +93,10 @@ def cells_of(outcome: tuple[subprocess.CompletedProcess, Path]) -> dict[str, dic
 def test_every_planted_fault_is_found_and_nothing_else(outcome, name, verdict, checks):
     cell = cells_of(outcome)[name]
     assert {finding["check"] for finding in cell["findings"]} == checks, outcome[0].stdout
-    if verdict:
+    if verdict == "worse unless slower":
+        is_slower = cell["time"]["verdict"] == "regressed"
+        assert cell["verdict"] == ("regressed" if is_slower else "worse")
+    elif verdict:
         assert cell["verdict"] == verdict
     else:
         assert cell["verdict"] in ("fine", "faster", "cannot tell")
@@ -110,7 +115,8 @@ def test_wrong_results_decide_the_exit_code_and_every_failure_is_one_line(outcom
     line = next(line for line in completed.stdout.splitlines() if "small/a × slower:" in line)
     for part in ("→", "×", "[", "margin 5.00 %", "adjusted p", "4 blocks", "smallest visible"):
         assert part in line
-    assert "reproduce: python run_bench.py gate small.yaml --scenario small/a --impl" in line
+    again = f"reproduce: python {ROOT / 'run_bench.py'} gate small.yaml --scenario small/a --impl"
+    assert again in line  # the script by its path, as the user stands in another repository
     assert " --base " in line
     assert "Traceback" not in completed.stdout + completed.stderr
 
@@ -219,6 +225,20 @@ def test_an_unknown_revision_is_bad_input(planted, gate):
     code, said = gate("--base", "nonsense", "--plugin", "mine.py")
     assert code == 2
     assert "--base nonsense: no such revision" in said
+
+
+def test_a_base_without_the_plugin_is_not_comparable(planted, gate):
+    (planted / "new.py").write_text(plugin(0, ["steady"]))
+    code, said = gate("--base", "HEAD", "--plugin", "new.py")
+    assert code == 5
+    assert "neither impls/ nor new.py is in it" in said
+    assert "give a --base that has it" in said
+
+
+def test_a_base_of_zeros_is_not_comparable(planted, gate):
+    code, said = gate("--base", "0" * 40, "--plugin", "mine.py")
+    assert code == 5
+    assert "names no commit" in said
 
 
 def test_a_folder_without_git_is_bad_input(tmp_path, monkeypatch, gate):
@@ -348,6 +368,21 @@ def test_another_machine_makes_times_advisory_and_facts_still_decide(command, st
 
 
 def test_a_baseline_that_is_not_there_is_not_comparable(command, tiny):
-    said = command("gate", tiny, "--baseline", "nothing")
+    words = (tiny, "--impl", "unfold", "--threads", "1", "--memory-limit", "2.5", "--blocks", "4")
+    said = command("gate", *words, "--baseline", "not here")
+
     assert said.code == 5
-    assert "store a run first" in said.err
+    told = said.err.strip().partition("store a run first, then give its folder: ")[2]
+    given = shlex.split(told)[len(PROGRAM) :]
+    assert given[0] == "run"
+    asked = build_parser(given).parse_args(given)
+    assert (asked.files, asked.impl) == ([str(tiny)], ["unfold"])
+    assert (asked.threads, asked.memory_limit, asked.blocks) == (1, 2.5, 4)
+    assert asked.out == Path("not here")
+
+
+def test_without_files_the_run_to_store_is_of_what_a_gate_compares(command):
+    said = command("gate", "--baseline", "run.zip")
+
+    assert said.code == 5
+    assert said.err.strip().endswith(f"{COMMAND_LINE} run ci --out run")

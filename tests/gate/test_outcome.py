@@ -61,7 +61,7 @@ def outcome(*cells: GateCell, **fields: Any) -> GateOutcome:
     [
         ((FINE, FAST), {}, 0, "fine"),
         ((FINE, SLOW, DOUBT), {}, 1, "regressed"),
-        ((FINE, LARGER), {}, 1, "regressed"),
+        ((FINE, LARGER), {}, 1, "worse"),
         ((BROKEN, SLOW), {}, 3, "wrong"),
         ((FINE, DOUBT), {}, 4, "cannot tell"),
         ((), {}, 5, "not comparable"),

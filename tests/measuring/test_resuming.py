@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -21,9 +23,18 @@ import run_bench
 from commands import _folders
 from commands import run as run_command
 from commands.arguments import build_parser
+from suite.measuring import run as measuring_run
 from suite.measuring.run import Runner, RunOutcome
+from suite.program import PROGRAM
 from suite.results.cell import CellResult
-from suite.results.folder import MANIFEST, RESULTS, read_manifest, read_results, write_manifest
+from suite.results.folder import (
+    MANIFEST,
+    RESULTS,
+    ResultWriter,
+    read_manifest,
+    read_results,
+    write_manifest,
+)
 from suite.results.request import AskedFile, RunRequest, Shard, read_request
 from tests.conftest import FAULTY, ROOT, TINY
 
@@ -327,6 +338,31 @@ def test_the_commands_that_a_run_prints_ask_for_all_of_it_again(tmp_path):
     assert read_request(read_manifest(tmp_path / "again")) == one_cell
     keys = {result.key for result in read_results(tmp_path / "again")}
     assert keys == {"tiny/b × slow", "tiny/b × unfold"}
+
+
+def test_a_full_disk_ends_a_run_with_the_command_that_finishes_it(command, tiny, tmp_path):
+    class Full(ResultWriter):
+        def add(self, result: CellResult) -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                if self._file.tell():
+                    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    patch.setattr(os, "fsync", Mock(side_effect=full))
+                super().add(result)
+
+    words = ("run", tiny, "--impl", "unfold", "--threads", "1", "--blocks", "2", "--out", "r")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measuring_run, "ResultWriter", Full)
+        said = command(*words)
+
+    assert said.code == 2
+    lost, _, line = said.err.strip().partition("; free space, then: ")
+    assert os.strerror(errno.ENOSPC) in lost
+    assert len(read_results(tmp_path / "r")) == 1
+
+    said = command(*shlex.split(line)[len(PROGRAM) :])
+
+    assert said.code == 0, said.err
+    assert len(read_results(tmp_path / "r")) == 4
 
 
 def page_command(folder: Path, scenario: str, implementation: str) -> str:

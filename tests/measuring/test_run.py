@@ -86,6 +86,7 @@ def test_a_planted_fault_costs_its_own_cells_and_nothing_else(
     assert found[f"tiny/a × {plugin}"] is found[f"tiny/b × {plugin}"] is status
     assert found["tiny/a × torch"] is found["tiny/b × torch"] is Status.PASSED
     assert hint in said.out
+    assert ("--memory-limit GIB" in said.out) is (status is Status.OUT_OF_MEMORY)
     assert "Traceback" not in said.out + said.err
     faulty = [r for r in read_results(tmp_path / "r") if r.implementation == plugin]
     assert all(result.blocks == () for result in faulty)

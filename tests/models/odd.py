@@ -67,6 +67,47 @@ def plain(x: torch.Tensor) -> torch.Tensor:
     return F.conv2d(x, torch.ones(2, x.shape[1], 3, 3, dtype=x.dtype))
 
 
+class Fields(nn.Module):
+    """Takes a dict and a keyword argument that has no default."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3)
+
+    def forward(self, batch: dict[str, torch.Tensor], *, mask: torch.Tensor) -> torch.Tensor:
+        return self.conv(batch["image"]) * mask
+
+
+class Named(nn.Module):
+    """Takes a dict by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3)
+
+    def forward(self, *, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.conv(batch["image"]) + batch["bias"]
+
+
+def half() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(4, 6, 3)).bfloat16()
+
+
+def complex_numbers() -> nn.Module:
+    return nn.Conv2d(4, 6, 3, dtype=torch.complex64)
+
+
+def exported() -> nn.Module:
+    program = torch.export.export(
+        nn.Sequential(nn.Conv2d(4, 6, 3)).eval(), (torch.ones(2, 4, 9, 9),)
+    )
+    return program.module()
+
+
+def program() -> object:
+    return torch.export.export(nn.Sequential(nn.Conv2d(4, 6, 3)).eval(), (torch.ones(2, 4, 9, 9),))
+
+
 def linear() -> nn.Module:
     return nn.Linear(4, 4)
 

@@ -19,13 +19,13 @@ def noisy(*levels: tuple[float, int], seed: int = 0, spread: float = 0.03) -> li
 @pytest.mark.parametrize("seed", range(5))
 def test_a_step_is_found_where_it_is(seed):
     (point,) = change_points(noisy((0.0, 20), (0.15, 12), seed=seed), LEVEL)
-    assert abs(point.place - 20) <= 1
+    assert abs(point.index - 20) <= 1
     assert point.p <= LEVEL
 
 
 def test_a_step_up_and_back_down_are_two_changes():
     found = change_points(noisy((0.0, 20), (0.2, 20), (0.0, 15), seed=1), LEVEL)
-    assert [round(point.place, -1) for point in found] == [20, 40]
+    assert [round(point.index, -1) for point in found] == [20, 40]
 
 
 def test_steady_series_show_changes_as_rarely_as_the_level_says():

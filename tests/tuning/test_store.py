@@ -9,6 +9,7 @@ import pytest
 from building import USUAL, layer, table, trial
 
 from suite.errors import UsageError
+from suite.program import COMMAND_LINE
 from suite.tuning import store
 from suite.tuning.learning import shapes_of
 
@@ -45,8 +46,9 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path):
 def test_what_is_no_table_is_named_with_a_cure(tmp_path, text):
     path = tmp_path / "f.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match=r"f\.json: not a tuning table .*delete it, and tune anew"):
+    with pytest.raises(UsageError, match=r"f\.json: not a tuning table .*delete it") as caught:
         store.read_table(path)
+    assert str(caught.value).endswith(f"tune anew: {COMMAND_LINE} tune")
 
 
 def test_bytes_that_are_no_text_are_no_table(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import os
@@ -15,18 +16,15 @@ from typing import Any
 import torch
 
 from suite import own_imports
+from suite.capture.child.hints import NetworkRefused, hint, hint_about_inputs, own_dtype
 from suite.capture.child.recorder import Recorder
 from suite.errors import UsageError, did_you_mean
-from suite.messages.capture import Capture, Executions
+from suite.messages.capture import Capture, Executions, Input
 from suite.processes.channel import handlers, serve
 from suite.processes.import_file import import_file
 
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 _LOCAL_HOSTS = (None, "", "localhost", "127.0.0.1", "::1", b"localhost", b"127.0.0.1", b"::1")
-
-
-class NetworkRefused(OSError):
-    """The model reached for the network."""
 
 
 def main(connection: Connection) -> None:
@@ -36,31 +34,35 @@ def main(connection: Connection) -> None:
 
 def answer(asked: Capture) -> Executions:
     """Return what a model executes, or a sentence that says where and why it does not."""
-    module, name, inputs = asked.module, asked.name, asked.inputs
+    module, name = asked.module, asked.name
     _refuse_network()
     os.environ["TORCHDYNAMO_DISABLE"] = "1"  # compiled graphs would hide what they execute
     os.chdir(asked.folder)
     stage = "does not import"
+    model: Callable[..., Any] | None = None
+    is_running = False
     try:
         loaded = _find(module, name)
         stage = f"{name} raised"
-        model = _model(loaded, name, len(inputs))
+        model = _model(loaded, name, asked.inputs)
         if isinstance(model, torch.nn.Module):
-            model = model.eval()
-            if asked.dtype is not None:
-                model = model.to(getattr(torch, asked.dtype))
+            stage = f"it cannot be made {asked.dtype}"
+            model = _as_measured(model, asked.dtype)
         torch.manual_seed(0)
         recorder = Recorder(model)
-        shapes = ", ".join("x".join(map(str, entry.shape)) for entry in inputs)
-        stage = f"the model raised with {asked.asked_by} {shapes}"
+        stage = f"the model raised with {' '.join(f'{asked.asked_by} {i}' for i in asked.inputs)}"
         with torch.inference_mode():
-            tensors = [_tensor(entry.shape, entry.dtype) for entry in inputs]
+            words, keywords = _arguments(asked.inputs, own_dtype(model))
+            is_running = True
             with recorder:
-                model(*tensors)
+                model(*words, **keywords)
     except UsageError as error:
         return _failed(str(error))
     except BaseException as error:  # it may even call sys.exit
-        return _failed(_failure(module, stage, error))
+        advice = hint(module, error)
+        if is_running and model is not None:
+            advice = advice or hint_about_inputs(error, model, asked.asked_by)
+        return _failed(_failure(module, stage, error, advice))
     return Executions(
         convolutions=tuple(recorder.convolutions), others=dict(recorder.others), failure=None
     )
@@ -110,7 +112,7 @@ def _find(module: str, name: str) -> Any:
     return loaded
 
 
-def _model(loaded: Any, name: str, inputs: int) -> Callable[..., Any]:
+def _model(loaded: Any, name: str, inputs: Sequence[Input]) -> Callable[..., Any]:
     """Return the model: what was loaded, what it builds, or a function that takes the inputs.
 
     Raises:
@@ -118,32 +120,46 @@ def _model(loaded: Any, name: str, inputs: int) -> Callable[..., Any]:
     """
     if isinstance(loaded, torch.nn.Module):
         return loaded
+    if isinstance(loaded, torch.export.ExportedProgram):
+        return loaded.module()
     if not callable(loaded):
         raise UsageError(f"{name}: is {_kind(loaded)}; name a module, a class or a function")
-    if _takes(loaded, 0):
+    if _takes(loaded):
         model = loaded()
+        if isinstance(model, torch.export.ExportedProgram):
+            return model.module()
         if not callable(model):
             raise UsageError(
                 f"{name}(): returned {_kind(model)}; it has to return the model, a module or a "
                 "function that takes the inputs"
             )
         return model  # type: ignore[no-any-return]
-    if not inspect.isclass(loaded) and _takes(loaded, inputs):
+    words, keywords = _grouped(inputs)
+    if not inspect.isclass(loaded) and _takes(loaded, *words, **keywords):
         return loaded  # type: ignore[no-any-return]
     raise UsageError(
         f"{name}{inspect.signature(loaded)}: takes neither no arguments, to build the model, nor "
-        f"{inputs} inputs, to be it; name a function without arguments that builds it"
+        f"{len(words) + len(keywords)} inputs, to be it; name a function without arguments that "
+        "builds it"
     )
 
 
-def _takes(function: Callable[..., Any], count: int) -> bool:
+def _takes(function: Callable[..., Any], *words: Any, **keywords: Any) -> bool:
     try:
-        inspect.signature(function).bind(*[None] * count)
+        inspect.signature(function).bind(*words, **keywords)
     except TypeError:
         return False
     except ValueError:  # some built-ins have no signature
-        return count > 0
+        return bool(words or keywords)
     return True
+
+
+def _as_measured(model: torch.nn.Module, dtype: str | None) -> torch.nn.Module:
+    """Return the model in evaluation mode and in the dtype asked for."""
+    # An exported graph has its mode in its operators, and says that it cannot change it.
+    with contextlib.suppress(NotImplementedError):
+        model = model.eval()
+    return model if dtype is None else model.to(getattr(torch, dtype))
 
 
 def _kind(value: object) -> str:
@@ -151,42 +167,56 @@ def _kind(value: object) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
-def _tensor(shape: Sequence[int], dtype: str) -> torch.Tensor:
+def _grouped(inputs: Sequence[Input]) -> tuple[list[Any], dict[str, Any]]:
+    """Return the positional and the keyword arguments, dicts of inputs where they have keys."""
+    words: list[Any] = []
+    keywords: dict[str, Any] = {}
+    unnamed: dict[str, Input] | None = None
+    for entry in inputs:
+        if entry.keyword is not None and entry.key is not None:
+            keywords.setdefault(entry.keyword, {})[entry.key] = entry
+        elif entry.keyword is not None:
+            keywords[entry.keyword] = entry
+        elif entry.key is not None:
+            if unnamed is None:
+                words.append(unnamed := {})
+            unnamed[entry.key] = entry
+        else:
+            words.append(entry)
+    return words, keywords
+
+
+def _arguments(inputs: Sequence[Input], own: torch.dtype) -> tuple[list[Any], dict[str, Any]]:
+    """Return what the model is called with, in its own dtype where an input has none."""
+
+    def filled(argument: Input | dict[str, Input]) -> Any:
+        if isinstance(argument, Input):
+            return _tensor(argument, own)
+        return {key: _tensor(entry, own) for key, entry in argument.items()}
+
+    words, keywords = _grouped(inputs)
+    return [filled(word) for word in words], {name: filled(w) for name, w in keywords.items()}
+
+
+def _tensor(entry: Input, own: torch.dtype) -> torch.Tensor:
     """Return normal values, or zeros in an integer dtype: valid as an index of anything."""
-    kind = getattr(torch, dtype)
-    if not kind.is_floating_point:
-        return torch.zeros(*shape, dtype=kind)
-    return torch.randn(*shape).to(kind)
+    dtype = own if entry.dtype is None else getattr(torch, entry.dtype)
+    if dtype.is_complex:
+        return torch.randn(*entry.shape, dtype=dtype)
+    if not dtype.is_floating_point:
+        return torch.zeros(*entry.shape, dtype=dtype)
+    return torch.randn(*entry.shape).to(dtype)
 
 
-def _failure(module: str, stage: str, error: BaseException) -> str:
+def _failure(module: str, stage: str, error: BaseException, hint: str) -> str:
     """Return "model.py:12: build raised ValueError: …" for the deepest line that is not torch's."""
-    place = module
+    where = module
     if isinstance(error, SyntaxError) and error.filename:
-        place = f"{error.filename}:{error.lineno}"
+        where = f"{error.filename}:{error.lineno}"
     skipped = (str(Path(torch.__file__).parent), str(Path(__file__).parents[2]), "<frozen")
     for frame in traceback.extract_tb(error.__traceback__):
         if not frame.filename.startswith(skipped) and frame.filename != importlib.__file__:
-            place = f"{frame.filename}:{frame.lineno}"
+            where = f"{frame.filename}:{frame.lineno}"
     text = " ".join(str(error).split())
-    sentence = f"{place}: {stage}: {type(error).__name__}{f': {text}' if text else ''}"
-    return f"{sentence}{_hint(module, error)}"
-
-
-def _hint(module: str, error: BaseException) -> str:
-    text = str(error)
-    chain: BaseException | None = error
-    while chain is not None:
-        if isinstance(chain, NetworkRefused):
-            return (
-                "; give weights as a file on this machine, or build it without pretrained ones: "
-                "their values do not matter here"
-            )
-        chain = chain.__cause__ or chain.__context__
-    if isinstance(error, ImportError) and "no known parent package" in text:
-        return "; name it as package.module:Callable, from the folder above the package"
-    if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
-        return "; run from the folder that holds it, install it, or give the path of a .py file"
-    if isinstance(error, ModuleNotFoundError):
-        return "; install what the model needs into this environment"
-    return ""
+    sentence = f"{where}: {stage}: {type(error).__name__}{f': {text}' if text else ''}"
+    return f"{sentence}{hint}"

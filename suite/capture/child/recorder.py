@@ -7,6 +7,7 @@ traced graphs are seen alike. In inference mode an operator arrives there as it 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ from suite.messages.capture import Executed
 from suite.problem import DTYPE_BYTES, Problem
 
 _RECORDED = ("conv2d", "convolution", "_convolution", "_convolution_mode")
+_CONVOLVES = re.compile(r"(?<!reorder_)conv(?!ert)")
+"""Names of operators that convolve, in any library: not those that convert, or reorder weights."""
 
 
 class Recorder(TorchDispatchMode):
@@ -60,7 +63,7 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         space, _, name = func._schema.name.partition("::")
-        if "conv" in name:
+        if _CONVOLVES.search(name):
             self._note(space, name, _by_name(func, args, kwargs))
         elif space != "prim":
             # An operator that is made of others would run them out of this mode's sight.

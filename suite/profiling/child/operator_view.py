@@ -249,10 +249,10 @@ def stack_nodes(seen: Seen) -> tuple[StackNode, ...]:
 
 def _shown(name: str) -> str:
     """Return "unfold (functional.py:6112)" for "torch/nn/functional.py(6112): unfold"."""
-    place, colon, function = name.rpartition(": ")
-    if not colon or not place.endswith(")") or "(" not in place:
+    file_and_line, colon, function = name.rpartition(": ")
+    if not colon or not file_and_line.endswith(")") or "(" not in file_and_line:
         return name
-    file, _, line = place[:-1].rpartition("(")
+    file, _, line = file_and_line[:-1].rpartition("(")
     return f"{function} ({Path(file).name}:{line})"
 
 

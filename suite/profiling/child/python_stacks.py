@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import Unsupported
+from suite.program import how_to_install
 from suite.results.profile import Function
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ BUDGET_S = 0.25
 LONGEST_S = 1.0
 INTERVAL_S = 0.0002
 MOST_FUNCTIONS = 12
-MISSING = "pyinstrument is not installed: pip install -e '.[profile]' -c constraints.txt"
 OWN = ("subject.py", "python_stacks.py", "cpu_clock.py", "cuda_clock.py", "binding.py")
 
 
@@ -29,7 +29,7 @@ def sample(subject: Subject, page: Path) -> tuple[Function, ...]:
     try:
         from pyinstrument import Profiler  # noqa: PLC0415 - optional
     except ImportError as error:
-        raise Unsupported(MISSING) from error
+        raise Unsupported(f"pyinstrument is not installed: {how_to_install('profile')}") from error
     profiler = Profiler(interval=INTERVAL_S, async_mode="disabled")
     calls = subject.calls_in(BUDGET_S, 2, 20_000)
     started = time.perf_counter()
