@@ -143,16 +143,29 @@ EVERYWHERE = [
 ]
 
 
-def rows(*, fast: bool) -> list[object]:
-    marks = [] if fast else [pytest.mark.slow]
-    return [pytest.param(ROWS[n], marks=marks, id=n) for n in ROWS if (n in FEW) == fast]
+BY_TURNS = [
+    scenario
+    for number in range(len(EDGES))
+    for scenario in [s for s in EVERYWHERE if s.id == EDGES[number].id][number % 6 :: 6]
+]
+"""Each shape in one of the six ways."""
 
 
-@pytest.mark.parametrize("row", [*rows(fast=True), *rows(fast=False)])
-def test_nothing_that_check_passes_is_called_wrong_when_it_is_timed(judge, row):
-    """Every edge shape in both formats and all directions; rows that take long are slow."""
+def some_row(name: str, scenarios: list[Scenario], *marks: pytest.MarkDecorator) -> object:
+    return pytest.param(ROWS[name], scenarios, marks=marks, id=f"{name}, {len(scenarios)} cells")
+
+
+@pytest.mark.parametrize(
+    ("row", "scenarios"),
+    [
+        *(some_row(name, BY_TURNS) for name in FEW),
+        *(some_row(name, EVERYWHERE, pytest.mark.slow) for name in ROWS),
+    ],
+)
+def test_nothing_that_check_passes_is_called_wrong_when_it_is_timed(judge, row, scenarios):
+    """Every edge shape, in both formats and all directions where there is time."""
     wrong, judged = {}, 0
-    for scenario in EVERYWHERE:
+    for scenario in scenarios:
         cell = Cell(judge, scenario, row)
         if row.why_unsupported(scenario):
             continue
