@@ -10,6 +10,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from types import FrameType
 
+from commands._saying import guarded, say_error
 from commands.arguments import build_parser
 from suite.errors import EXIT_DEFECT, EXIT_GOOD, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
 from suite.program import how_to_install
@@ -20,33 +21,36 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that these words (those of the process if None) ask for."""
+    _print_anywhere()
+    with guarded():
+        return _answered(arguments)
+
+
+def _answered(arguments: Sequence[str] | None) -> int:
     usual = gc.get_threshold()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
     try:
         _hear_interrupts()
-        _print_anywhere()
         words = sys.argv[1:] if arguments is None else arguments
         options = build_parser(words).parse_args(words)
         code: int = import_module(f"{__package__}.{options.command}").main(options)
         return code
     except ConvGaugeError as error:
-        print(error, file=sys.stderr)
+        say_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say_error("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return EXIT_GOOD
     except ModuleNotFoundError as error:
-        print(
-            f"the package {error.name} is not installed; run: {how_to_install()}", file=sys.stderr
-        )
+        say_error(f"the package {error.name} is not installed; run: {how_to_install()}")
         return EXIT_USAGE
     except Exception as error:
         import traceback  # noqa: PLC0415
 
         traceback.print_exc()
-        print(f"a defect in ConvGauge ({error}); please report it with this text", file=sys.stderr)
+        say_error(f"a defect in ConvGauge ({error}); please report it with this text")
         return EXIT_DEFECT
     finally:
         gc.set_threshold(*usual)

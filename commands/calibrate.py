@@ -23,6 +23,7 @@ from commands._preparing import (
     scratch_folder,
     settings_for,
 )
+from commands._saying import say
 from commands.arguments import Parser, at_least
 from reports import calibration_text, terminal
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
@@ -32,7 +33,7 @@ from suite.gate.same_code import measure
 from suite.measuring import new_run
 from suite.measuring.arm import Arm
 from suite.registry.catalogue import Catalogue
-from suite.results.folder import write_whole
+from suite.results.inside import write_whole
 from suite.results.request import Request, asked_by
 
 FILE = "calibration.json"
@@ -101,21 +102,21 @@ def main(options: argparse.Namespace) -> int:
             ),
         )
     for text in measured.left_out:
-        print(f"left out: {text}")
+        say(f"left out: {text}")
     advise_on_memory(console, measured.failures)
     blocks = measured.blocks
     if len(blocks) < LEAST_BLOCKS:
         if measured.interrupted:
-            print(f"interrupted after {len(blocks)} blocks; {LEAST_BLOCKS} are the least")
+            say(f"interrupted after {len(blocks)} blocks; {LEAST_BLOCKS} are the least")
             return EXIT_INTERRUPTED
         raise UsageError("no cell can be measured")
     # A gate's block has two arms and not three.
     calibration = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)
-    print("\n".join(calibration_text.lines(calibration, wished)))
+    say(*calibration_text.lines(calibration, wished))
     if out:
         text = json.dumps(calibration_text.record(calibration, wished), indent=1)
         write_whole(out / FILE, text)
-        print(out / FILE)
+        say(out / FILE)
     return EXIT_INTERRUPTED if measured.interrupted else EXIT_GOOD
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from commands._asking import asked_files
 from commands._preparing import scratch_folder
+from commands._saying import say
 from commands.arguments import Parser, at_least
 from suite.capture import Captured, Target, TooSlow, as_id, capture, parse_input
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
 from suite.problem import DTYPE_BYTES
-from suite.results.folder import write_whole
+from suite.results.inside import write_whole
 from suite.results.request import RunRequest
 from suite.scenario import load_file
 from suite.scenario.writer import scenario_text
@@ -100,14 +101,14 @@ def _named(paths: tuple[str, ...]) -> str:
 
 def _tell(captured: Captured, out: Path) -> None:
     flops = sum(s.occurrences * s.problem.direct_flops for s in captured.scenarios)
-    print(
+    say(
         f"{out}: {len(captured.scenarios)} different convolutions, executed "
         f"{captured.convolutions} times a pass, {flops / 1e9:.3g} GFLOP"
     )
     if captured.others:
-        print(
+        say(
             f"not recorded, as only 2-D convolutions in {', '.join(DTYPE_BYTES)} are measured: "
             f"{captured.others_text}"
         )
     run = RunRequest(files=asked_files([str(out)]))
-    print(f"measure them with: {run.command_line()}")
+    say(f"measure them with: {run.command_line()}")

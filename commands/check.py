@@ -71,7 +71,8 @@ def main(options: argparse.Namespace) -> int:
                     markup=False,
                 )
     console.print(_table(cells, {arm.name: arm.family for arm in arms}))
-    console.print(LEGEND, style="dim", highlight=False)
+    for line in LEGEND.splitlines():
+        console.print(line, style="dim", highlight=False)
     advise_on_memory(console, [checked.status for checked in cells])
     failed = any(c.status not in (Status.PASSED, Status.UNSUPPORTED) for c in cells)
     return EXIT_WRONG if failed else EXIT_GOOD

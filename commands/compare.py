@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 import reports
+from commands._saying import say
 from commands.arguments import Parser
 from reports import compare_text
 from reports.compare import compare_runs
@@ -22,7 +23,7 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     base, head = read_run([options.base]), read_run([options.head])
     comparison = compare_runs(base, head)
-    print("\n".join(compare_text.lines(comparison)))
+    say(*compare_text.lines(comparison))
     for path in reports.write_comparison(base, head, options.out or options.head):
-        print(path)
-    return EXIT_GOOD if comparison.compared else EXIT_NOT_COMPARABLE
+        say(path)
+    return EXIT_GOOD if comparison.is_comparable else EXIT_NOT_COMPARABLE

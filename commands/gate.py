@@ -11,6 +11,7 @@ from commands._cures import advise_on_memory
 from commands._gate_baseline import against_run
 from commands._gate_revisions import between_revisions
 from commands._options import add_files, add_measuring, add_scenarios, add_selection
+from commands._saying import say
 from commands.arguments import Parser, at_least
 from reports import gate as gate_report
 from reports import terminal
@@ -20,7 +21,8 @@ from suite.gate.facts import ACCEPTABLE
 from suite.gate.rule import MARGIN_CPU, MARGIN_GPU, Rule
 from suite.results.request import GateRequest
 
-ACCEPT = (*map(str, ACCEPTABLE), "missing")
+ACCEPT = (*map(str, ACCEPTABLE), "missing", "times")
+"""What is no finding: cells that head lacks, and times of another machine."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -88,7 +90,7 @@ def main(options: argparse.Namespace) -> int:
         outcome, folder = between_revisions(request, out, console, began)
     written = gate_report.write(outcome, folder)
     for line in text.lines(outcome):
-        print(line)
+        say(line)
     advise_on_memory(
         console, [facts.status for cell in outcome.cells for facts in (cell.base, cell.head)]
     )

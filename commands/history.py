@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from commands._saying import say
 from commands.arguments import Parser
 from reports.history import text
 from reports.history.cell_history import history
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
-from suite.results.folder import MANIFEST, Run, read_run, write_whole
+from suite.results.folder import MANIFEST, Run, read_run
+from suite.results.inside import leads_elsewhere, write_whole
 
 FILE = "history.md"
 
@@ -28,12 +30,13 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     runs, unread = _read(options.folders)
     past = history(runs)
-    print("\n".join([*text.lines(past), *unread]))
+    say(*text.lines(past), *unread)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         write_whole(options.out / FILE, text.markdown(past))
-        print(options.out / FILE)
-    return EXIT_GOOD if len(past.runs) > 1 else EXIT_NOT_COMPARABLE
+        say(options.out / FILE)
+    is_whole = len(past.runs) > 1 and not past.left_out
+    return EXIT_GOOD if is_whole else EXIT_NOT_COMPARABLE
 
 
 def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
@@ -47,6 +50,8 @@ def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
         run_folders = _run_folders(folder)
         for run_folder in run_folders:
             try:
+                if run_folder != folder and leads_elsewhere(run_folder):
+                    raise UsageError(f"{run_folder}: is a link; name what it leads to")
                 runs[run_folder.resolve()] = read_run([run_folder])
             except UsageError as error:
                 if run_folder == folder:

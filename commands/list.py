@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands._saying import say
 from commands.arguments import Parser
 from suite.errors import EXIT_GOOD
 from suite.scenario import file_head, shipped_files
@@ -24,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     if options.scenarios or everything:
         for path in shipped_files():
             head = file_head(path)
-            print(f"{head.name:20} {head.description}")
+            say(f"{head.name:20} {head.description}")
     return EXIT_GOOD
 
 

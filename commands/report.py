@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shutil
 from pathlib import Path
 
 import reports
+from commands._saying import say
 from commands.arguments import Parser
-from suite.errors import EXIT_GOOD, UsageError
-from suite.results.comparable import named_differences
+from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE
+from suite.results.comparable import named_differences, shared_manifest
 from suite.results.folder import Run, read_manifest, read_results, read_run
-from suite.results.profile import FOLDER
+from suite.results.inside import copy_inside
 
 
 def add_arguments(parser: Parser) -> None:
@@ -28,15 +28,14 @@ def main(options: argparse.Namespace) -> int:
     if len(options.folders) > 1:
         finished = _with_differences(finished, options.folders)
     out = options.out or options.folders[0]
-    for folder in options.folders:
-        _take_along(folder / FOLDER, out / FOLDER)
+    _take_along(finished, options.folders, out)
     if options.format:
         written = [reports.write(name, finished, out) for name in options.format]
     else:
         written = reports.write_all(finished, out)
     for path in written:
-        print(path)
-    return EXIT_GOOD
+        say(path)
+    return EXIT_NOT_COMPARABLE if finished.manifest.get("apart") else EXIT_GOOD
 
 
 def _with_differences(finished: Run, folders: list[Path]) -> Run:
@@ -44,19 +43,19 @@ def _with_differences(finished: Run, folders: list[Path]) -> Run:
     parts = [Run(at, read_manifest(at), tuple(read_results(at))) for at in folders]
     apart = named_differences(parts)
     for text in apart:
-        print(f"not comparable with {folders[0]}: {text}")
-    return dataclasses.replace(finished, manifest={**finished.manifest, "apart": apart})
+        say(f"not comparable with {folders[0]}: {text}")
+    manifest = shared_manifest([part.manifest for part in parts])
+    return dataclasses.replace(finished, manifest={**manifest, "apart": apart})
 
 
-def _take_along(traces: Path, target: Path) -> None:
+def _take_along(finished: Run, folders: list[Path], out: Path) -> None:
     """Copy the traces of profiled cells, which the page links to.
 
     Raises:
         UsageError: they cannot be written.
     """
-    if not traces.is_dir() or traces.resolve() == target.resolve():
-        return
-    try:
-        shutil.copytree(traces, target, dirs_exist_ok=True)
-    except (OSError, shutil.Error) as error:
-        raise UsageError(f"{target}: cannot be written: {error}") from error
+    for folder in folders:
+        if folder.resolve() != out.resolve():
+            for profile in finished.profiles.values():
+                for name in profile.files.values():
+                    copy_inside(folder, out, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from commands._saying import say
 from commands.arguments import Parser
 from suite.errors import EXIT_GOOD
 from suite.problem import Scenario
@@ -20,14 +21,14 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     limit: dict[str, Any] = {"most": None} if options.yes else {"lifted_by": "--yes"}
     for file in load_files(options.files, **limit):
-        print(f"{file.path}: {len(file.scenarios)} scenarios, all valid")
+        say(f"{file.path}: {len(file.scenarios)} scenarios, all valid")
         if options.expand:
             from suite.measuring import estimate  # noqa: PLC0415 - without it validate starts sooner
 
             for scenario in file.scenarios:
-                print(_line(scenario))
+                say(_line(scenario))
             total_s = sum(estimate.scenario_s(scenario, 1) for scenario in file.scenarios)
-            print(f"about {total_s:.0f} s for each implementation that covers all of them")
+            say(f"about {total_s:.0f} s for each implementation that covers all of them")
     return EXIT_GOOD
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from suite.errors import UsageError, did_you_mean
 from suite.own_imports import import_own
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 
 FORMATS = {
     "csv": "reports.csv_table",

@@ -38,6 +38,13 @@ class CellChange:
     """Why there is no ratio, or what else changed; empty otherwise."""
 
     @property
+    def is_other_work(self) -> bool:
+        """Whether both runs have it, as another problem or with other threads."""
+        if self.base is None or self.head is None:
+            return False
+        return bool(why_other_work(self.base.result, self.head.result))
+
+    @property
     def is_clear(self) -> bool:
         """Whether the interval leaves 1 out."""
         ratio = self.ratio
@@ -70,6 +77,16 @@ class Comparison:
         """Return the cells that are clearly faster, the best first."""
         faster = [c for c in self.cells if c.is_clear and c.ratio and c.ratio.value < 1]
         return sorted(faster, key=lambda change: change.ratio.value if change.ratio else 0)
+
+    @property
+    def other_work(self) -> list[CellChange]:
+        """Return the cells that are in both runs and did not do the same work there."""
+        return [c for c in self.cells if c.is_other_work]
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether some cell was compared, and none kept from it by its machine or its work."""
+        return bool(self.compared) and not self.other_work
 
     @property
     def compared(self) -> int:

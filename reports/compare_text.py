@@ -9,6 +9,15 @@ from reports.markdown import escaped, joined, table
 MOST_LINES = 20
 
 
+def not_comparable(comparison: Comparison) -> list[str]:
+    """Return what stands against comparing the two runs, or some of their cells."""
+    if comparison.machines_differ:
+        return [f"times are not comparable: {comparison.machines_differ}"]
+    others = comparison.other_work
+    told = [f"not comparable: {_label(change)}: {change.note}" for change in others[:MOST_LINES]]
+    return told + _more(others)
+
+
 def summary(comparison: Comparison) -> str:
     """Return the outcome in one sentence."""
     if comparison.machines_differ:
@@ -22,8 +31,9 @@ def summary(comparison: Comparison) -> str:
 
 
 def lines(comparison: Comparison) -> list[str]:
-    """Return what a terminal shows: both runs, the outcome, the largest changes, the notes."""
-    shown = [f"base  {name_of(comparison.base)}", f"head  {name_of(comparison.head)}", ""]
+    """Return what a terminal shows: what is not comparable, both runs, the outcome, the rest."""
+    shown = not_comparable(comparison)
+    shown += [f"base  {name_of(comparison.base)}", f"head  {name_of(comparison.head)}", ""]
     shown.append(summary(comparison))
     for title, changes in (("slower", comparison.slower), ("faster", comparison.faster)):
         shown += [f"{title}  {_line(change)}" for change in changes[:MOST_LINES]]

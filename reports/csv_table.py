@@ -10,7 +10,8 @@ from typing import Any
 from suite.phases import NAMES
 from suite.problem import PROBLEM_FIELDS
 from suite.results.cell import CellResult
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 from suite.results.profile import CellProfile
 from suite.results.roofline import roofline_of
 from suite.results.summary import summarise

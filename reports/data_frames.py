@@ -14,6 +14,7 @@ from suite.errors import UsageError
 from suite.problem import PROBLEM_FIELDS
 from suite.results.folder import MANIFEST, Run
 from suite.results.folder import read_run as read_folders
+from suite.results.inside import leads_elsewhere
 
 TEXTS = {
     "scenario",
@@ -91,6 +92,8 @@ def _runs_in(folder: Path) -> list[Run]:
     runs, unread = [], []
     for run_folder in inner:
         try:
+            if leads_elsewhere(run_folder):
+                raise UsageError(f"{run_folder}: is a link; name what it leads to")
             runs.append(read_folders([run_folder]))
         except UsageError as error:
             unread.append(str(error))

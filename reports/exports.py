@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from reports.matrix import Matrix, MatrixCell
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 from suite.results.summary import Summary
 
 NS_PER_S = 1e9

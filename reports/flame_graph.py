@@ -8,10 +8,12 @@ title, which browsers show on hovering.
 from __future__ import annotations
 
 from pathlib import Path
-from xml.sax.saxutils import escape
+from xml.sax import saxutils
 
 from reports import units
-from suite.results.folder import Run, write_whole
+from suite.printable import printable
+from suite.results.folder import Run
+from suite.results.inside import folder_inside, write_whole
 from suite.results.profile import FOLDER, CellProfile, StackNode
 
 FILE = "flame.svg"
@@ -24,12 +26,11 @@ PYTHON = "#bfe5cf"
 
 def write(run: Run, out: Path) -> Path:
     """Write a flame graph for every cell whose stacks are known; returns their folder."""
-    (out / FOLDER).mkdir(parents=True, exist_ok=True)
     for profile in run.profiles.values():
         if profile.operators and profile.operators.stacks and profile.files:
-            folder = (out / next(iter(profile.files.values()))).parent
-            write_whole(folder / FILE, render(profile))
-    return out / FOLDER
+            *folders, _ = Path(next(iter(profile.files.values()))).parts
+            write_whole(folder_inside(out, *folders) / FILE, render(profile))
+    return folder_inside(out, FOLDER)
 
 
 def render(profile: CellProfile) -> str:
@@ -67,6 +68,11 @@ def render(profile: CellProfile) -> str:
             "</svg>\n",
         ]
     )
+
+
+def escape(text: str) -> str:
+    """Return a text as SVG shows it; XML cannot hold every character."""
+    return saxutils.escape(printable(text))
 
 
 def _depths(nodes: tuple[StackNode, ...]) -> list[int]:

@@ -12,8 +12,10 @@ from xml.etree import ElementTree as ET
 
 from reports import units
 from reports.matrix import Matrix, MatrixCell
+from suite.printable import printable_lines
 from suite.results.cell import Status
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 
 FILE = "junit.xml"
 _OUTCOME = {
@@ -83,5 +85,5 @@ def _add_case(suite: ET.Element, cell: MatrixCell) -> None:
 
 
 def xml_text(text: str) -> str:
-    """Return the text without characters that XML cannot hold."""
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Return the text with what XML cannot hold, and what steers a terminal, spelled out."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", printable_lines(text))

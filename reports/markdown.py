@@ -9,10 +9,22 @@ from reports import units
 from reports.headline import Headline, headline
 from reports.matrix import Matrix, MatrixCell
 from reports.networks import Total, networks
+from suite.printable import printable
 from suite.results.cell import Status
-from suite.results.folder import Run, write_whole
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 
 FILE = "results.md"
+AT, DOLLAR = "@", "$"
+"""A mention, and GitHub's beginning of a formula. Their entities hold a "#" that is not escaped."""
+ENTITIES = (
+    ("&", "&amp;"),
+    ("<", "&lt;"),
+    (">", "&gt;"),
+    ("|", "&vert;"),
+    ("://", ":&sol;&sol;"),
+    ("www.", "www&period;"),
+)
 MOST_BYTES = 60_000
 """GitHub cuts a comment at 65,536 characters; the rest is room for what is put around this."""
 
@@ -76,13 +88,13 @@ def fitted(section: str, room: int) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text that is no markup in Markdown, HTML or a table."""
-    flat = " ".join(text.split())
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;")):
-        flat = flat.replace(character, entity)
-    for character in "\\`*_[]~#@":
-        flat = flat.replace(character, f"\\{character}" if character != "@" else "&#64;")
-    return flat
+    """Return a text as one line that is no markup in Markdown, HTML or a table, and no link."""
+    flat = printable(" ".join(text.split()))
+    for marks, written in ENTITIES:
+        flat = flat.replace(marks, written)
+    for character in "\\`*_[]~#":
+        flat = flat.replace(character, f"\\{character}")
+    return flat.replace(AT, "&#64;").replace(DOLLAR, "&#36;")
 
 
 def table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

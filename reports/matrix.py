@@ -70,6 +70,15 @@ class Matrix:
     def passed(self) -> list[MatrixCell]:
         return [cell for cell in self.cells.values() if cell.summary is not None]
 
+    def with_few_implementations(self, most: int) -> Matrix:
+        """Return at most `most` implementations, the first in order, where there are more."""
+        if len(self.implementations) <= most:
+            return self
+        kept = self.implementations[:most]
+        return Matrix(
+            self.scenarios, kept, {key: cell for key, cell in self.cells.items() if key[1] in kept}
+        )
+
     def most_telling(self, most: int) -> Matrix:
         """Return the `most` scenarios in which the implementations differ most, in order."""
         if len(self.scenarios) <= most:

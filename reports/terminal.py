@@ -13,11 +13,13 @@ from typing import Any
 from rich import box
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
+from rich.segment import Segment
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from reports import units
+from suite.printable import printable
 from suite.results.cell import CellResult, Status
 from suite.results.summary import summarise
 
@@ -29,10 +31,42 @@ COLOURS = {Status.PASSED: "green", Status.UNSUPPORTED: "bright_black"}
 FAILED = "bold red"
 
 
+class PlainConsole(Console):
+    """A console that shows texts as they are: no markup, no emoji, and nothing in them steers it.
+
+    Each string and each `Text` is one line: a line end in it is somebody else's and is spelled out.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+    def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
+        return super().render(_one_line(renderable), options)
+
+
+def _one_line(renderable: Any) -> Any:
+    """Return a `Text` with what would steer the terminal spelled out, styled as it was."""
+    if not isinstance(renderable, Text) or printable(renderable.plain) == renderable.plain:
+        return renderable
+    ends = {end for span in renderable.spans for end in (span.start, span.end)}
+    pieces = []
+    for piece in renderable.divide(sorted(ends)):
+        styles = (renderable.style, *(span.style for span in piece.spans))
+        pieces.append(Text(printable(piece.plain), Style.combine(map(_style, styles))))
+    return Text.assemble(*pieces, no_wrap=renderable.no_wrap, overflow=renderable.overflow)
+
+
+def _style(style: str | Style) -> Style:
+    return Style.parse(style) if isinstance(style, str) else style
+
+
 def console() -> Console:
     """Return a console on standard output; as wide as it needs to be where that is no terminal."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=PLAIN_WIDTH)
+    terminal = PlainConsole()
+    return terminal if terminal.is_terminal else PlainConsole(width=PLAIN_WIDTH)
 
 
 def table(*columns: str, title: str | None = None) -> Table:
@@ -149,7 +183,7 @@ def print_summary(
     if not_measured:
         console.print(
             f"the budget left no time for {len(not_measured)} cells, first "
-            f"{escape(not_measured[0])}; measure them with: {escape(again)}",
+            f"{not_measured[0]}; measure them with: {again}",
             style="yellow",
             highlight=False,
             soft_wrap=True,

@@ -7,6 +7,7 @@ H×W input, R×S kernel, P×Q output (`out_h`, `out_w`), g groups.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +21,11 @@ DTYPE_BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward_data", "backward_weight")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 CACHE_STATES = ("hot", "cold")
+DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,9})?")
+MOST_ELEMENTS = 2**48
+"""Of one tensor: 1 PiB in float32. No address of today's processors reaches beyond."""
+MOST_OPERATIONS = 2**63
+"""Of one call: a day at 100 TFLOP/s, and what tables of whole numbers can hold."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +95,24 @@ class Problem:
                     f"the kernel covers {kernel} along the {axis}, the padded input has only "
                     f"{size}; use a larger input, more padding or a smaller kernel or dilation"
                 )
+        return faults or self._excess()
+
+    def _excess(self) -> list[str]:
+        """Return what is beyond any machine; sizes fit each other."""
+        faults = [
+            f"the {tensor} has {elements} elements, more than the {MOST_ELEMENTS} that a machine "
+            "can address"
+            for tensor, elements in (
+                ("input", self.batch_size * self.in_channels * self.padded_h * self.padded_w),
+                ("weight", self.weight_elements),
+                ("output", self.output_elements),
+            )
+            if elements > MOST_ELEMENTS
+        ]
+        if not faults and self.direct_flops >= MOST_OPERATIONS:
+            faults.append(
+                f"one call takes {self.direct_flops} operations, and {MOST_OPERATIONS} are the most"
+            )
         return faults
 
     @property
@@ -235,11 +259,23 @@ class Problem:
 
 
 PROBLEM_FIELDS = tuple(field.name for field in dataclasses.fields(Problem))
+MOST_COUNT = 2**31 - 1
+_CONDITIONS: dict[str, tuple[str | None, ...]] = {
+    "dtype": tuple(DTYPE_BYTES),
+    "memory_format": MEMORY_FORMATS,
+    "direction": DIRECTIONS,
+    "cache": (None, *CACHE_STATES),
+}
+"""Field of a scenario → what there is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
-    """A problem and the conditions it runs under. `id` is unique within a run."""
+    """A problem and the conditions it runs under. `id` is unique within a run.
+
+    Raises:
+        UsageError: a condition that there is not.
+    """
 
     id: str
     problem: Problem
@@ -255,6 +291,19 @@ class Scenario:
     """How often the layer stands in its network: the weight in totals."""
     source: str = ""
     """Name of the scenario file it came from."""
+
+    def __post_init__(self) -> None:
+        for name, accepted in _CONDITIONS.items():
+            if getattr(self, name) not in accepted:
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}; accepted: {', '.join(map(str, accepted))}"
+                )
+        if not DEVICE.fullmatch(self.device):
+            raise UsageError(f"device is {self.device!r}; accepted: cpu, cuda, cuda:0, cuda:1, ...")
+        for name in ("threads", "occurrences"):
+            number = getattr(self, name)
+            if number is not None and not 1 <= number <= MOST_COUNT:
+                raise UsageError(f"{name} is {number}; accepted: 1 to {MOST_COUNT}")
 
     @property
     def itemsize(self) -> int:

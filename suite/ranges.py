@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-MOST_INT = 2**63
+MOST_INT = 2**63 - 1
 """What is larger is no count of anything, and no C library takes it."""
 MOST_FLOAT = sys.float_info.max
 MOST_SHOWN = 60
@@ -31,7 +31,14 @@ class Within:
 AnyFloat = Annotated[float, Within(finite=False)]
 """May be NaN or infinite: what an implementation computed, and errors of it."""
 Seconds = Annotated[float, Within(0, 1e9)]
+CallSeconds = Annotated[float, Within(1e-12, 1e9)]
+"""Of a call: no clock that measured one says zero."""
 Count = Annotated[int, Within(0)]
+AtLeastOne = Annotated[int, Within(1)]
+Amount = Annotated[float, Within(0, 2.0**63)]
+"""Of operations or bytes, where it need not be whole."""
+Rate = Annotated[float, Within(1.0, 1e24)]
+"""Of operations or bytes a second."""
 
 
 class Misfit(ValueError):

@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar
 
-from suite.errors import UsageError
+from suite.errors import ConvGaugeError
 from suite.ranges import Misfit, Within, all_fit_as, number, rows_fit_as, shown
 
 Record = TypeVar("Record")
@@ -124,7 +124,9 @@ def _dataclass(kind: Any, arguments: tuple[Any, ...]) -> Decode:
             raise misfit.inside(name) from None
         try:
             return kind(**values)
-        except (ValueError, UsageError) as error:  # what the type itself refuses
+        except Misfit:
+            raise
+        except (ValueError, ConvGaugeError) as error:  # what the type itself refuses
             raise Misfit(str(error)) from error
 
     return decode

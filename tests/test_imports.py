@@ -227,6 +227,7 @@ REPORTS_MAY_READ = {
     "phases",
     "own_imports",
     "program",
+    "printable",
 }
 
 

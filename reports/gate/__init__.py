@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reports.gate import junit, page, text
 from suite.gate.outcome import GateOutcome
-from suite.results.folder import write_whole
+from suite.results.inside import write_whole
 
 __all__ = ["write"]
 

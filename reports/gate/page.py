@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from reports import units
 from reports.gate import text
-from reports.page import TEMPLATES, assets
+from reports.page import assets
+from reports.page.templates import TEMPLATES, page_environment
 from suite.gate.outcome import GateCell, GateOutcome
 
 WIDTH = 160
@@ -20,13 +19,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 def render(outcome: GateOutcome) -> str:
     """Return the whole page; it runs no script and fetches nothing."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     reach = _reach(outcome)
     order = {"wrong": 0, "broken": 0, "regressed": 1, "worse": 2, "cannot tell": 3, "faster": 4}
     cells = sorted(outcome.cells, key=lambda cell: order.get(cell.verdict, 5))

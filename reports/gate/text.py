@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from reports import units
 from reports.markdown import escaped, joined, table
 from suite.gate.outcome import GateCell, GateOutcome
+from suite.printable import printable
 
 MOST_LINES = 40
 
@@ -15,7 +16,7 @@ def lines(outcome: GateOutcome) -> list[str]:
     """Return the verdict, one line a failing cell, and what was not or could not be decided."""
     shown = [f"{outcome.state.upper()}: {outcome.sentence}"]
     if outcome.timing_advisory:
-        shown.append(f"  times only inform: {outcome.timing_advisory}")
+        shown.insert(0, f"times are not comparable: {outcome.timing_advisory}")
     shown += _listed([f"  {cell.verdict}: {line(cell)}" for cell in outcome.failing])
     shown += _listed([f"  cannot tell: {line(cell)}" for cell in outcome.undecided])
     shown += _listed([f"  faster: {times(cell)}" for cell in outcome.improved])
@@ -110,9 +111,10 @@ def markdown(outcome: GateOutcome) -> str:
     """Return the outcome as a comment under 60 kB, the verdict first."""
     advisory = outcome.timing_advisory
     top = (
-        f"## ConvGauge gate: {escaped(outcome.state)}\n\n**{escaped(outcome.sentence)}.**\n\n"
+        f"## ConvGauge gate: {escaped(outcome.state)}\n\n"
+        + (f"**Times are not comparable:** {escaped(advisory)}\n\n" if advisory else "")
+        + f"**{escaped(outcome.sentence)}.**\n\n"
         f"- base: {escaped(outcome.base)}\n- head: {escaped(outcome.head)}"
-        + (f"\n- times only inform: {escaped(advisory)}" if advisory else "")
         + "".join(f"\n- {escaped(note)}" for note in named(outcome))
     )
     sections = [top, _section("Fails", outcome.failing, reproduce=True)]
@@ -143,7 +145,9 @@ def _section(title: str, cells: Sequence[GateCell], *, reproduce: bool = False) 
     headers = ("cell", "base", "head", "ratio", "smallest visible", "remark")
     if not rows:
         return ""
-    commands = [f"    {cell.reproduce}" for cell in cells if reproduce and cell.reproduce]
+    commands = [
+        f"    {printable(cell.reproduce)}" for cell in cells if reproduce and cell.reproduce
+    ]
     again = "\n\nReproduce:\n\n" + "\n".join(commands) if commands else ""
     return f"### {title}\n\n{table(headers, rows)}{again}"
 

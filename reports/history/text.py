@@ -7,6 +7,7 @@ from statistics import median
 
 from reports import units
 from reports.history.cell_history import LEAST_RUNS, CellHistory, Change, History
+from reports.markdown import escaped
 from suite.results.folder import Run
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -14,11 +15,11 @@ MOST_BARS = 60
 
 
 def lines(past: History) -> list[str]:
-    """Return the changes first, then every cell's trend, then the runs that were left out."""
-    shown = [headline(past)]
+    """Return the runs that were left out, then the changes, then every cell's trend."""
+    shown = [f"left out: {left.run.folder}: {left.why}" for left in past.left_out]
+    shown.append(headline(past))
     shown += [f"  {text}" for series in past.changed for text in _changes(series)]
     shown += ["", *trends(past.series)] if past.series else []
-    shown += [f"left out: {left.run.folder}: {left.why}" for left in past.left_out]
     return [*shown, past.assumed] if past.assumed else shown
 
 
@@ -89,7 +90,11 @@ def bars(values: Sequence[float]) -> str:
 
 def markdown(past: History) -> str:
     """Return history.md."""
-    text = [f"# History: {headline(past)}", ""]
+    text = [f"# History: {escaped(headline(past))}", ""]
+    if past.left_out:
+        text += ["Left out, for it is not comparable with the newest run:", ""]
+        text += [f"- {escaped(f'{left.run.folder}: {left.why}')}" for left in past.left_out]
+        text.append("")
     if past.changed:
         text += ["| cell | change | from | before | p |", "| --- | --- | --- | --- | --- |"]
         for series in past.changed:
@@ -99,19 +104,17 @@ def markdown(past: History) -> str:
                     series.points[change.first_point - 1].run,
                 )
                 text.append(
-                    f"| {series.cell} | {units.times(change.ratio)} | {run_name(run)} | "
-                    f"{run_name(before)} | {change.p:.2g} |"
+                    f"| {escaped(series.cell)} | {units.times(change.ratio)} | "
+                    f"{escaped(run_name(run))} | {escaped(run_name(before))} | {change.p:.2g} |"
                 )
         text.append("")
     text += ["| cell | runs | trend | first | last |", "| --- | --- | --- | --- | --- |"]
     text += [
-        f"| {series.cell} | {len(series.points)} | {bars([p.value for p in series.points])} | "
+        f"| {escaped(series.cell)} | {len(series.points)} | "
+        f"{bars([p.value for p in series.points])} | "
         f"{units.seconds(series.points[0].time_s)} | {units.seconds(series.points[-1].time_s)} |"
         for series in past.series
     ]
-    if past.left_out:
-        text += ["", "Left out:", ""]
-        text += [f"- {left.run.folder}: {left.why}" for left in past.left_out]
     if past.assumed:
-        text += ["", f"{past.assumed}."]
+        text += ["", f"{escaped(past.assumed)}."]
     return "\n".join(text) + "\n"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from reports import units
 from reports.compare import Comparison
 from reports.headline import headline
@@ -16,10 +14,11 @@ from reports.page.change import comparison_facts
 from reports.page.data import page_data
 from reports.page.encoding import embed
 from reports.page.method import method
-from suite.results.folder import Run, write_whole
+from reports.page.templates import TEMPLATES, page_environment
+from suite.results.folder import Run
+from suite.results.inside import write_whole
 
 FILE = "report.html"
-TEMPLATES = Path(__file__).parent.parent / "templates"
 
 __all__ = ["FILE", "render", "write"]
 
@@ -32,13 +31,7 @@ def write(run: Run, out: Path) -> Path:
 
 def render(run: Run, comparison: Comparison | None = None) -> str:
     """Return the whole page; with a comparison, of which `run` is the head, as a difference."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     matrix = Matrix.of(run)
     scripts = assets.scripts(TEMPLATES / "js")
     return environment.get_template("report.html").render(

@@ -9,16 +9,25 @@ from typing import Any
 
 from markupsafe import Markup
 
+from suite.printable import printable_lines
 from suite.results.cell import CellResult
 
 
 def embed(data: dict[str, Any]) -> Markup:
     """Return JSON that stays inert inside a script element, whatever names it holds."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    for character in "<>&\u2028\u2029":
+    text = json.dumps(spelled(data), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    # A lone surrogate in a name would not encode.
-    return Markup(text.encode("utf-8", "replace").decode("utf-8"))
+    return Markup(text)
+
+
+def spelled(value: Any) -> Any:
+    """Return nested lists and dictionaries with the controls in every text spelled out."""
+    if isinstance(value, str):
+        return printable_lines(value)
+    if isinstance(value, dict):
+        return {spelled(name): spelled(item) for name, item in value.items()}
+    return [spelled(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def number(value: float | None, digits: int = 5) -> float | str | None:

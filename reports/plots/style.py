@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +16,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from reports import units
 from reports.palette import MOST_LABELS
-from suite.errors import UsageError
+from suite.results.inside import write_whole
 
 MOST_SCENARIOS = 60
+MOST_PIXELS = 20_000
+"""Along a side of a picture; matplotlib itself gives up at 65,536."""
 _SIDE_IN = 2.2
 INK, FAINT, RULE = "#1f2328", "#59636e", "#d8dee4"
 
@@ -168,9 +171,8 @@ def save(figure: Figure, folder: Path, stem: str) -> None:
     Raises:
         UsageError: the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(folder / f"{stem}.png", metadata={"Software": None})
-        figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written: {error.strerror}") from error
+    dpi = min(figure.dpi, MOST_PIXELS / max(figure.get_size_inches()))
+    for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+        picture = BytesIO()
+        figure.savefig(picture, format=suffix, dpi=dpi, metadata=metadata)
+        write_whole(folder / f"{stem}.{suffix}", picture.getvalue())

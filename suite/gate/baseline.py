@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import math
 import statistics
-import tempfile
-import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from suite.errors import NotComparable, UsageError
+from suite.errors import NotComparable
 from suite.gate.decision import adjusted_p
 from suite.gate.facts import Facts, findings
 from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.outcome import GateCell, GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
+from suite.results.archive import read_archive
 from suite.results.cell import CellResult, Status
 from suite.results.comparable import comparability, conditions, why_other_work
 from suite.results.folder import MANIFEST, Run, read_run
@@ -42,8 +41,8 @@ def open_baseline(path: Path) -> Run:
     """
     if not path.exists():
         raise NotComparable(f"{path}: not there; store a run first and give its folder")
-    if path.suffix == ".zip":
-        return _unpacked(path)
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return read_archive(path)
     folder = path if path.is_dir() else path.parent
     if not (folder / MANIFEST).is_file():
         raise NotComparable(
@@ -51,19 +50,6 @@ def open_baseline(path: Path) -> Run:
             "wrote, or a zip of it"
         )
     return read_run([folder])
-
-
-def _unpacked(path: Path) -> Run:
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(scratch)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise UsageError(f"{path}: cannot be unpacked: {error}") from error
-        manifests = sorted(Path(scratch).rglob(MANIFEST), key=lambda file: len(file.parts))
-        if not manifests:
-            raise NotComparable(f"{path}: no {MANIFEST} in it; zip a run's folder")
-        return read_run([manifests[0].parent])
 
 
 def compare(
@@ -127,6 +113,7 @@ def compare(
         interrupted=interrupted,
         wall_s=wall_s,
         missing_accepted="missing" in accept,
+        times_accepted="times" in accept,
     )
 
 

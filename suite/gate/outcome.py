@@ -90,7 +90,7 @@ class GateOutcome:
     notes: tuple[str, ...] = ()
     """Things to know: files that do not import, uncommitted changes, a budget that ran out."""
     timing_advisory: str = ""
-    """Why times only inform; empty where they decide."""
+    """Why times cannot be compared; empty where they decide."""
     interrupted: bool = False
     blocks: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Blocks measured in each stage."""
@@ -98,6 +98,8 @@ class GateOutcome:
     null_shifts: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Cell → mean log-ratio of the null arm to the base: the same code on both sides."""
     missing_accepted: bool = False
+    times_accepted: bool = False
+    """That times cannot be compared is meant: everything else decides."""
 
     @property
     def failing(self) -> list[GateCell]:
@@ -127,13 +129,20 @@ class GateOutcome:
             return EXIT_WRONG
         if any(cell.fails for cell in self.cells) and not self._is_advice_only:
             return EXIT_SLOWER
-        if not any(cell.is_judged for cell in self.cells):
-            return EXIT_NOT_COMPARABLE
-        if self.missing and not self.missing_accepted:
+        if self._lacks_something:
             return EXIT_NOT_COMPARABLE
         if self.undecided and not self.timing_advisory:
             return EXIT_INCONCLUSIVE
         return EXIT_GOOD
+
+    @property
+    def _lacks_something(self) -> bool:
+        """Whether something was not compared that should have been."""
+        return (
+            not any(cell.is_judged for cell in self.cells)
+            or (bool(self.missing) and not self.missing_accepted)
+            or (bool(self.timing_advisory) and not self.times_accepted)
+        )
 
     @property
     def _is_advice_only(self) -> bool:
@@ -156,7 +165,7 @@ class GateOutcome:
     def sentence(self) -> str:
         """Return the verdict as a sentence without its full stop."""
         judged = sum(cell.is_judged for cell in self.cells)
-        parts = [f"{judged} cells compared"]
+        parts = [f"{judged} cells compared{' in all but time' if self.timing_advisory else ''}"]
         wrong = sum(cell.is_wrong for cell in self.cells)
         slower = sum(cell.is_slower for cell in self.cells)
         worse = sum(bool(cell.findings) and not cell.is_wrong for cell in self.cells)
@@ -169,9 +178,9 @@ class GateOutcome:
             (len(self.missing), "missing"),
         )
         counted = [f"{count} {what}" for count, what in counts if count]
-        return ": ".join(
-            [*parts, ", ".join(counted) or f"none slower by more than {self.margin:.0%}"]
-        )
+        none_slower = f"none slower by more than {self.margin:.0%}"
+        none = "none worse" if self.timing_advisory else none_slower
+        return ": ".join([*parts, ", ".join(counted) or none])
 
     def to_dict(self) -> dict[str, Any]:
         record = dataclasses.asdict(self)

@@ -8,12 +8,10 @@ from typing import Annotated, Generic
 from suite.messages.answer import Answer, Reply
 from suite.problem import Scenario
 from suite.processes.channel import Done, Request
-from suite.ranges import Count, Seconds, Within
+from suite.ranges import CallSeconds, Count, Seconds, Within
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan
 
-CallSeconds = Annotated[float, Within(1e-12, 1e9)]
-"""Of a call: no clock that measured one says zero."""
 Start = tuple[int, int]
 """Where a timed call's operand begins in the two streams."""
 

@@ -24,19 +24,22 @@ def describe(connection: Connection, source: sources.Source) -> None:
             entries = sources.load(source)
         except UsageError as error:
             return Description(implementations=(), failure=str(error))
-        described = tuple(_described(entry, request.scenarios) for entry in entries)
-        return Description(implementations=described, failure=None)
+        descriptions = tuple(described(entry, request.scenarios) for entry in entries)
+        return Description(implementations=descriptions, failure=None)
 
     serve(connection, handlers(Describe.handled_by(answer)))
 
 
-def _described(entry: registering.Implementation, scenarios: Sequence[Scenario]) -> Described:
+def described(entry: registering.Implementation, scenarios: Sequence[Scenario]) -> Described:
+    """Return what an implementation tells of itself and of some scenarios, whatever it raises."""
     unsupported = {}
     for scenario in scenarios:
         # What fails here fails in the cell's own worker too, which reports it.
         with contextlib.suppress(Exception):
             if reason := entry.why_unsupported(scenario):
                 unsupported[scenario.id] = reason
-    return Described(
-        declared=entry.declaration, unavailable=entry.why_unavailable(), unsupported=unsupported
-    )
+    try:
+        unavailable = entry.why_unavailable()
+    except Exception as error:
+        unavailable = f"its own check whether it is available failed: {type(error).__name__}"
+    return Described(declared=entry.declaration, unavailable=unavailable, unsupported=unsupported)

@@ -25,6 +25,9 @@ SIGNATURE = "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
 MOST_AMOUNT = 2.0**63
 """Of bytes and operations that an implementation's formulas may give."""
 
+MOST_TEXT = 2000
+"""Characters of a reason or a summary; a plug-in could give a gigabyte."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -104,7 +107,7 @@ class Implementation(Declaration):
 
 def _reason(reason: Any) -> str | None:
     """Return what a plug-in gave for a reason as one; nothing and empty texts are none."""
-    return str(reason) if reason else None
+    return shortened(str(reason)) if reason else None
 
 
 _registered: dict[str, Implementation] = {}
@@ -191,7 +194,12 @@ def register(
 
 def _first_line(function: Callable[..., Any]) -> str:
     lines = (inspect.getdoc(function) or "").strip().splitlines()
-    return lines[0] if lines else ""
+    return shortened(lines[0]) if lines else ""
+
+
+def shortened(text: str) -> str:
+    """Return a text that a table can show and a result can hold."""
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
 
 
 def _check_signature(name: str, function: Callable[..., Any], source: str) -> None:

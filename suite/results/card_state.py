@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from suite.ranges import Within
+
+Reading = Annotated[int, Within(-(2**31), 2**31)]
 
 THROTTLED = (
     "hardware slowdown",
@@ -18,10 +23,10 @@ work it is where a card runs at all times, so nothing would ever be measured."""
 class CardState:
     """A card at one moment; what it does not tell is None."""
 
-    sm_clock_mhz: int | None = None
-    memory_clock_mhz: int | None = None
-    temperature_c: int | None = None
-    power_w: float | None = None
+    sm_clock_mhz: Reading | None = None
+    memory_clock_mhz: Reading | None = None
+    temperature_c: Reading | None = None
+    power_w: Annotated[float, Within(0, 1e9)] | None = None
     reasons: tuple[str, ...] = ()
     """Why its clocks are below what they could be."""
 

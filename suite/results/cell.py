@@ -10,14 +10,27 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from suite.errors import Defect
 from suite.problem import Scenario
-from suite.ranges import AnyFloat
+from suite.ranges import (
+    Amount,
+    AnyFloat,
+    AtLeastOne,
+    CallSeconds,
+    Count,
+    Misfit,
+    Rate,
+    Seconds,
+    Within,
+)
 from suite.records import from_plain
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan
+
+Error = Annotated[float, Within(0, finite=False)]
+"""Of what an implementation computed: infinite or NaN where its outputs are."""
 
 
 class Status(StrEnum):
@@ -33,25 +46,33 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """What one fresh process measured in one cell. Blocks are the independent observations."""
+    """What one fresh process measured in one cell. Blocks are the independent observations.
 
-    samples_s: tuple[float, ...]
+    Raises:
+        Misfit: no samples.
+    """
+
+    samples_s: tuple[CallSeconds, ...]
     """Seconds per call, one entry a sample."""
-    calls_per_sample: int
+    calls_per_sample: AtLeastOne
     seed: str
     """Hexadecimal seeds of the block's operands and streams, and of its timed calls' starts."""
-    reference_s: float | None = None
+    reference_s: CallSeconds | None = None
     """Median seconds per call of the reference implementation in the same block."""
-    prepare_s: float | None = None
+    prepare_s: Seconds | None = None
     cards: tuple[CardState, ...] = ()
     """The GPU after each turn, where there is one and it tells."""
+
+    def __post_init__(self) -> None:
+        if not self.samples_s:
+            raise Misfit("found none, expected one or more", "samples_s")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorstElement:
     """The element of an output that is furthest beyond (or nearest to) its bound."""
 
-    index: tuple[int, ...]
+    index: tuple[Count, ...]
     got: AnyFloat
     expected: AnyFloat
     bound: AnyFloat
@@ -61,8 +82,8 @@ class WorstElement:
 class Residuals:
     """How far an output is from float64, over all gate inputs."""
 
-    rel_l2_error: AnyFloat
-    worst_error_ratio: AnyFloat
+    rel_l2_error: Error
+    worst_error_ratio: Error
     """Largest error over its allowed bound: above 1 is incorrect."""
     worst: WorstElement | None = None
 
@@ -88,11 +109,11 @@ def worst_of(by_kind: Mapping[str, Residuals]) -> Residuals | None:
 class Ceiling:
     """What the machine reached on simple work, measured in the same run."""
 
-    peak_flops_per_s: float
+    peak_flops_per_s: Rate
     """The larger of a matrix product's and, on CPUs, a deep convolution's rate."""
-    memory_bytes_per_s: float
+    memory_bytes_per_s: Rate
     """Large copy, bytes read and written."""
-    cache_bytes_per_s: float
+    cache_bytes_per_s: Rate
     """The same for a copy that fits into the caches."""
 
     def raised_to(self, other: Ceiling) -> Ceiling:
@@ -122,17 +143,17 @@ class CellResult:
     """The implementation that speed-ups are measured against."""
     blocks: tuple[Block, ...] = ()
     residuals: Residuals | None = None
-    threads: int | None = None
+    threads: AtLeastOne | None = None
     precision: str | None = None
-    error_factor: float | None = None
-    peak_bytes: int | None = None
+    error_factor: Annotated[float, Within(0, 1e9)] | None = None
+    peak_bytes: Count | None = None
     """Extra memory at the high-water mark of one call, output included."""
-    workspace_bytes: int | None = None
+    workspace_bytes: Count | None = None
     """The implementation's own formula."""
-    executed_flops: float | None = None
-    measured_workspace_bytes: int | None = None
+    executed_flops: Amount | None = None
+    measured_workspace_bytes: Count | None = None
     """What torch's allocator gave out at the peak of one call beyond the output; GPUs only."""
-    joules_per_call: float | None = None
+    joules_per_call: Annotated[float, Within(0, 1e12)] | None = None
     """Above idling; measured only when asked for."""
     ran: WhatRan | None = None
     """The kernels of one call, as far as the profiler or oneDNN tells."""

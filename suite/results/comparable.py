@@ -79,6 +79,11 @@ VARIABLES_AT_FIRST = ("OMP_*", "GOMP_*", "MKL_*", "KMP_*", "NUMBA_*", "TORCH_*",
 PLACES = ("*_DIR", "*_HOME", "*_PATH", "*_ROOT")
 """Variables that say where files lie; no time depends on that."""
 
+IN_WORDS = ("cpu", "gpu", "os", "python", "torch", "governor", "hostname")
+"""Facts that a report shows as they are."""
+NOISE = ("noise", "noise_grade")
+"""Of several the worst; a grade further on in the alphabet is worse."""
+
 LONGEST = 60
 SHARED = "…"
 """Stands for the words that two long values share."""
@@ -153,9 +158,47 @@ def comparability(first: Run, second: Run) -> Comparability:
 def named_differences(runs: Sequence[Run]) -> list[str]:
     """Return, for each run that is not like the first one, what differs: `folder: facts`."""
     first, *others = runs
-    return [
-        f"{other.folder}: {why}" for other in others if (why := comparability(first, other).why_not)
-    ]
+    return [f"{other.folder}: {why}" for other in others if (why := _why_not_one_run(first, other))]
+
+
+def _why_not_one_run(first: Run, other: Run) -> str:
+    """Return what keeps two runs from being parts of one, machines and the work of cells."""
+    known = {cell.key: cell for cell in first.results}
+    others = (
+        f"{cell.key}: {why}"
+        for cell in other.results
+        if cell.key in known and (why := why_other_work(known[cell.key], cell))
+    )
+    parts = [comparability(first, other).why_not, next(others, "")]
+    return "; ".join(filter(None, parts))
+
+
+def shared_manifest(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the manifest of several runs that are shown as one.
+
+    What they do not share is told with all of its values ("2.13.0 or 2.12.0") or not at all: one
+    run's machine would stand over the numbers of another.
+    """
+    machines = [manifest.get("machine") or {} for manifest in manifests]
+    machine: dict[str, Any] = {}
+    for fact in dict.fromkeys(name for each in machines for name in each):
+        values = [each.get(fact) for each in machines]
+        if all(value == values[0] for value in values):
+            machine[fact] = values[0]
+        elif fact in NOISE:
+            machine[fact] = max(value for value in values if value is not None)
+        elif fact in IN_WORDS:
+            none = "none" if fact in NONE_IS_KNOWN else "unknown"
+            texts = (none if value is None else str(value) for value in values)
+            machine[fact] = " or ".join(dict.fromkeys(texts))
+    shared = {**manifests[0], "machine": machine}
+    for name in ("git_revision", "convgauge_version"):
+        if len({manifest.get(name) for manifest in manifests}) > 1:
+            shared[name] = None
+    threads = {(manifest.get("settings") or {}).get("threads") for manifest in manifests}
+    if len(threads) > 1 and "settings" in shared:
+        shared["settings"] = {**shared["settings"], "threads": None}
+    return shared
 
 
 def _words(fact: str) -> str:

@@ -20,7 +20,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from suite.errors import UsageError
+from suite.ranges import shown
+from suite.records import parse
 from suite.results.cell import CellResult
+from suite.results.inside import leads_elsewhere, read_inside, write_whole
+from suite.results.manifest import HALF_CHARACTER, checked_manifest, whole_characters
 from suite.results.profile import CellProfile
 from suite.results.version_1 import upgraded
 
@@ -28,6 +32,7 @@ SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 RESULTS = "results.jsonl"
 PROFILES = "profiles.jsonl"
+MOST_MANIFEST_BYTES = 2**26
 Decoded = TypeVar("Decoded")
 
 
@@ -38,22 +43,6 @@ class Record(Protocol):
     def key(self) -> str: ...
 
     def to_dict(self) -> dict[str, Any]: ...
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is either whole or not there: a full disk leaves no stump.
-
-    Raises:
-        UsageError: the folder cannot be written or the disk is full.
-    """
-    draft = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 class CellLost(UsageError):
@@ -72,8 +61,10 @@ class ResultWriter:
 
     def __init__(self, folder: Path, name: str = RESULTS) -> None:
         self._path = folder / name
-        self._drop_torn_line()
+        if leads_elsewhere(self._path):
+            raise UsageError(f"{self._path}: is a link to another place; put a copy there")
         try:
+            self._drop_torn_line()
             self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise UsageError(f"{self._path}: cannot be written: {error.strerror}") from error
@@ -143,21 +134,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; give the folder that a run wrote")
-    if not path.is_file():
+    text = read_inside(folder, MANIFEST, MOST_MANIFEST_BYTES)
+    if text is None:
         raise UsageError(f"{folder}: no {MANIFEST} in it; give the folder that a run wrote")
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = manifest["schema_version"]
+        return _manifest(text, str(path))
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a run's manifest: {error}") from error
-    if version == 1:
-        return upgraded(manifest)
-    if version != SCHEMA_VERSION:
+
+
+def _manifest(text: str, path: str) -> dict[str, Any]:
+    plain = parse(text)
+    version = plain["schema_version"]
+    if type(version) is not int or version not in range(1, SCHEMA_VERSION + 1):
         raise UsageError(
-            f"{path}: schema version {version}, this ConvGauge reads {SCHEMA_VERSION} and older; "
-            "run again, or use the version that wrote it"
+            f"{path}: schema version {shown(version)}, this ConvGauge reads {SCHEMA_VERSION} and "
+            "older; run again, or use the version that wrote it"
         )
-    return manifest
+    manifest = checked_manifest(whole_characters(plain) if HALF_CHARACTER.search(text) else plain)
+    return checked_manifest(upgraded(manifest)) if version == 1 else manifest
 
 
 def read_results(folder: Path) -> list[CellResult]:
@@ -166,7 +161,7 @@ def read_results(folder: Path) -> list[CellResult]:
     Raises:
         UsageError: a line in the middle is damaged.
     """
-    return _read_records(folder / RESULTS, CellResult.from_dict)
+    return _read_records(folder, RESULTS, CellResult.from_dict)
 
 
 def read_profiles(folder: Path) -> list[CellProfile]:
@@ -175,21 +170,21 @@ def read_profiles(folder: Path) -> list[CellProfile]:
     Raises:
         UsageError: a line in the middle is damaged, or another version wrote it.
     """
-    return _read_records(folder / PROFILES, CellProfile.from_dict)
+    return _read_records(folder, PROFILES, CellProfile.from_dict)
 
 
-def _read_records(path: Path, decode: Callable[[dict[str, Any]], Decoded]) -> list[Decoded]:
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+def _read_records(
+    folder: Path, name: str, decode: Callable[[dict[str, Any]], Decoded]
+) -> list[Decoded]:
+    text = read_inside(folder, name)
     records = []
-    for number, line in enumerate(lines[:-1], start=1):
+    for number, line in enumerate((text or "").split("\n")[:-1], start=1):
         try:
-            records.append(decode(json.loads(line)))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path}:{number}: damaged record: {error}") from error
+            records.append(decode(parse(line)))
+        except ValueError as error:  # a Misfit, or no JSON
+            raise UsageError(f"{folder / name}:{number}: damaged record: {error}") from error
         except UsageError as error:
-            raise UsageError(f"{path}:{number}: {error}") from error
+            raise UsageError(f"{folder / name}:{number}: {error}") from error
     return records
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from suite.ranges import Count
+
 # Names as cuDNN 9, CUTLASS, cuBLAS, ATen and Inductor write them; they change with generations.
 _CONVERSIONS = re.compile(
     r"(nchw|nhwc)(2|_?to_?)(folded)?(nchw|nhwc)|AddPaddingKernel|nhwcSliceC"
@@ -34,7 +36,7 @@ class WhatRan:
 
     kernels: tuple[str, ...]
     algorithm: str | None
-    layout_conversions: int
+    layout_conversions: Count
     """Kernels that only change the layout: NCHW to NHWC or back, oneDNN's reorders."""
 
     @property

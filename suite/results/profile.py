@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from suite.errors import UsageError
+from suite.ranges import Amount, AtLeastOne, CallSeconds, Count, Misfit, Seconds, Within, shown
 from suite.records import from_plain
 from suite.results.cell import cell_key
 
 PROFILE_VERSION = 1
 FOLDER = "profiles"
 """Below the run's folder: a folder a cell for traces and pages."""
+FILE_OF_CELL = re.compile(rf"{FOLDER}/(?!\.)[\w.-]{{1,200}}/(?!\.)[\w.-]{{1,200}}", re.ASCII)
+"""A file in a cell's folder: pages link to it, pictures are written beside it."""
 PARTS = ("phases", "operators", "threads", "python", "counters", "memory", "instructions")
 """What is looked at, in this order, each on its own: one may fail and leave the others."""
 
@@ -21,13 +25,13 @@ PARTS = ("phases", "operators", "threads", "python", "counters", "memory", "inst
 class Phases:
     """Where a call's time goes by the implementation's own marks."""
 
-    unprofiled_s: float
+    unprofiled_s: CallSeconds
     """Seconds per call without anyone listening, measured in turns with the calls below."""
-    phases_s: dict[str, float]
+    phases_s: dict[str, Seconds]
     """Phase → seconds per call, in the order in which they first began; empty without marks."""
-    unmarked_s: float
+    unmarked_s: Seconds
     """What lies between the marks: arguments, shapes, the call itself."""
-    calls: int
+    calls: AtLeastOne
 
     def share(self, name: str) -> float | None:
         """Return a phase's share of the unprofiled time, None where there is no such mark."""
@@ -49,12 +53,12 @@ class OperatorRow:
     """One of torch's operators, per call of the implementation."""
 
     name: str
-    calls: float
-    self_s: float
-    """Without the operators that it called."""
-    total_s: float
+    calls: Amount
+    self_s: Annotated[float, Within(-1e9, 1e9)]
+    """Without the operators that it called; below 0 where the clock is too coarse for both."""
+    total_s: Seconds
     allocated_bytes: int
-    device_s: float | None = None
+    device_s: Seconds | None = None
     """What its own kernels took on the GPU; None on the CPU."""
 
 
@@ -63,8 +67,8 @@ class StackNode:
     """A place in the tree of phases, functions and operators; children follow their parent."""
 
     name: str
-    parent: int | None
-    total_s: float
+    parent: Count | None
+    total_s: Seconds
     """Seconds per call, children included."""
 
 
@@ -72,12 +76,12 @@ class StackNode:
 class Counts:
     """Operations and bytes of one call."""
 
-    executed_flops: float | None
+    executed_flops: Amount | None
     flops_source: str
     """Where the number comes from: "closed form", "torch's counter" or ""."""
-    counted_flops: int | None
+    counted_flops: Count | None
     """By torch's formulas from the operators that ran: products and convolutions only."""
-    moved_bytes: int
+    moved_bytes: Count
     bytes_source: str
     """"operators" or "formula": what operators read and wrote, or least bytes and workspace."""
     note: str
@@ -86,30 +90,53 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operators:
-    """What torch's profiler saw of a call."""
+    """What torch's profiler saw of a call.
 
-    call_s: float
+    Raises:
+        Misfit: a place in the tree of stacks that does not follow its parent.
+    """
+
+    call_s: CallSeconds
     """Seconds per call while the profiler looked on."""
-    operators: float
+    operators: Amount
     """How many of torch's operators a call runs, nested ones not counted."""
     rows: tuple[OperatorRow, ...]
     stacks: tuple[StackNode, ...]
     counts: Counts
-    overhead_s: float | None
+    overhead_s: Seconds | None
     """What a call costs whatever the size: the larger of the smallest problem's time and of the
     operators' dispatch."""
+
+    def __post_init__(self) -> None:
+        for index, node in enumerate(self.stacks):
+            if node.parent is not None and node.parent >= index:
+                problem = f"found {node.parent}, expected one that stands before {index}"
+                raise Misfit(problem, f"stacks[{index}].parent")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveBytes:
-    """Live bytes of a call over its time, split by what they hold. Equally long tuples."""
+    """Live bytes of a call over its time, split by what they hold. Equally long tuples.
 
-    at_s: tuple[float, ...]
+    Raises:
+        Misfit: they are not equally long.
+    """
+
+    at_s: tuple[Seconds, ...]
     input: tuple[int, ...]
     weight: tuple[int, ...]
     """Bias and packed copies included."""
     output: tuple[int, ...]
     workspace: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("input", "weight", "output", "workspace"):
+            if len(getattr(self, name)) != len(self.at_s):
+                raise Misfit(
+                    f"found {len(getattr(self, name))} numbers, expected {len(self.at_s)} as in "
+                    "at_s",
+                    name,
+                )
 
     def __len__(self) -> int:
         return len(self.at_s)
@@ -120,13 +147,13 @@ class Memory:
     """Memory of one call after it has warmed up."""
 
     timeline: LiveBytes
-    peak_bytes: int
+    peak_bytes: Count
     """Output and workspace at their highest: what the call adds to its operands."""
-    workspace_bytes: int
+    workspace_bytes: Count
     """The workspace alone at its highest."""
-    outside_bytes: int
+    outside_bytes: Count
     """What the process held at its highest beyond what torch's allocators gave out."""
-    system_peak_bytes: int | None
+    system_peak_bytes: Count | None
     """The same peak by the operating system (on CUDA, by the device); None where unknown."""
 
     @property
@@ -139,8 +166,8 @@ class Memory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThreadTime:
-    threads: int
-    time_s: float
+    threads: AtLeastOne
+    time_s: CallSeconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,13 +176,17 @@ class Function:
 
     name: str
     place: str
-    share: float
+    share: Annotated[float, Within(0, 2)]
     """Of the sampled time, without the functions that it called."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellProfile:
-    """All that profiling found out about one cell."""
+    """All that profiling found out about one cell.
+
+    Raises:
+        Misfit: a file that does not lie in a folder of its cells.
+    """
 
     scenario: str
     implementation: str
@@ -164,9 +195,9 @@ class CellProfile:
     memory: Memory | None = None
     threads: tuple[ThreadTime, ...] = ()
     python: tuple[Function, ...] = ()
-    counters: dict[str, float] | None = None
+    counters: dict[str, Amount] | None = None
     """Hardware counters per call, by perf's names."""
-    instructions: float | None = None
+    instructions: Amount | None = None
     """Instructions of a call by Callgrind, one thread."""
     instructions_path: str = ""
     """Which code was counted: Callgrind knows no instructions beyond AVX2."""
@@ -174,7 +205,14 @@ class CellProfile:
     """What was written → its path below the run's folder."""
     missing: dict[str, str] = field(default_factory=dict)
     """Part → why it is not there."""
-    took_s: float = 0.0
+    took_s: Seconds = 0.0
+
+    def __post_init__(self) -> None:
+        for name, path in self.files.items():
+            if not FILE_OF_CELL.fullmatch(path):
+                raise Misfit(
+                    f"found {shown(path)}, expected {FOLDER}/CELL/FILE", f"files.{shown(name)}"
+                )
 
     @property
     def key(self) -> str:
@@ -198,10 +236,12 @@ class CellProfile:
         Raises:
             UsageError: another version wrote it.
         """
+        if type(record) is not dict:
+            raise Misfit(f"found {shown(record)}, expected a CellProfile")
         fields = dict(record)
-        if (version := fields.pop("profile_version")) != PROFILE_VERSION:
+        if (version := fields.pop("profile_version", None)) != PROFILE_VERSION:
             raise UsageError(
-                f"profile version {version}, this ConvGauge reads {PROFILE_VERSION}; profile "
-                "again, or use the version that wrote it"
+                f"profile version {shown(version)}, this ConvGauge reads {PROFILE_VERSION}; "
+                "profile again, or use the version that wrote it"
             )
         return from_plain(cls, fields)

@@ -10,9 +10,10 @@ import glob
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from suite.program import PROGRAM
+from suite.ranges import AtLeastOne, Misfit, Seconds, Within, shown
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,18 @@ class AskedFile:
 
 @dataclass(frozen=True)
 class Shard:
-    """The `index`-th of `count` parts."""
+    """The `index`-th of `count` parts.
 
-    index: int
-    count: int
+    Raises:
+        Misfit: there is no such part.
+    """
+
+    index: AtLeastOne
+    count: AtLeastOne
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.count:
+            raise Misfit(f"found {self}, expected I/N with I from 1 to N")
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
@@ -60,9 +69,9 @@ class Request:
     plugins: tuple[AskedFile, ...] = asked_by("--plugin", ())
     device: str | None = asked_by("--device")
     """None: the scenarios' own."""
-    threads: int | None = asked_by("--threads")
-    timeout_s: float = asked_by("--timeout", 60.0)
-    memory_limit_gib: float | None = asked_by("--memory-limit")
+    threads: AtLeastOne | None = asked_by("--threads")
+    timeout_s: Seconds = asked_by("--timeout", 60.0)
+    memory_limit_gib: Annotated[float, Within(0, 1e9)] | None = asked_by("--memory-limit")
     """None: most of what is free when the run begins."""
     yes: bool = asked_by("--yes", False)
 
@@ -91,9 +100,16 @@ class Request:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Return what `to_dict` made, also from JSON."""
+        """Return what `to_dict` made, also from JSON; what it does not know is left out.
+
+        Raises:
+            Misfit: what it knows is not what it has to be.
+        """
+        # Only here: the command line's grammar, which imports this, has to be instant.
+        from suite.records import from_plain  # noqa: PLC0415
+
         names = {asked.name for asked in fields(cls)} & record.keys()
-        return cls(**{name: _restored(record[name]) for name in names})
+        return from_plain(cls, {name: record[name] for name in names})
 
     @classmethod
     def options(cls) -> Iterator[tuple[str, Field[Any]]]:
@@ -110,11 +126,11 @@ class RunRequest(Request):
     command: ClassVar[str] = "run"
 
     reference: str = asked_by("--reference", "torch")
-    blocks: int = asked_by("--blocks", 5)
+    blocks: AtLeastOne = asked_by("--blocks", 5)
     energy: bool = asked_by("--energy", False)
     verify: bool = asked_by("--no-verify", True)
     shard: Shard | None = asked_by("--shard")
-    budget_s: float | None = asked_by("--budget")
+    budget_s: Seconds | None = asked_by("--budget")
     profile: bool = asked_by("--profile", False)
     instructions: bool = asked_by("--instructions", False)
 
@@ -137,11 +153,11 @@ class GateRequest(Request):
     baseline: AskedFile | None = asked_by("--baseline")
     head: str | None = asked_by("--head")
     repo: AskedFile | None = asked_by("--repo")
-    margin: float | None = asked_by("--margin")
+    margin: Annotated[float, Within(0, 1e6)] | None = asked_by("--margin")
     """None: what is usual on the device."""
-    blocks: int | None = asked_by("--blocks")
+    blocks: AtLeastOne | None = asked_by("--blocks")
     accept: tuple[str, ...] = asked_by("--accept", ())
-    budget_s: float | None = asked_by("--budget")
+    budget_s: Seconds | None = asked_by("--budget")
 
     def of_cell(self, scenario: str, implementation: str) -> Self:
         """Return the request for one cell; the budget is about all of them."""
@@ -160,18 +176,15 @@ def spelled(option: str, value: Any) -> list[str]:
 
 
 def read_request(manifest: Mapping[str, Any]) -> RunRequest | GateRequest | None:
-    """Return what a run was asked, or None where its manifest does not tell."""
+    """Return what a run was asked, or None where its manifest does not tell.
+
+    Raises:
+        Misfit: what it tells is no request.
+    """
     record = manifest.get("request") or {}
+    if not isinstance(record, Mapping):
+        raise Misfit(f"found {shown(record)}, expected an object")
     for kind in (RunRequest, GateRequest):
         if record.get("command") == kind.command:
             return kind.from_dict(record)
     return None
-
-
-def _restored(value: Any) -> Any:
-    """Return a value of a request from JSON: lists as tuples, records as what they are."""
-    if isinstance(value, list | tuple):
-        return tuple(_restored(each) for each in value)
-    if isinstance(value, dict):
-        return AskedFile(**value) if "given" in value else Shard(**value)
-    return value

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from suite.ranges import Misfit, shown
 from suite.results.request import AskedFile, GateRequest, Request, RunRequest, Shard
 
 MOVED = ("budget_s", "shard", "plugins")
@@ -15,7 +16,11 @@ MOVED = ("budget_s", "shard", "plugins")
 
 
 def upgraded(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a manifest of version 1 as version 2 would have been written."""
+    """Return a manifest of version 1 as version 2 would have been written.
+
+    Raises:
+        Misfit: its command or settings are none that version 1 wrote.
+    """
     settings = manifest.get("settings") or {}
     kept = {name: value for name, value in settings.items() if name not in MOVED}
     request = _request(manifest, settings)
@@ -39,7 +44,7 @@ def _request(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Reques
         return request
     if words[:1] == ["profile"]:  # names scenarios in place of files, and has defaults of its own
         names = tuple(map(glob.escape, manifest.get("scenarios") or []))
-        return replace(request, scenarios=names, profile=True, blocks=settings["blocks"])
+        return replace(request, scenarios=names, profile=True, blocks=settings.get("blocks") or 2)
     return request
 
 
@@ -56,7 +61,9 @@ def _asked(kind: type[Request], words: Sequence[str]) -> dict[str, Any]:
         if isinstance(asked.default, bool):
             values[asked.name] = not asked.default
             continue
-        value = _read(asked.name, text if has_value else words[position + 1])
+        if not has_value and position + 1 == len(words):
+            raise Misfit(f"found nothing after {option}", "command")
+        value = _read(option, asked.name, text if has_value else words[position + 1])
         if isinstance(asked.default, tuple):
             value = (*values.get(asked.name, ()), value)
         values[asked.name] = value
@@ -68,7 +75,14 @@ def _completed(name: str, options: Mapping[str, object]) -> str | None:
     return matching[0] if len(matching) == 1 else None
 
 
-def _read(name: str, text: str) -> Any:
+def _read(option: str, name: str, text: str) -> Any:
+    try:
+        return _value(name, text)
+    except (ValueError, TypeError):
+        raise Misfit(f"found {shown(text)} after {option}", "command") from None
+
+
+def _value(name: str, text: str) -> Any:
     if name in ("plugins", "baseline", "repo"):
         return AskedFile(text, str(Path(text)))
     if name == "shard":

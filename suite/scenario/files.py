@@ -23,6 +23,9 @@ from suite.scenario.layer_table import LayerTable, read_asked_rows, read_rows
 from suite.scenario.yamltree import Faults, Place
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios"
+MOST_BYTES = 2**22
+MOST_EXCLUSIONS = 20_000_000
+"""Combinations of a grid times entries of `exclude`: each is held against each."""
 MOST_SCENARIOS = 20_000
 """More than this are refused unless the user confirms: usually a grid with one key too many."""
 
@@ -139,6 +142,14 @@ def load_file(
         place = document.grid.place if document.grid else Place(1)
         faults.add(place, _too_many(count, most, lifted_by))
         faults.raise_any()
+    if grid_count(document.grid.choices if document.grid else {}) * len(document.excludes) > (
+        MOST_EXCLUSIONS
+    ):
+        faults.stop(
+            document.excludes[0].place,
+            f"{len(document.excludes):,} entries to leave out of the grid, too many for so many "
+            "combinations; take values out of the grid",
+        )
     scenarios = tuple(_scenarios(document, table, faults))
     faults.raise_any()
     return ScenarioFile(
@@ -153,6 +164,8 @@ def load_file(
 
 def _read(path: Path) -> str:
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UsageError(f"{path}: has more than {MOST_BYTES} bytes; write layers as a table")
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error

@@ -30,6 +30,7 @@ _COLUMNS_OF = {
 }
 _NAMES = ("name", "example")
 """Columns that give a row its id: the first that the table has."""
+MOST_BYTES = 2**28
 COLUMNS = (*_NAMES, *(name for names in _COLUMNS_OF.values() for name in names), "models")
 
 
@@ -60,7 +61,7 @@ def read_asked_rows(scenario_file: Path, layers_from: Chosen, faults: Faults) ->
     if "file" not in values or REFUSED in values.values():
         return None
     folder = scenario_file.resolve().parent
-    if not (folder / values["file"]).resolve().is_relative_to(folder):
+    if not _lies_in(folder, values["file"]):
         faults.add(
             layers_from["file"].place,
             f'file is "{values["file"]}"; accepted: a path relative to the scenario file, in its '
@@ -80,11 +81,22 @@ def read_asked_rows(scenario_file: Path, layers_from: Chosen, faults: Faults) ->
     )
 
 
+def _lies_in(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).resolve().is_relative_to(folder)
+    except (OSError, ValueError, RuntimeError):  # a character that no path has; links in a ring
+        return False
+
+
 def _read_table(
     path: Path, file_place: Place, weight: str | None, faults: Faults
 ) -> LayerTable | None:
     """Return the table, or None and faults: no such file, no rows, columns that do not fit."""
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("no regular file")
+        if path.is_file() and path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"more than {MOST_BYTES} bytes")
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
         header, rows, lines = _quoted_rows(text) if '"' in text else _plain_rows(text)
     except FileNotFoundError:

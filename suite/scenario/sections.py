@@ -73,9 +73,11 @@ def _alternatives(entry: Field, node: Node, faults: Faults) -> tuple[Setting, ..
         faults.add(node.place, f"{entry.name} is an empty list; give at least one value")
         return (Setting(REFUSED, node.place),)
     settings: list[Setting] = []
+    earlier: set[Any] = set()
     for item in items:
         value = entry.kind.read(entry.name, item, faults)
-        if value is not REFUSED and value in [earlier.value for earlier in settings]:
+        if value is not REFUSED and value in earlier:
             faults.add(item.place, f"{entry.name} has {item} twice; take one out")
+        earlier.add(value)
         settings.append(Setting(value, item.place))
     return tuple(settings)

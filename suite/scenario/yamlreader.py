@@ -20,6 +20,7 @@ LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 """libyaml takes 2 ms for edge_shapes.yaml, the same in Python 40 ms."""
 
 _MOST_DEPTH = 8
+_MOST_NODES = 500_000
 _UNPRINTABLE: re.Pattern[str] = yaml.reader.Reader.NON_PRINTABLE
 """What YAML does not allow; escaped neither, as messages show what they found."""
 
@@ -60,6 +61,7 @@ class _Builder:
     def __init__(self, events: Iterator[Any], faults: Faults) -> None:
         self._events = events
         self._faults = faults
+        self._nodes = 0
 
     def document(self) -> Node:
         _, start = next(self._events), next(self._events)
@@ -75,6 +77,9 @@ class _Builder:
 
     def _node(self, event: Any, depth: int) -> Node:
         place = _place(event.start_mark)
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            self._faults.stop(place, f"more than {_MOST_NODES:,} values; write layers as a table")
         if depth > _MOST_DEPTH:
             self._faults.stop(place, f"nested deeper than {_MOST_DEPTH} levels; nothing needs that")
         if isinstance(event, yaml.AliasEvent):

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from suite.errors import UsageError
+from suite.printable import printable
 
 _MOST_FAULTS_SHOWN = 40
+_MOST_FAULTS = 1000
+"""Looking for the nearest match of each takes time."""
 _MOST_DIGITS = 19
 
 # Tag resolution of YAML 1.2.2, section 10.3.2, without octal and hexadecimal numbers.
@@ -79,14 +82,20 @@ def _shown(node: Node) -> str:
 
 
 class Faults:
-    """Gathers everything that is wrong with one scenario file, to be told in one error."""
+    """Gathers everything that is wrong with one scenario file, to be told in one error.
+
+    Raises:
+        UsageError: by the thousandth fault.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._faults: list[tuple[Place, str]] = []
 
     def add(self, place: Place, message: str) -> None:
-        self._faults.append((place, message))
+        self._faults.append((place, printable(message)))
+        if len(self._faults) >= _MOST_FAULTS:
+            raise self.error()
 
     def stop(self, place: Place, message: str) -> NoReturn:
         """Give up here: what follows cannot be understood."""
@@ -100,7 +109,9 @@ class Faults:
 
     def error(self) -> UsageError:
         """Return all faults as one error, in the order of the file and a line each."""
-        self._faults.sort(key=lambda fault: (str(fault[0].path or ""), fault[0][:2]))
+        self._faults.sort(
+            key=lambda fault: (str(fault[0].path or ""), fault[0].line, fault[0].column or 0)
+        )
         lines = [f"{self._where(place)}: {message}" for place, message in self._faults]
         if len(lines) > _MOST_FAULTS_SHOWN:
             rest = len(lines) - _MOST_FAULTS_SHOWN

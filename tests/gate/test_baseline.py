@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reports.gate.text import lines, markdown
 from suite.errors import NotComparable, UsageError
 from suite.gate.baseline import compare, open_baseline
 from suite.gate.outcome import GateOutcome
@@ -92,11 +93,22 @@ def test_a_drift_that_moves_the_reference_as_well_is_no_regression():
     assert outcome.exit_code == 4
 
 
-def test_on_another_machine_times_only_inform():
+def test_on_another_machine_times_are_not_comparable_and_nothing_is_called_fine():
     outcome = judged(run_of(cells()), run_of(cells(factor=2.0), cpu="another"))
     assert "cpu one and another" in outcome.timing_advisory
     assert all(c.time is None for c in outcome.cells)
+    assert (outcome.exit_code, outcome.state) == (5, "not comparable")
+    assert lines(outcome) == [
+        f"times are not comparable: {outcome.timing_advisory}",
+        "NOT COMPARABLE: 16 cells compared in all but time: none worse",
+    ]
+    assert "slower" not in markdown(outcome)
+
+
+def test_times_of_another_machine_can_be_accepted_and_are_said_first_all_the_same():
+    outcome = judged(run_of(cells()), run_of(cells(), cpu="another"), accept=("times",))
     assert outcome.exit_code == 0
+    assert lines(outcome)[0] == f"times are not comparable: {outcome.timing_advisory}"
 
 
 def test_on_another_machine_wrong_and_larger_still_fail():
@@ -105,16 +117,16 @@ def test_on_another_machine_wrong_and_larger_still_fail():
     assert judged(run_of(cells()), run_of(worse, cpu="another")).exit_code == 3
     larger = run_of(cells(peak_bytes=3 * 2**20), cpu="another")
     assert judged(run_of(cells()), larger).exit_code == 1
-    assert judged(run_of(cells()), larger, accept=("memory",)).exit_code == 0
+    assert judged(run_of(cells()), larger, accept=("memory", "times")).exit_code == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_times_only_inform_for_every_kind_of_difference_and_it_is_named(kind):
+def test_every_kind_of_difference_keeps_times_apart_and_is_named(kind):
     head, text = unlike(run_of(cells(factor=2.0)), kind)
     outcome = judged(told(run_of(cells())), head)
     assert text in outcome.timing_advisory
     assert all(c.time is None for c in outcome.cells)
-    assert outcome.exit_code == 0
+    assert outcome.exit_code == 5
 
 
 def test_what_an_older_baseline_does_not_tell_is_a_note_and_times_count():

@@ -70,7 +70,9 @@ def outcome(*cells: GateCell, **fields: Any) -> GateOutcome:
         ((FINE,), {"missing": ("gone",)}, 5, "not comparable"),
         ((FINE,), {"missing": ("gone",), "missing_accepted": True}, 0, "fine"),
         ((FINE,), {"new": ("fresh",)}, 0, "fine"),
-        ((FINE, DOUBT), {"timing_advisory": "another machine"}, 0, "fine"),
+        ((FINE, DOUBT), {"timing_advisory": "another machine"}, 5, "not comparable"),
+        ((FINE,), {"timing_advisory": "another machine", "times_accepted": True}, 0, "fine"),
+        ((FINE, LARGER), {"timing_advisory": "another machine"}, 1, "worse"),
     ],
 )
 def test_the_exit_code_follows_the_worst_that_is_sure(cells, fields, code, state):

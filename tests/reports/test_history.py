@@ -82,7 +82,9 @@ def test_runs_of_another_machine_are_left_out_with_the_reason(runs, command):
     (line,) = [line for line in said.out.splitlines() if line.startswith("left out")]
     assert "elsewhere" in line
     assert "cpu Other CPU, the newest has AMD EPYC" in line
-    assert said.out.startswith("14 runs")
+    assert said.out.splitlines()[0] == line
+    assert said.out.splitlines()[1].startswith("14 runs")
+    assert said.code == 5
 
 
 def test_the_newest_run_says_which_machine_it_is_about(runs, command):

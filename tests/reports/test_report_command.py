@@ -34,7 +34,7 @@ def test_what_keeps_the_folders_apart_is_said_first_and_in_the_report(kind, comm
 
     said = command("report", one, two, "--format", "markdown", "--out", "both")
 
-    assert said.code == 0
+    assert said.code == 5
     first = said.out.splitlines()[0]
     assert first.startswith(f"not comparable with {one}: {two}: ")
     assert text in first
@@ -59,5 +59,41 @@ def test_a_shard_without_a_finished_cell_is_looked_at_too(command, tmp_path):
 
     said = command("report", one, two, "--format", "markdown", "--out", "both")
 
-    assert said.code == 0
+    assert said.code == 5
     assert "torch 2.13.0+cpu and 2.12.0+cpu" in said.out
+    assert "torch 2.13.0+cpu or 2.12.0+cpu" in (tmp_path / "both" / "results.md").read_text()
+
+
+def test_no_run_of_several_gives_the_others_its_machine_its_revision_or_its_threads(
+    command, tmp_path
+):
+    other = told(part(1, 3), cpu="Graviton 4", torch="2.12.0", noise=0.3, noise_grade="D")
+    settings = {**other.manifest["settings"], "threads": 1}
+    manifest = {**other.manifest, "git_revision": "ff" * 20, "settings": settings}
+    one = write(part(0, 1), tmp_path / "one")
+    two = write(dataclasses.replace(other, manifest=manifest), tmp_path / "two")
+
+    said = command("report", one, two, "--format", "html", "--format", "markdown", "--out", "both")
+
+    assert said.code == 5
+    page = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
+    header = page[page.index("<body>") : page.index("</header>")]
+    assert "AMD EPYC 7B13 or Graviton 4" in header
+    assert "torch 2.13.0+cpu or 2.12.0" in header
+    assert "threads" not in header
+    assert "revision" not in header
+    assert "grade D" in (tmp_path / "both" / "results.md").read_text()
+
+
+def test_one_cell_that_is_two_problems_in_two_folders_is_not_comparable(command, tmp_path):
+    first, *_ = part(0, 1).results
+    wider = dataclasses.replace(first.scenario.problem, width=57)
+    scenario = dataclasses.replace(first.scenario, problem=wider)
+    changed = dataclasses.replace(first, scenario=scenario)
+    one = write(part(0, 1), tmp_path / "one")
+    two = write(dataclasses.replace(part(0, 1), results=(changed,)), tmp_path / "two")
+
+    said = command("report", one, two, "--format", "markdown", "--out", "both")
+
+    assert said.code == 5
+    assert f"{first.key}: another problem or setting" in said.out.splitlines()[0]
