@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from commands._preparing import ChosenScenarios, Prepared
-from reports import terminal
+from reports import contention_text, terminal
 from suite import __version__
 from suite.errors import UsageError
-from suite.measuring import new_run
+from suite.measuring import new_run, noise
 from suite.measuring.run import Runner, RunOutcome
 from suite.measuring.settings import Settings
 from suite.registry.catalogue import Catalogue
@@ -36,9 +37,8 @@ def open_folder(out: Path | None, name: str) -> Path:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".probe"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written: {error.strerror}; choose --out") from error
     return folder
@@ -59,13 +59,18 @@ def record(
     folder: Path,
     name: str,
     settings: Settings,
+    console: Console,
     **more: object,
 ) -> dict[str, Any]:
-    """Write the manifest of what was prepared; return it.
+    """Write the manifest of what was prepared; return it. Say so if others hold the cores.
 
     Args:
         more: to be known with the settings.
     """
+    at_start = noise.measure(settings.log, settings.threads)
+    if warning := at_start.warning:
+        text = f"{warning}; {contention_text.remedy(settings.threads)}"
+        console.print(text, style="yellow", highlight=False, soft_wrap=True)
     known = {**dataclasses.asdict(settings), "log": str(settings.log)}
     return new_run.write_run_manifest(
         folder,
@@ -76,6 +81,7 @@ def record(
         facts=chosen.facts,
         settings={**known, **more},
         request=chosen.request,
+        noise=at_start,
         version=__version__,
     )
 

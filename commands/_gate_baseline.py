@@ -50,7 +50,8 @@ def against_run(
         reference=reference if reference in known else None,
     )
     rule = rule_for(request.margin, request.blocks, scenarios)
-    record(prepared, prepared.catalogue, folder, name, settings, gate=dataclasses.asdict(rule))
+    rule_known = dataclasses.asdict(rule)
+    record(prepared, prepared.catalogue, folder, name, settings, console, gate=rule_known)
     with after_freeing_space(request.command_line()):
         ended = race(prepared, folder, settings, request.budget_s, console)
     head = Run(folder, read_manifest(folder), tuple(read_results(folder)))

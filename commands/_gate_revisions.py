@@ -83,6 +83,7 @@ def between_revisions(
             folder,
             name,
             settings,
+            console,
             gate=dataclasses.asdict(rule),
         )
         manifest |= {"git_revision": head.commit, "git_dirty": False}

@@ -40,7 +40,8 @@ class Interrupted:
     def settings(self) -> Settings:
         """What the run measures with: also what was not asked for and decided then."""
         known = {field.name for field in dataclasses.fields(Settings)}
-        settings = {k: v for k, v in self.manifest["settings"].items() if k in known}
+        stored = self.manifest["settings"]
+        settings = {k: v for k, v in stored.items() if k in known and v is not None}
         return Settings(**{**settings, "log": self.folder / LOG})
 
     def refuse_others(self, prepared: Prepared[RunRequest]) -> None:
@@ -85,8 +86,11 @@ def interrupted(given: Mapping[str, Any], out: Path | None, usual_file: str) -> 
     _refuse_contradictions(folder, stored, given)
     files = given.get("files") or _located(folder, stored.files)
     _refuse_other_files(folder, manifest, load(files, yes=True))
-    if missing := {"settings", "machine"} - manifest.keys():
-        raise UsageError(f"{folder / MANIFEST}: not a run's manifest: no {missing.pop()} in it")
+    missing = [name for name in ("settings", "machine", "scenarios") if name not in manifest]
+    if not missing and manifest["settings"].get("threads") is None:
+        missing = ["settings.threads"]
+    if missing:
+        raise UsageError(f"{folder / MANIFEST}: not a run's manifest: no {missing[0]} in it")
     of_now = {name: given[name] for name in OF_THIS_CALL if name in given}
     request = replace(
         stored,
@@ -177,7 +181,8 @@ def _refuse_other_files(
     Raises:
         UsageError: it says what differs.
     """
-    stored = {entry["name"]: entry["text"] for entry in manifest.get("scenario_files") or []}
+    listed = manifest.get("scenario_files") or []
+    stored = {entry["name"]: entry.get("text") or "" for entry in listed}
     if {file.name for file in files} != stored.keys():
         raise UsageError(_other_scenarios(folder, manifest))
     for file in files:
@@ -203,7 +208,7 @@ def _first_difference(then: str, now: str) -> str:
 
 
 def _other_scenarios(folder: Path, manifest: Mapping[str, Any]) -> str:
-    ids = manifest["scenarios"]
+    ids = manifest.get("scenarios") or []
     return (
         f"{folder}: holds a run of other scenarios ({len(ids)} of them, first "
         f"{ids[0] if ids else 'none'}); leave out the files to resume with its own, or choose "

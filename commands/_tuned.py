@@ -20,16 +20,20 @@ MOST_NAMES = 4
 def progress_line(
     scenario: Scenario, results: Sequence[CellResult], done: int, total: int, left_s: float
 ) -> Text:
-    """Return "[3/40] id: 5 rows, fastest gemm_1x1 1.31×; 1:20 left"."""
+    """Return "[3/40] id: 5 rows, least time gemm_1x1 1.31× (1 block: no interval); 1:20 left"."""
     summaries = {result.implementation: summarise(result) for result in results}
     speedups = {
-        name: summary.speedup.value
+        name: (summary.speedup, summary.blocks)
         for name, summary in summaries.items()
         if summary and summary.speedup
     }
-    if speedups:
-        fastest = max(speedups, key=lambda name: speedups[name])
-        outcome = f"{len(speedups)} rows, fastest {fastest} {units.times(speedups[fastest])}"
+    if any(result.is_disturbed for result in results):
+        outcome = f"{len(speedups)} rows, disturbed: others took the cores"
+    elif speedups:
+        first = max(speedups, key=lambda name: speedups[name][0].value)
+        speedup, blocks = speedups[first]
+        spread = units.interval(speedup.half_width, blocks)
+        outcome = f"{len(speedups)} rows, least time {first} {units.times(speedup.value)} {spread}"
     else:
         outcome = "no row passed"
     return Text(f"[{done}/{total}] {scenario.id}: {outcome}; {clock(left_s)} left")

@@ -25,9 +25,9 @@ from commands._preparing import (
 )
 from commands._saying import say
 from commands.arguments import Parser, at_least
-from reports import calibration_text, terminal
-from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
-from suite.gate.calibration import LEAST_BLOCKS, calibrate
+from reports import calibration_text, contention_text, terminal
+from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
+from suite.gate.calibration import LEAST_BLOCKS, calibrate, steady_cells
 from suite.gate.rule import MARGIN_CPU, MARGIN_GPU
 from suite.gate.same_code import measure
 from suite.measuring import new_run
@@ -110,6 +110,13 @@ def main(options: argparse.Namespace) -> int:
             say(f"interrupted after {len(blocks)} blocks; {LEAST_BLOCKS} are the least")
             return EXIT_INTERRUPTED
         raise UsageError("no cell can be measured")
+    steady = steady_cells(blocks)
+    for cell in blocks[0]:
+        if cell not in steady:
+            print(f"left out: {cell}: others took the cores in most of its blocks")
+    if not steady:
+        print(f"nothing can be told; {contention_text.remedy(settings.threads)}")
+        return EXIT_INCONCLUSIVE
     # A gate's block has two arms and not three.
     calibration = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)
     say(*calibration_text.lines(calibration, wished))

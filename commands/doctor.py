@@ -13,10 +13,10 @@ from rich.text import Text
 
 from commands._preparing import scratch_folder
 from commands.arguments import Parser
-from reports import terminal, units
+from reports import contention_text, terminal, units
 from suite.errors import EXIT_GOOD
 from suite.machine import host
-from suite.measuring import new_run
+from suite.measuring import new_run, noise
 
 
 def add_arguments(parser: Parser) -> None:
@@ -26,14 +26,13 @@ def add_arguments(parser: Parser) -> None:
 def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
         torch_facts = new_run.torch_facts(Path(scratch) / "log")
-    now = host.load()
+        seen = noise.measure(Path(scratch) / "log", host.usable_cores())
     facts = {**host.facts(), **dataclasses.asdict(torch_facts), "threads": host.usable_cores()}
-    noise = host.spread(host.noise_samples(1.0))
-    _print(terminal.console(), facts, now, noise)
+    _print(terminal.console(), facts, host.load(), seen)
     return EXIT_GOOD
 
 
-def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], noise: float) -> None:
+def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], seen: noise.Noise) -> None:
     """Print the machine, its noise grade and what would make it steadier."""
     caches = ", ".join(f"{level} {size}" for level, size in facts["caches"].items())
     steal = now["steal_share"]
@@ -42,7 +41,8 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], noise: 
         "cores": f"{facts['cores']} usable; caches {caches or 'unknown'}",
         "memory": units.bytes_(facts["memory_bytes"]),
         "governor": facts["governor"] or "not told by this system",
-        "load": f"{_or_unknown(now['load_1min'])} over 1 minute, {now['busy_share']:.0%} busy now"
+        "load": f"{_or_unknown(now['load_1min'])} over 1 minute, others use "
+        f"{contention_text.cores(seen.others_share)} now"
         + ("" if steal is None else f", {steal:.1%} stolen by other guests since boot"),
         "system": f"{facts['os']}, Python {facts['python']}",
         "torch": f"{facts['torch']}, {facts['cpu_capability']}, "
@@ -52,14 +52,17 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], noise: 
         if facts["gpus"]
         else "none that torch sees",
         "thread pools": _parallel_lines(facts["torch_parallel"]),
-        "noise": f"grade {host.noise_grade(noise)}: equal work takes up to {noise:.1%} longer "
-        "than its median (90th percentile)",
+        "noise": f"grade {seen.grade}: equal work takes up to {seen.one_thread_spread:.1%} longer "
+        f"than its median with one thread and {seen.all_threads_spread:.1%} with {seen.threads} "
+        f"(90th percentile), which take {seen.probe.words} as long as one",
     }
     shown = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows.items():
         shown.add_row(Text(name, style="bold"), Text(str(value)))
     console.print(shown)
     advice = host.advice(facts, now)
+    if seen.warning:
+        advice = [f"{seen.warning}: stop other work while measuring", *advice]
     for line in advice:
         console.print(f"• {line}", highlight=False)
     if not advice:

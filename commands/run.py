@@ -134,7 +134,7 @@ def begin(request: RunRequest, out: Path | None, console: Console) -> int:
         energy=request.energy,
         verify=request.verify,
     )
-    record(prepared, prepared.catalogue, folder, name, settings)
+    record(prepared, prepared.catalogue, folder, name, settings, console)
     return _measure(prepared, folder, settings, console)
 
 

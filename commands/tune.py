@@ -20,8 +20,8 @@ from commands._options import add_files, add_measuring, add_selection, add_switc
 from commands._preparing import prepare, scratch_folder, settings_for
 from commands._tuned import outlook_table, progress_line
 from commands.arguments import Parser, at_least
-from reports import terminal
-from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, UsageError
+from reports import contention_text, terminal
+from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.problem import MEMORY_FORMATS, Scenario
@@ -123,6 +123,18 @@ def main(options: argparse.Namespace) -> int:
     results = read_results(folder)
     advise_on_memory(console, [result.status for result in results])
     trials = trials_of(results, modules, REFERENCE, settings.threads)
+    disturbed = _disturbed(results, scenarios)
+    if disturbed:
+        console.print(
+            f"others took the cores in {disturbed} of {len(scenarios)} problems, which teach "
+            "nothing; the same command measures them again; "
+            + contention_text.remedy(settings.threads),
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not trials and disturbed and not interrupted:
+        return EXIT_INCONCLUSIVE
     if not trials and interrupted:
         return EXIT_INTERRUPTED
     if not trials:
@@ -201,6 +213,13 @@ def _with_formats(scenarios: Sequence[Scenario], request: TuneRequest) -> list[S
     return under_formats(scenarios, formats, selection.chosen_threads(request.threads))
 
 
+def _disturbed(results: Sequence[CellResult], scenarios: Sequence[Scenario]) -> int:
+    """Return how many of these problems were disturbed whenever they were measured."""
+    known = {result.scenario.id for result in results if not result.is_disturbed}
+    marked = {result.scenario.id for result in results if result.is_disturbed}
+    return len((marked - known) & {scenario.id for scenario in scenarios})
+
+
 def _folder(path: Path, *, fresh: bool) -> Path:
     """Return the folder of raw results beside the table, emptied if asked to.
 
@@ -251,7 +270,8 @@ class _Progress:
 
     def __post_init__(self) -> None:
         ids = {scenario.id for scenario in self.asked}
-        self._done = len({r.scenario.id for r in read_results(self.folder)} & ids)
+        measured = (r for r in read_results(self.folder) if not r.is_disturbed)
+        self._done = len({result.scenario.id for result in measured} & ids)
 
     def __call__(self, scenario: Scenario, results: Sequence[CellResult], left_s: float) -> None:
         self._done += 1

@@ -20,9 +20,15 @@ def write(run: Run, out: Path) -> Path:
 
 
 def metrics(run: Run) -> dict[str, Any]:
-    """Return `latency` of every passed cell, and `peak-memory` in bytes where it is known."""
+    """Return `latency` of every passed cell, and `peak-memory` in bytes where it is known.
+
+    Disturbed cells are left out: the format has no place for a mark, and Bencher would take what
+    others did to the machine for a change of the code.
+    """
     benchmarks: dict[str, Any] = {}
     for cell, summary in passed(run):
+        if cell.is_disturbed:
+            continue
         latency = {"value": summary.time_s.value * NS_PER_S}
         if summary.time_s.low is not None and summary.time_s.high is not None:
             latency["lower_value"] = summary.time_s.low * NS_PER_S

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
 
 from reports.matrix import Matrix, MatrixCell
@@ -47,10 +46,7 @@ class CellChange:
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves 1 out."""
-        ratio = self.ratio
-        if ratio is None or ratio.low is None or ratio.high is None:
-            return False
-        return ratio.low > 1 or ratio.high < 1
+        return self.ratio is not None and self.ratio.leaves_out_1
 
 
 @dataclass(frozen=True)
@@ -121,9 +117,15 @@ def _change(
     elif base.result.status is not head.result.status:
         note = f"{_word(base)} → {_word(head)}"
     elif base.summary and head.summary:
-        note = differ or why_other_work(base.result, head.result)
-        ratio = None if note else ratio_of(base.summary.time_s, head.summary.time_s)
+        note = differ or why_other_work(base.result, head.result) or _why_disturbed(base, head)
+        ratio = None if note else head.summary.time_s.over(base.summary.time_s)
     return CellChange(key[0], key[1], base, head, ratio, note)
+
+
+def _why_disturbed(base: MatrixCell, head: MatrixCell) -> str:
+    """Return in which run others took the cores while the cell was timed, or an empty text."""
+    runs = [name for name, cell in (("base", base), ("head", head)) if cell.is_disturbed]
+    return f"disturbed in the {' and the '.join(runs)} run" if runs else ""
 
 
 def _word(cell: MatrixCell) -> str:
@@ -134,16 +136,6 @@ def _word(cell: MatrixCell) -> str:
         if status is Status.PASSED or not cell.result.reason
         else (f"{words} ({cell.result.reason})")
     )
-
-
-def ratio_of(base: Interval, head: Interval) -> Interval:
-    """Return head over base; half widths add as independent ones do, on the log scale."""
-    value = head.value / base.value
-    halves = (base.half_width, head.half_width)
-    if halves[0] is None or halves[1] is None:
-        return Interval(value, None, None)
-    half = math.hypot(halves[0], halves[1])
-    return Interval(value, value * math.exp(-half), value * math.exp(half))
 
 
 def name_of(run: Run) -> str:

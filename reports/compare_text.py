@@ -96,7 +96,7 @@ def _line(change: CellChange) -> str:
 def _interval(change: CellChange) -> str:
     ratio = change.ratio
     if ratio is None or ratio.low is None or ratio.high is None:
-        return "one block"
+        return "no interval"
     return f"{units.digits(ratio.low)} to {units.times(ratio.high)}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from suite.phases import NAMES
 from suite.problem import PROBLEM_FIELDS
 from suite.results.cell import CellResult
+from suite.results.contention import largest_others_share
 from suite.results.folder import Run
 from suite.results.inside import write_whole
 from suite.results.profile import CellProfile
@@ -87,6 +88,9 @@ COLUMNS = (
     "joules_per_call",
     "algorithm",
     "layout_conversions",
+    "disturbed",
+    "others_share",
+    "blocks_set_aside",
 )
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -141,6 +145,9 @@ def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any
             "prepare_s": summary.prepare_s,
             "executed_gflops": summary.executed_gflops,
             "break_even_calls": summary.break_even_calls,
+            "disturbed": summary.disturbed,
+            "others_share": largest_others_share([block.contention for block in result.blocks]),
+            "blocks_set_aside": len(result.set_aside),
         }
         if speedup := summary.speedup:
             values |= {

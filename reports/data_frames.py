@@ -37,7 +37,7 @@ TEXTS = {
     "instructions_path",
     "not_profiled",
 }
-TRUTHS = {"bias", "deterministic"}
+TRUTHS = {"bias", "deterministic", "disturbed"}
 WHOLE = {*PROBLEM_FIELDS} - TRUTHS | {
     "blocks",
     "samples",
@@ -53,6 +53,7 @@ WHOLE = {*PROBLEM_FIELDS} - TRUTHS | {
     "counted_flops",
     "moved_bytes",
     "layout_conversions",
+    "blocks_set_aside",
 }
 """Every other column is float64: times, ratios, means, and what an implementation declares."""
 

@@ -18,6 +18,7 @@ from suite.results.profile import FOLDER, CellProfile, StackNode
 
 FILE = "flame.svg"
 WIDTH, ROW, MARGIN, HEAD = 1200, 20, 10, 46
+TICK_S = 1e-12
 LETTER = 6.6
 """Width of a letter at the size of the boxes' text."""
 KINDS = (("phase: ", "#f5bd3d"), ("aten::", "#9bd3f5"))
@@ -27,7 +28,7 @@ PYTHON = "#bfe5cf"
 def write(run: Run, out: Path) -> Path:
     """Write a flame graph for every cell whose stacks are known; returns their folder."""
     for profile in run.profiles.values():
-        if profile.operators and profile.operators.stacks and profile.files:
+        if _has_time(profile) and profile.files:
             *folders, _ = Path(next(iter(profile.files.values()))).parts
             write_whole(folder_inside(out, *folders) / FILE, render(profile))
     return folder_inside(out, FOLDER)
@@ -39,7 +40,7 @@ def render(profile: CellProfile) -> str:
     Raises:
         ValueError: the cell's stacks are not known.
     """
-    if profile.operators is None or not profile.operators.stacks:
+    if profile.operators is None or not _has_time(profile):
         raise ValueError(f"{profile.key}: no stacks")
     nodes = profile.operators.stacks
     depths = _depths(nodes)
@@ -68,6 +69,12 @@ def render(profile: CellProfile) -> str:
             "</svg>\n",
         ]
     )
+
+
+def _has_time(profile: CellProfile) -> bool:
+    """Return whether a cell's stacks are known, and took longer than the clock can tell."""
+    stacks = profile.operators.stacks if profile.operators else ()
+    return any(node.total_s >= TICK_S for node in stacks if node.parent is None)
 
 
 def escape(text: str) -> str:

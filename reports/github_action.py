@@ -28,7 +28,7 @@ def entries(run: Run) -> list[dict[str, Any]]:
             "unit": "ns",
             "value": summary.time_s.value * NS_PER_S,
             "range": units.spread(summary.time_s.half_width),
-            "extra": f"{summary.blocks} blocks, speed-up {units.times(cell.speedup)}",
+            "extra": f"{summary.blocks} blocks, speed-up {cell.speedup_words}",
         }
         for cell, summary in passed(run)
     ]

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from reports import units
+from reports import contention_text, units
 from reports.layers import layer_family
 from reports.matrix import Matrix, MatrixCell
 from suite.problem import Scenario
 from suite.results.cell import Status
+from suite.results.standing import UNDECIDED
+from suite.stats.intervals import LEAST_BLOCKS
 
 WIDE_HALF_WIDTH = 0.1
 """An interval of more than ±10 % is pointed out."""
@@ -23,14 +25,12 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Winner:
-    """Who is fastest how often in a group of scenarios."""
+    """Who is fastest how often in a group of scenarios, as far as intervals say so."""
 
     group: str
     name: str | None
-    """None: nothing passed in this group."""
+    """None: nobody won, or nothing passed in this group."""
     wins: int
-    clear_wins: int
-    """Wins in which no other implementation's interval reaches the winner's."""
     scenarios: int
     speedup: float | None
     """Geometric mean over the reference, over the scenarios that it won."""
@@ -39,11 +39,15 @@ class Winner:
     """Half its 95 % interval on the logarithmic scale; scenarios count as independent."""
     tied: tuple[str, ...] = ()
     """Others that are fastest as often."""
+    undecided: int = 0
+    """Scenarios in which something passed and nobody won."""
 
     @property
     def names(self) -> str:
         """Return all that win most: "torch, fft"."""
-        return ", ".join([self.name, *self.tied]) if self.name else "nothing passed"
+        if self.name is None:
+            return UNDECIDED if self.undecided else "nothing passed"
+        return ", ".join([self.name, *self.tied])
 
     @property
     def speedup_text(self) -> str:
@@ -55,29 +59,36 @@ class Winner:
 
     @property
     def clarity(self) -> str:
-        """Return how many of the wins are beyond doubt, as a sentence; empty without a winner."""
-        if self.name is None or self.tied:
-            return ""
-        if self.clear_wins == self.wins:
-            return "Every win is clear: no other interval reaches the winner's."
-        if not self.clear_wins:
-            return "No win is clear: another interval reaches the winner's."
-        return f"{self.clear_wins} of {self.wins} wins are clear: no other interval reaches them."
+        """Return what a win means and in how many scenarios nobody has one, in a sentence."""
+        if not self.undecided:
+            return "" if self.name is None else "Every win is beyond its interval."
+        left = f"{self.undecided} of {self.scenarios} scenarios are undecided"
+        return f"{left}: no interval there leaves one implementation ahead of all others."
 
     @property
     def sentence(self) -> str:
         if self.name is None:
+            if self.undecided:
+                return f"who is fastest is undecided in {self._of_all(self.undecided)} scenarios"
             return f"nothing passed in {self.scenarios} scenarios"
         if self.tied:
             *others, last = [self.name, *self.tied]
             return (
                 f"{', '.join(others)} and {last} are each fastest in {self.wins} of "
-                f"{self.scenarios} scenarios"
+                f"{self.scenarios} scenarios{self._left}"
             )
         text = f"{self.name} is fastest in {self.wins} of {self.scenarios} scenarios"
         if self.speedup is None or self.name == self.reference:
-            return text
-        return f"{text}, there {units.times(self.speedup)} as fast as {self.reference}"
+            return f"{text}{self._left}"
+        there = f"there {units.times(self.speedup)} as fast as {self.reference}"
+        return f"{text}, {there}{self._left}"
+
+    @property
+    def _left(self) -> str:
+        return f"; {self.undecided} are undecided" if self.undecided else ""
+
+    def _of_all(self, count: int) -> str:
+        return f"all {count}" if count == self.scenarios > 1 else f"{count} of {self.scenarios}"
 
 
 @dataclass(frozen=True)
@@ -120,9 +131,10 @@ def headline(matrix: Matrix, manifest: dict[str, Any]) -> Headline:
 def winner(matrix: Matrix, group: str, scenarios: Iterable[Scenario]) -> Winner:
     """Return the implementation that is fastest in most of `scenarios`, and those that tie."""
     scenarios = list(scenarios)
-    firsts = [first for scenario in scenarios if (first := matrix.fastest(scenario))]
+    firsts = [first for scenario in scenarios if (first := matrix.winner(scenario))]
+    undecided = sum(matrix.fastest(scenario) is not None for scenario in scenarios) - len(firsts)
     if not firsts:
-        return Winner(group, None, 0, 0, len(scenarios), None, None)
+        return Winner(group, None, 0, len(scenarios), None, None, undecided=undecided)
     wins = Counter(first.result.implementation for first in firsts)
     most = max(wins.values())
     name, *tied = [name for name in matrix.implementations if wins[name] == most]
@@ -132,12 +144,12 @@ def winner(matrix: Matrix, group: str, scenarios: Iterable[Scenario]) -> Winner:
         group=group,
         name=name,
         wins=most,
-        clear_wins=sum(is_clear(matrix, cell) for cell in own),
         scenarios=len(scenarios),
         speedup=statistics.geometric_mean(speedups) if speedups else None,
         reference=own[0].result.reference,
         speedup_half_width=_mean_half_width(own),
         tied=tuple(tied),
+        undecided=undecided,
     )
 
 
@@ -150,29 +162,25 @@ def _mean_half_width(cells: list[MatrixCell]) -> float | None:
     return math.sqrt(sum(width**2 for width in widths if width)) / len(widths)
 
 
-def is_clear(matrix: Matrix, first: MatrixCell) -> bool:
-    """Return whether no other passed cell's interval reaches that of the fastest."""
-    high = first.summary.time_s.high if first.summary else None
-    lows = [
-        cell.summary.time_s.low
-        for cell in matrix.row(first.result.scenario)
-        if cell.summary is not None and cell is not first
-    ]
-    return high is not None and all(low is not None and low > high for low in lows)
-
-
 def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
     for apart in manifest.get("apart", []):
         yield f"Not comparable with the rest, for another machine or setting measured it: {apart}."
     yield from _failures(matrix)
+    passed = [cell.result for cell in matrix.passed]
+    if disturbed := contention_text.sentence(passed):
+        yield f"{disturbed}; {contention_text.remedy_for(passed)}."
     machine = manifest.get("machine") or {}
     if machine.get("noise_grade") in _BAD_GRADES:
-        cv = machine.get("noise")
-        extent = f" (identical work varied by {units.percent(cv)})" if cv else ""
-        yield f"The machine was noisy: grade {machine['noise_grade']}{extent}."
-    wide = [cell for cell in matrix.passed if _half_width(cell) > WIDE_HALF_WIDTH]
+        yield f"The machine was noisy: grade {machine['noise_grade']}{_extent(manifest)}."
+    few = [cell for cell in matrix.passed if _half_width(cell) is None]
+    if few:
+        yield (
+            f"{_count(len(few), 'passed cell')} with fewer than {LEAST_BLOCKS} blocks, so that "
+            "nothing says how far to trust the time."
+        )
+    wide = [cell for cell in matrix.passed if (_half_width(cell) or 0) > WIDE_HALF_WIDTH]
     if wide:
-        worst = max(wide, key=_half_width)
+        worst = max(wide, key=lambda cell: _half_width(cell) or 0)
         yield (
             f"{_count(len(wide), 'passed cell')} with an interval wider than ±10 %; the widest: "
             f"{worst.result.key}, {units.spread(_half_width(worst))}."
@@ -209,8 +217,15 @@ def _failures(matrix: Matrix) -> Iterable[str]:
             yield f"{_count(len(cells), 'cell')} with {fault}: {_names(cells)}."
 
 
-def _half_width(cell: MatrixCell) -> float:
-    return (cell.summary.time_s.half_width if cell.summary else None) or 0.0
+def _half_width(cell: MatrixCell) -> float | None:
+    return cell.summary.time_s.half_width if cell.summary else None
+
+
+def _extent(manifest: dict[str, Any]) -> str:
+    """Return how noisy the machine was when the run began."""
+    machine = manifest.get("machine") or {}
+    noise = machine.get("noise")
+    return f" (identical work varied by {units.percent(noise)})" if noise else ""
 
 
 def _is_above_roof(cell: MatrixCell) -> bool:

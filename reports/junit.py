@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from reports import units
 from reports.matrix import Matrix, MatrixCell
 from suite.printable import printable_lines
 from suite.results.cell import Status
@@ -77,11 +76,8 @@ def _add_case(suite: ET.Element, cell: MatrixCell) -> None:
         reason = xml_text(result.reason or result.status.value)
         ET.SubElement(case, outcome, type=result.status.value, message=reason)
     elif cell.summary:
-        spread = units.spread(cell.summary.time_s.half_width)
         output = ET.SubElement(case, "system-out")
-        output.text = xml_text(
-            f"{units.seconds(cell.time_s)} {spread}, {units.times(cell.speedup)}"
-        )
+        output.text = xml_text(f"{cell.time_words}, {cell.speedup_words}")
 
 
 def xml_text(text: str) -> str:

@@ -163,29 +163,34 @@ def _networks(matrix: Matrix) -> str:
 
 
 def _total(total: Total) -> str:
+    time = f"{units.seconds(total.time_s)}{_mark(total)}"
     if total.time_s is None or total.high_s is None:
-        return units.seconds(total.time_s)
-    return f"{units.seconds(total.time_s)} ±{units.percent(total.high_s / total.time_s - 1)}"
+        return time
+    return f"{time} ±{units.percent(total.high_s / total.time_s - 1)}"
+
+
+def _mark(total: Total) -> str:
+    return f" ({total.disturbed_layers} layers disturbed)" if total.disturbed_layers else ""
 
 
 def _heat_map(matrix: Matrix) -> str:
     rows = []
     for scenario in matrix.scenarios:
-        fastest = matrix.fastest(scenario)
+        winner = matrix.winner(scenario)
         cells = [matrix.cells.get((scenario.id, name)) for name in matrix.implementations]
-        shown = [_speedup(cell, is_fastest=cell is fastest) for cell in cells]
+        shown = [_speedup(cell, is_winner=cell is winner) for cell in cells]
         rows.append([escaped(scenario.id), *shown])
     headers = ["scenario", *map(escaped, matrix.implementations)]
-    return f"### Speed-up (bold: fastest)\n\n{table(headers, rows)}"
+    return f"### Speed-up (bold: fastest beyond its interval)\n\n{table(headers, rows)}"
 
 
-def _speedup(cell: MatrixCell | None, *, is_fastest: bool) -> str:
+def _speedup(cell: MatrixCell | None, *, is_winner: bool) -> str:
     if cell is None:
         return ""
     if cell.summary is None:
         return escaped(cell.result.status.value.replace("_", " "))
-    text = units.times(cell.speedup)
-    return f"**{text}**" if is_fastest else text
+    text = cell.speedup_words
+    return f"**{text}**" if is_winner else text
 
 
 def _times(matrix: Matrix) -> str:
@@ -193,7 +198,7 @@ def _times(matrix: Matrix) -> str:
         (
             cell.result.scenario.id,
             cell.result.implementation,
-            f"{units.seconds(cell.time_s)} {units.spread(cell.summary.time_s.half_width)}".rstrip(),
+            cell.time_words,
             units.error(cell.rel_l2_error),
             units.bytes_(cell.result.peak_bytes),
         )

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from reports import units
 from suite.problem import Scenario
 from suite.results.cell import CellResult
 from suite.results.folder import Run
+from suite.results.standing import Standing, standing
 from suite.results.summary import Summary, summarise
 
 
@@ -28,6 +30,25 @@ class MatrixCell:
         if self.summary is None or self.summary.speedup is None:
             return None
         return self.summary.speedup.value
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether others took the cores while it was timed: its speed-up needs a mark."""
+        return self.result.is_disturbed
+
+    @property
+    def time_words(self) -> str:
+        """Return the time with its interval, or with why it has none."""
+        if self.summary is None:
+            return units.ABSENT
+        spread = units.interval(self.summary.time_s.half_width, self.summary.blocks)
+        return f"{units.seconds(self.time_s)} {spread}"
+
+    @property
+    def speedup_words(self) -> str:
+        """Return the speed-up, marked where nothing may be concluded from it."""
+        text = units.times(self.speedup)
+        return f"{text} disturbed" if self.is_disturbed and self.speedup is not None else text
 
     @property
     def rel_l2_error(self) -> float | None:
@@ -62,9 +83,23 @@ class Matrix:
         return [cell for cell in cells if cell is not None]
 
     def fastest(self, scenario: Scenario) -> MatrixCell | None:
-        """Return the passed cell with the least time."""
-        passed = [cell for cell in self.row(scenario) if cell.time_s is not None]
-        return min(passed, key=lambda cell: cell.time_s or math.inf, default=None)
+        """Return the passed cell with the least time, be that by chance or not."""
+        return self._cell(self.standings[scenario.id].leader)
+
+    def winner(self, scenario: Scenario) -> MatrixCell | None:
+        """Return the cell that is fastest beyond chance; None where that cannot be said."""
+        return self._cell(self.standings[scenario.id].winner)
+
+    def _cell(self, result: CellResult | None) -> MatrixCell | None:
+        return None if result is None else self.cells[result.scenario.id, result.implementation]
+
+    @cached_property
+    def standings(self) -> dict[str, Standing]:
+        """Scenario → who is fastest in it, or why that cannot be said."""
+        return {
+            scenario.id: standing(cell.result for cell in self.row(scenario))
+            for scenario in self.scenarios
+        }
 
     @cached_property
     def passed(self) -> list[MatrixCell]:

@@ -23,6 +23,8 @@ class Total:
     low_s: float | None
     high_s: float | None
     passed_layers: int
+    disturbed_layers: int
+    """Those of them that were timed while others took the cores."""
     filled_s: float | None
     """The same with the reference in the layers where it did not pass.
 
@@ -39,7 +41,9 @@ class Network:
     totals: tuple[Total, ...]
     """One per implementation, then the best mix."""
     mix: dict[str, int]
-    """Implementation → layers in which it is the fastest."""
+    """Implementation → layers in which it took the least time, be that by chance or not."""
+    undecided_layers: int
+    """Those in which nobody is fastest beyond chance."""
 
 
 def networks(matrix: Matrix) -> list[Network]:
@@ -75,6 +79,10 @@ def _network(matrix: Matrix, source: str, layers: list[Scenario]) -> Network:
         layers=len(layers),
         calls=sum(scenario.occurrences for scenario in layers),
         totals=tuple(totals),
+        undecided_layers=sum(
+            matrix.fastest(scenario) is not None and matrix.winner(scenario) is None
+            for scenario in layers
+        ),
         mix=dict(Counter(cell.result.implementation for cell in fastest if cell).most_common()),
     )
 
@@ -93,6 +101,7 @@ def _total(
         low_s=None if time_s is None or half_s is None else time_s - half_s,
         high_s=None if time_s is None or half_s is None else time_s + half_s,
         passed_layers=passed_layers,
+        disturbed_layers=sum(cell is not None and cell.is_disturbed for cell in cells),
         filled_s=_weighted_sum(layers, filled)[0] if passed_layers else None,
     )
 

@@ -50,7 +50,11 @@ def _benchmark(result: CellResult) -> dict[str, Any]:
         "fullname": f"convgauge::{name}",
         "params": {"scenario": result.scenario.id, "implementation": result.implementation},
         "param": result.scenario.id,
-        "extra_info": {"family": result.family, "reference": result.reference},
+        "extra_info": {
+            "family": result.family,
+            "reference": result.reference,
+            "disturbed": result.is_disturbed,
+        },
         "options": {"disable_gc": False, "timer": "perf_counter", "warmup": True},
         "stats": _stats(result),
     }

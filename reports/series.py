@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from reports import growth, units
 from reports.matrix import Matrix
 from suite.problem import Scenario
+from suite.results.standing import lead
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -104,18 +105,22 @@ def series_of(
         for name, fit in fits.items()
     )
     ends = min(works.values()), max(works.values())
-    crossings = [
-        crossing
-        for first, second in _pairs(matrix, members, list(fits))
-        if (crossing := _crossing(first, second, fits, times, sizes, ends, size_at))
-    ]
+    crossings = []
+    for pair in _pairs(matrix, members, list(fits)):
+        apart = _apart(matrix, *pair, [m for m in members if all(m.id in times[n] for n in pair)])
+        if crossing := _crossing(*pair, fits, times, apart, sizes, ends, size_at):
+            crossings.append(crossing)
     crossings.sort(key=lambda crossing: crossing.measured is None)
     return Series(tuple(member.id for member in members), growths, tuple(crossings))
 
 
 def _times(matrix: Matrix, name: str, members: Sequence[Scenario]) -> dict[str, float]:
     cells = ((member.id, matrix.cells.get((member.id, name))) for member in members)
-    return {key: cell.time_s for key, cell in cells if cell is not None and cell.time_s is not None}
+    return {
+        key: cell.time_s
+        for key, cell in cells
+        if cell is not None and cell.time_s is not None and not cell.is_disturbed
+    }
 
 
 def _along(
@@ -170,26 +175,37 @@ def _pairs(
     ]
 
 
+def _apart(matrix: Matrix, first: str, second: str, members: Sequence[Scenario]) -> list[str]:
+    """Return the scenarios in which one of the two is faster beyond chance, in order."""
+    cells = ((m.id, matrix.cells[m.id, first], matrix.cells[m.id, second]) for m in members)
+    return [key for key, own, other in cells if lead(own.result, other.result).leaves_out_1]
+
+
 def _crossing(
     first: str,
     second: str,
     fits: Mapping[str, growth.Fit],
     times: Mapping[str, Mapping[str, float]],
+    apart: Sequence[str],
     sizes: Mapping[str, int],
     ends: tuple[float, float],
     size_at: Callable[[float], float],
 ) -> Crossing | None:
-    """Return where two lines cross once, by the fits and between the points; else None."""
+    """Return where two lines cross once, by the fits and between the points; else None.
+
+    Args:
+        apart: scenarios in which one is faster beyond chance; others do not say on which side of
+            the crossing they lie.
+    """
     work = growth.predicted_crossing(fits[first], fits[second], *ends)
-    both = [key for key in times[first] if key in times[second]]
-    ratios = [math.log(times[first][key] / times[second][key]) for key in both]
+    ratios = [math.log(times[first][key] / times[second][key]) for key in apart]
     changes = [at for at, (a, b) in enumerate(itertools.pairwise(ratios)) if (a > 0) != (b > 0)]
     if len(changes) > 1 or (not changes and work is None):
         return None
     between, measured = None, None
     if changes:
         at = changes[0]
-        between = (sizes[both[at]], sizes[both[at + 1]])
+        between = (sizes[apart[at]], sizes[apart[at + 1]])
         share = ratios[at] / (ratios[at] - ratios[at + 1])
         measured = math.exp(
             math.log(between[0]) + share * (math.log(between[1]) - math.log(between[0]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.growth import LEAST_POINTS
-from reports.matrix import Matrix
+from reports.matrix import Matrix, MatrixCell
 from reports.series import Series, series_of
 from suite.problem import PROBLEM_FIELDS, Problem, Scenario
+from suite.results.standing import NONE_PASSED, UNDECIDED, is_faster, lead
 
 _PADS = {"pad_top", "pad_bottom", "pad_left", "pad_right"}
 MOST_SERIES = 40
@@ -59,8 +61,12 @@ class Slot:
     kernel: int
     channels: int
     winner: str | None
+    """Who is fastest over the square's scenarios; None where nothing passed in all of them, or
+    where that cannot be said."""
     margin: float | None
     """Time of the runner-up over the winner's, geometric mean; None without a runner-up."""
+    why_undecided: str
+    """Why there is no winner; empty where there is one."""
     scenarios: int
 
 
@@ -97,14 +103,45 @@ def crossover(matrix: Matrix, source: str) -> list[Slot]:
 def _slot(matrix: Matrix, kernel: int, channels: int, scenarios: list[Scenario]) -> Slot:
     """Rank the implementations that passed in all of a slot's scenarios."""
     means: dict[str, float] = {}
+    cells_of: dict[str, list[MatrixCell]] = {}
     for name in matrix.implementations:
         cells = [matrix.cells.get((scenario.id, name)) for scenario in scenarios]
-        times = [cell.time_s for cell in cells if cell is not None and cell.time_s is not None]
-        if len(times) == len(scenarios):
-            means[name] = statistics.geometric_mean(times)
+        passed = [cell for cell in cells if cell is not None and cell.time_s is not None]
+        if len(passed) == len(scenarios):
+            means[name] = statistics.geometric_mean(cell.time_s or 0.0 for cell in passed)
+            cells_of[name] = passed
     ranked = sorted(means, key=means.__getitem__)
-    margin = means[ranked[1]] / means[ranked[0]] if len(ranked) > 1 else None
-    return Slot(kernel, channels, ranked[0] if ranked else None, margin, len(scenarios))
+    if not ranked:
+        return Slot(kernel, channels, None, None, NONE_PASSED, len(scenarios))
+    first, *others = ranked
+    if why := _why_undecided(cells_of[first], [cells_of[name] for name in others]):
+        return Slot(kernel, channels, None, None, why, len(scenarios))
+    margin = means[others[0]] / means[first] if others else None
+    return Slot(kernel, channels, first, margin, "", len(scenarios))
+
+
+def _why_undecided(first: list[MatrixCell], others: list[list[MatrixCell]]) -> str:
+    """Return why the least geometric mean wins nothing; empty where its lead leaves 1 out."""
+    if any(cell.is_disturbed for cells in (first, *others) for cell in cells):
+        return f"{UNDECIDED}: disturbed"
+    for cells in others:
+        leads = [lead(own.result, other.result) for own, other in zip(first, cells, strict=True)]
+        halves = [each.half_width for each in leads]
+        if None in halves:
+            if all(is_faster(a.result, b.result) for a, b in zip(first, cells, strict=True)):
+                continue
+            return f"{UNDECIDED}: no interval"
+        mean = statistics.fmean(math.log(each.value) for each in leads)
+        if mean <= math.hypot(*(half for half in halves if half is not None)) / len(leads):
+            return f"{UNDECIDED}: {first[0].result.implementation} and " + (
+                f"{cells[0].result.implementation} are level"
+            )
+    return ""
+
+
+def no_winner(slot: Slot) -> str:
+    """Return what a slot shows in the winner's place: "undecided" or "none passed"."""
+    return NONE_PASSED if slot.why_undecided == NONE_PASSED else UNDECIDED
 
 
 def scalings(matrix: Matrix, source: str, caches: Mapping[str, str] | None = None) -> list[Scaling]:

@@ -18,10 +18,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from reports import units
+from reports import contention_text, units
 from suite.printable import printable
 from suite.results.cell import CellResult, Status
-from suite.results.summary import summarise
+from suite.results.standing import NONE_PASSED, UNDECIDED, standing
+from suite.results.summary import Summary, summarise
 
 __all__ = ["FAILED", "RunDisplay", "console", "print_summary", "table"]
 
@@ -29,6 +30,7 @@ RECENT_CELLS = 14
 PLAIN_WIDTH = 160
 COLOURS = {Status.PASSED: "green", Status.UNSUPPORTED: "bright_black"}
 FAILED = "bold red"
+DISTURBED = "yellow"
 
 
 class PlainConsole(Console):
@@ -87,14 +89,22 @@ def cell_columns(result: CellResult) -> tuple[str, str, str, str]:
     summary = summarise(result)
     if summary is None:
         return "", "", "", result.reason
-    speedup = summary.speedup
     residuals = result.residuals
+    time_s = summary.time_s
     return (
-        f"{units.seconds(summary.time_s.value)} {units.spread(summary.time_s.half_width)}",
-        f"{units.times(speedup.value)} {units.spread(speedup.half_width)}" if speedup else "",
+        f"{units.seconds(time_s.value)} {units.interval(time_s.half_width, summary.blocks)}",
+        _speedup_words(summary),
         units.error(residuals.rel_l2_error) if residuals else "",
         result.precision or "",
     )
+
+
+def _speedup_words(summary: Summary) -> str:
+    """Return "1.31× ±2.0 %", marked where others took the cores meanwhile."""
+    if summary.speedup is None:
+        return ""
+    text = f"{units.times(summary.speedup.value)} {units.spread(summary.speedup.half_width)}"
+    return f"{text.rstrip()} disturbed" if summary.disturbed else text.rstrip()
 
 
 class RunDisplay:
@@ -124,8 +134,8 @@ class RunDisplay:
         shown = table("scenario", "implementation", "status", "time>", "speed-up>", "error>", "")
         for cell in self._recent:
             columns = (_short(column) for column in cell_columns(cell))
-            style = COLOURS.get(cell.status, FAILED)
-            status = Text(cell.status.value, style=style)
+            style = DISTURBED if cell.is_disturbed else COLOURS.get(cell.status, FAILED)
+            status = Text(cell.status_words, style=style)
             shown.add_row(cell.scenario.id, cell.implementation, status, *map(Text, columns))
         progress = f"{done} of {total} cells, about {clock(left_s)} left"
         self._live.update(Group(shown, Text(progress, style="bold")), refresh=True)
@@ -141,7 +151,7 @@ def _plain_line(result: CellResult, done: int, total: int, left_s: float) -> Tex
     facts = [time, speedup, f"error {error}" if error else "", remark]
     details = "  ".join(fact for fact in facts if fact)
     return Text(
-        f"[{done:{width}}/{total}] {result.key}: {result.status.value}"
+        f"[{done:{width}}/{total}] {result.key}: {result.status_words}"
         f"{'  ' + details if details else ''}  ({clock(left_s)} left)"
     )
 
@@ -168,8 +178,17 @@ def print_summary(
             Text.assemble((result.status.value, FAILED), f"  {result.key}: {result.reason}"),
             soft_wrap=True,
         )
+    if sentence := contention_text.sentence(results):
+        for line in (sentence, contention_text.remedy_for(results)):
+            console.print(line, style=DISTURBED, highlight=False, soft_wrap=True, markup=False)
     counts = {status: sum(r.status is status for r in results) for status in Status}
-    by_status = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
+    disturbed = len(contention_text.disturbed(results))
+    marks = {Status.PASSED: f" ({disturbed} disturbed)"} if disturbed else {}
+    by_status = ", ".join(
+        f"{count} {status.value}{marks.get(status, '')}"
+        for status, count in counts.items()
+        if count
+    )
     console.print(f"{len(results)} cells: {by_status}", highlight=False)
     if noisiest := _noisiest(results):
         console.print(noisiest, highlight=False)
@@ -196,19 +215,19 @@ def _winners(results: Sequence[CellResult]) -> Table:
     shown = table(
         "scenario", "fastest", "time>", "speed-up>", "family", title="Fastest that passed"
     )
-    by_scenario: dict[str, list[tuple[float, CellResult]]] = {}
+    by_scenario: dict[str, list[CellResult]] = {}
     for result in results:
-        summary = summarise(result)
-        entries = by_scenario.setdefault(result.scenario.id, [])
-        if summary is not None:
-            entries.append((summary.time_s.value, result))
-    for identity, entries in by_scenario.items():
-        if not entries:
-            shown.add_row(Text(identity), Text("none passed", style=FAILED), "", "", "")
-            continue
-        best = min(entries, key=lambda entry: entry[0])[1]
-        time, speedup, _, _ = cell_columns(best)
-        shown.add_row(Text(identity), Text(best.implementation), time, speedup, best.family)
+        by_scenario.setdefault(result.scenario.id, []).append(result)
+    for identity, cells in by_scenario.items():
+        outcome = standing(cells)
+        if winner := outcome.winner:
+            time, speedup, _, _ = cell_columns(winner)
+            shown.add_row(Text(identity), Text(winner.implementation), time, speedup, winner.family)
+        elif outcome.leader is None:
+            shown.add_row(Text(identity), Text(NONE_PASSED, style=FAILED), "", "", "")
+        else:
+            words = Text.assemble((UNDECIDED, DISTURBED), f": {outcome.why_undecided}")
+            shown.add_row(Text(identity), words, "", "", "")
     return shown
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from suite.stats.intervals import no_interval
+
 ABSENT = "–"
 FACTOR_FROM = 0.5
 """Wider intervals are told as a factor: half a logarithm no longer reads as per cent."""
@@ -59,6 +61,11 @@ def spread(half_width: float | None) -> str:
     if half_width > FACTOR_FROM:
         return f"×÷ {digits(math.exp(min(half_width, 700.0)))}"
     return f"±{100 * half_width:.1f} %"
+
+
+def interval(half_width: float | None, blocks: int) -> str:
+    """Return half an interval, or why so few blocks have none: "(2 blocks: no interval)"."""
+    return f"({no_interval(blocks)})" if half_width is None else spread(half_width)
 
 
 def error(value: float | None) -> str:

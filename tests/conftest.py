@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 import run_bench
+from suite.measuring import contention
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
@@ -22,6 +23,8 @@ hypothesis.settings.load_profile("convgauge")
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULTY = Path(__file__).parent / "faulty"
+NOBODY_ELSE = Path(__file__).parent / "nobody_else.py"
+"""Runs the command line as the fixture of that name does, in a process of its own."""
 
 TINY = """\
 name: tiny
@@ -133,6 +136,12 @@ def settings(tmp_path: Path) -> Settings:
         rounds=2,
         timeout_s=20,
     )
+
+
+@pytest.fixture
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take no block for disturbed: for tests of what is concluded, whoever else is busy here."""
+    monkeypatch.setattr(contention, "is_disturbed", lambda *_: False)
 
 
 @pytest.fixture

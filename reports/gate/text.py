@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports import units
+from reports import contention_text, units
 from reports.markdown import escaped, joined, table
 from suite.gate.outcome import GateCell, GateOutcome
 from suite.printable import printable
@@ -19,6 +19,8 @@ def lines(outcome: GateOutcome) -> list[str]:
         shown.insert(0, f"times are not comparable: {outcome.timing_advisory}")
     shown += _listed([f"  {cell.verdict}: {line(cell)}" for cell in outcome.failing])
     shown += _listed([f"  cannot tell: {line(cell)}" for cell in outcome.undecided])
+    if any(cell.time and cell.time.disturbed for cell in outcome.undecided):
+        shown.append(f"  {contention_text.remedy()}")
     shown += _listed([f"  faster: {times(cell)}" for cell in outcome.improved])
     shown += _listed([f"  accepted: {cell.key}: {text}" for cell, text in accepted(outcome)])
     shown += _listed([f"  not compared: {line(cell)}" for cell in outcome.not_compared])

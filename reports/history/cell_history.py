@@ -113,6 +113,8 @@ def history(runs: Sequence[Run]) -> History:
             latest = cells.get(result.key, [(run, result)])[0][1]
             if why := why_other_work(result, latest):
                 left_out.append(LeftOut(run=run, why=f"{result.key}: {why}"))
+            elif result.is_disturbed:
+                left_out.append(LeftOut(run=run, why=f"{result.key}: disturbed"))
             elif summarise(result):
                 cells.setdefault(result.key, []).append((run, result))
     level = max(LEAST_LEVEL, LEVEL / max(1, len(cells)))

@@ -22,8 +22,10 @@ from reports.sweeps import crossover, scalings
 from suite.problem import Scenario
 from suite.program import PROGRAM
 from suite.results.cell import CellResult, Status
+from suite.results.contention import largest_others_share
 from suite.results.folder import Run
 from suite.results.request import AskedFile, GateRequest, RunRequest, read_request
+from suite.results.standing import UNDECIDED
 
 SAMPLES_IN_ALL = 24_000
 """Samples take most of a page; with 500 cells this many keep it under 6 MB."""
@@ -59,7 +61,7 @@ def page_data(run: Run, matrix: Matrix, comparison: Comparison | None = None) ->
         "statuses": STATUSES,
         "colours": {"light": SERIES, "dark": SERIES_ON_DARK},
         "implementations": _implementations(run, matrix),
-        "scenarios": [_scenario(scenario) for scenario in matrix.scenarios],
+        "scenarios": [_scenario(scenario, matrix) for scenario in matrix.scenarios],
         "cells": _cells(matrix, comparison),
         "comparison": comparison is not None,
         "again": {
@@ -113,8 +115,10 @@ def _implementations(run: Run, matrix: Matrix) -> list[dict[str, Any]]:
     ]
 
 
-def _scenario(scenario: Scenario) -> dict[str, Any]:
+def _scenario(scenario: Scenario, matrix: Matrix) -> dict[str, Any]:
     problem = scenario.problem
+    outcome = matrix.standings[scenario.id]
+    why = outcome.why_undecided if outcome.leader else ""
     return {
         "id": scenario.id,
         "shape": describe(problem),
@@ -129,6 +133,8 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
         "occurrences": scenario.occurrences,
         "flops": problem.direct_flops,
         "bytes": scenario.least_bytes,
+        "winner": outcome.winner and matrix.implementations.index(outcome.winner.implementation),
+        "undecided": why and f"{UNDECIDED}: {why}",
     }
 
 
@@ -161,6 +167,11 @@ def _cells(matrix: Matrix, comparison: Comparison | None) -> dict[str, Any]:
             for result in results
         ],
         "worst": [_worst(result) for result in results],
+        "disturbed": [int(result.is_disturbed) for result in results],
+        "others": [
+            number(largest_others_share([block.contention for block in result.blocks]))
+            for result in results
+        ],
         "blocks": [len(result.blocks) or None for result in results],
         "samples": [
             sum(len(block.samples_s) for block in result.blocks) or None for result in results

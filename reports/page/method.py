@@ -7,6 +7,7 @@ from typing import Any
 from reports import units
 from reports.matrix import Matrix
 from suite.results.folder import Run
+from suite.stats.intervals import LEAST_BLOCKS
 
 
 def method(run: Run, matrix: Matrix) -> list[str]:
@@ -29,11 +30,12 @@ def method(run: Run, matrix: Matrix) -> list[str]:
         "timed several at once and divided.",
         f"Each cell was measured in {f'up to {blocks}' if blocks else 'several'} blocks, each with "
         "fresh processes and fresh data, in random order.",
-        "A block counts once, with the median of its samples; the time shown is the geometric mean "
-        "of the blocks' medians.",
+        "A block counts once, with the median of its samples; one in which others took the cores "
+        "was measured again, or is marked. The time shown is the geometric mean of the medians.",
         f"Speed-up is the time of {' or '.join(references) or 'the reference'} over the own time "
         "in the same block, so that a slow minute of the machine hits both.",
-        "Intervals are 95 % Student intervals over blocks on the logarithmic scale"
+        f"Intervals are 95 % Student intervals over at least {LEAST_BLOCKS} blocks on the "
+        "logarithmic scale"
         + (f"; a cell stopped early at ±{units.percent(width)}." if width else "."),
         "GFLOP/s count the operations of the textbook sum, so algorithms that need fewer may "
         "exceed the machine's peak; the ceilings are large products and copies, measured "

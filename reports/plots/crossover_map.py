@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from reports.matrix import Matrix
 from reports.palette import series_colour
 from reports.plots.style import FAINT, INK, heading, machine_line, margins, new_figure, short
-from reports.sweeps import Slot, crossover
+from reports.sweeps import Slot, crossover, no_winner
 from reports.units import times
 
 _CELL_IN = (1.15, 0.5)
@@ -42,7 +42,7 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
         axes.add_patch(frame)
         style: dict[str, Any] = {"ha": "center", "va": "center"}
         middle = x + 0.5
-        axes.text(middle, y + 0.36, short(slot.winner or "none passed", 16), size=8.5, **style)
+        axes.text(middle, y + 0.36, short(slot.winner or no_winner(slot), 16), size=8.5, **style)
         axes.text(middle, y + 0.7, _lead(slot), size=7, color=FAINT, **style)
     axes.set_xlim(0, len(channels))
     axes.set_ylim(len(kernels), 0)

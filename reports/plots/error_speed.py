@@ -25,6 +25,8 @@ from reports.plots.style import (
 )
 
 Point = tuple[float, float]
+DRAWN = (1e-30, 1e30)
+"""Errors between which a logarithmic axis can be read; beyond, outputs were empty or nonsense."""
 
 
 def pareto_front(points: Sequence[Point]) -> list[Point]:
@@ -81,7 +83,9 @@ def _points(matrix: Matrix, name: str) -> list[Point]:
 
 def _is_drawable(cell: MatrixCell) -> bool:
     error = cell.rel_l2_error
-    return bool(cell.speedup) and error is not None and 0 < error < math.inf
+    if not cell.speedup or cell.is_disturbed:
+        return False
+    return error is not None and DRAWN[0] < error < DRAWN[1]
 
 
 def _middle(pairs: Sequence[Point]) -> Point:

@@ -52,10 +52,10 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     axes = figure.add_subplot()
     margins(figure, left_in=left_in, bottom_in=_LEGEND_IN, right_in=right_in, top_in=top_in)
     for y, scenario in enumerate(part.scenarios):
-        fastest = part.fastest(scenario)
+        winner = part.winner(scenario)
         for x, name in enumerate(part.implementations):
             cell = part.cells.get((scenario.id, name))
-            _draw_cell(axes, x, y, cell, is_fastest=cell is not None and cell is fastest)
+            _draw_cell(axes, x, y, cell, is_winner=cell is not None and cell is winner)
     axes.set_xlim(0, columns)
     axes.set_ylim(rows, 0)
     axes.set_xticks(
@@ -85,7 +85,7 @@ def position(speedup: float) -> float:
     return max(-1.0, min(1.0, math.log(speedup) / math.log(LIMIT)))
 
 
-def _draw_cell(axes: Axes, x: int, y: int, cell: MatrixCell | None, *, is_fastest: bool) -> None:
+def _draw_cell(axes: Axes, x: int, y: int, cell: MatrixCell | None, *, is_winner: bool) -> None:
     if cell is None:
         return
     frame: dict[str, Any] = {"xy": (x + 0.02, y + 0.04), "width": 0.96, "height": 0.92}
@@ -103,14 +103,16 @@ def _draw_cell(axes: Axes, x: int, y: int, cell: MatrixCell | None, *, is_fastes
     axes.text(
         x + 0.5,
         y + 0.5,
-        units.times(cell.speedup),
+        f"{units.times(cell.speedup)}{' ?' if cell.is_disturbed else ''}",
         color="white" if abs(scale_position) > _DARK_FROM else INK,
-        weight="bold" if is_fastest else "normal",
+        weight="bold" if is_winner else "normal",
         size=8.5,
         ha="center",
         va="center",
     )
-    if is_fastest:
+    if cell.is_disturbed:
+        axes.add_patch(Rectangle(**frame, facecolor="none", edgecolor=INK, hatch="....", lw=0))
+    if is_winner:
         axes.add_patch(Rectangle(**frame, facecolor="none", edgecolor=INK, lw=1.4))
 
 
@@ -133,7 +135,8 @@ def _colour_bar(figure: Figure) -> None:
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
     bar.set_label(
-        "reference time / own time (logarithmic) · framed: fastest · hatched: no valid time",
+        "reference time / own time (logarithmic) · framed: fastest beyond its interval"
+        " · hatched: no valid time · dotted, ?: disturbed",
         color=FAINT,
         size=8,
     )

@@ -83,7 +83,9 @@ def _draw_network(axes: Axes, network: Network) -> None:
         if is_whole and total.low_s is not None and total.high_s is not None:
             axes.plot([max(total.low_s, left_s), total.high_s], [y, y], color=INK, lw=1.3)
             end_s = total.high_s
-        axes.text(end_s * 1.08, y, units.seconds(total.filled_s), size=8, va="center")
+        mark = " disturbed" if total.disturbed_layers else ""
+        label = f"{units.seconds(total.filled_s)}{mark}"
+        axes.text(end_s * 1.08, y, label, size=8, va="center")
     axes.set_yticks(range(len(totals)), [short(total.name) for total in totals], size=8)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.set_ylim(len(totals) - 0.4, -0.6)

@@ -9,7 +9,6 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import units
 from reports.matrix import Matrix, MatrixCell
 from reports.palette import series_colour
 from reports.plots.style import (
@@ -73,10 +72,10 @@ def _draw_column(axes: Axes, matrix: Matrix, scenarios: Sequence[Scenario], left
         name = short(scenario.id, 60)
         axes.text(0.004, y + 0.5, name, transform=at_left, weight="bold", size=8.5, va="center")
         y += _HEAD_BARS
-        fastest = matrix.fastest(scenario)
+        winner = matrix.winner(scenario)
         for index, name in enumerate(matrix.implementations):
             if cell := matrix.cells.get((scenario.id, name)):
-                _draw_bar(axes, y, cell, series_colour(index), left_s, cell is fastest)
+                _draw_bar(axes, y, cell, series_colour(index), left_s, cell is winner)
             ticks.append(y)
             names.append(_bar_name(name))
             y += 1
@@ -91,7 +90,7 @@ def _bar_name(name: str) -> str:
 
 
 def _draw_bar(
-    axes: Axes, y: float, cell: MatrixCell, colour: str, left_s: float, is_fastest: bool
+    axes: Axes, y: float, cell: MatrixCell, colour: str, left_s: float, is_winner: bool
 ) -> None:
     style: dict[str, Any] = {"size": 7, "va": "center"}
     if cell.summary is None:
@@ -104,6 +103,6 @@ def _draw_bar(
     if time_s.low is not None and time_s.high is not None:
         axes.plot([time_s.low, time_s.high], [y, y], color=INK, lw=1.3, solid_capstyle="butt")
         end_s = time_s.high
-    label = f"{units.seconds(time_s.value)} {units.spread(time_s.half_width)}"
-    weight = "bold" if is_fastest else "normal"
-    axes.text(end_s * 1.12, y, label.rstrip(), color=INK, weight=weight, **style)
+    label = f"{cell.time_words}{' disturbed' if cell.is_disturbed else ''}"
+    weight = "bold" if is_winner else "normal"
+    axes.text(end_s * 1.12, y, label, color=INK, weight=weight, **style)

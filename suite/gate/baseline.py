@@ -24,12 +24,11 @@ from suite.results.cell import CellResult, Status
 from suite.results.comparable import comparability, conditions, why_other_work
 from suite.results.folder import MANIFEST, Run, read_run
 from suite.stats.components import Component
-from suite.stats.intervals import block_median_s
+from suite.stats.intervals import LEAST_BLOCKS, block_median_s
 from suite.stats.paired import Difference, unpaired_difference
 
 BETWEEN_SITTINGS = Component(variance=0.05**2, degrees=4.0)
 """Assumed of two runs on one machine before the reference's cells are looked at."""
-LEAST_BLOCKS = 2
 
 
 def open_baseline(path: Path) -> Run:
@@ -162,7 +161,12 @@ def _verdicts(
         for key, (old, new) in pairs.items()
         if key not in changed and old.status is new.status is Status.PASSED
     }
-    usable = {k: v for k, v in logs.items() if min(map(len, v)) >= LEAST_BLOCKS}
+    disturbed = {key for key in logs if any(cell.is_disturbed for cell in pairs[key])}
+    usable = {
+        key: both
+        for key, both in logs.items()
+        if key not in disturbed and min(map(len, both)) >= LEAST_BLOCKS
+    }
     nulls = [
         _null(*usable[key])
         for key, (_, new) in pairs.items()
@@ -172,10 +176,17 @@ def _verdicts(
     limits = {key: rule.limit(math.exp(statistics.fmean(old))) for key, (old, _) in usable.items()}
     p = {key: difference.p_above(limits[key]) for key, difference in differences.items()}
     adjusted = adjusted_p(p, family=len(p))
-    short = TimeVerdict(
-        verdict=Verdict.CANNOT_TELL, stage=Stage.SCREEN, why="fewer than two blocks on a side"
-    )
-    verdicts = dict.fromkeys(logs, short)
+    verdicts = {
+        key: TimeVerdict(
+            verdict=Verdict.CANNOT_TELL,
+            stage=Stage.SCREEN,
+            why="others took the cores in every block of a side"
+            if key in disturbed
+            else f"fewer than {LEAST_BLOCKS} blocks on a side",
+            disturbed=min(map(len, logs[key])) if key in disturbed else 0,
+        )
+        for key in logs
+    }
     for key, difference in differences.items():
         verdicts[key] = _verdict(usable[key], difference, limits[key], adjusted[key], rule, len(p))
     return verdicts

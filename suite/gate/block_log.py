@@ -13,7 +13,10 @@ BLOCKS = "blocks.jsonl"
 
 
 class BlockWriter:
-    """Appends one line a block: stage, number, and the sides' times in seconds by cell."""
+    """Appends one line a block: stage, number, and the sides' times in seconds by cell.
+
+    Cells that others disturbed are named: nothing is concluded from their times.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / BLOCKS).open("a", encoding="utf-8")
@@ -24,6 +27,8 @@ class BlockWriter:
             for cell, t in times.items()
         }
         record = {"stage": request.stage, "block": request.number, "cells": cells}
+        if disturbed := [cell for cell, t in times.items() if t.disturbed]:
+            record["disturbed"] = disturbed
         self._file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())

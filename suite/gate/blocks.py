@@ -21,6 +21,7 @@ from suite.gate.tally import Tally
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
+from suite.measuring.contention import watch_block
 from suite.measuring.gates import gate, log_operators
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
@@ -67,6 +68,8 @@ class BlockRunner:
         self._time_spent = time_spent
         self._judge = JudgeClient(settings, time_spent)
         self._random = random.Random()
+        self._given_up: set[str] = set()
+        """Cells whose last block was disturbed twice."""
         self.tallies: dict[str, dict[str, Tally]] = {
             key: {side.label: Tally(_arm_on(side, pair), pair.scenario) for side in sides}
             for key, pair in self._pairs.items()
@@ -141,19 +144,51 @@ class BlockRunner:
                         wanted = [s for s in sides if s is not self._sides.null]
                         if key in request.with_null:
                             wanted.append(self._sides.null)
-                        medians = self._measure_cell(key, wanted, shared, seed)
-                        base_s, head_s = medians.get(BASE), medians.get(HEAD)
-                        if base_s is not None and head_s is not None:
-                            null_s = medians.get(NULL)
-                            times[key] = CellTimes(base_s=base_s, head_s=head_s, null_s=null_s)
+                        cells = self._undisturbed(key, wanted, shared, seed)
+                        if measured := self._tallied(key, cells):
+                            times[key] = measured
         return times
+
+    def _undisturbed(
+        self, key: str, sides: Sequence[Side], shared: SharedMemory, seed: str
+    ) -> Mapping[str, Cell]:
+        """Measure a block of a cell; once more if others took the cores meanwhile.
+
+        Not where they do so again and again: the time is better spent on other cells.
+        """
+        cells = self._measure_cell(key, sides, shared, seed)
+        if not _are_disturbed(cells):
+            self._given_up.discard(key)
+        elif key not in self._given_up:
+            cells = self._measure_cell(key, sides, shared, seed)
+            if _are_disturbed(cells):
+                self._given_up.add(key)
+        return cells
+
+    def _tallied(self, key: str, cells: Mapping[str, Cell]) -> CellTimes | None:
+        """Take a block into the tallies; return its times, None where a side failed."""
+        times_s = {}
+        for label, cell in cells.items():
+            tally = self.tallies[key][label]
+            times_s[label] = tally.take_block(cell)
+            tally.reason = self._sides.base.shorten(tally.reason)
+        base_s, head_s = times_s.get(BASE), times_s.get(HEAD)
+        if base_s is None or head_s is None:
+            return None
+        return CellTimes(
+            base_s=base_s,
+            head_s=head_s,
+            null_s=times_s.get(NULL),
+            disturbed=_are_disturbed(cells),
+        )
 
     def _measure_cell(
         self, key: str, sides: Sequence[Side], shared: SharedMemory, seed: str
-    ) -> Mapping[str, float | None]:
-        """Return each side's median in this block."""
+    ) -> Mapping[str, Cell]:
+        """Measure each side's cell in this block."""
         cells = self._cells(key, sides, shared)
         try:
+            watch = watch_block(cells.values(), self._judge)
             timings = {
                 label: Timing(cell, self._judge, self._settings) for label, cell in cells.items()
             }
@@ -161,16 +196,12 @@ class BlockRunner:
                 timing.begin()
             take_turns(timings.values(), self._random)
             base_s = timings[BASE].median_s
+            contention = watch.ended([timing.watch for timing in timings.values()])
             for timing in timings.values():
-                timing.end(seed, base_s)
+                timing.end(seed, base_s, contention)
         finally:
             self._close(cells.values())
-        medians = {}
-        for label, cell in cells.items():
-            tally = self.tallies[key][label]
-            medians[label] = tally.take_block(cell)
-            tally.reason = self._sides.base.shorten(tally.reason)
-        return medians
+        return cells
 
     # -- what both need ------------------------------------------------------------------------
 
@@ -230,6 +261,10 @@ class BlockRunner:
         shuffled = list(items)
         self._random.shuffle(shuffled)
         return shuffled
+
+
+def _are_disturbed(cells: Mapping[str, Cell]) -> bool:
+    return any(cell.disturbed for cell in cells.values())
 
 
 def _arm_on(side: Side, pair: CellPair) -> Arm:

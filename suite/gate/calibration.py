@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 
 from suite.gate.calibrated import Calibration, CellCalibration, FalseAlarms
-from suite.gate.decision import CellTimes, Decision, Request
+from suite.gate.decision import LEAST_TO_TELL, CellTimes, Decision, Request
 from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
@@ -35,11 +35,11 @@ def calibrate(blocks: Sequence[Block], rule: Rule, wished: float, block_s: float
         block_s: seconds that a block of two arms takes.
 
     Raises:
-        ValueError: too few blocks.
+        ValueError: too few blocks, or others took the cores in too many of every cell's.
     """
-    if len(blocks) < LEAST_BLOCKS:
+    if len(blocks) < LEAST_BLOCKS or not steady_cells(blocks):
         raise ValueError(f"{len(blocks)} blocks, {LEAST_BLOCKS} are the least")
-    names = [cell for cell in blocks[0] if all(cell in block for block in blocks)]
+    names = steady_cells(blocks)
     bias = _bias(blocks, names)
     return Calibration(
         margin=rule.margin,
@@ -52,13 +52,29 @@ def calibrate(blocks: Sequence[Block], rule: Rule, wished: float, block_s: float
     )
 
 
+def steady_cells(blocks: Sequence[Block]) -> list[str]:
+    """Return the cells that are in every block, and undisturbed in enough of them."""
+    return [
+        cell
+        for cell in blocks[0]
+        if all(cell in block for block in blocks)
+        and sum(not block[cell].disturbed for block in blocks) >= LEAST_TO_TELL
+    ]
+
+
 def _ratios(cell: str, blocks: Sequence[Block], of: str, over: str) -> list[float]:
     ratios = []
     for block in blocks:
+        if block[cell].disturbed:
+            continue
         top, bottom = getattr(block[cell], of), getattr(block[cell], over)
         if top is not None and bottom is not None:
             ratios.append(math.log(top / bottom))
     return ratios
+
+
+def _base_s(cell: str, blocks: Sequence[Block]) -> float:
+    return statistics.median(b[cell].base_s for b in blocks if not b[cell].disturbed)
 
 
 def _bias(blocks: Sequence[Block], names: Sequence[str]) -> Component:
@@ -66,7 +82,7 @@ def _bias(blocks: Sequence[Block], names: Sequence[str]) -> Component:
     nulls = []
     for cell in names:
         mean, own = trimmed_mean(_ratios(cell, blocks, "head_s", "base_s"))
-        base_s = statistics.median(block[cell].base_s for block in blocks)
+        base_s = _base_s(cell, blocks)
         nulls.append(NullCell(base_s=base_s, mean=mean, variance=own.variance))
     typical_s = statistics.median(null.base_s for null in nulls)
     return bias_variance(nulls, typical_s)
@@ -76,7 +92,7 @@ def _cell(
     cell: str, blocks: Sequence[Block], bias: Component, rule: Rule, wished: float
 ) -> CellCalibration:
     ratios = _ratios(cell, blocks, "head_s", "base_s")
-    base_s = statistics.median(block[cell].base_s for block in blocks)
+    base_s = _base_s(cell, blocks)
     variance = trimmed_mean(ratios)[1].variance * len(ratios)
     limit = rule.limit(base_s)
     visible = _visible(variance, bias, rule.most_blocks, limit, rule)
@@ -129,6 +145,7 @@ def _roles(block: Block, names: Sequence[str], base: str, head: str, null: str) 
             base_s=getattr(block[cell], base),
             head_s=getattr(block[cell], head),
             null_s=getattr(block[cell], null),
+            disturbed=block[cell].disturbed,
         )
         for cell in names
     }

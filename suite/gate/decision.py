@@ -43,6 +43,8 @@ class CellTimes:
     head_s: float
     null_s: float | None = None
     """The second checkout of the base, where it took part."""
+    disturbed: bool = False
+    """Others took the cores meanwhile: the block counts for nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,8 +66,13 @@ class _Evidence:
     nulls: list[float] = field(default_factory=list)
     base_s: list[float] = field(default_factory=list)
     head_s: list[float] = field(default_factory=list)
+    disturbed: int = 0
+    """Blocks in which others took the cores; nothing is concluded from them."""
 
     def add(self, times: CellTimes) -> None:
+        if times.disturbed:
+            self.disturbed += 1
+            return
         self.base_s.append(times.base_s)
         self.head_s.append(times.head_s)
         self.ratios.append(math.log(times.head_s / times.base_s))
@@ -75,6 +82,17 @@ class _Evidence:
     @property
     def tells(self) -> bool:
         return len(self.ratios) >= LEAST_TO_TELL
+
+    @property
+    def why_too_few(self) -> str:
+        """Return why these blocks give no verdict."""
+        measured = len(self.ratios) + self.disturbed
+        if self.disturbed:
+            return (
+                f"others took the cores in {self.disturbed} of {measured} blocks, and "
+                f"{LEAST_TO_TELL} undisturbed ones are the least"
+            )
+        return f"{measured} blocks measured, {LEAST_TO_TELL} are the least"
 
 
 class Decision:
@@ -222,8 +240,10 @@ class Decision:
         stage = Stage.CONFIRM if cell in adjusted else Stage.SCREEN
         evidence = self._evidence[stage][cell]
         if not evidence.tells:
-            why = f"{len(evidence.ratios)} blocks measured, {LEAST_TO_TELL} are the least"
-            return TimeVerdict(verdict=Verdict.CANNOT_TELL, stage=stage, why=why)
+            why = evidence.why_too_few
+            return TimeVerdict(
+                verdict=Verdict.CANNOT_TELL, stage=stage, why=why, disturbed=evidence.disturbed
+            )
         change, limit = self._difference(cell, stage), self._limit(cell)
         verdict, why = self._judged(cell, stage, change, adjusted)
         high = change.above(1 - self.rule.level)
@@ -232,6 +252,7 @@ class Decision:
             why=why,
             stage=stage,
             blocks=len(evidence.ratios),
+            disturbed=sum(stages[cell].disturbed for stages in self._evidence.values()),
             base_s=_typical(evidence.base_s),
             head_s=_typical(evidence.head_s),
             ratio=math.exp(change.mean),
@@ -252,7 +273,9 @@ class Decision:
         if change.above(1 - rule.level) < limit:
             return Verdict.FINE, ""
         if stage is Stage.SCREEN:
-            return Verdict.CANNOT_TELL, "the time did not suffice for fresh blocks"
+            fresh = self._evidence[Stage.CONFIRM][cell]
+            late = "the time did not suffice for fresh blocks"
+            return Verdict.CANNOT_TELL, fresh.why_too_few if fresh.disturbed else late
         if adjusted[cell] > rule.level:
             return Verdict.CANNOT_TELL, "the interval reaches to both sides of the margin"
         ratios = self._evidence[stage][cell].ratios

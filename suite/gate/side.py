@@ -149,6 +149,10 @@ class CellPeer:
             )
         )
 
+    @property
+    def pid(self) -> int | None:
+        return None if self._peer is None else self._peer.pid
+
     def send(self, request: Request[Any]) -> None:
         self._send(request, to=self._cell)
 

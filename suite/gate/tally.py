@@ -28,6 +28,8 @@ class Tally:
     evidence: Evidence = field(init=False)
     threads: int | None = None
     blocks: list[Block] = field(default_factory=list)
+    disturbed: list[Block] = field(default_factory=list)
+    """Blocks in which others took the cores."""
     _clock_faults: int = 0
 
     def __post_init__(self) -> None:
@@ -51,10 +53,11 @@ class Tally:
             return None
         self._take_status(cell)
         self.evidence.peaks_bytes += cell.evidence.peaks_bytes
-        if not self.alive or not cell.blocks:
+        blocks = cell.blocks or cell.disturbed
+        if not self.alive or not blocks:
             return None
-        self.blocks.append(_rounded(cell.blocks[-1]))
-        return block_time_s(cell.blocks[-1].samples_s)
+        (self.disturbed if cell.disturbed else self.blocks).append(_rounded(blocks[-1]))
+        return block_time_s(blocks[-1].samples_s)
 
     def _take_status(self, cell: Cell) -> None:
         if self.alive and cell.status is not Status.PASSED:
@@ -76,7 +79,8 @@ class Tally:
 
     def result(self) -> CellResult:
         """Return the cell as a run's folder stores it, speed-ups against the base."""
-        passed = self.alive and bool(self.blocks)
+        blocks = self.blocks or self.disturbed
+        passed = self.alive and bool(blocks)
         reason = self.reason or ("" if passed else "not measured")
         status = self.status if passed or not self.alive else Status.TIMEOUT
         return self.evidence.result(
@@ -85,7 +89,8 @@ class Tally:
             status=status,
             reason=reason,
             reference="base revision",
-            blocks=self.blocks if passed else (),
+            blocks=blocks if passed else (),
+            set_aside=self.disturbed if passed and self.blocks else (),
             threads=self.threads,
         )
 

@@ -27,6 +27,8 @@ class TimeVerdict:
     why: str = ""
     """Why it cannot be told; empty otherwise."""
     blocks: int = 0
+    disturbed: int = 0
+    """Blocks in which others took the cores; they count for nothing."""
     base_s: float | None = None
     head_s: float | None = None
     ratio: float | None = None

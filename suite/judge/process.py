@@ -6,6 +6,8 @@ shared memory and write outputs there, the parent hears verdicts. Requests
 
     facts          torch's version, build and devices
     ceilings       what the machine reaches on simple work
+    compare        the same small work with one thread and with all
+    repeat         equal work on all threads, again and again
     open           map a scenario's shared memory
     forget_results let go of the workers' memory
     draw           gate inputs of one kind, and their float64 result
@@ -30,7 +32,7 @@ from typing import Any, TypeVar
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
-from suite.judge import ceilings, projection, reference
+from suite.judge import ceilings, parallel_probe, projection, reference
 from suite.judge.projection import inner, nonzero_among
 from suite.judge.special_values import Spread, spread_fault, spread_of
 from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of
@@ -43,6 +45,7 @@ from suite.problem import Scenario
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.processes.threads import wait_until_threads_sleep
 from suite.results.cell import Ceiling
+from suite.results.contention import Probe
 
 Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
@@ -85,6 +88,15 @@ class Judge:
     def ceilings(self, asked: messages.Ceilings) -> Ceiling:
         with _threads(asked.threads):
             return ceilings.measure(asked.device, asked.dtype, asked.precision)
+
+    def compare(self, asked: messages.Compare) -> Probe:
+        with _threads(asked.threads):
+            return parallel_probe.probe(asked.threads)
+
+    def repeat(self, asked: messages.Repeat) -> messages.Spans:
+        with _threads(asked.threads):
+            spans_s = parallel_probe.spans_s(asked.threads, asked.seconds)
+        return messages.Spans(samples_s=tuple(spans_s))
 
     def facts(self, _: messages.Facts) -> messages.TorchFacts:
         return torch_facts()
@@ -278,6 +290,8 @@ class Judge:
         return handlers(
             messages.Facts.handled_by(_quietly(self.facts)),
             messages.Ceilings.handled_by(_quietly(self.ceilings)),
+            messages.Compare.handled_by(_quietly(self.compare)),
+            messages.Repeat.handled_by(_quietly(self.repeat)),
             messages.Open.handled_by(_quietly(self.open)),
             messages.ForgetResults.handled_by(_quietly(self.forget_results)),
             messages.Draw.handled_by(_quietly(self.draw)),

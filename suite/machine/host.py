@@ -119,14 +119,13 @@ def _caches() -> dict[str, str]:
 
 
 def load() -> dict[str, Any]:
-    """Return what else is going on: load average, steal time, frequency range."""
+    """Return what else went on: load average, and steal time since the machine started."""
     times = psutil.cpu_times()
     total = sum(times)
     steal = getattr(times, "steal", None)
     return {
         "load_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "steal_share": None if steal is None or not total else steal / total,
-        "busy_share": psutil.cpu_percent(interval=0.2) / 100,
     }
 
 
@@ -154,8 +153,6 @@ def noise_samples(seconds: float = 0.5) -> list[float]:
 def advice(machine: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Return what would make measurements steadier on this machine."""
     hints = []
-    if now["load_1min"] is not None and now["load_1min"] > 0.5:
-        hints.append(f"load is {now['load_1min']:.1f}: stop other work while measuring")
     if machine["governor"] not in (None, "performance"):
         hints.append(
             f'the frequency governor is "{machine["governor"]}": '

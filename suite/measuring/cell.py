@@ -34,6 +34,8 @@ class Cell:
         self.status = Status.PASSED
         self.reason = ""
         self.blocks: list[Block] = []
+        self.disturbed: list[Block] = []
+        """Blocks in which others took the cores: they count only where there are no others."""
         self.finished = False
         self.threads = scenario.threads or settings.threads
         self.worker = WorkerClient(arm, self.threads, settings, time_spent)
@@ -54,6 +56,10 @@ class Cell:
         if self.status is Status.PASSED:
             self.status, self.reason = status, reason
         self.blocks.clear()
+        self.disturbed.clear()
+
+    def add(self, block: Block) -> None:
+        (self.disturbed if block.is_disturbed else self.blocks).append(block)
 
     def start(self) -> None:
         """Start a fresh process, which begins to load; `loaded` waits for it."""
@@ -97,7 +103,7 @@ class Cell:
     def result(self, reference: str, ceiling: Ceiling | None) -> CellResult:
         """Return the cell as it stands; without a block that counts, it is an error."""
         evidence = self.evidence
-        if self.status is Status.PASSED and not self.blocks:
+        if self.status is Status.PASSED and not (self.blocks or self.disturbed):
             self.fail(Status.ERROR, "no block counts: " + "; ".join(evidence.notes))
         return evidence.result(
             self.scenario,
@@ -105,7 +111,8 @@ class Cell:
             status=self.status,
             reason=self.reason,
             reference=reference,
-            blocks=self.blocks,
+            blocks=self.blocks or self.disturbed,
+            set_aside=self.disturbed if self.blocks else (),
             threads=self.threads,
             measured_workspace_bytes=evidence.measured_workspace_bytes(self.scenario),
             ceiling=ceiling,

@@ -16,6 +16,7 @@ from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Ceiling
+from suite.results.contention import Probe
 
 JUDGE_TIMEOUT_S = 600.0
 
@@ -61,6 +62,14 @@ class JudgeClient:
             measured = self._ask(request)
             self._ceilings[key] = measured.raised_to(known) if known else measured
         return self._ceilings[key]
+
+    @property
+    def pid(self) -> int:
+        return self._peer.pid
+
+    def compare_threads(self, threads: int) -> Probe:
+        """Have the same small work done by one thread and by all: quiet cores show a gain."""
+        return self._ask(messages.Compare(threads=threads))
 
     def open(self, scenario: Scenario, shared: SharedMemory) -> None:
         self._ask(messages.Open(scenario=scenario, operands=shared.path))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suite.machine import host
 from suite.messages.judge import Facts, TorchFacts
@@ -19,6 +19,9 @@ from suite.results.comparable import fingerprint, kept_variables
 from suite.results.folder import write_manifest
 from suite.results.request import Request
 from suite.scenario import ScenarioFile
+
+if TYPE_CHECKING:
+    from suite.measuring.noise import Noise
 
 TREE = Path(__file__).resolve().parents[2]
 """The checkout that this code belongs to: its `impls/` are what is measured."""
@@ -43,14 +46,14 @@ def write_run_manifest(
     facts: TorchFacts,
     settings: dict[str, Any],
     request: Request,
+    noise: Noise,
     version: str,
 ) -> dict[str, Any]:
     """Write what a reader needs to know about the run before its first cell; return it."""
     machine_facts = {**host.facts(), **dataclasses.asdict(facts), "threads": settings["threads"]}
-    noise = host.spread(host.noise_samples())
     machine_facts |= {
-        "noise": noise,
-        "noise_grade": host.noise_grade(noise),
+        "noise": noise.extent,
+        "noise_grade": noise.grade,
         "fingerprint": fingerprint(machine_facts),
     }
     manifest = {
@@ -61,6 +64,7 @@ def write_run_manifest(
         "request": request.to_dict(),
         **host.git_state(TREE),
         "machine": machine_facts,
+        "load": noise.to_dict(),
         **kept_variables(chosen_environment()),
         "settings": settings,
         "scenario_files": [

@@ -8,12 +8,14 @@ and only differences within a block are compared.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
+from suite.measuring.contention import watch_block
 from suite.measuring.doubts import why_implausible
 from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
@@ -24,6 +26,9 @@ from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
 from suite.stats import intervals
+
+LEAST_TRIES = 2
+"""Blocks before it is said that others hold the cores all the time."""
 
 
 class Race:
@@ -44,6 +49,7 @@ class Race:
         self._cells = [Cell(arm, scenario, settings, time_spent) for arm in arms]
         self._reported: set[str] = set()
         self._order = random.Random()
+        self._blocks_run = 0
 
     def results(self) -> Iterator[CellResult]:
         """Yield every arm's result: failures at once, passed cells when they are known well."""
@@ -54,17 +60,13 @@ class Race:
                 yield from self._decided()
                 self._gate()
                 yield from self._decided()
-                for number in range(self._settings.blocks):
-                    if number:
+                while self._running():
+                    if self._blocks_run:
                         self._start_processes(shared)
                     self._run_block()
-                    self._finish_those_known(number + 1)
+                    self._blocks_run += 1
+                    self._finish_those_known()
                     yield from self._decided()
-                    if not any(cell.alive for cell in self._cells):
-                        return
-                for cell in self._running():
-                    cell.finished = True
-                yield from self._decided()
             finally:
                 for cell in self._cells:
                     cell.close()
@@ -119,14 +121,17 @@ class Race:
         seed = self._judge.draw_block()
         for cell in self._cells:
             cell.worker.await_exits()
-        timings = [Timing(cell, self._judge, self._settings) for cell in self._shuffled()]
+        cells = self._shuffled()
+        watch = watch_block(cells, self._judge)
+        timings = [Timing(cell, self._judge, self._settings) for cell in cells]
         for timing in timings:
             timing.begin()
         take_turns(timings, self._order)
         reference_s = self._reference_s(timings)
+        contention = watch.ended([timing.watch for timing in timings])
         for timing in timings:
             if timing.cell.alive:
-                timing.end(seed, reference_s)
+                timing.end(seed, reference_s, contention)
 
     def _shuffled(self) -> list[Cell]:
         running = self._running()
@@ -143,25 +148,43 @@ class Race:
         medians_s = (t.median_s for t in timings if t.cell is reference and t.cell.alive)
         return next(medians_s, None)
 
-    def _finish_those_known(self, blocks: int) -> None:
+    def _finish_those_known(self) -> None:
         """End the cells that have enough; the reference runs on while anyone needs it."""
         reference = self._reference()
         for cell in self._running():
-            if cell is not reference and blocks >= self._least_blocks(cell):
-                cell.finished = self._is_known(cell)
+            if cell is not reference:
+                cell.finished = self._has_enough(cell)
         others = [cell for cell in self._running() if cell is not reference]
         if reference and reference.alive and not others:
-            enough = blocks >= self._least_blocks(reference)
-            reference.finished = len(self._cells) > 1 or (enough and self._is_known(reference))
+            reference.finished = len(self._cells) > 1 or self._has_enough(reference)
+
+    def _has_enough(self, cell: Cell) -> bool:
+        if self._blocks_run < self._least_blocks(cell):
+            return False
+        return self._is_known(cell) or not self._may_have_another(cell)
 
     def _least_blocks(self, cell: Cell) -> int:
         least = min(self._settings.least_blocks, self._settings.blocks)
-        return min(least, 2) if cell.spent_s > self._settings.cell_budget_s else least
+        if cell.spent_s > self._settings.cell_budget_s:
+            return min(least, self._settings.least_over_budget)
+        return least
+
+    def _may_have_another(self, cell: Cell) -> bool:
+        """Return whether a cell gets one more block; disturbed ones are measured again.
+
+        Half as many again at most, and not where others held the cores in all there were.
+        """
+        most = self._settings.blocks
+        if self._blocks_run < most:
+            return True
+        if not cell.disturbed or self._blocks_run >= most + math.ceil(most / 2):
+            return False
+        return len(cell.blocks) < most and (bool(cell.blocks) or self._blocks_run < LEAST_TRIES)
 
     def _is_known(self, cell: Cell) -> bool:
         if cell.spent_s > self._settings.cell_budget_s:
             return True
-        if not cell.blocks:  # all of them discarded so far
+        if len(cell.blocks) < self._least_blocks(cell):  # some discarded, or disturbed
             return False
         medians = [intervals.block_median_s(block.samples_s) for block in cell.blocks]
         references = [block.reference_s for block in cell.blocks]

@@ -21,6 +21,8 @@ from suite.results.folder import ResultWriter, read_results
 BUDGET_SHARE_INSIDE = 0.6
 """What a cell may spend in calls of its share of the budget; the rest goes to judging."""
 LEAST_CELL_BUDGET_S = 0.2
+LEAST_WITHIN_BUDGET = 2
+"""Blocks of a cell whose share of the run's budget is spent; an interval takes one more."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Runner:
         return dataclasses.replace(
             self.settings,
             cell_budget_s=cell_s,
+            least_over_budget=LEAST_WITHIN_BUDGET,
             block_s=min(self.settings.block_s, cell_s / self.settings.least_blocks),
         )
 

@@ -23,8 +23,10 @@ class Settings:
     rounds: int = 2
     """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
     cell_budget_s: float = 2.5
-    """A cell whose blocks took this long ends after two of them. Gates do not count: what is
-    compiled there is compiled once."""
+    """A cell whose blocks took this long ends after `least_over_budget`. Gates do not count: what
+    is compiled there is compiled once."""
+    least_over_budget: int = 3
+    """Fewer blocks have no interval."""
     timeout_s: float = 60.0
     """One request to a worker, a call of up to about 10 s included."""
     memory_limit_bytes: int | None = None

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 
 from suite.measuring.cell import Cell
+from suite.measuring.contention import BlockContention, CellWatch
 from suite.measuring.doubts import clock_fault, throttling
 from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
@@ -39,11 +40,14 @@ class Timing:
         self._prepare_s: float | None = None
         self._call_s = 0.0
         self._batch = 1
+        self.watch = CellWatch()
+        """What others took while its process worked, from the warm-up on."""
 
     def begin(self) -> None:
         """Pack this block's weight and warm up."""
         packed = self.cell.ask(Bind())
-        warmed = self.cell.ask(Warm())
+        with self.watch.watching(self.cell.worker.pid):
+            warmed = self.cell.ask(Warm())
         if packed is None or warmed is None:
             return
         self._prepare_s = packed.prepare_s
@@ -81,7 +85,8 @@ class Timing:
             lead=self._call_s < LEAD_CALL_S,
             last=number + 1 >= self.rounds,
         )
-        turned = self.cell.ask(request)
+        with self.watch.watching(self.cell.worker.pid):
+            turned = self.cell.ask(request)
         if turned is None:
             return
         if len(turned.samples_s) * self._batch != len(starts):
@@ -106,12 +111,15 @@ class Timing:
                 cell.fail(Status.INCORRECT, fault)
         self._unjudged = []
 
-    def end(self, seed: str, reference_s: float | None) -> None:
+    def end(
+        self, seed: str, reference_s: float | None, contention: BlockContention | None = None
+    ) -> None:
         """Close the block: the weight must be untouched, then its samples count.
 
         Args:
             seed: of the block's operands, in hexadecimal.
             reference_s: the reference's time in the same block.
+            contention: what others took meanwhile; None where nobody looked.
         """
         cell = self.cell
         if self._settings.verify:
@@ -128,7 +136,7 @@ class Timing:
         if fault := throttling(self._cards):
             cell.evidence.note(fault)
             return
-        cell.blocks.append(
+        cell.add(
             Block(
                 samples_s=tuple(self._samples_s),
                 calls_per_sample=self._batch,
@@ -136,6 +144,7 @@ class Timing:
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
                 cards=tuple(self._cards),
+                contention=contention.of(self.watch) if contention else None,
             )
         )
 

@@ -32,6 +32,9 @@ Reply = TypeVar("Reply")
 class Channel(Protocol):
     """What a `Peer` offers to those who talk with it."""
 
+    @property
+    def pid(self) -> int | None: ...
+
     def send(self, request: Request[Any]) -> None: ...
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
@@ -57,6 +60,11 @@ class WorkerClient:
         """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process of the moment; None where there is none."""
+        return None if self._peer is None else self._peer.pid
 
     def start(self) -> None:
         """Start a fresh process and ask it to load; `loaded` waits for it.

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from suite.messages.worker import Start
 from suite.problem import Scenario
 from suite.processes.channel import Done, Request
+from suite.ranges import Seconds
 from suite.results.cell import Ceiling, Residuals
+from suite.results.contention import Probe
 
 TimedCall = tuple[int, Start]
 """An output slot, and the stream start that its operand was made from."""
@@ -44,6 +46,28 @@ class Ceilings(Request[Ceiling]):
     threads: int
     precision: str | None
     """The lower one that an implementation declares to compute in."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compare(Request[Probe]):
+    """Do a small work with one thread and with all."""
+
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spans:
+    """One sample for a number of calls in turn."""
+
+    samples_s: tuple[Seconds, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repeat(Request[Spans]):
+    """Repeat equal work on all threads, for so many seconds."""
+
+    threads: int
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,7 @@ from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
 from suite.measuring.check import check
 from suite.measuring.settings import Settings
+from suite.printable import printable
 from suite.problem import Scenario
 from suite.registry.catalogue import Catalogue, read_catalogue
 from suite.results.cell import Status
@@ -47,9 +48,10 @@ class PendingCell:
         settings = Settings(threads=selection.chosen_threads(threads), log=log)
         result = next(check([self.scenario], [self.arm], settings, RUN_KINDS))
         if result.status is Status.UNSUPPORTED:
-            pytest.skip(result.reason)
+            pytest.skip(printable(result.reason))
         if result.status is not Status.PASSED:
-            pytest.fail(f"{self.id}: {result.status.value}: {result.reason}", pytrace=False)
+            message = printable(f"{self.id}: {result.status.value}: {result.reason}")
+            pytest.fail(message, pytrace=False)
 
     def load(self, threads: int | None) -> Any:
         """Return it as a function without arguments, loaded into this process, and a context.

@@ -27,6 +27,7 @@ from suite.ranges import (
 )
 from suite.records import from_plain
 from suite.results.card_state import CardState
+from suite.results.contention import Contention
 from suite.results.kernels import WhatRan
 
 Error = Annotated[float, Within(0, finite=False)]
@@ -62,6 +63,12 @@ class Block:
     prepare_s: Seconds | None = None
     cards: tuple[CardState, ...] = ()
     """The GPU after each turn, where there is one and it tells."""
+    contention: Contention | None = None
+    """What else used the cores meanwhile; None where nobody looked."""
+
+    @property
+    def is_disturbed(self) -> bool:
+        return self.contention is not None and self.contention.disturbed
 
     def __post_init__(self) -> None:
         if not self.samples_s:
@@ -142,6 +149,9 @@ class CellResult:
     reference: str = "torch"
     """The implementation that speed-ups are measured against."""
     blocks: tuple[Block, ...] = ()
+    """Those that count: undisturbed ones, or disturbed ones alone where there is no other."""
+    set_aside: tuple[Block, ...] = ()
+    """Disturbed blocks in whose place others count."""
     residuals: Residuals | None = None
     threads: AtLeastOne | None = None
     precision: str | None = None
@@ -169,6 +179,16 @@ class CellResult:
     def __post_init__(self) -> None:
         if (self.status is Status.PASSED) != bool(self.blocks):
             raise Defect(f"{self.key}: status {self.status} with {len(self.blocks)} blocks")
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether others took the cores in all of its blocks, so that its times say little."""
+        return any(block.is_disturbed for block in self.blocks)
+
+    @property
+    def status_words(self) -> str:
+        """Return the status as a person reads it: "passed, disturbed"."""
+        return f"{self.status.value}, disturbed" if self.is_disturbed else self.status.value
 
     @property
     def key(self) -> str:

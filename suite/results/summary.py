@@ -20,6 +20,8 @@ class Summary:
     """Reference time over this time, from paired blocks."""
     prepare_s: float | None
     blocks: int
+    disturbed: bool
+    """Others took the cores in all of its blocks: nothing may be won by these times."""
     samples: int
     gflops: float
     """Direct-equivalent: may exceed the machine's peak where fewer operations are executed."""
@@ -62,6 +64,7 @@ def summarise(result: CellResult) -> Summary | None:
         speedup=speedup,
         prepare_s=prepare_s,
         blocks=len(result.blocks),
+        disturbed=result.is_disturbed,
         samples=sum(len(block.samples_s) for block in result.blocks),
         gflops=result.scenario.problem.direct_flops / time_s.value / 1e9,
         executed_gflops=None if executed is None else executed / time_s.value / 1e9,

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 
 from suite.stats import student
 
+LEAST_BLOCKS = 3
+"""Fewer have no interval: Student's t is 12.7 for two, and a factor of millions says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A positive quantity with its 95 % interval; the ends are None with one observation."""
+    """A positive quantity with its 95 % interval; the ends are None with too few observations."""
 
     value: float
     low: float | None
@@ -29,16 +32,37 @@ class Interval:
             return None
         return (math.log(self.high) - math.log(self.low)) / 2
 
+    @property
+    def leaves_out_1(self) -> bool:
+        """Whether a ratio differs from 1 beyond chance."""
+        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
+    def over(self, other: Interval) -> Interval:
+        """Return the ratio to another quantity; half widths add as independent ones do."""
+        value = self.value / other.value
+        if self.half_width is None or other.half_width is None:
+            return Interval(value, None, None)
+        half = math.hypot(self.half_width, other.half_width)
+        return Interval(value, value * math.exp(-half), value * math.exp(half))
+
 
 def log_interval(values: Sequence[float]) -> Interval:
-    """Return the geometric mean of positive `values` with Student's interval."""
+    """Return the geometric mean of positive `values` with Student's interval.
+
+    Of fewer than `LEAST_BLOCKS` values the interval has no ends.
+    """
     logs = [math.log(value) for value in values]
     centre = statistics.fmean(logs)
-    if len(logs) < 2:
+    if len(logs) < LEAST_BLOCKS:
         return Interval(math.exp(centre), None, None)
     error = statistics.stdev(logs) / math.sqrt(len(logs))
     half = student.quantile(0.975, len(logs) - 1) * error
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+
+
+def no_interval(blocks: int) -> str:
+    """Return why so few blocks have no interval: "2 blocks: no interval"."""
+    return f"{blocks} block{'' if blocks == 1 else 's'}: no interval"
 
 
 def block_median_s(samples_s: Sequence[float]) -> float:

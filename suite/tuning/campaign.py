@@ -167,8 +167,8 @@ class Campaign:
     """Measures scenarios with arms into a folder until the budget is spent.
 
     A scenario's cells are written only when all are known, so that a later call goes on with the
-    next scenario; rows that are new by then are measured on the earlier ones, too. The first arm
-    is the reference.
+    next scenario, and with those in which others took the cores; rows that are new by then are
+    measured on the earlier ones, too. The first arm is the reference.
     """
 
     folder: Path
@@ -181,7 +181,7 @@ class Campaign:
     def run(self) -> bool:
         """Measure what is missing; return whether all of it was, or time ran out before."""
         results = read_results(self.folder)
-        known = _by_scenario(results)
+        known = _by_scenario(result for result in results if not result.is_disturbed)
         standing = standings(results, self.settings.threads)
         time_spent = TimeSpent()
         judge = JudgeClient(self.settings, time_spent)
@@ -264,7 +264,7 @@ class _Time:
 
 
 def _time_of(result: CellResult) -> _Time | None:
-    if not result.blocks:
+    if not result.blocks or result.is_disturbed:
         return None
     logs, errors = [], []
     for block in result.blocks:

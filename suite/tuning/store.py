@@ -164,7 +164,14 @@ def read_table(path: Path) -> TuningTable:
         )
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}; {again}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(f"{path}: not a tuning table ({reason}); {again}") from error
 

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from reports.gate.text import lines, markdown
-from suite.errors import NotComparable, UsageError
+from suite.errors import EXIT_INCONCLUSIVE, NotComparable, UsageError
 from suite.gate.baseline import compare, open_baseline
 from suite.gate.outcome import GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
 from suite.problem import Problem, Scenario
 from suite.results.cell import Block, CellResult, Residuals, Status
+from suite.results.contention import Contention
 from suite.results.folder import ResultWriter, Run, write_manifest
 from tests.unlike_runs import KINDS, told, unlike
 
@@ -210,3 +211,34 @@ def test_a_damaged_zip_is_bad_input(tmp_path):
     (tmp_path / "broken.zip").write_bytes(b"not a zip")
     with pytest.raises(UsageError, match="cannot be unpacked"):
         open_baseline(tmp_path / "broken.zip")
+
+
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_a_cell_that_others_disturbed_cannot_be_told_whatever_its_times_say(side):
+    seen = Contention(others_share=0.9, disturbed=True)
+    marked = [
+        dataclasses.replace(
+            one, blocks=tuple(dataclasses.replace(b, contention=seen) for b in one.blocks)
+        )
+        for one in cells(2.0 if side == "head" else 1.0)
+    ]
+    base, head = (run_of(marked), run_of(cells(2.0)))
+    if side == "head":
+        base, head = run_of(cells()), run_of(marked)
+
+    outcome = judged(base, head)
+
+    assert outcome.exit_code == EXIT_INCONCLUSIVE
+    assert {one.time.verdict for one in outcome.cells} == {Verdict.CANNOT_TELL}
+    assert {one.time.why for one in outcome.cells} == {
+        "others took the cores in every block of a side"
+    }
+
+
+def test_fewer_than_three_blocks_on_a_side_cannot_be_told():
+    short = [dataclasses.replace(one, blocks=one.blocks[:2]) for one in cells(2.0)]
+
+    outcome = judged(run_of(cells()), run_of(short))
+
+    assert outcome.exit_code == EXIT_INCONCLUSIVE
+    assert outcome.cells[0].time.why == "fewer than 3 blocks on a side"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import random
 
 import pytest
 
-from suite.gate.calibration import calibrate
+from suite.gate.calibration import calibrate, steady_cells
 from suite.gate.decision import CellTimes
 from suite.gate.rule import Rule
+
+pytestmark = pytest.mark.usefixtures("nobody_else")
 
 CELLS = ("calm", "wild")
 SPREAD = {"calm": 0.01, "wild": 0.10}
@@ -90,3 +93,19 @@ def test_bad_input_is_one_message(command, tiny, words, said):
     assert answer.code == 2
     assert said in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_cells_that_others_disturbed_are_left_out_and_their_blocks_decide_nothing():
+    measured = blocks(20)
+    for number, block in enumerate(measured):
+        block["wild"] = dataclasses.replace(block["wild"], disturbed=True)
+        if number % 4 == 0:
+            block["calm"] = dataclasses.replace(block["calm"], head_s=1.0, disturbed=True)
+
+    found = calibrate(measured, Rule(margin=0.05), wished=0.10, block_s=1.0)
+
+    assert [cell.cell for cell in found.cells] == ["calm"]
+    assert found.cells[0].blocks == 15
+    assert found.cells[0].spread < 0.02
+    assert found.false_alarms.runs_failing == 0
+    assert steady_cells([{"wild": block["wild"]} for block in measured]) == []

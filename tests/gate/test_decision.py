@@ -180,3 +180,44 @@ def test_a_cell_dropped_after_its_screen_still_has_a_verdict():
     decision.drop("a")
     assert decision.next_block() is None
     assert decision.verdicts()["a"].verdict is Verdict.FINE
+
+
+@pytest.mark.parametrize("factor", [3.0, 1.0])
+def test_blocks_in_which_others_took_the_cores_decide_nothing(factor):
+    """Neither a regression nor its absence: what was timed is mostly who waited for a core."""
+    decision = Decision(["a"], Rule(), seed=0)
+    while request := decision.next_block():
+        times = CellTimes(base_s=1e-3, head_s=factor * 1e-3, disturbed=True)
+        decision.add(dict.fromkeys(request.cells, times))
+
+    verdict = decision.verdicts()["a"]
+    assert verdict.verdict is Verdict.CANNOT_TELL
+    assert verdict.why.startswith("others took the cores in 6 of 6 blocks, and 4 undisturbed")
+
+
+def test_undisturbed_blocks_decide_beside_disturbed_ones():
+    decision = Decision(["a"], Rule(), seed=0)
+    number = 0
+    while request := decision.next_block():
+        number += 1
+        is_disturbed = number % 3 == 0
+        slower = 0.1 if is_disturbed else 3.0
+        times = CellTimes(base_s=1e-3, head_s=slower * 1e-3, disturbed=is_disturbed)
+        decision.add(dict.fromkeys(request.cells, times))
+
+    verdict = decision.verdicts()["a"]
+    assert verdict.verdict is Verdict.REGRESSED
+    assert verdict.ratio == pytest.approx(3.0)
+
+
+def test_a_suspect_whose_fresh_blocks_were_all_disturbed_says_so():
+    decision = Decision(["a"], Rule(), seed=0)
+    while request := decision.next_block():
+        is_disturbed = request.stage is Stage.CONFIRM
+        times = CellTimes(base_s=1e-3, head_s=3e-3, disturbed=is_disturbed)
+        decision.add(dict.fromkeys(request.cells, times))
+
+    verdict = decision.verdicts()["a"]
+    assert verdict.verdict is Verdict.CANNOT_TELL
+    assert verdict.why.startswith("others took the cores in ")
+    assert verdict.disturbed > 0

@@ -23,10 +23,12 @@ from suite.program import COMMAND_LINE, PROGRAM
 from suite.results.cell import Status
 from suite.results.folder import read_manifest, read_run
 from suite.results.request import GateRequest, read_request
-from tests.conftest import ROOT, TINY
+from tests.conftest import NOBODY_ELSE, ROOT, TINY
 from tests.gate.planting import BODIES, SCENARIOS, commit, git, plugin, repository
 
 QUICK = ("--threads", "1", "--blocks", "4")
+
+pytestmark = pytest.mark.usefixtures("nobody_else")
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comple
     base = {"mine.py": plugin(0, names), "small.yaml": SCENARIOS}
     commit(folder, base, "base")
     (folder / "mine.py").write_text(plugin(1, names))
-    command = [sys.executable, str(ROOT / "run_bench.py"), "gate", "small.yaml", "--base", "HEAD"]
+    command = [sys.executable, str(NOBODY_ELSE), "gate", "small.yaml", "--base", "HEAD"]
     completed = subprocess.run(
         [*command, "--plugin", "mine.py", "--out", "out", "--accept", "missing", *QUICK],
         cwd=folder,
@@ -127,14 +129,14 @@ def test_the_command_printed_for_a_cell_asks_for_all_of_it_again(outcome):
     (line,) = [line for line in completed.stdout.splitlines() if "small/a × slower:" in line]
     program, script, *words = shlex.split(line.partition("reproduce: ")[2])
     again = subprocess.run(
-        [sys.executable, str(ROOT / script), *words, "--out", "again"],
+        [sys.executable, str(NOBODY_ELSE), *words, "--out", "again"],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert program == "python"
+    assert (program, ROOT / script) == ("python", ROOT / "run_bench.py")
     assert again.returncode == 1, again.stdout + again.stderr
     asked, asked_again = (read_request(read_manifest(folder / name)) for name in ("out", "again"))
     assert isinstance(asked, GateRequest)

@@ -35,6 +35,10 @@ def test_a_run_leaves_every_file_that_it_promises(command, tiny, tmp_path):
     assert "tiny/a × unfold: passed" in said.out
     assert "inside the implementations' calls" in said.out
     assert "r/report.html" in said.out
+    load = json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))["load"]
+    assert load["threads"] == 1
+    assert load["others_share"] >= 0
+    assert load["all_threads_s"] > 0
 
 
 def test_the_reference_takes_part_unasked_and_has_speedup_one(command, tiny, tmp_path):

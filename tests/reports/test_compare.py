@@ -11,7 +11,7 @@ import pytest
 from synthetic import small_run
 
 import reports
-from reports.compare import CellChange, Comparison, as_json, compare_runs, ratio_of
+from reports.compare import CellChange, Comparison, as_json, compare_runs
 from reports.compare_text import lines, markdown
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
@@ -138,13 +138,13 @@ def test_other_threads_are_not_compared() -> None:
 
 def test_half_widths_add_as_independent_ones() -> None:
     three, four = math.exp(0.03), math.exp(0.04)
-    ratio = ratio_of(Interval(1, 1 / three, three), Interval(2, 2 / four, 2 * four))
+    ratio = Interval(2, 2 / four, 2 * four).over(Interval(1, 1 / three, three))
     assert ratio.value == 2
     assert ratio.half_width == pytest.approx(0.05)
 
 
 def test_a_run_of_one_block_has_a_ratio_without_interval() -> None:
-    ratio = ratio_of(Interval(1, None, None), Interval(2, 1.9, 2.1))
+    ratio = Interval(2, 1.9, 2.1).over(Interval(1, None, None))
     assert (ratio.value, ratio.low, ratio.high) == (2, None, None)
 
 

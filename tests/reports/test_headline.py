@@ -41,7 +41,6 @@ def test_a_tie_is_told_as_one_and_claims_nothing_clear() -> None:
     top = head_of(Run(run.folder, run.manifest, results)).overall
     assert top.sentence == "torch and fft are each fastest in 1 of 2 scenarios"
     assert top.names == "torch, fft"
-    assert top.clarity == ""
 
 
 def test_wide_intervals_are_told_as_a_factor() -> None:
@@ -67,7 +66,7 @@ def test_a_run_without_fault_has_no_doubts() -> None:
 def test_noise_dirt_wide_intervals_and_impossible_rates_are_pointed_out() -> None:
     run = small_run()
     passed = [result for result in run.results if result.status is Status.PASSED]
-    wild = dataclasses.replace(passed[1], blocks=(passed[1].blocks[0], slower(passed[1], 3)))
+    wild = dataclasses.replace(passed[1], blocks=(*passed[1].blocks[:3], slower(passed[1], 3)))
     impossible = dataclasses.replace(passed[2], executed_flops=1e15)
     machine = {**run.manifest["machine"], "noise_grade": "E", "noise": 0.3}
     manifest = {**run.manifest, "machine": machine, "git_dirty": True}
@@ -79,7 +78,7 @@ def test_noise_dirt_wide_intervals_and_impossible_rates_are_pointed_out() -> Non
 
 
 def slower(result: CellResult, factor: float):
-    block = result.blocks[1]
+    block = result.blocks[3]
     return dataclasses.replace(block, samples_s=tuple(s * factor for s in block.samples_s))
 
 

@@ -23,8 +23,10 @@ from suite.results.folder import Run
 def exact(scenario: Scenario, name: str, time_s: float):
     """Return a passed cell whose every sample is `time_s`."""
     passed = cell(scenario, name, draw=random.Random(1))
-    block = Block(samples_s=(time_s,), calls_per_sample=1, seed="0", reference_s=time_s)
-    return dataclasses.replace(passed, blocks=(block, block))
+    blocks = tuple(
+        Block(samples_s=(time_s,), calls_per_sample=1, seed=str(number)) for number in range(3)
+    )
+    return dataclasses.replace(passed, blocks=blocks)
 
 
 def layer(name: str, occurrences: int = 1, **sizes: int) -> Scenario:
@@ -147,7 +149,7 @@ def test_two_sizes_are_no_series() -> None:
 
 
 def test_the_crossover_map_names_the_winner_of_each_square() -> None:
-    slots = crossover(Matrix.of(large_run(480, blocks=2, samples=2)), "sweep")
+    slots = crossover(Matrix.of(large_run(480, blocks=4, samples=2)), "sweep")
     assert len(slots) == 20
     winners = {(slot.kernel, slot.channels): slot.winner for slot in slots}
     assert winners[1, 64] == "torch"

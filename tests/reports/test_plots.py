@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from synthetic import large_run, small_run
 
 import reports
 from reports.matrix import Matrix
-from reports.plots import PICTURES, heat_map
+from reports.plots import PICTURES, error_speed, heat_map
 from reports.plots.error_speed import pareto_front
 from reports.plots.style import shown, styled
-from suite.results.cell import Status
+from suite.results.cell import Residuals, Status
 from suite.results.folder import Run
 
 PNG = b"\x89PNG\r\n"
@@ -107,3 +108,21 @@ def test_the_colour_scale_is_centred_on_one_and_ends_at_eight(
 def test_the_pareto_front_holds_the_points_that_none_beats_in_both() -> None:
     points = [(1.0, 2.0), (2.0, 3.0), (0.5, 1.0), (0.4, 5.0), (2.0, 4.0)]
     assert pareto_front(points) == [(0.5, 1.0), (1.0, 2.0), (2.0, 3.0)]
+
+
+def test_errors_beyond_any_axis_are_left_out_of_the_picture() -> None:
+    run = small_run()
+    errors = (1e-320, 1e308, math.inf, math.nan, 1e-7, 4e-7)
+    passed = [result for result in run.results if result.status is Status.PASSED]
+    results = tuple(
+        dataclasses.replace(
+            result, residuals=Residuals(rel_l2_error=error, worst_error_ratio=error)
+        )
+        for result, error in zip(passed, errors, strict=False)
+    )
+    matrix = Matrix.of(dataclasses.replace(run, results=results))
+    figure = error_speed.draw(matrix, run.manifest)
+    assert figure is not None
+    low, high = figure.axes[0].get_ylim()
+    assert 1e-9 < low < 1e-7
+    assert 4e-7 < high < 1e-5

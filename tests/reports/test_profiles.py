@@ -15,7 +15,7 @@ import reports
 from reports import csv_table, flame_graph, profile_text
 from reports.page.profiles import profile_data
 from suite.results.cell import CellResult, Status
-from suite.results.profile import CellProfile, Phases
+from suite.results.profile import CellProfile, Phases, StackNode
 from suite.results.roofline import roofline_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -176,3 +176,15 @@ def test_the_terminal_tells_phases_bound_memory_and_threads_or_why_there_are_non
     assert "died of SIGSEGV" in text
     wrong = [r for r in run.results if r.status is Status.INCORRECT]
     assert f"{wrong[0].key}: not profiled: incorrect: element" in text
+
+
+def test_stacks_that_took_no_time_have_no_flame_graph(tmp_path):
+    profile = next(iter(profiled_run().profiles.values()))
+    assert profile.operators is not None
+    stacks = (StackNode(name="a", parent=None, total_s=0.0),)
+    idle = dataclasses.replace(
+        profile, operators=dataclasses.replace(profile.operators, stacks=stacks)
+    )
+    run = dataclasses.replace(profiled_run(), profiles={idle.key: idle})
+    flame_graph.write(run, tmp_path)
+    assert not list(tmp_path.rglob("flame.svg"))

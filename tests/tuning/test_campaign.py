@@ -12,11 +12,14 @@ from building import USUAL, layer
 from suite.problem import Scenario
 from suite.registry.sources import Source
 from suite.results.cell import Block, CellResult, Residuals, Status
+from suite.results.contention import Contention
 from suite.results.folder import read_results
 from suite.tuning.campaign import Campaign, Standing, in_turns, trials_of, under_formats
 from suite.tuning.features import kind_of
 from tests.arms import arm
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.usefixtures("nobody_else")
 
 
 def scenario(name: str, problem=None) -> Scenario:
@@ -202,3 +205,22 @@ def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(
     keys = [result.key for result in read_results(tmp_path)]
     assert sorted(set(keys)) == sorted(keys)
     assert len(keys) == 6
+
+
+def test_what_others_disturbed_teaches_nothing_and_is_measured_again():
+    """A row is neither out for it nor in the table by it."""
+    seen = Contention(others_share=0.9, disturbed=True)
+    results = [
+        dataclasses.replace(
+            one, blocks=tuple(dataclasses.replace(b, contention=seen) for b in one.blocks)
+        )
+        for one in problem_of(0, {"torch": 1.0, "crawls": 0.01})
+    ]
+    standing = Standing()
+    standing.add(results)
+
+    assert not standing.is_out("crawls")
+    assert trials_of(results, {"crawls": "impls.gemm"}, "torch", 2) == []
+    clean = problem_of(0, {"torch": 1.0, "crawls": 0.5})
+    (trial,) = trials_of([*results, *clean], {"crawls": "impls.gemm"}, "torch", 2)
+    assert trial.measured[0].log_speedup == pytest.approx(math.log(0.5))

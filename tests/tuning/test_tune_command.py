@@ -11,6 +11,8 @@ import pytest
 from suite.tuning import store
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("nobody_else")
+
 ROWS = ("--impl", "kn2row", "--impl", "gemm_1x1")
 LAYERS = """\
 name: own

@@ -21,7 +21,7 @@ function timeFacts(cell) {
   return [
     ["Time per call", cell.withInterval("time", seconds)],
     ["Least sample", cell.known("min", seconds)],
-    [`Speed-up over ${cell.get("reference")}`, cell.withInterval("speedup", times)],
+    [`Speed-up over ${cell.get("reference")}${mark(cell)}`, cell.withInterval("speedup", times)],
     ["Direct-equivalent", cell.known("gflops", (rate) => `${plain(rate)} GFLOP/s`)],
     ["Executed", cell.known("executed", (rate) => `${plain(rate)} GFLOP/s`)],
     ["Of the machine's ceiling", cell.known("roof", percent)],
@@ -37,7 +37,8 @@ const pays = (cell) =>
 function conditionFacts(cell) {
   const { scenario } = cell;
   return [
-    ["Status", words(cell.status)],
+    ["Status", cell.statusText],
+    ["Others' use of the cores", cell.known("others", (share) => `${plain(share)} cores`)],
     ["Reason", cell.get("reason")],
     ["Notes", cell.notes.join("; ")],
     ["Problem", scenario.shape],

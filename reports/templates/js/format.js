@@ -49,7 +49,7 @@ const calls = (value) => `${Math.ceil(value).toLocaleString("en")} call${value >
 
 /** Return "1.20 to 1.30×" for the ends of an interval, or a note that there is none. */
 function between(low, high, format) {
-  if (low === null || high === null) return "one block";
+  if (low === null || high === null) return "no interval";
   const [from, to] = [format(low), format(high)];
   const unit = to.replace(/^[\d.,e+-]+/, "");
   // "618 to 637 µs": the unit once where both ends share it.

@@ -6,7 +6,7 @@ function tipText(cell) {
     lines.push(cell.timeText);
     if (cell.get("speedup") !== null)
       lines.push(
-        `${times(cell.get("speedup"))} as fast as ${cell.get("reference")}`,
+        `${times(cell.get("speedup"))}${mark(cell)} as fast as ${cell.get("reference")}`,
         `95 %: ${cell.interval("speedup", times)}`,
       );
   } else lines.push(`${words(cell.status)}: ${cell.get("reason")}`);

@@ -96,7 +96,13 @@ function heatCell(cell, value, row, metric, colour) {
   const rgb = colourAt(...colour(value, row));
   const style = { background: `rgb(${rgb.join(" ")})`, color: textOn(rgb) };
   const framed = isFramed(cell, value, row, metric) ? "framed" : null;
-  return element("td", { ...attributes, class: framed, style }, metric.format(value));
+  return element("td", { ...attributes, class: framed, style }, metric.format(value) + (metric.won ? mark(cell) : ""));
+}
+
+/** Return why nobody won a scenario, where the frame would say who did. */
+function undecided(scenario, metric) {
+  const why = metric.won && data.scenarios[scenario].undecided;
+  return why ? element("small", {}, why) : null;
 }
 
 function heatRow(scenario, implementations, metric, colour) {
@@ -106,7 +112,7 @@ function heatRow(scenario, implementations, metric, colour) {
   return element(
     "tr",
     {},
-    element("th", { scope: "row" }, id, element("small", {}, shape)),
+    element("th", { scope: "row" }, id, element("small", {}, shape), undecided(scenario, metric)),
     shown.map((cell, at) => heatCell(cell, row[at], row, metric, colour)),
   );
 }
@@ -131,7 +137,7 @@ function drawHeatLegend(metric, count) {
   const scale = metric.scale === "diverging" ? DIVERGING : SEQUENTIAL;
   const [low, high] = {
     diverging: [`1/${metric.limit}× or less`, `${metric.limit}× or more; 1× is the middle`],
-    row: [`${metric.limit}× slower or more`, "fastest of the row"],
+    row: [`${metric.limit}× slower or more`, "least of the row"],
     log: ["least", "most"],
   }[metric.scale];
   document

@@ -7,6 +7,8 @@ const METRICS = {
     format: times,
     unit: "reference time / own time",
     best: "high",
+    frame: "fastest beyond its interval",
+    won: true,
     scale: "diverging",
     limit: 8,
   },
@@ -14,8 +16,10 @@ const METRICS = {
     label: "Time per call",
     column: "time",
     format: seconds,
-    unit: "seconds per call; colour against the fastest of the row",
+    unit: "seconds per call; colour against the least of the row",
     best: "low",
+    frame: "fastest beyond its interval",
+    won: true,
     scale: "row",
     limit: 8,
   },
@@ -25,6 +29,8 @@ const METRICS = {
     format: plain,
     unit: "GFLOP/s by the direct sum's operations",
     best: "high",
+    frame: "fastest beyond its interval",
+    won: true,
     scale: "log",
   },
   roof: {
@@ -33,6 +39,8 @@ const METRICS = {
     format: percent,
     unit: "time at the measured ceilings / own time",
     best: "high",
+    frame: "fastest beyond its interval",
+    won: true,
     scale: "log",
   },
   peak: {
@@ -99,9 +107,10 @@ function colouring(metric, scenarios, implementations) {
   ];
 }
 
-/** Return whether a square gets a frame: the best of its row, or a change that is clear. */
+/** Return whether a square gets a frame: who won its row, the best of it, or a clear change. */
 function isFramed(cell, value, row, metric) {
   if (!metric.best) return cell.get("change_low") > 1 || (cell.get("change_high") ?? 1) < 1;
+  if (metric.won) return cell.scenario.winner === columns.implementation[cell.index];
   const values = row.filter((other) => other !== null);
   return value === (metric.best === "high" ? Math.max(...values) : Math.min(...values));
 }

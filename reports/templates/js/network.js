@@ -72,8 +72,11 @@ function drawNetwork(place = 0) {
     }),
     caption: [
       `${network.layers} different layers, ${network.calls} convolutions, each weighted by how often`,
-      `it occurs. The best mix takes the fastest per layer: ${mix}. It is chosen on the times that`,
+      `it occurs. The best mix takes the least time per layer: ${mix}. It is chosen on the times that`,
       "it is judged by, which flatters it a little.",
+      network.undecided_layers
+        ? `In ${network.undecided_layers} layers it is undecided who is fastest.`
+        : "",
     ].join(" "),
     table: () => [
       [
@@ -85,7 +88,7 @@ function drawNetwork(place = 0) {
       ],
       network.totals.map((total) => [
         total.name,
-        numeric(seconds(total.time_s)),
+        numeric(seconds(total.time_s) + (total.disturbed_layers ? " disturbed" : "")),
         numeric(total.time_s === null ? ABSENT : between(total.low_s, total.high_s, seconds)),
         numeric(`${total.passed_layers} of ${network.layers}`),
         numeric(seconds(total.filled_s)),

@@ -22,6 +22,13 @@ class Cell {
   get passed() {
     return this.status === "passed";
   }
+  /** Whether others took the cores while it was timed: its times say little. */
+  get disturbed() {
+    return Boolean(columns.disturbed[this.index]);
+  }
+  get statusText() {
+    return words(this.status) + (this.disturbed ? ", disturbed" : "");
+  }
   /** Return a number, or a text that the data holds once for many cells. */
   get(column) {
     const value = columns[column][this.index];
@@ -40,11 +47,13 @@ class Cell {
   }
   /** Time per call with half its interval: "1.20 ms ±2.1 %". */
   get timeText() {
-    return `${seconds(this.get("time"))} ${spread(this.get("time_low"), this.get("time_high"))}`;
+    const half = spread(this.get("time_low"), this.get("time_high"));
+    return `${seconds(this.get("time"))} ${half || `(${noInterval(this)})`}${mark(this)}`;
   }
   /** The 95 % interval of a column, as text. */
   interval(column, format) {
-    return between(this.get(`${column}_low`), this.get(`${column}_high`), format);
+    const [low, high] = [this.get(`${column}_low`), this.get(`${column}_high`)];
+    return low === null || high === null ? noInterval(this) : between(low, high, format);
   }
   /** A number as text, null where it is absent. */
   known(column, format) {
@@ -60,6 +69,15 @@ class Cell {
   get name() {
     return `${this.scenario.id} × ${this.implementation.name}`;
   }
+}
+
+/** Return what has to stand beside a time or speed-up from which nothing may be concluded. */
+const mark = (cell) => (cell.disturbed ? " disturbed" : "");
+
+/** Return why a cell's numbers have no interval: "2 blocks: no interval". */
+function noInterval(cell) {
+  const count = cell.get("blocks");
+  return `${count} block${count === 1 ? "" : "s"}: no interval`;
 }
 
 const cells = Array.from({ length: cellCount }, (_, index) => new Cell(index));

@@ -15,7 +15,7 @@ function crossoverMap(sweep) {
     );
     if (!slot) return element("td", { class: "missing" }, ABSENT);
     if (slot.winner === null)
-      return element("td", { class: "none" }, element("span", {}, "none passed all"));
+      return element("td", { class: "none" }, element("span", {}, slot.why_undecided));
     const lead = slot.margin === null ? "alone" : `${times(slot.margin)} ahead`;
     const colour = seriesColour(places.get(slot.winner));
     return element(

@@ -26,7 +26,8 @@ function numberColumn(title, column, format, unit) {
     type: "num",
     render: (row, type) => {
       const value = row.cell.get(column);
-      if (type === "display") return escaped(format(value));
+      const needsMark = column === "speedup" && value !== null;
+      if (type === "display") return escaped(format(value) + (needsMark ? mark(row.cell) : ""));
       if (type === "filter") return format(value);
       if (type === "export") return value ?? "";
       return value === null ? -1 / 0 : Number(value);
@@ -46,7 +47,7 @@ function intervalColumn(title, column, format, unit) {
       const [low, high] = ends(row.cell);
       if (type === "sort" || type === "type") return low ? Math.log(high / low) : -1 / 0;
       if (type === "export") return low === null ? "" : `${low} to ${high}`;
-      return row.cell.get(column) === null ? ABSENT : escaped(between(low, high, format));
+      return row.cell.get(column) === null ? ABSENT : escaped(row.cell.interval(column, format));
     },
   };
 }
@@ -78,7 +79,7 @@ function tableColumns() {
     opener,
     textColumn("Scenario", (cell) => cell.scenario.id, { className: "wrap" }),
     textColumn("Implementation", (cell) => cell.implementation.name),
-    textColumn("Status", (cell) => words(cell.status)),
+    textColumn("Status", (cell) => cell.statusText),
     ...change,
     numberColumn("Time", "time", seconds, "s"),
     intervalColumn("Time, 95 % interval", "time", seconds, "s"),

@@ -1,0 +1,94 @@
+"""How steady the machine is before anything is timed, with one thread and with all of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.machine import host
+from suite.measuring.contention import MOST_SHARE, MOST_SLOWDOWN, OthersWatch
+from suite.messages.judge import Compare, Repeat
+from suite.processes.peer import Peer
+from suite.results.contention import Probe
+
+SECONDS = 0.25
+"""Of equal work with one thread, and as long with all."""
+PROBES = 3
+"""Their median counts: one may meet a moment in which something else woke up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """What equal work showed."""
+
+    one_thread_spread: float
+    """How far the 90th percentile of equal work lies above its median: 0.02 is 2 %."""
+    all_threads_spread: float
+    probe: Probe
+    threads: int
+    others_share: float
+    """Cores that others used meanwhile: 1.0 is a whole core."""
+
+    @property
+    def extent(self) -> float:
+        """Return the largest of the spreads, and of what all threads lose against one."""
+        return max(self.one_thread_spread, self.all_threads_spread, self.probe.slowdown - 1)
+
+    @property
+    def grade(self) -> str:
+        return host.noise_grade(self.extent)
+
+    @property
+    def warning(self) -> str:
+        """Return that others hold the cores, and how it is seen; empty where they do not."""
+        cores = host.usable_cores()
+        spare = max(0, cores - self.threads)
+        is_taken = self.others_share > spare + MOST_SHARE
+        if not is_taken and self.probe.slowdown <= MOST_SLOWDOWN:
+            return ""
+        text = f"something else uses {self.others_share:.2f} of {cores} cores"
+        if self.threads == 1:
+            return text
+        return (
+            f"{text}: all {self.threads} threads take {self.probe.words} as long as one for the "
+            "same small work"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the manifest keeps of the machine's load."""
+        return {
+            **host.load(),
+            "others_share": round(self.others_share, 3),
+            "threads": self.threads,
+            "one_thread_s": self.probe.one_thread_s,
+            "all_threads_s": self.probe.all_threads_s,
+            "one_thread_spread": self.one_thread_spread,
+            "all_threads_spread": self.all_threads_spread,
+        }
+
+
+def measure(log: Path, threads: int) -> Noise:
+    """Do equal work with one thread here, and with all in a process that has torch.
+
+    Args:
+        log: where that process's output goes.
+    """
+    peer = Peer("suite.judge.process:main", threads, name="noise", log=log)
+    try:
+        peer.ask(Compare(threads=threads))  # loads what the first call loads
+        others = OthersWatch([peer.pid, os.getpid()])
+        one_thread_s = host.noise_samples(SECONDS)
+        probes = [peer.ask(Compare(threads=threads)) for _ in range(PROBES)]
+        all_threads_s = peer.ask(Repeat(threads=threads, seconds=SECONDS)).samples_s
+        used = others.so_far()
+    finally:
+        peer.close()
+    return Noise(
+        one_thread_spread=host.spread(one_thread_s),
+        all_threads_spread=host.spread(all_threads_s),
+        probe=sorted(probes, key=lambda probe: probe.slowdown)[PROBES // 2],
+        threads=threads,
+        others_share=used.used_share + used.stolen_share,
+    )
