@@ -131,7 +131,7 @@ def _own(name: str) -> ModuleType:
     plain = sys.modules.get("suite")
     file = getattr(plain, "__file__", None) or ""
     is_plain = plain is not sys.modules.get("convgauge.suite") and (
-        Path(file).resolve() == _TREE / "suite" / "__init__.py"
+        bool(file) and Path(file).resolve() == _TREE / "suite" / "__init__.py"
     )
     return import_module(name if is_plain else f"convgauge.{name}")
 

@@ -14,7 +14,7 @@ from commands._asking import asked_files
 from commands._cures import USUAL_FILE, after_freeing_space
 from commands._folders import LOG, open_folder, record
 from commands._gate_rule import rule_for
-from commands._preparing import find_scenarios, refuse_too_many, scratch_folder, settings_for
+from commands._preparing import find_scenarios, refuse_too_many, settings_for
 from suite.errors import NotComparable, UsageError
 from suite.gate.checkouts import Checkouts
 from suite.gate.git import GitFailed
@@ -23,6 +23,7 @@ from suite.gate.live_run import GateProgress
 from suite.gate.outcome import GateOutcome
 from suite.gate.revision import NoRepository, Repository, Revision
 from suite.gate.run import BASE_FOLDER, Asked, Trees, measure
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, Entry
 from suite.results.folder import finish_manifest, read_manifest, write_manifest
 from suite.results.request import GateRequest
@@ -46,7 +47,7 @@ def between_revisions(
     plugins = [_inside(repository, Path(str(plugin))) for plugin in request.plugins]
     with scratch_folder() as scratch, Checkouts(repository) as checkouts:
         head, notes = _head(repository, checkouts, request.head)
-        log = Path(scratch) / "start.log"
+        log = scratch / "start.log"
         trees = Trees(base=checkouts.add(base), head=checkouts.add(head), null=checkouts.add(base))
         _require_plugins(plugins, trees, repository)
         old, new = _read_both(trees, plugins, base, head, log)

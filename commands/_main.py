@@ -7,12 +7,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from io import TextIOWrapper
 from types import FrameType
 
 from commands._saying import guarded, say_error
+from commands._streams import unbreakable
+from commands._surroundings import refusal, require_folder
 from commands.arguments import build_parser
-from suite.errors import EXIT_DEFECT, EXIT_GOOD, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
+from suite.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE, ConvGaugeError
 from suite.program import how_to_install
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -21,9 +22,14 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that these words (those of the process if None) ask for."""
-    _print_anywhere()
-    with guarded():
-        return _answered(arguments)
+    with unbreakable() as streams:
+        with guarded():
+            code = _answered(arguments)
+            sys.stdout.flush()
+        if streams.failure is None:
+            return code
+        say_error(f"what was printed is lost in part: {streams.failure.strerror}")
+        return code or EXIT_USAGE
 
 
 def _answered(arguments: Sequence[str] | None) -> int:
@@ -31,6 +37,7 @@ def _answered(arguments: Sequence[str] | None) -> int:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
     try:
         _hear_interrupts()
+        require_folder()
         words = sys.argv[1:] if arguments is None else arguments
         options = build_parser(words).parse_args(words)
         code: int = import_module(f"{__package__}.{options.command}").main(options)
@@ -41,12 +48,13 @@ def _answered(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         say_error("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return EXIT_GOOD
     except ModuleNotFoundError as error:
         say_error(f"the package {error.name} is not installed; run: {how_to_install()}")
         return EXIT_USAGE
     except Exception as error:
+        if refused := refusal(error):
+            say_error(refused)
+            return EXIT_USAGE
         import traceback  # noqa: PLC0415
 
         traceback.print_exc()
@@ -67,13 +75,6 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGTERM, _raise_interrupt)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-
-
-def _print_anywhere() -> None:
-    """Print "?" for what the terminal's or file's encoding lacks, such as × under LC_ALL=C."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
 
 
 def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:

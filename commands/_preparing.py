@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
 
 from rich.console import Console
@@ -19,6 +18,8 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
+from suite.processes import caches
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, read_catalogue
 from suite.results.request import Request
 from suite.scenario import ScenarioFile, load_files
@@ -51,10 +52,6 @@ class Prepared(ChosenScenarios[AnyRequest]):
 
 
 Choose = Callable[[ChosenScenarios[AnyRequest], Catalogue], list[Arm]]
-
-
-def scratch_folder() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="convgauge-")
 
 
 def load(names: Sequence[object], *, yes: bool) -> tuple[ScenarioFile, ...]:
@@ -101,11 +98,11 @@ def prepare(
         choose: the arms among all implementations.
     """
     with scratch_folder() as scratch:
-        log = Path(scratch) / "start.log"
+        log = scratch / "start.log"
         chosen = find_scenarios(request, log, instead=instead, narrow=narrow)
         plugins = [Path(str(plugin)) for plugin in request.plugins]
         catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
-    for failure in catalogue.failures:
+    for failure in filter(None, (*catalogue.failures, caches.remark())):
         console.print(failure, style="dim", highlight=False, soft_wrap=True)
     return Prepared(
         request=chosen.request,

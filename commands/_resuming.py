@@ -15,10 +15,11 @@ from typing import Any
 
 from commands._asking import asked_files
 from commands._folders import LOG
-from commands._preparing import Prepared, load, scratch_folder
+from commands._preparing import Prepared, load
 from suite.errors import UsageError
 from suite.measuring import new_run, selection
 from suite.measuring.settings import Settings
+from suite.processes.scratch import scratch_folder
 from suite.results.folder import MANIFEST, read_manifest, read_results, write_manifest
 from suite.results.request import AskedFile, RunRequest, read_request, spelled
 from suite.scenario import ScenarioFile, find_file
@@ -61,12 +62,14 @@ class Interrupted:
                     "back the table that its file reads, or choose another --out"
                 )
 
-    def remember(self) -> None:
-        """Keep in the manifest that profiles were asked for since."""
+    def remember(self) -> dict[str, Any]:
+        """Keep in the manifest that profiles were asked for since; return it as it is then."""
         request = {**self.manifest["request"]}
         request |= {"profile": self.request.profile, "instructions": self.request.instructions}
+        manifest = {**self.manifest, "request": request}
         if request != self.manifest["request"]:
-            write_manifest(self.folder, {**self.manifest, "request": request})
+            write_manifest(self.folder, manifest)
+        return manifest
 
 
 def interrupted(given: Mapping[str, Any], out: Path | None, usual_file: str) -> Interrupted:
@@ -130,7 +133,7 @@ def _settled_device(asked: str) -> str | None:
 
     def has_gpu() -> bool:
         with scratch_folder() as scratch:
-            return new_run.torch_facts(Path(scratch) / "start.log").gpu is not None
+            return new_run.torch_facts(scratch / "start.log").gpu is not None
 
     return selection.chosen_device(asked, has_gpu, asked_by="--device")
 

@@ -20,7 +20,6 @@ from commands._preparing import (
     patterns,
     prepare,
     refuse_too_many,
-    scratch_folder,
     settings_for,
 )
 from commands._saying import say
@@ -32,6 +31,7 @@ from suite.gate.rule import MARGIN_CPU, MARGIN_GPU
 from suite.gate.same_code import measure
 from suite.measuring import new_run
 from suite.measuring.arm import Arm
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue
 from suite.results.inside import write_whole
 from suite.results.request import Request, asked_by
@@ -88,9 +88,7 @@ def main(options: argparse.Namespace) -> int:
     rule = rule_for(request.margin, None, prepared.scenarios)
     wished = _wished(request.see, rule.margin)
     with scratch_folder() as scratch:
-        settings = settings_for(
-            request, Path(scratch) / "worker.log", rounds=ROUNDS, block_s=BLOCK_S
-        )
+        settings = settings_for(request, scratch / "worker.log", rounds=ROUNDS, block_s=BLOCK_S)
         measured = measure(
             prepared.scenarios,
             prepared.arms,

@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 
 from commands._asking import asked_files
-from commands._preparing import scratch_folder
 from commands._saying import say
 from commands.arguments import Parser, at_least
 from suite.capture import Captured, Target, TooSlow, as_id, capture, parse_input
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
 from suite.problem import DTYPE_BYTES
+from suite.processes.scratch import scratch_folder
 from suite.results.inside import write_whole
 from suite.results.request import RunRequest
 from suite.scenario import load_file
@@ -73,7 +73,7 @@ def main(options: argparse.Namespace) -> int:
                 dtype=options.dtype,
                 timeout_s=options.timeout,
                 memory_limit_bytes=selection.chosen_memory_limit_bytes(None),
-                log=Path(scratch) / "model.log",
+                log=scratch / "model.log",
                 asked_by="--input",
             )
         except TooSlow as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +16,6 @@ from commands._preparing import (
     chosen_arms,
     names_of_plugins,
     prepare,
-    scratch_folder,
     settings_for,
 )
 from commands.arguments import Parser
@@ -25,6 +23,7 @@ from reports import terminal, units
 from suite.errors import EXIT_GOOD, EXIT_WRONG
 from suite.measuring.arm import Arm
 from suite.measuring.check import Checked, check
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue
 from suite.results.cell import Status
 from suite.results.request import Request
@@ -58,7 +57,7 @@ def main(options: argparse.Namespace) -> int:
     arms = prepared.arms
     cells = []
     with scratch_folder() as scratch:
-        settings = settings_for(request, Path(scratch) / "worker.log")
+        settings = settings_for(request, scratch / "worker.log")
         for checked in check(prepared.scenarios, arms, settings):
             cells.append(checked)
             if checked.status not in (Status.PASSED, Status.UNSUPPORTED):

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from commands._options import add_selection
-from commands._preparing import chosen_arms, scratch_folder
+from commands._preparing import chosen_arms
 from commands.arguments import Parser
 from reports import demo_picture, terminal, units
 from suite.demo.filtering import FILTERS, Filtered, filter_with, load_grey
 from suite.errors import EXIT_GOOD, EXIT_WRONG
 from suite.measuring import new_run
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import read_catalogue
 
 
@@ -31,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     console = terminal.console()
     grey = load_grey(options.image)
     with scratch_folder() as scratch:
-        log = Path(scratch) / "worker.log"
+        log = scratch / "worker.log"
         catalogue = read_catalogue(new_run.TREE, options.plugin or (), log)
         arms = chosen_arms(catalogue, options.impl or ())
         filtered = list(filter_with(arms, grey, log))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
+import os
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from commands._preparing import scratch_folder
 from commands.arguments import Parser
 from reports import contention_text, terminal, units
 from suite.errors import EXIT_GOOD
-from suite.machine import host
+from suite.machine import host, placement
 from suite.measuring import new_run, noise
+from suite.processes.scratch import scratch_folder
 
 
 def add_arguments(parser: Parser) -> None:
@@ -25,9 +25,13 @@ def add_arguments(parser: Parser) -> None:
 
 def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
-        torch_facts = new_run.torch_facts(Path(scratch) / "log")
-        seen = noise.measure(Path(scratch) / "log", host.usable_cores())
-    facts = {**host.facts(), **dataclasses.asdict(torch_facts), "threads": host.usable_cores()}
+        torch_facts = new_run.torch_facts(scratch / "log")
+        seen = noise.measure(scratch / "log", placement.usable_cores())
+    facts = {
+        **host.facts(),
+        **dataclasses.asdict(torch_facts),
+        "threads": placement.usual_threads(),
+    }
     _print(terminal.console(), facts, host.load(), seen)
     return EXIT_GOOD
 
@@ -38,8 +42,9 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], seen: n
     steal = now["steal_share"]
     rows = {
         "CPU": f"{facts['cpu']}{' (virtual machine)' if facts['virtual'] else ''}",
-        "cores": f"{facts['cores']} usable; caches {caches or 'unknown'}",
-        "memory": units.bytes_(facts["memory_bytes"]),
+        "cores": f"{facts['cores']} usable{_quota(facts)}; caches {caches or 'unknown'}",
+        "threads": f"{facts['threads']} unless --threads says otherwise",
+        "memory": units.bytes_(facts["memory_bytes"]) + _memory_limit(facts),
         "governor": facts["governor"] or "not told by this system",
         "load": f"{_or_unknown(now['load_1min'])} over 1 minute, others use "
         f"{contention_text.cores(seen.others_share)} now"
@@ -60,13 +65,23 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], seen: n
     for name, value in rows.items():
         shown.add_row(Text(name, style="bold"), Text(str(value)))
     console.print(shown)
-    advice = host.advice(facts, now)
+    advice = [*placement.remarks(facts["threads"], os.environ), *host.advice(facts, now)]
     if seen.warning:
         advice = [f"{seen.warning}: stop other work while measuring", *advice]
     for line in advice:
         console.print(f"• {line}", highlight=False)
     if not advice:
         console.print("nothing to improve was found")
+
+
+def _quota(facts: dict[str, Any]) -> str:
+    quota = facts["cpu_quota"]
+    return "" if quota is None else f", of which a container may use {quota:g} cores' time"
+
+
+def _memory_limit(facts: dict[str, Any]) -> str:
+    limit = facts["memory_limit_bytes"]
+    return "" if limit is None else f", of which a container may use {units.bytes_(limit)}"
 
 
 def _or_unknown(value: float | None) -> str:

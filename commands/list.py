@@ -33,14 +33,14 @@ def _list_implementations(plugins: Sequence[Path]) -> None:
     # Only here: `list --scenarios` answers at once.
     from rich.text import Text  # noqa: PLC0415
 
-    from commands._preparing import scratch_folder  # noqa: PLC0415
     from reports import terminal  # noqa: PLC0415
     from suite.measuring import new_run  # noqa: PLC0415
+    from suite.processes.scratch import scratch_folder  # noqa: PLC0415
     from suite.registry.catalogue import read_catalogue  # noqa: PLC0415
 
     console = terminal.console()
     with scratch_folder() as scratch:
-        catalogue = read_catalogue(new_run.TREE, plugins, Path(scratch) / "log")
+        catalogue = read_catalogue(new_run.TREE, plugins, scratch / "log")
     shown = terminal.table("implementation", "family", "what it is")
     for name, entry in catalogue.listed().items():
         if entry.unavailable:

@@ -8,8 +8,11 @@ With --profile the cells that passed are profiled afterwards, when nothing is ti
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -36,20 +39,23 @@ from commands._preparing import (
     refuse_too_many,
     settings_for,
 )
+from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
-from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG, UsageError
+from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
+from suite.machine import placement
 from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.profiling.profiler import Profiler
 from suite.registry.catalogue import Catalogue
-from suite.results.cell import Status
-from suite.results.folder import RESULTS, finish_manifest, read_results, read_run
+from suite.results.folder import RESULTS, Run, finish_manifest, read_results, read_run
+from suite.results.own_records import OwnRecords
 from suite.results.profile import CellProfile
 from suite.results.request import RunRequest
 
 USUAL_FILE = "quick"
+MOST_READINGS = 5
 
 
 def add_arguments(parser: Parser) -> None:
@@ -134,16 +140,15 @@ def begin(request: RunRequest, out: Path | None, console: Console) -> int:
         energy=request.energy,
         verify=request.verify,
     )
-    record(prepared, prepared.catalogue, folder, name, settings, console)
-    return _measure(prepared, folder, settings, console)
+    manifest = record(prepared, prepared.catalogue, folder, name, settings, console)
+    return _measure(prepared, folder, settings, manifest, console)
 
 
 def _resume(run: _resuming.Interrupted, console: Console) -> int:
     _refuse_lonely_instructions(run.request)
     prepared = _prepared(run.request, console)
     run.refuse_others(prepared)
-    run.remember()
-    return _measure(prepared, run.folder, run.settings, console)
+    return _measure(prepared, run.folder, run.settings, run.remember(), console)
 
 
 def _refuse_lonely_instructions(request: RunRequest) -> None:
@@ -163,9 +168,17 @@ def _prepared(request: RunRequest, console: Console) -> Prepared[RunRequest]:
 
 
 def _measure(
-    prepared: Prepared[RunRequest], folder: Path, settings: Settings, console: Console
+    prepared: Prepared[RunRequest],
+    folder: Path,
+    settings: Settings,
+    manifest: dict[str, Any],
+    console: Console,
 ) -> int:
-    """Measure what is missing in the folder, profile and report; return the exit code."""
+    """Measure what is missing in the folder, profile and report; return the exit code.
+
+    Args:
+        manifest: as the folder holds it now.
+    """
     request = prepared.request
     again = request.resuming(str(folder))
     console.print(
@@ -173,16 +186,28 @@ def _measure(
         highlight=False,
         soft_wrap=True,
     )
+    for remark in placement.remarks(settings.threads, os.environ):
+        console.print(remark, style="yellow", highlight=False, soft_wrap=True, markup=False)
     with after_freeing_space(again):
         outcome = race(prepared, folder, settings, request.budget_s, console)
         interrupted = outcome.interrupted
         if request.profile and not interrupted:
             interrupted = not _profile(request, folder, prepared.arms, settings, console)
-    finish_manifest(folder, {**outcome.time_spent.summary(), "interrupted": interrupted})
+    summary = {**outcome.time_spent.summary(), "interrupted": interrupted}
+    tampering = [outcome.tampering, finish_manifest(folder, summary, manifest)]
     if not (folder / RESULTS).stat().st_size:
-        console.print("interrupted before the first cell was finished", style="yellow")
-        return EXIT_INTERRUPTED
-    finished = read_run([folder])
+        early = "interrupted" if interrupted else f"the budget of {request.budget_s:g} s ended"
+        console.print(
+            f"{early} before the first cell was finished; measure them with: {again}",
+            style="yellow",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        return EXIT_INTERRUPTED if interrupted else EXIT_INCONCLUSIVE
+    finished, changed = _read_own(folder, outcome.records)
+    for told in filter(None, [*tampering, changed]):
+        console.print(told, style="red", highlight=False, markup=False, soft_wrap=True)
     written = reports.write_all(finished, folder)
     report = next((path for path in written if path.suffix == ".html"), folder)
     if request.profile:
@@ -206,8 +231,25 @@ def _measure(
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED
-    wrong = any(result.status is Status.INCORRECT for result in finished.results)
-    return EXIT_WRONG if wrong else EXIT_GOOD
+    return exit_code(finished.results, _asked_for(prepared), left_out=outcome.not_measured)
+
+
+def _asked_for(prepared: Prepared[RunRequest]) -> set[str]:
+    """Return the implementations that were asked for; the reference may have come along."""
+    asked = patterns(prepared, prepared.catalogue)
+    names = {arm.name for arm in prepared.arms}
+    return {name for name in names if not asked or any(fnmatchcase(name, one) for one in asked)}
+
+
+def _read_own(folder: Path, records: OwnRecords) -> tuple[Run, str | None]:
+    """Return the run as this call recorded it, and what something else changed in the folder."""
+    changed = None
+    for _ in range(MOST_READINGS):
+        changed = records.restore() or changed
+        finished = read_run([folder])
+        if records.intact:
+            return finished, changed
+    raise UsageError(f"{folder}: something else keeps changing it while it is read; end that first")
 
 
 def _profile(

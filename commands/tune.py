@@ -17,7 +17,7 @@ from rich.console import Console
 from commands._asking import asked
 from commands._cures import advise_on_memory, after_freeing_space
 from commands._options import add_files, add_measuring, add_selection, add_switch
-from commands._preparing import prepare, scratch_folder, settings_for
+from commands._preparing import prepare, settings_for
 from commands._tuned import outlook_table, progress_line
 from commands.arguments import Parser, at_least
 from reports import contention_text, terminal
@@ -25,6 +25,7 @@ from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageEr
 from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.problem import MEMORY_FORMATS, Scenario
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, Entry
 from suite.results.cell import CellResult
 from suite.results.folder import RESULTS, read_results
@@ -96,7 +97,7 @@ def main(options: argparse.Namespace) -> int:
     )
     scenarios, arms = prepared.scenarios, prepared.arms
     with scratch_folder() as scratch:
-        settings = settings_for(request, Path(scratch) / "worker.log")
+        settings = settings_for(request, scratch / "worker.log")
         facts = machine_facts(prepared.facts.torch)
         path = table_path(fingerprint_of(facts))
         folder = _folder(path, fresh=request.fresh)

@@ -11,6 +11,7 @@ Take `njit` and `prange` from here: where compiled code is kept is settled befor
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def _has_openmp_layer() -> bool:
 numba.config.THREADING_LAYER = "omp" if _has_openmp_layer() else "workqueue"
 # Numba renews a cached function when its own file changes, not when a helper does that was
 # compiled into it; the folder's name makes up for that.
-numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"numba-{_helpers_digest()}")
+_cache = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+numba.config.CACHE_DIR = str(_cache / f"numba-{_helpers_digest()}")
 
 njit, prange = numba.njit, numba.prange
 

@@ -169,6 +169,8 @@ def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
     passed = [cell.result for cell in matrix.passed]
     if disturbed := contention_text.sentence(passed):
         yield f"{disturbed}; {contention_text.remedy_for(passed)}."
+    for remark in manifest.get("remarks") or []:
+        yield f"{remark}."
     machine = manifest.get("machine") or {}
     if machine.get("noise_grade") in _BAD_GRADES:
         yield f"The machine was noisy: grade {machine['noise_grade']}{_extent(manifest)}."

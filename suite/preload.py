@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import suite.judge.process
 import suite.worker.process  # noqa: F401
+from suite.processes.keeping_out import keep_others_out
 from suite.worker import numba_registries
 
 numba_registries.fill()
+keep_others_out()  # of the server: whoever writes to it writes to every judge to come
 
 __all__: list[str] = []

@@ -18,7 +18,8 @@ from tests.arms import arm, arm_of_file
 from tests.conftest import ROOT
 
 GALLERY = Path(__file__).parent / "cheaters"
-FILES = sorted(GALLERY.rglob("*.py"))
+FILES = sorted(path for path in GALLERY.rglob("*.py") if path.parent.name != "reaching")
+"""All but those that reach into other processes; see tests/test_reaching.py."""
 GENERAL = Scenario(
     id="gallery/general",
     problem=Problem(

@@ -7,7 +7,6 @@ implementation runs in a process of its own; planes travel as .npy files.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from suite.errors import UsageError
 from suite.measuring.arm import Arm
 from suite.messages.demo import Filter
 from suite.processes.peer import Peer, ProcessFailed
+from suite.processes.scratch import scratch_folder
 from suite.results.cell import Status
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def filter_with(arms: Iterable[Arm], grey: Plane, log: Path) -> Iterator[Filtere
     """Yield what each arm makes of the plane."""
     import numpy as np  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="convgauge-demo-") as folder:
-        source, target = Path(folder) / "grey.npy", Path(folder) / "filtered.npz"
+    with scratch_folder() as folder:
+        source, target = folder / "grey.npy", folder / "filtered.npz"
         np.save(source, grey)
         for arm in arms:
             peer = Peer(

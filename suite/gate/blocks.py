@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,10 +21,11 @@ from suite.gate.side import CellPeer, Side
 from suite.gate.tally import Tally
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Cell
+from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.contention import watch_block
 from suite.measuring.gates import gate, log_operators
 from suite.measuring.judge_client import JudgeClient
+from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing, take_turns
@@ -34,6 +36,8 @@ from suite.results.cell import Status
 
 BASE, HEAD, NULL = "base", "head", "null"
 
+MOST_LOSSES = 2
+"""So often a process may be lost while a cell is measured before that is the cell's end."""
 PEAKS = 3
 """Times that a call's memory is looked at before the first block."""
 
@@ -70,6 +74,7 @@ class BlockRunner:
         self._random = random.Random()
         self._given_up: set[str] = set()
         """Cells whose last block was disturbed twice."""
+        self._losses: Counter[str] = Counter()
         self.tallies: dict[str, dict[str, Tally]] = {
             key: {side.label: Tally(_arm_on(side, pair), pair.scenario) for side in sides}
             for key, pair in self._pairs.items()
@@ -87,11 +92,22 @@ class BlockRunner:
         sides = (self._sides.base, self._sides.head)
         with self._processes(sides):
             for scenario, keys in self._by_scenario(self._pairs):
-                with self._opened(scenario) as shared:
-                    if not self._checked_at_once(keys, sides, shared):
-                        for key in keys:
-                            self._checked_at_once([key], sides, shared)
-                    yield from keys
+                if not self._checked(scenario, keys, sides):
+                    for key in keys:
+                        while not self._checked(scenario, [key], sides):
+                            pass
+                yield from keys
+
+    def _checked(self, scenario: Scenario, keys: Sequence[str], sides: Sequence[Side]) -> bool:
+        """Run the gates of a scenario's cells; return whether it is known how each fared."""
+        try:
+            with self._opened(scenario) as shared:
+                return self._checked_at_once(keys, sides, shared)
+        except Lost as lost:
+            if len(keys) > 1 and not lost.final:
+                return False
+            blamed = [self._is_blamed(key, lost) for key in keys]
+            return all(blamed)
 
     def _checked_at_once(
         self, keys: Sequence[str], sides: Sequence[Side], shared: SharedMemory
@@ -114,8 +130,25 @@ class BlockRunner:
                     tally.take_facts(cell)
                     tally.reason = self._sides.base.shorten(tally.reason)
             return True
+        except Lost as lost:
+            lost.arm = at_work_last(every, None)
+            raise
         finally:
             self._close(every)
+
+    def _is_blamed(self, key: str, lost: Lost) -> bool:
+        """Note that a process was lost that was not at work, while this cell was alone.
+
+        Return whether that ends the cell: at the second time; who did it is not told. It is the
+        side's that was at work.
+        """
+        self._losses[key] += 1
+        if self._losses[key] < MOST_LOSSES and not lost.final:
+            return False
+        for label, tally in self.tallies[key].items():
+            if lost.final or lost.arm in (None, label):
+                tally.fail(lost.status, lost.reason)
+        return True
 
     def _gate(self, cells: Sequence[Cell]) -> None:
         for kind in RUN_KINDS:
@@ -138,15 +171,27 @@ class BlockRunner:
         times: dict[str, CellTimes] = {}
         with self._processes(sides):
             for scenario, keys in self._by_scenario(request.cells):
-                with self._opened(scenario) as shared:
-                    seed = self._judge.draw_block()
-                    for key in keys:
-                        wanted = [s for s in sides if s is not self._sides.null]
-                        if key in request.with_null:
-                            wanted.append(self._sides.null)
-                        cells = self._undisturbed(key, wanted, shared, seed)
-                        if measured := self._tallied(key, cells):
-                            times[key] = measured
+                times |= self._measure_scenario(scenario, keys, sides, request)
+        return times
+
+    def _measure_scenario(
+        self, scenario: Scenario, keys: Sequence[str], sides: Sequence[Side], request: Request
+    ) -> dict[str, CellTimes]:
+        """Measure a scenario's cells; those after a lost process wait for another block."""
+        times: dict[str, CellTimes] = {}
+        key = keys[0]
+        try:
+            with self._opened(scenario) as shared:
+                seed = self._judge.draw_block()
+                for key in keys:
+                    wanted = [s for s in sides if s is not self._sides.null]
+                    if key in request.with_null:
+                        wanted.append(self._sides.null)
+                    cells = self._undisturbed(key, wanted, shared, seed)
+                    if measured := self._tallied(key, cells):
+                        times[key] = measured
+        except Lost as lost:
+            self._is_blamed(key, lost)
         return times
 
     def _undisturbed(
@@ -199,6 +244,9 @@ class BlockRunner:
             contention = watch.ended([timing.watch for timing in timings.values()])
             for timing in timings.values():
                 timing.end(seed, base_s, contention)
+        except Lost as lost:
+            lost.arm = at_work_last(cells.values(), None)
+            raise
         finally:
             self._close(cells.values())
         return cells
@@ -253,7 +301,8 @@ class BlockRunner:
         return cells
 
     def _close(self, cells: Iterable[Cell]) -> None:
-        self._judge.forget_results()
+        with contextlib.suppress(Lost):  # then it has forgotten
+            self._judge.forget_results()
         for cell in cells:
             cell.close()
 

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from suite.gate.revision import Repository, Revision
 from suite.gate.snapshots import Snapshots
+from suite.processes.scratch import own_folder
 
 LONGEST_NAME = 120
 
@@ -28,7 +29,7 @@ class Aliases:
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="convgauge-"))
+        self._folder = Path(tempfile.mkdtemp(dir=own_folder()))
         self._random = random.Random()
 
     @property

@@ -12,9 +12,11 @@ from suite.gate.checkouts import Aliases
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.messages.revision import ForgetCell, LoadCell, Ready
+from suite.processes.caches import for_compiled_code
 from suite.processes.channel import Reply, Request
 from suite.processes.fork_server import steady_environment
 from suite.processes.peer import Peer, ProcessFailed
+from suite.processes.shared_memory import SharedMemory
 from suite.registry.sources import Source
 
 MOST_PADDING_BYTES = 4096
@@ -71,6 +73,7 @@ class Side:
                 "CONVGAUGE_PADDING": "x" * draw(MOST_PADDING_BYTES),
                 "PYTHONHASHSEED": str(draw(2**32)),
                 **steady_environment(),
+                **for_compiled_code(),
             },
         )
 
@@ -135,6 +138,10 @@ class CellPeer:
         self._arm = arm
         self._peer: Peer | None = None
 
+    @property
+    def ended(self) -> bool:
+        return self._peer is not None and self._peer is self._side.current and self._peer.ended
+
     def load(self, threads: int | None = None) -> None:
         """Ask the process to load the cell's implementation; `receive` takes the answer."""
         self._peer = self._side.peer()
@@ -160,6 +167,22 @@ class CellPeer:
         peer = self._own()
         try:
             peer.send(request, to)
+        except ProcessFailed:
+            self._side.lost()
+            raise
+
+    def watch(self) -> None:
+        peer = self._own()
+        try:
+            peer.watch()
+        except ProcessFailed:
+            self._side.lost()
+            raise
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None:
+        peer = self._own()
+        try:
+            peer.hand_over(memory, writable=writable, timeout_s=timeout_s)
         except ProcessFailed:
             self._side.lost()
             raise

@@ -59,9 +59,13 @@ class Tally:
         (self.disturbed if cell.disturbed else self.blocks).append(_rounded(blocks[-1]))
         return block_time_s(blocks[-1].samples_s)
 
+    def fail(self, status: Status, reason: str) -> None:
+        if self.alive:
+            self.status, self.reason = status, reason
+
     def _take_status(self, cell: Cell) -> None:
-        if self.alive and cell.status is not Status.PASSED:
-            self.status, self.reason = cell.status, cell.reason
+        if cell.status is not Status.PASSED:
+            self.fail(cell.status, cell.reason)
 
     def facts(self) -> Facts:
         """Return what is held against the other side."""

@@ -11,9 +11,12 @@ import torch
 import torch.nn.functional as F
 
 from suite.operands.tensors import DTYPES
+from suite.processes import free_memory
 from suite.results.cell import Ceiling
 
 REPEATS = 3
+MARGIN = 1.2
+"""Of memory: libraries take some of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,14 @@ _CUDA = _Sizes(
     cache_bytes=8 * 2**20,
     cache_calls=50,
 )
+
+
+def has_room(device: str) -> bool:
+    """Return whether there is memory to measure them without meeting a limit."""
+    if device.startswith("cuda"):
+        return True  # the card's own, which this process has to itself while it measures
+    needed = 2 * _CPU.memory_bytes + 3 * 4 * _CPU.product**2
+    return MARGIN * needed < free_memory.available_bytes()
 
 
 def measure(device: str, dtype: str, precision: str | None = None) -> Ceiling:

@@ -25,6 +25,7 @@ import contextlib
 import dataclasses
 import math
 import secrets
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -32,27 +33,36 @@ from typing import Any, TypeVar
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
-from suite.judge import ceilings, parallel_probe, projection, reference
+from suite.judge import ceilings, memory, parallel_probe, projection, reference, sampled
 from suite.judge.projection import inner, nonzero_among
 from suite.judge.special_values import Spread, spread_fault, spread_of
 from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of
 from suite.judge.torch_facts import torch_facts
 from suite.messages import judge as messages
+from suite.messages.answer import Answer, Failure
 from suite.operands.gate_inputs import STREAM_RMS, draw
 from suite.operands.shared import SharedOperands, SharedResults
+from suite.operands.streams import Stream
 from suite.operands.tensors import FORMATS, Operands, same_bits
 from suite.problem import Scenario
+from suite.processes import free_memory
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
+from suite.processes.shared_memory import forget
 from suite.processes.threads import wait_until_threads_sleep
-from suite.results.cell import Ceiling
+from suite.results.cell import Status
 from suite.results.contention import Probe
 
 Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
 
+_NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory")
 ELEMENTS_A_CALL = 8
 CALLS_BY_ELEMENT = 2
 """Calls of a turn that are also judged at single elements."""
+_OF_A_GATE_OR_BLOCK = (
+    *("_drawn", "_expected", "_size", "_reach", "_spread"),
+    *("_stream", "_projection", "_usual", "_signs", "_adjoint", "_operand"),
+)
 PROJECTION_SIGMAS = 8.0
 """A projection sums errors with random signs: its deviation is the root of their squares' sum,
 taken from all elements' bounds, which honest errors stay well below. Chance never exceeds it, a
@@ -73,6 +83,7 @@ class Judge:
         self._results: dict[str, SharedResults] = {}
         self._drawn: Operands
         self._kind: str
+        self._sample: sampled.Sample | None = None
         self._expected: torch.Tensor
         self._size: torch.Tensor
         self._reach: torch.Tensor
@@ -83,11 +94,16 @@ class Judge:
         self._signs: torch.Tensor
         self._adjoint: torch.Tensor
         self._operand: torch.Tensor
+        self._stream: Stream
         self._secret = torch.Generator().manual_seed(secrets.randbits(63))
 
-    def ceilings(self, asked: messages.Ceilings) -> Ceiling:
+    def ceilings(self, asked: messages.Ceilings) -> messages.CeilingMeasured:
+        memory.give_back_freed()
+        if not ceilings.has_room(asked.device):
+            return messages.CeilingMeasured(ceiling=None)
         with _threads(asked.threads):
-            return ceilings.measure(asked.device, asked.dtype, asked.precision)
+            measured = ceilings.measure(asked.device, asked.dtype, asked.precision)
+        return messages.CeilingMeasured(ceiling=measured)
 
     def compare(self, asked: messages.Compare) -> Probe:
         with _threads(asked.threads):
@@ -101,11 +117,16 @@ class Judge:
     def facts(self, _: messages.Facts) -> messages.TorchFacts:
         return torch_facts()
 
-    def open(self, asked: messages.Open) -> Done:
+    def open(self, asked: messages.Open) -> messages.Opened:
+        """Map a scenario's memory, unless judging it would take more than there is."""
+        self._let_go()
+        if no_room := memory.why_no_room(asked.scenario):
+            return messages.Opened(no_room=no_room)
         self._scenario = asked.scenario
         self._shared = SharedOperands(self._scenario, asked.operands, writable=True)
+        forget(asked.operands)
         self._results = {}
-        return Done()
+        return messages.Opened(no_room=None)
 
     def forget_results(self, _: messages.ForgetResults) -> Done:
         """Let go of the workers' memory: their paths may come to mean others."""
@@ -115,28 +136,51 @@ class Judge:
     def _result(self, path: str) -> SharedResults:
         if path not in self._results:
             self._results[path] = SharedResults(self._scenario, path)
+            forget(path)
         return self._results[path]
 
+    def _output(self, path: str, slot: int) -> torch.Tensor:
+        """Return a flat copy of an output: what is judged must not change meanwhile."""
+        return self._result(path).slot(slot).clone()
+
+    def _let_go(self) -> None:
+        """Forget what belongs to the last gate or block: the next one takes as much."""
+        self._usual_bounds = {}
+        for name in _OF_A_GATE_OR_BLOCK:
+            if hasattr(self, name):
+                delattr(self, name)
+
     def draw(self, asked: messages.Draw) -> Done:
+        self._let_go()
         kind = self._kind = asked.kind
         self._draw_operands(kind, torch.Generator().manual_seed(asked.seed))
         if kind in SPECIAL_KINDS:
             self._spread = spread_of(self._scenario, self._drawn)
             return Done()
+        self._sample = None
+        if asked.elements is not None and 0 not in self._scenario.result_shape:
+            self._sample = sampled.draw(
+                self._scenario, kind, self._drawn, asked.elements, self._secret
+            )
+            return Done()
         with _threads(self._threads):
             self._expected = reference.result(self._scenario, self._drawn)
             # On integers no bound scales with S: direct methods are exact, transforms round.
-            self._size = self._expected.abs()
-            if kind != "integer":
-                self._size = reference.magnitude(self._scenario, self._drawn)
+            self._size = (
+                self._expected.abs()
+                if kind == "integer"
+                else reference.magnitude(self._scenario, self._drawn)
+            )
             self._reach = self._size
             if kind == "spiked" or reference.meets_no_whole_kernel(self._scenario.problem):
                 self._reach = reference.reach(self._scenario, self._drawn)
         return Done()
 
     def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
-        draw(kind, self._scenario, self._shared.operands, generator)
-        self._drawn = self._shared.operands.each(torch.Tensor.clone)
+        """Draw them in the judge's own memory; the others see a copy."""
+        self._drawn = self._shared.operands.each(torch.empty_like)
+        draw(kind, self._scenario, self._drawn, generator)
+        self._shared.operands.copy_(self._drawn)
 
     def _limits(self, allowance: messages.Allowance) -> Tolerance:
         bias = self._drawn.bias if self._scenario.direction == "forward" else None
@@ -149,19 +193,21 @@ class Judge:
         )
 
     def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
-        output = self._result(asked.results).slot(asked.slot).view(self._scenario.result_shape)
+        output = self._output(asked.results, asked.slot).view(self._scenario.result_shape)
         limits = self._limits(asked.allowance)
+        if self._sample is not None:
+            return sampled.judge(self._sample, limits, output, PROJECTION_SIGMAS)
         size = self._reach if limits.is_norm_wise else self._size
         return judge_output(self._kind, limits, output, self._expected, size)
 
     def judge_spread(self, asked: messages.JudgeSpread) -> messages.Ruling:
-        output = self._result(asked.results).slot(asked.slot).view(self._scenario.result_shape)
+        output = self._output(asked.results, asked.slot).view(self._scenario.result_shape)
         limits, policy = self._limits(asked.allowance), asked.allowance.nan_policy
         return messages.Ruling(fault=spread_fault(self._kind, limits, policy, output, self._spread))
 
     def same_bits(self, asked: messages.SameBits) -> messages.Agreement:
-        outputs = self._result(asked.results)
-        same = same_bits(outputs.slot(asked.first), outputs.slot(asked.second))
+        outputs = (self._output(asked.results, slot) for slot in (asked.first, asked.second))
+        same = same_bits(*outputs)
         return messages.Agreement(same=same)
 
     def untouched(self, asked: messages.Untouched) -> messages.Changed:
@@ -176,10 +222,13 @@ class Judge:
         return messages.Changed(operands=changed)
 
     def draw_block(self, asked: messages.DrawBlock) -> Done:
+        self._let_go()
         scenario = self._scenario
         generator = torch.Generator().manual_seed(asked.seed)
         self._draw_operands("normal", generator)
-        self._shared.stream.draw(generator)
+        self._stream = self._shared.stream.like()
+        self._stream.draw(generator)
+        self._shared.stream.copy_(self._stream)
         self._projection = projection.projection(scenario, self._drawn, self._secret)
         # Bounds need no more than float32, and have the size of a sample's result.
         expected, size = reference.usual_elements(scenario, self._drawn, STREAM_RMS)
@@ -195,7 +244,7 @@ class Judge:
 
     def judge_timed(self, asked: messages.JudgeTimed) -> messages.Ruling:
         """Judge the outputs of timed calls; the first fault found, if any."""
-        outputs, calls = self._result(asked.results), asked.calls
+        calls = asked.calls
         if self._signs.numel() == 0:
             return messages.Ruling(fault=None)
         limits = self._limits(asked.allowance)
@@ -203,8 +252,9 @@ class Judge:
         few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
         for chosen in few:
             slot, start = calls[chosen]
-            self._shared.stream.fill(self._operand, start)
-            if fault := self._element_fault(outputs.slot(slot), limits, bounds):
+            self._stream.fill(self._operand, start)
+            output = self._output(asked.results, slot)
+            if fault := self._element_fault(output, limits, bounds):
                 return messages.Ruling(fault=fault)
         samples_alike = self._signs.numel() / bounds.numel()
         norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
@@ -212,10 +262,10 @@ class Judge:
         nothing = (bounds == 0).flatten()
         sums_nothing = bool(nothing.any())
         for slot, start in calls:
-            output = outputs.slot(slot)
+            output = self._output(asked.results, slot)
             if sums_nothing and (fault := _padding_fault(output, nothing)):
                 return messages.Ruling(fault=fault)
-            self._shared.stream.fill(self._operand, start)
+            self._stream.fill(self._operand, start)
             if fault := self._projection_fault(output, allowed):
                 return messages.Ruling(fault=fault)
         return messages.Ruling(fault=None)
@@ -250,7 +300,7 @@ class Judge:
         self, output: torch.Tensor, limits: Tolerance, bounds_of_block: torch.Tensor
     ) -> str | None:
         """Return the fault at a few places, if any."""
-        index = self._random_index()
+        index = sampled.random_index(self._scenario, ELEMENTS_A_CALL, self._secret)
         operands = self._operands_of_call()
         expected, size = reference.elements(self._scenario, operands, index)
         if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
@@ -276,31 +326,21 @@ class Judge:
             return dataclasses.replace(self._drawn, input=self._operand)
         return dataclasses.replace(self._drawn, grad=self._operand)
 
-    def _random_index(self) -> torch.Tensor:
-        """Draw places in the result, half of them on its edges, where most faults live."""
-        columns = []
-        for axis in self._scenario.result_shape:
-            anywhere = torch.randint(0, axis, (ELEMENTS_A_CALL,), generator=self._secret)
-            edge = torch.randint(0, 2, (ELEMENTS_A_CALL,), generator=self._secret) * (axis - 1)
-            half = torch.arange(ELEMENTS_A_CALL) % 2 == 0
-            columns.append(torch.where(half, anywhere, edge))
-        return torch.stack(columns, dim=1)
-
     def handlers(self) -> Handlers:
         return handlers(
-            messages.Facts.handled_by(_quietly(self.facts)),
-            messages.Ceilings.handled_by(_quietly(self.ceilings)),
-            messages.Compare.handled_by(_quietly(self.compare)),
-            messages.Repeat.handled_by(_quietly(self.repeat)),
-            messages.Open.handled_by(_quietly(self.open)),
-            messages.ForgetResults.handled_by(_quietly(self.forget_results)),
-            messages.Draw.handled_by(_quietly(self.draw)),
-            messages.JudgeGate.handled_by(_quietly(self.judge_gate)),
-            messages.JudgeSpread.handled_by(_quietly(self.judge_spread)),
-            messages.SameBits.handled_by(_quietly(self.same_bits)),
-            messages.Untouched.handled_by(_quietly(self.untouched)),
-            messages.DrawBlock.handled_by(_quietly(self.draw_block)),
-            messages.JudgeTimed.handled_by(_quietly(self.judge_timed)),
+            messages.Facts.handled_by(_answered(self.facts)),
+            messages.Ceilings.handled_by(_answered(self.ceilings)),
+            messages.Compare.handled_by(_answered(self.compare)),
+            messages.Repeat.handled_by(_answered(self.repeat)),
+            messages.Open.handled_by(_answered(self.open)),
+            messages.ForgetResults.handled_by(_answered(self.forget_results)),
+            messages.Draw.handled_by(_answered(self.draw)),
+            messages.JudgeGate.handled_by(_answered(self.judge_gate)),
+            messages.JudgeSpread.handled_by(_answered(self.judge_spread)),
+            messages.SameBits.handled_by(_answered(self.same_bits)),
+            messages.Untouched.handled_by(_answered(self.untouched)),
+            messages.DrawBlock.handled_by(_answered(self.draw_block)),
+            messages.JudgeTimed.handled_by(_answered(self.judge_timed)),
         )
 
 
@@ -314,15 +354,35 @@ def _threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _quietly(handler: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
-    """Answer only when the judge's own threads sleep: it must not disturb who comes next."""
+def _answered(handler: Callable[[Asked], Reply]) -> Callable[[Asked], Answer[Reply]]:
+    """Answer with a failure where there is one, and only when the judge's own threads sleep.
 
-    def quiet(asked: Asked) -> Reply:
-        reply = handler(asked)
+    It must not disturb who comes next.
+    """
+
+    def answered(asked: Asked) -> Answer[Reply]:
+        reply, failure = None, None
+        try:
+            reply = handler(asked)
+        except Exception as error:
+            with contextlib.suppress(Exception):  # without memory even that may fail
+                traceback.print_exc()
+            failure = _failure(asked, error)
         wait_until_threads_sleep()
-        return reply
+        return Answer(reply=reply, failure=failure)
 
-    return quiet
+    return answered
+
+
+def _failure(asked: Request[Any], error: Exception) -> Failure:
+    """Return what stopped the judge: lack of memory, or a fault of its own."""
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    is_lack = isinstance(error, MemoryError) or any(sign in text for sign in _NO_MEMORY)
+    if not is_lack:
+        return Failure(status=Status.ERROR, reason=f"the judge at {asked.do}: {text}")
+    available = memory.gib(free_memory.available_bytes())
+    reason = f"the judge at {asked.do} got no memory, {available} are available: {text}"
+    return Failure(status=Status.OUT_OF_MEMORY, reason=reason)
 
 
 def _padding_fault(output: torch.Tensor, nothing: torch.Tensor) -> str | None:

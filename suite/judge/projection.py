@@ -12,7 +12,7 @@ import numba
 import torch
 import torch.nn.functional as F
 
-from suite.judge.reference import _crop, convolve
+from suite.judge.reference import bands, convolve
 from suite.operands.tensors import Operands, pad_explicitly
 from suite.problem import Problem, Scenario
 
@@ -74,8 +74,7 @@ class Projection:
 
 def projection(scenario: Scenario, operands: Operands, generator: torch.Generator) -> Projection:
     """Draw a random projection of `scenario`'s result and compute its adjoint."""
-    problem, exact = scenario.problem, operands.double()
-    groups = problem.groups
+    problem, groups = scenario.problem, scenario.problem.groups
 
     def signs(*shape: int) -> torch.Tensor:
         return torch.randint(0, 2, shape, generator=generator).double().mul_(2).sub_(1)
@@ -83,23 +82,29 @@ def projection(scenario: Scenario, operands: Operands, generator: torch.Generato
     n, channels, *plane = scenario.result_shape
     if scenario.direction == "forward":
         u, s = signs(channels), signs(n, 1, *plane)
-        weight = exact.weight.unflatten(0, (groups, -1))
+        weight = operands.weight.double().unflatten(0, (groups, -1))
         collapsed = torch.einsum("gkcrs,gk->gcrs", weight, u.view(groups, -1))
         adjoint = _spread(problem, s, collapsed)
         offset = 0.0
-        if exact.bias is not None:
-            offset = float(exact.bias @ u) * float(s.sum())
+        if operands.bias is not None:
+            offset = float(operands.bias.double() @ u) * float(s.sum())
         return Projection(s * u.view(1, -1, 1, 1), adjoint, offset)
     if scenario.direction == "backward_data":
         u, s = signs(channels), signs(n, 1, *plane)
-        weight = exact.weight.unflatten(0, (groups, -1))
+        weight = operands.weight.double().unflatten(0, (groups, -1))
         collapsed = torch.einsum("gkcrs,gc->gkrs", weight, u.view(groups, -1)).flatten(0, 1)
         adjoint = convolve(problem, pad_explicitly(problem, s), collapsed.unsqueeze(1), 1)
         return Projection(s * u.view(1, -1, 1, 1), adjoint, 0.0)
     u, s = signs(n), signs(1, channels, *plane)
-    padded = pad_explicitly(problem, exact.input)
-    planes = convolve(problem, padded, s.expand(groups, -1, -1, -1), groups)
-    adjoint = planes.repeat_interleave(n // groups, dim=1) * u.view(1, -1, 1, 1)
+    kernels = s.expand(groups, -1, -1, -1)
+    planes = torch.cat(
+        [
+            convolve(problem, pad_explicitly(problem, sample.double()), kernels, groups)
+            for sample in operands.input.split(1)
+        ]
+        or [s.new_zeros(0, groups, problem.out_h, problem.out_w)]
+    )
+    adjoint = planes.repeat_interleave(n // groups, dim=1).mul_(u.view(1, -1, 1, 1))
     return Projection(s * u.view(-1, 1, 1, 1), adjoint, 0.0)
 
 
@@ -117,6 +122,13 @@ def _spread(problem: Problem, s: torch.Tensor, weight: torch.Tensor) -> torch.Te
     columns = slice(reach_w, reach_w + (problem.out_w - 1) * problem.stride_w + 1, problem.stride_w)
     plane[:, :, rows, columns] = s
     kernels = weight.flip(2, 3).flatten(0, 1).unsqueeze(1)
+    adjoint = s.new_zeros(problem.input_shape)
     if plane.numel() == 0 or kernels.numel() == 0:
-        return s.new_zeros(problem.input_shape)
-    return _crop(problem, F.conv2d(plane, kernels, None, 1, 0, problem.dilation))
+        return adjoint
+    left = slice(problem.pad_left, problem.pad_left + problem.width)
+    size = problem.height, problem.padded_w
+    for samples, rows in bands(n, size, kernels[0].numel()):
+        read = slice(rows.start + problem.pad_top, rows.stop + problem.pad_top + reach_h)
+        band = F.conv2d(plane[samples, :, read], kernels, None, 1, 0, problem.dilation)
+        adjoint[samples, :, rows] = band[:, :, :, left]
+    return adjoint

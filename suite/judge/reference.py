@@ -14,6 +14,8 @@ input, both backward directions in the output's gradient. Four views of the same
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -23,46 +25,130 @@ from suite.operands.tensors import Operands, pad_explicitly
 from suite.problem import Problem, Scenario
 
 COLUMN_BYTES = 256 * 2**20
-"""torch's float64 convolution lowers a whole batch at once; the batch is cut to stay below."""
+"""torch's float64 convolution lowers a whole batch at once; it is cut, by rows too, below it."""
+
+Change = Callable[[torch.Tensor], torch.Tensor]
 
 
 def convolve(
     problem: Problem, padded: torch.Tensor, weight: torch.Tensor, groups: int
 ) -> torch.Tensor:
     """Return the strided, dilated convolution of an already padded input."""
+    out = padded.new_empty(padded.shape[0], weight.shape[0], problem.out_h, problem.out_w)
     if padded.numel() == 0 or weight.numel() == 0:
-        shape = (padded.shape[0], weight.shape[0], problem.out_h, problem.out_w)
-        return padded.new_zeros(shape)
-    column_bytes = 8 * weight[0].numel() * groups * problem.out_h * problem.out_w
-    chunk = max(1, COLUMN_BYTES // column_bytes)
-    pieces = [
-        F.conv2d(piece, weight, None, problem.stride, 0, problem.dilation, groups)
-        for piece in padded.split(chunk)
-    ]
-    return torch.cat(pieces) if len(pieces) > 1 else pieces[0]
-
-
-def result(scenario: Scenario, operands: Operands) -> torch.Tensor:
-    """Return the whole result in float64, of shape `scenario.result_shape`."""
-    problem, exact = scenario.problem, operands.double()
-    padded = pad_explicitly(problem, exact.input)
-    if scenario.direction == "forward":
-        out = convolve(problem, padded, exact.weight, problem.groups)
-        return out if exact.bias is None else out + exact.bias.view(1, -1, 1, 1)
-    assert exact.grad is not None
-    if problem.input_elements == 0 or exact.grad.numel() == 0:
-        return padded.new_zeros(scenario.result_shape)
-    options = {"stride": problem.stride, "dilation": problem.dilation, "groups": problem.groups}
-    if scenario.direction == "backward_data":
-        return _crop(problem, conv2d_input(padded.shape, exact.weight, exact.grad, **options))
-    out = conv2d_weight(padded, exact.weight.shape, exact.grad, **options)
-    assert isinstance(out, torch.Tensor)
+        return out.zero_()
+    options = (problem.stride, 0, problem.dilation, groups)
+    plane = problem.out_h, problem.out_w
+    for samples, rows in bands(padded.shape[0], plane, weight[0].numel() * groups):
+        band = padded[samples, :, _read_by(problem, rows)]
+        out[samples, :, rows] = F.conv2d(band, weight, None, *options)
     return out
+
+
+def bands(samples: int, plane: tuple[int, int], taps: int) -> Iterator[tuple[slice, slice]]:
+    """Yield samples and rows of an output whose lowered matrix is not too large.
+
+    Args:
+        plane: rows and columns of the output.
+        taps: values that are lowered for one place of the output, over all groups.
+    """
+    height, width = plane
+    row_bytes = 8 * max(taps * width, 1)
+    rows = max(1, min(height, COLUMN_BYTES // row_bytes))
+    step = max(1, COLUMN_BYTES // (row_bytes * rows)) if rows >= height else 1
+    for first in range(0, samples, step):
+        for top in range(0, height, rows):
+            yield slice(first, min(first + step, samples)), slice(top, min(top + rows, height))
+
+
+def _read_by(problem: Problem, rows: slice) -> slice:
+    """Return the rows of the padded input that these rows of the output read."""
+    top = rows.start * problem.stride_h
+    bottom = (rows.stop - 1) * problem.stride_h + problem.effective_kernel_h
+    return slice(top, bottom)
+
+
+def _padded_band(problem: Problem, x: torch.Tensor, read: slice, change: Change) -> torch.Tensor:
+    """Return some rows of the padded input, in float64.
+
+    Args:
+        change: made to the values before they are padded.
+    """
+    top, bottom = read.start - problem.pad_top, read.stop - problem.pad_top
+    inside = change(x[:, :, max(top, 0) : max(min(bottom, problem.height), 0)].double())
+    above = min(max(-top, 0), bottom - top)
+    below = bottom - top - above - inside.shape[2]
+    return F.pad(inside, (problem.pad_left, problem.pad_right, above, below))
+
+
+def _as_is(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor
+
+
+def result(scenario: Scenario, operands: Operands, change: Change = _as_is) -> torch.Tensor:
+    """Return the whole result in float64, of shape `scenario.result_shape`.
+
+    It is computed in pieces: besides the result, and a float64 copy of the weight, it takes a few
+    times `COLUMN_BYTES`, however large the operands are.
+
+    Args:
+        change: made to the values of all operands first, in float64.
+    """
+    problem, forward = scenario.problem, scenario.direction == "forward"
+    out = torch.zeros(scenario.result_shape, dtype=torch.float64)
+    grad = operands.grad
+    varying = operands.input if forward else grad
+    assert varying is not None
+    if varying.numel() == 0 or problem.input_elements == 0 or problem.weight_elements == 0:
+        return out if operands.bias is None or not forward else _biased(out, operands, change)
+    weight = change(operands.weight.double())
+    options = {"stride": problem.stride, "dilation": problem.dilation, "groups": problem.groups}
+    taps = weight[0].numel() * problem.groups
+    plane = problem.out_h, problem.out_w
+    for samples, rows in bands(problem.batch_size, plane, taps):
+        read = _read_by(problem, rows)
+        if scenario.direction == "backward_data":
+            assert grad is not None
+            _spread_band(
+                problem, out[samples], weight, change(grad[samples, :, rows].double()), read
+            )
+            continue
+        band = _padded_band(problem, operands.input[samples], read, change)
+        if forward:
+            out[samples, :, rows] = F.conv2d(
+                band, weight, None, problem.stride, 0, problem.dilation, problem.groups
+            )
+        else:
+            assert grad is not None
+            out += conv2d_weight(
+                band, weight.shape, change(grad[samples, :, rows].double()), **options
+            )
+    return _biased(out, operands, change) if forward and operands.bias is not None else out
+
+
+def _biased(out: torch.Tensor, operands: Operands, change: Change) -> torch.Tensor:
+    assert operands.bias is not None
+    return out.add_(change(operands.bias.double()).view(1, -1, 1, 1))
+
+
+def _spread_band(
+    problem: Problem, out: torch.Tensor, weight: torch.Tensor, grad: torch.Tensor, read: slice
+) -> None:
+    """Add to the input's gradient what some rows of the output's give, all in float64."""
+    shape = (out.shape[0], problem.in_channels, read.stop - read.start, problem.padded_w)
+    options = {"stride": problem.stride, "dilation": problem.dilation, "groups": problem.groups}
+    band = conv2d_input(shape, weight, grad, **options)
+    top = max(read.start, problem.pad_top)
+    bottom = min(read.stop, problem.pad_top + problem.height)
+    if top < bottom:
+        columns = slice(problem.pad_left, problem.pad_left + problem.width)
+        target = out[:, :, top - problem.pad_top : bottom - problem.pad_top]
+        target += band[:, :, top - read.start : bottom - read.start, columns]
 
 
 def magnitude(scenario: Scenario, operands: Operands) -> torch.Tensor:
     """Return S = |v| ⋆ |w| (+ |b|): what rounding errors of each element scale with."""
-    return result(scenario, operands.abs())
+    return result(scenario, operands, torch.Tensor.abs)
 
 
 def usual_elements(
@@ -75,17 +161,17 @@ def usual_elements(
     result's, or with a single sample where all are alike.
     """
     by_weight = scenario.direction != "backward_weight"
-    fixed = (operands.weight if by_weight else operands.input).double()
-    size = varying_rms * _sums_over_ones(scenario, fixed.abs())
-    square = varying_rms**2 * _sums_over_ones(scenario, fixed.square())
+    fixed = operands.weight if by_weight else operands.input
+    size = _sums_over_ones(scenario, fixed, torch.Tensor.abs).mul_(varying_rms)
+    square = _sums_over_ones(scenario, fixed, torch.Tensor.square).mul_(varying_rms**2)
     if scenario.direction == "forward" and operands.bias is not None:
         bias = operands.bias.double().view(1, -1, 1, 1)
         size, square = size + bias.abs(), square + bias.square()
     return square.sqrt(), size
 
 
-def _sums_over_ones(scenario: Scenario, fixed: torch.Tensor) -> torch.Tensor:
-    """Return A 1: the result without bias for a varying operand of ones and this other one.
+def _sums_over_ones(scenario: Scenario, fixed: torch.Tensor, change: Change) -> torch.Tensor:
+    """Return A 1: the result without bias for a varying operand of ones and this other, changed.
 
     A tap's product is then the same wherever it meets a value, so that only where it does is left
     to be summed, along each axis apart.
@@ -93,12 +179,15 @@ def _sums_over_ones(scenario: Scenario, fixed: torch.Tensor) -> torch.Tensor:
     problem, groups = scenario.problem, scenario.problem.groups
     rows, columns = _meets(problem, 0, scenario.direction), _meets(problem, 1, scenario.direction)
     if scenario.direction == "forward":
-        kernels = fixed.sum(dim=1)
+        kernels = change(fixed.double()).sum(dim=1)
         return torch.einsum("pr,krs,qs->kpq", rows, kernels, columns).unsqueeze(0)
     if scenario.direction == "backward_data":
-        kernels = fixed.unflatten(0, (groups, -1)).sum(dim=1).flatten(0, 1)
+        kernels = change(fixed.double()).unflatten(0, (groups, -1)).sum(dim=1).flatten(0, 1)
         return torch.einsum("hr,crs,ws->chw", rows, kernels, columns).unsqueeze(0)
-    sums = torch.einsum("hr,chw,ws->crs", rows, fixed.sum(dim=0), columns)
+    planes = torch.zeros(fixed.shape[1:], dtype=torch.float64)
+    for sample in fixed:
+        planes += change(sample.double())
+    sums = torch.einsum("hr,chw,ws->crs", rows, planes, columns)
     alike = problem.out_channels // groups
     by_group: torch.Tensor = sums.unflatten(0, (groups, -1))
     return by_group.repeat_interleave(alike, dim=0)
@@ -130,7 +219,8 @@ def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:
     problem = scenario.problem
 
     def largest(planes: torch.Tensor) -> torch.Tensor:
-        return planes.flatten(2).abs().amax(dim=2)[:, :, None, None]
+        size: torch.Tensor = torch.linalg.vector_norm(planes, math.inf, dim=(2, 3), keepdim=True)
+        return size
 
     point = Problem.of_call(
         (problem.batch_size, problem.in_channels, 1, 1),
@@ -153,11 +243,6 @@ def meets_no_whole_kernel(problem: Problem) -> bool:
     To a transform it is then what a spike is: spread over a tile with taps that it never meets.
     """
     return problem.height < problem.effective_kernel_h or problem.width < problem.effective_kernel_w
-
-
-def _crop(problem: Problem, padded: torch.Tensor) -> torch.Tensor:
-    top, left = problem.pad_top, problem.pad_left
-    return padded[:, :, top : top + problem.height, left : left + problem.width]
 
 
 def elements(

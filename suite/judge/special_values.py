@@ -48,17 +48,18 @@ def spread_of(scenario: Scenario, operands: Operands) -> Spread:
     some of them with padding only (a gradient far out in the padding meets nothing else), and a
     product with padding is NaN where padding is materialised and nothing where it is skipped.
     """
-    marked = operands.each(lambda tensor: (~torch.isfinite(tensor)).double())
-    signs = operands.each(lambda tensor: torch.where(tensor.isinf(), tensor.sign(), 0).double())
+    marked = operands.each(lambda tensor: ~torch.isfinite(tensor))
+    every = operands.each(lambda tensor: torch.ones((), dtype=torch.bool).expand(tensor.shape))
+    signs = operands.each(lambda tensor: torch.where(tensor.isinf(), tensor.sign(), 0))
     if scenario.direction == "forward":
-        ones = dataclasses.replace(operands.each(torch.ones_like), input=marked.input)
+        ones = dataclasses.replace(every, input=marked.input)
         products = dataclasses.replace(operands.each(torch.sign), input=signs.input)
         ones, products = (
             dataclasses.replace(fields, bias=of.bias)
             for fields, of in ((ones, marked), (products, signs))
         )
     else:
-        ones = dataclasses.replace(operands.each(torch.ones_like), grad=marked.grad)
+        ones = dataclasses.replace(every, grad=marked.grad)
         products = dataclasses.replace(operands.each(torch.sign), grad=signs.grad)
     contained = result(scenario, ones)
     balance = result(scenario, products)
@@ -67,7 +68,7 @@ def spread_of(scenario: Scenario, operands: Operands) -> Spread:
     may = must
     if scenario.direction == "backward_weight":
         assert marked.grad is not None
-        may = (marked.grad > 0).any(dim=(0, 2, 3)).view(-1, 1, 1, 1).expand_as(must)
+        may = marked.grad.any(dim=(0, 2, 3)).view(-1, 1, 1, 1).expand_as(must)
     return Spread(must, may, value)
 
 

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import torch
 
 from suite.input_kinds import described
+from suite.judge.pieces import pieces
 from suite.messages.judge import Judgement
 from suite.problem import Scenario
 from suite.results.cell import Residuals, WorstElement
@@ -74,12 +75,19 @@ class Tolerance:
         Shapes: `expected` and `size` (the S above) alike. Both 4-D, or 1-D for single elements,
         which are then bounded by their largest S.
         """
+        return self.bounds_on(expected, self.shared_size(size))
+
+    def shared_size(self, size: torch.Tensor) -> torch.Tensor:
+        """Return the S that elements share, a plane's or an image's largest, or their own."""
+        if not self.is_norm_wise or not size.numel():
+            return size
+        shared = 3 if self._is_approximate else 2
+        return size.amax(dim=tuple(range(size.dim()))[-shared:], keepdim=True)
+
+    def bounds_on(self, expected: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+        """Return `element_bounds` of any part of a result; `size` is of `shared_size`."""
         dtype = self.scenario.dtype
-        length = self.scenario.reduction_length
-        if self.is_norm_wise and size.numel():
-            shared = 3 if self._is_approximate else 2
-            size = size.amax(dim=tuple(range(size.dim()))[-shared:], keepdim=True)
-            length += TRANSFORM_LENGTH
+        length = self.scenario.reduction_length + (TRANSFORM_LENGTH if self.is_norm_wise else 0)
         per_size = self.error_factor * math.sqrt(length) * _U_ACC[dtype]
         if self.precision:
             per_size += _DECLARED[self.precision]
@@ -110,32 +118,41 @@ def judge_output(
     Shapes: `output` and `expected` alike, `size` alike or one value a plane; `output` in the
     scenario's dtype.
     """
-    got = output.double()
-    bounds = tolerance.element_bounds(expected, size).expand_as(expected)
-    bounds = bounds * largest_of(expected.numel())
-    if kind == "integer":
-        bounds = _integer_bounds(tolerance, bounds)
-    elif kind == "spiked" and not tolerance.is_norm_wise:
-        bounds = SPIKED_DEVIATIONS * bounds
-    ratio = error_ratio(got, expected, bounds)
-    if ratio.numel() == 0:
+    if expected.numel() == 0:
         return Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
-    place = int(ratio.argmax())
-    index = _unravel(place, ratio.shape)
-    worst = WorstElement(
-        index=index,
-        got=float(got[index]),
-        expected=float(expected[index]),
-        bound=float(bounds[index]),
-    )
+    size = tolerance.shared_size(size)
+    beyond, worst_ratio, worst = 0, -1.0, None
+    squares = dict.fromkeys(("error", "expected", "cancelled"), 0.0)
+    for piece in pieces(expected.shape):
+        got, right = output[piece].double(), expected[piece]
+        own_size = size.expand_as(expected)[piece]
+        bounds = tolerance.bounds_on(right, own_size) * largest_of(expected.numel())
+        if kind == "integer":
+            bounds = integer_bounds(tolerance, bounds)
+        elif kind == "spiked" and not tolerance.is_norm_wise:
+            bounds = SPIKED_DEVIATIONS * bounds
+        ratio = error_ratio(got, right, bounds)
+        beyond += int((~(ratio <= 1)).sum())
+        place = int(ratio.argmax())
+        index = _unravel(place, ratio.shape)
+        if float(ratio[index]) > worst_ratio:
+            worst_ratio = float(ratio[index])
+            worst = WorstElement(
+                index=tuple(s.start + i for s, i in zip(piece, index, strict=True)),
+                got=float(got[index]),
+                expected=float(right[index]),
+                bound=float(bounds[index]),
+            )
+        for name, values in (("error", got - right), ("expected", right), ("cancelled", own_size)):
+            squares[name] += float(torch.linalg.vector_norm(values)) ** 2
     # Where sums happen to cancel, rounding is measured against what cancelled.
-    cancelled = float(torch.linalg.vector_norm(size.expand_as(expected)))
-    cancelled /= math.sqrt(max(tolerance.scenario.reduction_length, 1))
-    norm = max(float(torch.linalg.vector_norm(expected)), cancelled)
-    error_norm = float(torch.linalg.vector_norm(got - expected))
+    cancelled = math.sqrt(squares["cancelled"] / max(tolerance.scenario.reduction_length, 1))
+    norm = max(math.sqrt(squares["expected"]), cancelled)
+    error_norm = math.sqrt(squares["error"])
     rel_l2 = error_norm / norm if norm else (0.0 if error_norm == 0 else math.inf)
-    residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=float(ratio[index]), worst=worst)
-    return Judgement(residuals=residuals, fault=_fault(kind, tolerance, residuals, ratio))
+    residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=worst_ratio, worst=worst)
+    fault = _fault(kind, tolerance, residuals, beyond, expected.numel())
+    return Judgement(residuals=residuals, fault=fault)
 
 
 def error_ratio(got: torch.Tensor, expected: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
@@ -163,7 +180,7 @@ def _unravel(place: int, shape: torch.Size) -> tuple[int, ...]:
     return tuple(reversed(index))
 
 
-def _integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
+def integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
     """Return the bounds on integer inputs: none for direct methods, half for the others."""
     if tolerance.precision or tolerance.scenario.dtype in _NORM_16_BIT:
         return bounds
@@ -173,14 +190,18 @@ def _integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
 
 
 def _fault(
-    kind: str, tolerance: Tolerance, residuals: Residuals, ratio: torch.Tensor
+    kind: str, tolerance: Tolerance, residuals: Residuals, beyond: int, elements: int
 ) -> str | None:
+    """Return what is wrong, if anything.
+
+    Args:
+        beyond: elements, of so many, whose error is larger than its bound.
+    """
     worst = residuals.worst
     assert worst is not None
     if not residuals.worst_error_ratio <= 1:
-        wrong = int((~(ratio <= 1)).sum())
         place = ", ".join(str(i) for i in worst.index)
-        share = f"{wrong} of {ratio.numel()} elements are beyond their bound"
+        share = f"{beyond} of {elements} elements are beyond their bound"
         return (
             f"{described(kind)}: {share}; worst [{place}]: got {worst.got:.9g}, expected "
             f"{worst.expected:.9g}, allowed error {worst.bound:.2g}"
@@ -190,7 +211,7 @@ def _fault(
     fair = kind != "expanded" and not (kind == "spiked" and tolerance.is_norm_wise)
     if (
         fair
-        and ratio.numel() >= LEAST_NORM_ELEMENTS
+        and elements >= LEAST_NORM_ELEMENTS
         and not residuals.rel_l2_error <= tolerance.rel_l2_limit
     ):
         return (

@@ -5,7 +5,6 @@ Facts about torch come from a process that has it; see `torch_facts`.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import socket
@@ -18,48 +17,13 @@ from typing import Any
 
 import psutil
 
+from suite.machine import containers
+from suite.machine.containers import read
+from suite.machine.placement import usable_cores
+
 _CPU = Path("/sys/devices/system/cpu/cpu0")
 NOISE_GRADES = ((0.02, "A"), (0.05, "B"), (0.15, "C"), (float("inf"), "D"))
 """Spread of a fixed piece of work (90th percentile over median, minus 1) → grade."""
-_CGROUPS = Path("/sys/fs/cgroup")
-_OWN_CGROUPS = Path("/proc/self/cgroup")
-
-
-def usable_cores() -> int:
-    """Return the cores this process may run on."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def cpu_quota() -> float | None:
-    """Return how many cores' time this process's container gets, None without such a limit."""
-    quotas = []
-    for line in (_read(_OWN_CGROUPS) or "").splitlines():
-        _, controllers, own = line.split(":", 2)
-        if controllers == "":
-            root = _CGROUPS
-        elif "cpu" in controllers.split(","):  # of the first version
-            root = _CGROUPS / "cpu"
-        else:
-            continue
-        groups = [root / own.lstrip("/"), *(root / own.lstrip("/")).parents]
-        # Within a container the path may be the host's, and the limit lies at the root.
-        for group in [group for group in groups if group.is_relative_to(root)]:
-            limit, period = _quota(group)
-            if limit > 0 and period > 0:
-                quotas.append(limit / period)
-    return min(quotas, default=None)
-
-
-def _quota(group: Path) -> tuple[int, int]:
-    """Return microseconds of processor time and the period they are for; 0 where unlimited."""
-    words = (_read(group / "cpu.max") or "").split()
-    if not words:
-        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        words = [_read(group / name) or "" for name in names]
-    limit, period = (int(word) if word.isdigit() else 0 for word in words)
-    return limit, period
 
 
 def facts() -> dict[str, Any]:
@@ -69,10 +33,11 @@ def facts() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "flags": _cpu_flags(),
         "cores": usable_cores(),
-        "cpu_quota": cpu_quota(),
+        "cpu_quota": containers.cpu_quota(),
         "caches": _caches(),
         "memory_bytes": memory.total,
-        "governor": _read(_CPU / "cpufreq/scaling_governor"),
+        "memory_limit_bytes": containers.memory_limit_bytes(),
+        "governor": read(_CPU / "cpufreq/scaling_governor"),
         "os": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "hostname": socket.gethostname(),
@@ -80,15 +45,8 @@ def facts() -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
-
-
 def _proc_cpuinfo(field: str) -> str | None:
-    for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
+    for line in (read(Path("/proc/cpuinfo")) or "").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == field:
             return value.strip()
@@ -112,7 +70,7 @@ def _cpu_flags() -> str | None:
 def _caches() -> dict[str, str]:
     caches = {}
     for index in sorted((_CPU / "cache").glob("index*")):
-        level, kind, size = (_read(index / name) for name in ("level", "type", "size"))
+        level, kind, size = (read(index / name) for name in ("level", "type", "size"))
         if level and size and kind != "Instruction":
             caches[f"L{level}"] = size
     return caches

@@ -22,6 +22,9 @@ class Arm:
     unsupported: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Scenario → why it is not covered, as far as that is known before a process is started."""
 
+    by_name: bool = field(default=False, compare=False)
+    """Whether it was asked for by name, and not by a pattern or as one of all."""
+
     @property
     def name(self) -> str:
         return self.declared.name

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from suite.measuring.arm import Arm
+from suite.measuring.deadline import OutOfTime
 from suite.measuring.evidence import Evidence
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
@@ -18,6 +19,16 @@ from suite.processes.shared_memory import ResultLayout, SharedMemory
 from suite.results.cell import Block, Ceiling, CellResult, Status
 
 Reply = TypeVar("Reply")
+
+
+def at_work_last(cells: Iterable[Cell], besides: str | None) -> str | None:
+    """Return the arm whose process was asked last; None if none was.
+
+    Args:
+        besides: key of an arm that is not meant.
+    """
+    asked = [cell for cell in cells if cell.worker.asked_at and cell.arm.key != besides]
+    return max(asked, key=lambda cell: cell.worker.asked_at).arm.key if asked else None
 
 
 class Cell:
@@ -37,6 +48,10 @@ class Cell:
         self.disturbed: list[Block] = []
         """Blocks in which others took the cores: they count only where there are no others."""
         self.finished = False
+        self.left_out = False
+        """Whether the budget ended before its first block did: it has no result."""
+        self.call_s: float | None = None
+        """About what one call takes, as the gates saw it."""
         self.threads = scenario.threads or settings.threads
         self.worker = WorkerClient(arm, self.threads, settings, time_spent)
         self.layout = ResultLayout(scenario)
@@ -46,11 +61,18 @@ class Cell:
 
     @property
     def alive(self) -> bool:
-        return self.status is Status.PASSED and not self.finished
+        return self.status is Status.PASSED and not self.finished and not self.left_out
 
     @property
     def spent_s(self) -> float:
         return self.worker.spent_s
+
+    def leave_out(self) -> None:
+        """Take no more time for it: what was measured counts, and without a block it has none."""
+        if self.alive:
+            measured = bool(self.blocks or self.disturbed)
+            self.finished, self.left_out = measured, not measured
+        self.worker.dismiss()
 
     def fail(self, status: Status, reason: str) -> None:
         if self.status is Status.PASSED:
@@ -74,6 +96,8 @@ class Cell:
 
     def open(self, shared: SharedMemory) -> None:
         """Have its process map the scenario's operands and its own results."""
+        self._do(lambda: self.worker.hand_over(shared, writable=False))
+        self._do(lambda: self.worker.hand_over(self.results, writable=True))
         opened = self.ask(
             Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
         )
@@ -86,12 +110,15 @@ class Cell:
         return self._do(lambda: self.worker.ask(request))
 
     def _do(self, step: Callable[[], Reply]) -> Reply | None:
-        if self.status is not Status.PASSED:
+        if not self.alive:
             return None
         try:
             return step()
         except ProcessFailed as failed:
             self.fail(Status(failed.status), failed.reason)
+            return None
+        except OutOfTime:
+            self.leave_out()
             return None
 
     def close(self) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from suite.input_kinds import CHECK_KINDS
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Cell
+from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.gates import gate, gradcheck
 from suite.measuring.judge_client import JudgeClient
+from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.worker_client import Channel
@@ -53,23 +54,12 @@ def check(
     peers: dict[str, Channel | None] = {}
     try:
         for scenario in scenarios:
-            with SharedMemory(OperandLayout(scenario).size_bytes) as shared:
-                judge.open(scenario, shared)
-                cells = [Cell(arm, scenario, settings, time_spent) for arm in arms]
-                _gate(cells, peers, shared, judge, kinds)
-                for cell in cells:
-                    peers[cell.arm.key] = cell.worker.release()
-                    cell.close()
-                    yield Checked(
-                        scenario=scenario,
-                        implementation=cell.arm.name,
-                        status=cell.status,
-                        reason=cell.reason,
-                        residuals=cell.evidence.residuals,
-                        deterministic=cell.evidence.deterministic,
-                        error_factor=cell.evidence.error_factor,
-                        precision=cell.evidence.precision,
-                    )
+
+            def begin(some: Sequence[Arm], scenario: Scenario = scenario) -> _Attempt:
+                cells = [Cell(arm, scenario, settings, time_spent) for arm in some]
+                return _Attempt(scenario, cells, peers, judge, kinds)
+
+            yield from in_spite_of_losses(arms, None, begin)
     finally:
         for peer in peers.values():
             if peer is not None:
@@ -77,27 +67,76 @@ def check(
         judge.close()
 
 
-def _gate(
-    cells: Sequence[Cell],
-    peers: dict[str, Channel | None],
-    shared: SharedMemory,
-    judge: JudgeClient,
-    kinds: Sequence[str],
-) -> None:
-    for cell in cells:
-        if not cell.worker.adopt(peers.get(cell.arm.key)):
-            cell.start()
-            cell.loaded()
-        cell.open(shared)
-    for kind in kinds:
-        if any(cell.alive for cell in cells):
-            judge.draw(kind)
-            for cell in cells:
-                if cell.alive:
-                    gate(cell, judge, kind)
-    if cells and is_tiny(cells[0].scenario):
+class _Attempt:
+    """The gates of some arms on one shape.
+
+    Args:
+        peers: the arms' processes, which serve the next shape as well.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        cells: Sequence[Cell],
+        peers: dict[str, Channel | None],
+        judge: JudgeClient,
+        kinds: Sequence[str],
+    ) -> None:
+        self._scenario = scenario
+        self._cells = cells
+        self._peers = peers
+        self._judge = judge
+        self._kinds = kinds
+
+    def results(self) -> Iterator[Checked]:
+        with SharedMemory(OperandLayout(self._scenario).size_bytes) as shared:
+            try:
+                self._judge.open(self._scenario, shared)
+                self._gate(shared)
+                yield from map(self._checked, self._cells)
+            finally:
+                for cell in self._cells:
+                    self._peers[cell.arm.key] = cell.worker.release()
+                    cell.close()
+
+    def at_work_last(self, besides: str | None) -> str | None:
+        return at_work_last(self._cells, besides)
+
+    def failed(self, names: Sequence[str], status: Status, reason: str) -> Iterator[Checked]:
+        for cell in self._cells:
+            if cell.arm.name in names:
+                cell.fail(status, reason)
+                yield self._checked(cell)
+
+    def _gate(self, shared: SharedMemory) -> None:
+        cells = self._cells
         for cell in cells:
-            gradcheck(cell)
+            if not cell.worker.adopt(self._peers.pop(cell.arm.key, None)):
+                cell.start()
+                cell.loaded()
+            cell.open(shared)
+        for kind in self._kinds:
+            if any(cell.alive for cell in cells):
+                self._judge.draw(kind)
+                for cell in cells:
+                    if cell.alive:
+                        gate(cell, self._judge, kind)
+        if cells and is_tiny(self._scenario):
+            for cell in cells:
+                gradcheck(cell)
+
+    def _checked(self, cell: Cell) -> Checked:
+        evidence = cell.evidence
+        return Checked(
+            scenario=self._scenario,
+            implementation=cell.arm.name,
+            status=cell.status,
+            reason=cell.reason,
+            residuals=evidence.residuals,
+            deterministic=evidence.deterministic,
+            error_factor=evidence.error_factor,
+            precision=evidence.precision,
+        )
 
 
 def is_tiny(scenario: Scenario) -> bool:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from suite.machine import cpu_time, host
+from suite.machine import cpu_time, placement
 from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
 from suite.results.contention import Contention, Probe
@@ -149,8 +149,8 @@ def watch_block(cells: Iterable[Cell], judge: JudgeClient) -> BlockWatch:
     cells = list(cells)
     threads = max(cell.threads for cell in cells)
     probe = judge.compare_threads(threads)
-    pids = [pid for cell in cells if (pid := cell.worker.pid) is not None]
-    return BlockWatch([*pids, judge.pid], probe, threads)
+    pids = (judge.pid, *(cell.worker.pid for cell in cells))
+    return BlockWatch([pid for pid in pids if pid is not None], probe, threads)
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,6 @@ def is_disturbed(others: Others, waited: float | None, probe: Probe | None, thre
     if others.stolen_share > MOST_STOLEN_SHARE:
         return True
     if waited is None:
-        return others.used_share > max(0, host.usable_cores() - threads) + MOST_SHARE
+        return others.used_share > max(0, placement.usable_cores() - threads) + MOST_SHARE
     is_slowed = probe is not None and probe.slowdown > MOST_SLOWDOWN
     return waited > MOST_SHARE and (others.used_share > MOST_SHARE or is_slowed)

@@ -23,12 +23,19 @@ def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
             cell.reason += f" ({described(kind)})"
         return
     took_s = time.monotonic() - began
+    # The first call may compile; what a later one takes is what calls take.
+    cell.call_s = took_s if cell.call_s is None else min(cell.call_s, took_s)
     evidence = cell.evidence
     evidence.note(gated.note)
     if kind in SPECIAL_KINDS:
         if fault := judge.judge_spread(cell.results, 0, evidence.allowance):
             cell.fail(Status.INCORRECT, fault)
         return
+    if judge.judges_elements is not None:
+        evidence.note(
+            f"gates looked at up to {judge.judges_elements} elements, and at a checksum of all: "
+            "the whole float64 result would have taken longer than the budget allows"
+        )
     judgement = judge.judge(cell.results, 0, evidence.allowance)
     evidence.residuals_by_kind[kind] = judgement.residuals
     if judgement.fault:

@@ -2,52 +2,114 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from suite.errors import Defect
+from suite.input_kinds import SPECIAL_KINDS
+from suite.measuring import estimate
+from suite.measuring.deadline import OutOfTime
+from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages import judge as messages
+from suite.messages.answer import Answer
 from suite.messages.judge import Allowance, Judgement, TimedCall
 from suite.problem import Scenario
 from suite.processes.channel import Request
+from suite.processes.keeping_out import keep_others_out
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
-from suite.results.cell import Ceiling
+from suite.results.cell import Ceiling, Status
 from suite.results.contention import Probe
 
 JUDGE_TIMEOUT_S = 600.0
+WHOLE_SHARE = 0.1
+"""Of the time left that the float64 result of one gate may take. Where it would take more, some
+elements are judged in its place, and a projection of all; without a budget nothing would."""
+ELEMENTS = 4096
+LONG_S = 0.2
+"""A shorter computation tells little about how fast the judge is."""
 
 Reply = TypeVar("Reply")
 
 
 class JudgeClient:
-    """One judge process for a run. It is started anew if a scenario is too large for it."""
+    """One judge process for a run; a new one after it was lost, which knows of no scenario yet.
+
+    Every method that asks it raises `Lost` where it does not answer.
+    """
 
     def __init__(self, settings: Settings, time_spent: TimeSpent) -> None:
+        keep_others_out()
         self._settings = settings
         self._time_spent = time_spent
         self._ceilings: dict[tuple[str, str, int, str | None], Ceiling] = {}
-        self._peer = self._start()
+        self._peer: Peer | None = None
+        self._handed_over: set[str] = set()
+        """Paths of the memory that its process has."""
+        self._scenario: Scenario
+        self._flops_per_s = estimate.JUDGE_FLOPS_PER_S
+        self.judges_elements: int | None = None
+        """How many elements of the result the gates look at; None: all."""
 
-    def _start(self) -> Peer:
-        settings = self._settings
-        return Peer("suite.judge.process:main", settings.threads, name="judge", log=settings.log)
+    def _process(self) -> Peer:
+        if self._peer is None:
+            settings = self._settings
+            self._handed_over = set()
+            self._peer = Peer(
+                "suite.judge.process:main",
+                settings.threads,
+                name="judge",
+                log=settings.log,
+                keep_running=True,
+            )
+        return self._peer
 
-    def _ask(self, request: Request[Reply]) -> Reply:
-        with self._time_spent.judging():
-            try:
-                return self._peer.ask(request, timeout_s=JUDGE_TIMEOUT_S)
-            except ProcessFailed as failed:
-                self._peer = self._start()
-                raise Defect(f"the judge failed at {request.do}: {failed.reason}") from failed
+    @contextlib.contextmanager
+    def _or_lost(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except ProcessFailed as failed:
+            self._peer = None
+            if failed.status == Status.TIMEOUT and self._time_spent.deadline.is_cut:
+                raise OutOfTime from None
+            status, reason = Status(failed.status), f"the judge at {doing}: {failed.reason}"
+            raise Lost(status, reason, final=status is Status.TIMEOUT) from failed
+
+    def _hand_over(self, memory: SharedMemory) -> None:
+        """Let the judge have shared memory, unless it does already."""
+        with self._or_lost("hand_over"):
+            process = self._process()
+            if memory.path in self._handed_over:
+                return
+            process.hand_over(memory, writable=True, timeout_s=JUDGE_TIMEOUT_S)
+        self._handed_over.add(memory.path)
+
+    def _ask(self, request: Request[Answer[Reply]]) -> Reply:
+        """Return the judge's reply.
+
+        Raises:
+            Lost: it is gone, hangs, or has no room for what it was asked.
+            OutOfTime: the budget ended first.
+        """
+        with self._time_spent.judging(), self._or_lost(request.do):
+            timeout_s = min(JUDGE_TIMEOUT_S, self._time_spent.deadline.until_cut_s)
+            answer = self._process().ask(request, timeout_s=timeout_s)
+        if failure := answer.failure:
+            self.close()  # what it allocated so far, or its limits, may be the cause
+            raise Lost(failure.status, failure.reason)
+        assert answer.reply is not None  # where there is no failure
+        return answer.reply
 
     def ceiling(
         self, scenario: Scenario, threads: int, precision: str | None = None, *, anew: bool = False
-    ) -> Ceiling:
+    ) -> Ceiling | None:
         """Return the machine's ceilings for the scenario's conditions, measured once a run.
+
+        None where the machine has too little memory to measure them.
 
         Args:
             precision: the lower one that an implementation declares to compute in.
@@ -59,40 +121,69 @@ class JudgeClient:
             request = messages.Ceilings(
                 device=scenario.device, dtype=scenario.dtype, threads=threads, precision=precision
             )
-            measured = self._ask(request)
+            measured = self._ask(request).ceiling
+            if measured is None:
+                return known
             self._ceilings[key] = measured.raised_to(known) if known else measured
         return self._ceilings[key]
 
     @property
-    def pid(self) -> int:
-        return self._peer.pid
+    def pid(self) -> int | None:
+        """Of its process; None where there is none at present."""
+        return None if self._peer is None else self._peer.pid
 
     def compare_threads(self, threads: int) -> Probe:
         """Have the same small work done by one thread and by all: quiet cores show a gain."""
         return self._ask(messages.Compare(threads=threads))
 
     def open(self, scenario: Scenario, shared: SharedMemory) -> None:
-        self._ask(messages.Open(scenario=scenario, operands=shared.path))
+        """Have the judge map a scenario's operands, which nobody else can write from then on.
+
+        Raises:
+            Lost: for good where judging would take more memory than there is.
+        """
+        self._scenario = scenario
+        self._hand_over(shared)
+        opened = self._ask(messages.Open(scenario=scenario, operands=shared.path))
+        if opened.no_room:
+            raise Lost(Status.OUT_OF_MEMORY, opened.no_room, final=True)
+        shared.seal_contents()
 
     def draw(self, kind: str) -> None:
-        """Draw gate inputs and compute their float64 result."""
-        self._ask(messages.Draw(kind=kind, seed=secrets.randbits(63)))
+        """Draw gate inputs and compute their float64 result, or some elements of it.
+
+        All of them where that takes no more than a share of what the scenario has left.
+        """
+        flops = self._scenario.problem.direct_flops * (1 if kind == "integer" else 2)
+        whole_s = flops / self._flops_per_s
+        fits = whole_s <= WHOLE_SHARE * self._time_spent.deadline.left_s
+        self.judges_elements = None if fits or kind in SPECIAL_KINDS else ELEMENTS
+        began = time.monotonic()
+        self._ask(
+            messages.Draw(kind=kind, seed=secrets.randbits(63), elements=self.judges_elements)
+        )
+        if self.judges_elements is None and whole_s > LONG_S:
+            self._flops_per_s = flops / (time.monotonic() - began)
 
     def judge(self, results: SharedMemory, slot: int, allowance: Allowance) -> Judgement:
         """Return the judgement of the gate output in `slot`."""
+        self._hand_over(results)
         return self._ask(messages.JudgeGate(results=results.path, slot=slot, allowance=allowance))
 
     def judge_spread(self, results: SharedMemory, slot: int, allowance: Allowance) -> str | None:
         """Return how a NaN or infinity spread otherwise than it may, or as what else it came."""
+        self._hand_over(results)
         request = messages.JudgeSpread(results=results.path, slot=slot, allowance=allowance)
         return self._ask(request).fault
 
     def same_bits(self, results: SharedMemory, first: int, second: int) -> bool:
+        self._hand_over(results)
         request = messages.SameBits(results=results.path, first=first, second=second)
         return self._ask(request).same
 
     def changed_operands(self, results: SharedMemory) -> tuple[str, ...]:
         """Return which operands a worker handed back changed."""
+        self._hand_over(results)
         return self._ask(messages.Untouched(results=results.path)).operands
 
     def draw_block(self) -> str:
@@ -105,12 +196,16 @@ class JudgeClient:
         self, results: SharedMemory, calls: Iterable[TimedCall], allowance: Allowance
     ) -> str | None:
         """Return the first fault among the outputs of timed calls."""
+        self._hand_over(results)
         request = messages.JudgeTimed(results=results.path, calls=tuple(calls), allowance=allowance)
         return self._ask(request).fault
 
     def forget_results(self) -> None:
         """Have the judge let go of all workers' memory before any of them is closed."""
         self._ask(messages.ForgetResults())
+        self._handed_over.clear()
 
     def close(self) -> None:
-        self._peer.close()
+        if self._peer is not None:
+            self._peer.close()
+            self._peer = None

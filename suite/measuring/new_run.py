@@ -9,11 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.machine import host
+from suite.errors import UsageError
+from suite.machine import host, placement
 from suite.messages.judge import Facts, TorchFacts
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
-from suite.processes.peer import Peer
+from suite.processes.peer import Peer, ProcessFailed
 from suite.registry.catalogue import Catalogue
 from suite.results.comparable import fingerprint, kept_variables
 from suite.results.folder import write_manifest
@@ -28,12 +29,23 @@ TREE = Path(__file__).resolve().parents[2]
 
 
 def torch_facts(log: Path) -> TorchFacts:
-    """Ask a process that has torch about it."""
-    peer = Peer("suite.judge.process:main", 1, name="facts", log=log)
+    """Ask a process that has torch about it.
+
+    Raises:
+        UsageError: none can be started here, or torch cannot be imported.
+    """
     try:
-        return peer.ask(Facts())
-    finally:
-        peer.close()
+        peer = Peer("suite.judge.process:main", 1, name="facts", log=log)
+        try:
+            answer = peer.ask(Facts())
+        finally:
+            peer.close()
+    except ProcessFailed as failed:
+        raise UsageError(f"torch cannot be asked what it sees here: {failed.reason}") from None
+    if answer.failure:
+        raise UsageError(f"torch cannot be asked what it sees here: {answer.failure.reason}")
+    assert answer.reply is not None  # where there is no failure
+    return answer.reply
 
 
 def write_run_manifest(
@@ -65,6 +77,7 @@ def write_run_manifest(
         **host.git_state(TREE),
         "machine": machine_facts,
         "load": noise.to_dict(),
+        "remarks": placement.remarks(settings["threads"], chosen_environment()),
         **kept_variables(chosen_environment()),
         "settings": settings,
         "scenario_files": [

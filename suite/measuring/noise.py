@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from suite.machine import host
+from suite.errors import UsageError
+from suite.machine import host, placement
 from suite.measuring.contention import MOST_SHARE, MOST_SLOWDOWN, OthersWatch
+from suite.messages.answer import Answer
 from suite.messages.judge import Compare, Repeat
+from suite.processes.channel import Request
 from suite.processes.peer import Peer
 from suite.results.contention import Probe
+
+Reply = TypeVar("Reply")
 
 SECONDS = 0.25
 """Of equal work with one thread, and as long with all."""
@@ -43,7 +48,7 @@ class Noise:
     @property
     def warning(self) -> str:
         """Return that others hold the cores, and how it is seen; empty where they do not."""
-        cores = host.usable_cores()
+        cores = placement.usable_cores()
         spare = max(0, cores - self.threads)
         is_taken = self.others_share > spare + MOST_SHARE
         if not is_taken and self.probe.slowdown <= MOST_SLOWDOWN:
@@ -77,11 +82,11 @@ def measure(log: Path, threads: int) -> Noise:
     """
     peer = Peer("suite.judge.process:main", threads, name="noise", log=log)
     try:
-        peer.ask(Compare(threads=threads))  # loads what the first call loads
+        _reply(peer, Compare(threads=threads))  # loads what the first call loads
         others = OthersWatch([peer.pid, os.getpid()])
         one_thread_s = host.noise_samples(SECONDS)
-        probes = [peer.ask(Compare(threads=threads)) for _ in range(PROBES)]
-        all_threads_s = peer.ask(Repeat(threads=threads, seconds=SECONDS)).samples_s
+        probes = [_reply(peer, Compare(threads=threads)) for _ in range(PROBES)]
+        all_threads_s = _reply(peer, Repeat(threads=threads, seconds=SECONDS)).samples_s
         used = others.so_far()
     finally:
         peer.close()
@@ -92,3 +97,16 @@ def measure(log: Path, threads: int) -> Noise:
         threads=threads,
         others_share=used.used_share + used.stolen_share,
     )
+
+
+def _reply(peer: Peer, request: Request[Answer[Reply]]) -> Reply:
+    """Return what the process answers.
+
+    Raises:
+        UsageError: it has no memory for it.
+    """
+    answer = peer.ask(request)
+    if answer.failure:
+        raise UsageError(f"the machine's noise cannot be measured: {answer.failure.reason}")
+    assert answer.reply is not None  # where there is no failure
+    return answer.reply

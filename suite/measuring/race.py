@@ -8,17 +8,21 @@ and only differences within a block are compared.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
-from suite.measuring.cell import Cell
+from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.contention import watch_block
+from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.doubts import why_implausible
 from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
+from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing, take_turns
@@ -29,10 +33,38 @@ from suite.stats import intervals
 
 LEAST_TRIES = 2
 """Blocks before it is said that others hold the cores all the time."""
+LOADING_SHARE, GATES_SHARE = 0.3, 0.6
+"""Of what a scenario has left at that point: within a budget the first block has to fit, too."""
+STARTED_AT_ONCE = 4
+AROUND_A_BLOCK_S = 0.15
+"""Packing, warming up, judging: what a block takes besides its calls, in a short cell."""
+SLOW_FAMILIES = ("loops", "reference")
+
+
+def _turn(arm: Arm, reference: str) -> int:
+    """Return when an arm is looked at: where the budget ends early, the last ones are left out."""
+    if arm.key == reference:
+        return 0
+    return 1 if arm.by_name else 3 if arm.family in SLOW_FAMILIES else 2
+
+
+def race(
+    scenario: Scenario,
+    arms: Sequence[Arm],
+    judge: JudgeClient,
+    settings: Settings,
+    time_spent: TimeSpent,
+) -> Iterator[CellResult]:
+    """Yield every arm's result as soon as it is decided, whatever processes are lost meanwhile."""
+
+    def begin(some: Sequence[Arm]) -> Race:
+        return Race(scenario, some, judge, settings, time_spent)
+
+    return in_spite_of_losses(arms, settings.reference, begin)
 
 
 class Race:
-    """Measures one scenario. `results` yields each cell as soon as it is decided."""
+    """Measures one scenario once. `results` yields each cell as soon as it is decided."""
 
     def __init__(
         self,
@@ -46,40 +78,82 @@ class Race:
         self._judge = judge
         self._settings = settings
         self._time_spent = time_spent
-        self._cells = [Cell(arm, scenario, settings, time_spent) for arm in arms]
+        ordered = sorted(arms, key=lambda arm: _turn(arm, settings.reference))
+        self._cells = [Cell(arm, scenario, settings, time_spent) for arm in ordered]
         self._reported: set[str] = set()
         self._order = random.Random()
         self._blocks_run = 0
 
     def results(self) -> Iterator[CellResult]:
-        """Yield every arm's result: failures at once, passed cells when they are known well."""
+        """Yield every arm's result: failures at once, passed cells when they are known well.
+
+        Those of which the budget allowed no block are left out.
+
+        Raises:
+            Lost: a process ended that was not at work.
+        """
         with SharedMemory(OperandLayout(self._scenario).size_bytes) as shared:
-            self._judge.open(self._scenario, shared)
             try:
-                self._start_processes(shared)
+                yield from self._stages(shared)
+            except OutOfTime:
+                for cell in self._running():
+                    cell.leave_out()
                 yield from self._decided()
-                self._gate()
-                yield from self._decided()
-                while self._running():
-                    if self._blocks_run:
-                        self._start_processes(shared)
-                    self._run_block()
-                    self._blocks_run += 1
-                    self._finish_those_known()
-                    yield from self._decided()
             finally:
                 for cell in self._cells:
                     cell.close()
+
+    def _stages(self, shared: SharedMemory) -> Iterator[CellResult]:
+        self._judge.open(self._scenario, shared)
+        self._start_processes(shared, self._deadline.share(LOADING_SHARE))
+        self._measure_ceilings()
+        yield from self._decided()
+        self._gate(self._deadline.share(GATES_SHARE))
+        self._leave_out_beyond(self._block_s)
+        yield from self._decided()
+        while self._running():
+            began = time.monotonic()
+            if self._blocks_run:
+                self._start_processes(shared, self._deadline)
+            self._run_block()
+            self._blocks_run += 1
+            self._finish_those_known()
+            yield from self._decided()
+            if time.monotonic() - began > self._deadline.left_s:
+                break
+        for cell in self._running():
+            cell.finished = True
+        yield from self._decided()
+
+    @property
+    def _deadline(self) -> Deadline:
+        return self._time_spent.deadline
 
     def _running(self) -> list[Cell]:
         return [cell for cell in self._cells if cell.alive]
 
     def _decided(self) -> Iterator[CellResult]:
         for cell in self._cells:
-            if not cell.alive and cell.arm.key not in self._reported:
-                self._reported.add(cell.arm.key)
+            if not cell.alive and not cell.left_out and cell.arm.key not in self._reported:
                 cell.worker.dismiss()
-                yield self._result(cell)
+                try:
+                    result = self._result(cell)
+                except OutOfTime:  # neither believed nor blamed without the machine's ceilings
+                    self._reported.add(cell.arm.key)
+                    cell.left_out = True
+                else:
+                    self._reported.add(cell.arm.key)
+                    yield result
+
+    def at_work_last(self, besides: str | None) -> str | None:
+        return at_work_last(self._cells, besides)
+
+    def failed(self, names: Sequence[str], status: Status, reason: str) -> Iterator[CellResult]:
+        """Yield the results of arms that could not be measured."""
+        for cell in self._cells:
+            if cell.arm.name in names:
+                cell.fail(status, reason)
+                yield cell.result(self._settings.reference, None)
 
     def _result(self, cell: Cell) -> CellResult:
         """Return a decided cell's result; one beyond the machine's ceilings is implausible.
@@ -98,22 +172,79 @@ class Race:
                 return cell.result(reference, result.ceiling)
         return result
 
-    def _start_processes(self, shared: SharedMemory) -> None:
+    def _measure_ceilings(self) -> None:
+        """Measure what no cell may exceed while there is time: each is held against it.
+
+        That is once for the run, and nothing that this scenario should have less time for.
+        """
+        began, own = time.monotonic(), self._deadline
+        self._time_spent.deadline = own.whole or own
+        try:
+            for cell in self._running():
+                self._judge.ceiling(self._scenario, cell.threads, cell.evidence.precision)
+        finally:
+            self._time_spent.deadline = own.later(time.monotonic() - began)
+
+    def _start_processes(self, shared: SharedMemory, until: Deadline) -> None:
+        """Start fresh processes, all at once; with a budget a few at a time, until it is used."""
+        running = self._running()
+        at_once = len(running) if math.isinf(until.at_s) else STARTED_AT_ONCE
         with self._time_spent.starting():
-            for cell in self._running():
-                cell.start()
-            for cell in self._running():
-                cell.loaded()
-            for cell in self._running():
-                cell.open(shared)
+            for first in range(0, len(running), max(at_once, 1)):
+                some = running[first : first + at_once]
+                if first and until.passed:
+                    for cell in running[first:]:
+                        cell.leave_out()
+                    break
+                for cell in some:
+                    cell.start()
+                for cell in some:
+                    with self._until(until, cell):
+                        cell.loaded()
+                        cell.open(shared)
         self._time_spent.begin()
 
-    def _gate(self) -> None:
+    @contextlib.contextmanager
+    def _until(self, deadline: Deadline, cell: Cell) -> Iterator[None]:
+        """Hold a cell to an earlier deadline; the reference may take what there is."""
+        cell.worker.deadline = None if cell is self._reference() else deadline
+        try:
+            yield
+        finally:
+            cell.worker.deadline = None
+
+    def _gate(self, until: Deadline) -> None:
+        """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
         for kind in RUN_KINDS:
+            self._leave_out_beyond(self._gate_s)
             if running := self._running():
                 self._judge.draw(kind)
                 for cell in running:
-                    gate(cell, self._judge, kind)
+                    if until.passed and cell is not self._reference():
+                        cell.leave_out()
+                    if cell.alive:
+                        with self._until(until, cell):
+                            gate(cell, self._judge, kind)
+
+    def _gate_s(self, cell: Cell) -> float:
+        """Return about what a cell still takes up to the end of the gates."""
+        return cell.call_s or 0.0
+
+    def _block_s(self, cell: Cell) -> float:
+        """Return about what a cell's first block takes: it packs, warms up and takes a turn."""
+        call_s = cell.call_s or 0.0
+        return AROUND_A_BLOCK_S + 2 * call_s + max(call_s, self._settings.block_s)
+
+    def _leave_out_beyond(self, seconds_of: Callable[[Cell], float]) -> None:
+        """Leave out the cells that do not fit into what is left, beside those before them."""
+        if math.isinf(self._deadline.at_s):
+            return
+        left_s = self._deadline.left_s
+        for cell in self._running():
+            if seconds_of(cell) > left_s:
+                cell.leave_out()
+            else:
+                left_s -= seconds_of(cell)
 
     def _run_block(self) -> None:
         if not self._running():
@@ -125,12 +256,16 @@ class Race:
         watch = watch_block(cells, self._judge)
         timings = [Timing(cell, self._judge, self._settings) for cell in cells]
         for timing in timings:
+            if self._deadline.passed:
+                timing.cell.leave_out()
             timing.begin()
-        take_turns(timings, self._order)
+        take_turns(timings, self._order, self._deadline)
         reference_s = self._reference_s(timings)
         contention = watch.ended([timing.watch for timing in timings])
         for timing in timings:
-            if timing.cell.alive:
+            if timing.cell.alive and timing.median_s is None:
+                timing.cell.leave_out()
+            elif timing.cell.alive:
                 timing.end(seed, reference_s, contention)
 
     def _shuffled(self) -> list[Cell]:

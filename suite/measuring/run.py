@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.measuring import estimate
 from suite.measuring.arm import Arm
+from suite.measuring.deadline import Budget, Deadline
 from suite.measuring.judge_client import JudgeClient
-from suite.measuring.race import Race
+from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
-from suite.results.cell import CellResult, cell_key
+from suite.results.cell import CellResult, Status, cell_key
 from suite.results.folder import ResultWriter, read_results
+from suite.results.own_records import OwnRecords
 
 BUDGET_SHARE_INSIDE = 0.6
 """What a cell may spend in calls of its share of the budget; the rest goes to judging."""
 LEAST_CELL_BUDGET_S = 0.2
 LEAST_WITHIN_BUDGET = 2
 """Blocks of a cell whose share of the run's budget is spent; an interval takes one more."""
+NEED_SHARE = 2.0
+"""Of an estimate, which is right within a factor of two."""
+FEW_ARMS = 2
+"""A scenario begins where there is time for so many short cells."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,10 @@ class RunOutcome:
     not_measured: tuple[str, ...]
     """Cells that the budget left no time for."""
     time_spent: TimeSpent
+    records: OwnRecords
+    """What this call wrote into the folder, to hold against what is read from it."""
+    tampering: str | None = None
+    """What something else changed in it meanwhile."""
     interrupted: bool = False
 
 
@@ -52,7 +63,8 @@ class Runner:
     """Measures scenarios with arms into a folder.
 
     Args:
-        budget_s: for the whole run; None for as long as it takes.
+        budget_s: for all that is measured, gates and judging included; None for as long as it
+            takes. It ends at most a tenth later.
         watch: called after every decided cell.
     """
 
@@ -65,39 +77,69 @@ class Runner:
     _time_spent: TimeSpent = field(default_factory=TimeSpent)
 
     def run(self) -> RunOutcome:
-        """Measure what is missing in the folder; Ctrl-C ends it early and loses nothing."""
+        """Measure what is missing in the folder; Ctrl-C ends it early and loses nothing.
+
+        The budget begins here, with the judge's process: what there is was found out before.
+        """
+        self._budget = Budget(self.budget_s)
+        self._slowness = 1.0
         have = {result.key for result in read_results(self.folder)}
-        missing = [(s, arms) for s in self.scenarios if (arms := self._missing(s, have))]
+        missing = self._all_missing(have)
         self._total = sum(len(arms) for _, arms in missing)
         self._left_s = sum(estimate.scenario_s(s, len(arms)) for s, arms in missing)
         self._began = time.monotonic()
         self._estimated_s = self._left_s
         results: list[CellResult] = []
-        skipped: list[str] = []
         interrupted = False
         writer = ResultWriter(self.folder)
         judge = JudgeClient(self.settings, self._time_spent)
         try:
-            for place, (scenario, arms) in enumerate(missing):
-                if self._budget_is_spent():
-                    skipped += self._names(missing[place:])
-                    break
-                settings = self._within_budget([arms for _, arms in missing[place:]])
-                race = Race(scenario, arms, judge, settings, self._time_spent)
-                wanted = {cell_key(scenario.id, arm.name) for arm in arms} - have
-                for result in race.results():
-                    if result.key in wanted:
+            while missing:
+                before = len(results)
+                for result in self._measure(missing, judge):
+                    if result.key not in have:
+                        have.add(result.key)
                         writer.add(result)
                         results.append(result)
                         self.watch(result, self._progress(len(results)))
-                self._left_s -= estimate.scenario_s(scenario, len(arms))
+                missing = self._all_missing(have)
+                if self.budget_s is None or self._budget.whole.passed or len(results) == before:
+                    break
         except KeyboardInterrupt:
             interrupted = True
         finally:
+            self._time_spent.deadline = Deadline()
             judge.close()
-            writer.close()
+            tampering = writer.close()
             self._time_spent.end()
-        return RunOutcome(tuple(results), tuple(skipped), self._time_spent, interrupted)
+        skipped = () if interrupted else tuple(self._names(missing, have))
+        return RunOutcome(
+            tuple(results), skipped, self._time_spent, writer.records, tampering, interrupted
+        )
+
+    def _measure(
+        self, missing: Sequence[tuple[Scenario, list[Arm]]], judge: JudgeClient
+    ) -> Iterator[CellResult]:
+        """Yield the results of these cells, until the budget is spent."""
+        for number, (scenario, arms) in enumerate(missing):
+            if self._budget.whole.passed:
+                return
+            deadline = self._budget.for_the_first(
+                [NEED_SHARE * estimate.scenario_s(s, len(a)) for s, a in missing[number:]],
+                self._slowness * estimate.CELL_S * min(len(arms), FEW_ARMS),
+            )
+            self._time_spent.deadline = deadline
+            settings = self._within(deadline, len(arms))
+            passed = 0
+            for result in race(scenario, arms, judge, settings, self._time_spent):
+                passed += result.status is Status.PASSED
+                yield result
+            if not passed and self._time_spent.deadline.passed:  # a slow machine, or a busy one
+                self._slowness *= 2
+            self._left_s -= estimate.scenario_s(scenario, len(arms))
+
+    def _all_missing(self, have: set[str]) -> list[tuple[Scenario, list[Arm]]]:
+        return [(s, arms) for s in self.scenarios if (arms := self._missing(s, have))]
 
     def _missing(self, scenario: Scenario, have: set[str]) -> list[Arm]:
         """Return the arms still to measure; the reference comes along as their partner."""
@@ -108,21 +150,18 @@ class Runner:
         return [*(arm for arm in partner if arm not in missing), *missing]
 
     @staticmethod
-    def _names(missing: Iterable[tuple[Scenario, list[Arm]]]) -> list[str]:
-        return [cell_key(scenario.id, arm.name) for scenario, arms in missing for arm in arms]
+    def _names(missing: Iterable[tuple[Scenario, list[Arm]]], have: set[str]) -> list[str]:
+        keys = [cell_key(scenario.id, arm.name) for scenario, arms in missing for arm in arms]
+        return [key for key in keys if key not in have]
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._began
 
-    def _budget_is_spent(self) -> bool:
-        return self.budget_s is not None and self._elapsed_s() >= self.budget_s
-
-    def _within_budget(self, rest: list[list[Arm]]) -> Settings:
-        """Return settings that spread what is left of the budget over the cells that are left."""
-        if self.budget_s is None:
+    def _within(self, deadline: Deadline, cells: int) -> Settings:
+        """Return settings that spread what a scenario may take over its cells."""
+        if math.isinf(deadline.at_s):
             return self.settings
-        cells = sum(len(arms) for arms in rest)
-        share_s = BUDGET_SHARE_INSIDE * (self.budget_s - self._elapsed_s()) / cells
+        share_s = BUDGET_SHARE_INSIDE * deadline.left_s / cells
         cell_s = min(self.settings.cell_budget_s, max(share_s, LEAST_CELL_BUDGET_S))
         return dataclasses.replace(
             self.settings,

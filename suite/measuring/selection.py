@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 from suite.errors import UsageError, did_you_mean
-from suite.machine import host
+from suite.machine import placement
 from suite.measuring.arm import Arm
 from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
@@ -25,7 +25,7 @@ MEMORY_SHARE = 0.8
 
 
 def chosen_threads(asked: int | None) -> int:
-    return asked or host.usable_cores()
+    return asked or placement.usual_threads()
 
 
 def chosen_memory_limit_bytes(asked_gib: float | None) -> int:
@@ -126,7 +126,15 @@ def chosen_arms(
     chosen = catalogue.select(patterns, asked_by=asked_by)
     if reference is not None and all(entry.name != reference for entry in chosen):
         chosen = [*catalogue.select([reference], asked_by=reference_asked_by), *chosen]
-    return [Arm(entry.declared, entry.source, unsupported=entry.unsupported) for entry in chosen]
+    return [
+        Arm(
+            entry.declared,
+            entry.source,
+            unsupported=entry.unsupported,
+            by_name=entry.name in patterns,
+        )
+        for entry in chosen
+    ]
 
 
 def shard_of(scenarios: Sequence[Scenario], shard: Shard | None) -> list[Scenario]:

@@ -1,4 +1,4 @@
-"""Where a run's wall time goes."""
+"""Where a run's wall time goes, and how much of it is left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from suite.measuring.deadline import Deadline
 
 
 @dataclass
@@ -20,6 +22,8 @@ class TimeSpent:
     """In workers around timed calls: fresh operands, looking at outputs, copying them out."""
     starting_s: float = 0.0
     """Starting processes and loading implementations."""
+    deadline: Deadline = field(default=Deadline(), repr=False)
+    """Of what is measured now."""
     started_at: float | None = field(default=None, repr=False)
     ended_at: float | None = field(default=None, repr=False)
 

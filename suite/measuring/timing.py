@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from suite.measuring.cell import Cell
 from suite.measuring.contention import BlockContention, CellWatch
+from suite.measuring.deadline import Deadline
 from suite.measuring.doubts import clock_fault, throttling
 from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
@@ -21,6 +22,8 @@ from suite.stats import intervals
 
 LEAD_CALL_S = 0.05
 """Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
+ENERGY_S = 6.0
+"""Where less is left of a budget, joules are not measured."""
 MOST_SAMPLES = 25
 """Samples of a turn: the median's own error is then far below the spread between blocks."""
 
@@ -126,7 +129,8 @@ class Timing:
             require_untouched(cell, self._judge, "a timed call")
         if fault := clock_fault(cell.worker.turns_s):
             cell.fail(Status.IMPLAUSIBLE, fault)
-        if self._settings.energy and cell.evidence.energy is None:
+        has_time = cell.worker.run_deadline.left_s > ENERGY_S
+        if self._settings.energy and cell.evidence.energy is None and has_time:
             cell.evidence.take_energy(cell.ask(Energy()))
         if cell.scenario.on_cuda:
             log_operators(cell)
@@ -149,8 +153,12 @@ class Timing:
         )
 
 
-def take_turns(timings: Iterable[Timing], order: random.Random) -> None:
+def take_turns(
+    timings: Iterable[Timing], order: random.Random, deadline: Deadline | None = None
+) -> None:
     """Let the cells take turns, each as many as its block has, and judge after every round.
+
+    After the deadline no more turn is taken.
 
     Within a round they follow each other in random order, so that what disturbs the machine
     disturbs neighbours alike.
@@ -159,7 +167,8 @@ def take_turns(timings: Iterable[Timing], order: random.Random) -> None:
     while at_turn := [t for t in timings if t.cell.alive and number < t.rounds]:
         order.shuffle(at_turn)
         for timing in at_turn:
-            timing.turn(number)
+            if deadline is None or not deadline.passed:
+                timing.turn(number)
         for timing in at_turn:
             timing.judge_turn()
         number += 1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
+from suite.measuring.deadline import Deadline, OutOfTime
+from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.worker import (
@@ -20,6 +24,7 @@ from suite.messages.worker import (
 )
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
+from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
@@ -35,9 +40,16 @@ class Channel(Protocol):
     @property
     def pid(self) -> int | None: ...
 
+    @property
+    def ended(self) -> bool: ...
+
     def send(self, request: Request[Any]) -> None: ...
 
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None: ...
+
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
+
+    def watch(self) -> None: ...
 
     def dismiss(self) -> None: ...
 
@@ -56,8 +68,12 @@ class WorkerClient:
         self._leaving: list[Channel] = []
         self.spent_s = 0.0
         """Seconds that its processes held the token in blocks: gates and loading left out."""
+        self.asked_at = 0.0
+        """When its process was last asked, by the monotonic clock; 0 before that."""
         self.turns_s: list[tuple[float, float]] = []
         """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
+        self.deadline: Deadline | None = None
+        """An earlier one than the run's, where there is one."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
 
@@ -71,7 +87,12 @@ class WorkerClient:
 
         Raises:
             ProcessFailed: it is gone already.
+            Lost: it cannot be started, or something else ended it.
         """
+        with self._as_lost(True):
+            self._begin()
+
+    def _begin(self) -> None:
         self._peer = Peer(
             "suite.worker.process:main",
             self._arm.source,
@@ -85,20 +106,53 @@ class WorkerClient:
 
     def loaded(self) -> Loaded:
         """Wait until the process has loaded the implementation; raises as `ask` does."""
-        return self._reply(self._answer(Load()))
+        with self._as_lost(True):
+            return self._reply(self._answer(Load()))
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool) -> None:
+        """Let the process have shared memory; raises as `ask` does."""
+        assert self._peer is not None
+        with self._as_lost(self._peer.ended):
+            try:
+                timeout_s = self._settings.timeout_s
+                self._peer.hand_over(memory, writable=writable, timeout_s=timeout_s)
+            except ProcessFailed:
+                self._peer = None
+                raise
 
     def ask(self, request: Request[TimedAnswer[Reply]]) -> Reply:
         """Send a request and return the reply.
 
         Raises:
             ProcessFailed: the process is gone, or it answered with a failure instead.
+            Lost: it had ended before it was asked, or something else ended it.
+            OutOfTime: the budget ended first.
         """
-        began = time.monotonic()
-        self._send(request)
-        answer = self._answer(request)
+        assert self._peer is not None
+        with self._as_lost(self._peer.ended):
+            began = self.asked_at = time.monotonic()
+            self._send(request)
+            answer = self._answer(request)
+            took_s = time.monotonic() - began
+            self._watch(request)
         if isinstance(request, Turn):
-            self.turns_s.append((answer.held_s, time.monotonic() - began))
+            self.turns_s.append((answer.held_s, took_s))
         return self._reply(answer)
+
+    @contextlib.contextmanager
+    def _as_lost(self, asleep: bool) -> Iterator[None]:
+        """Tell what ended the process from what it did itself.
+
+        Args:
+            asleep: whether it had nothing to do when it ended, or others were at work as well.
+        """
+        try:
+            yield
+        except ProcessFailed as failed:
+            if failed.from_outside or (asleep and failed.by_system):
+                status = Status(failed.status)
+                raise Lost(status, failed.reason, arm=self._arm.key) from failed
+            raise
 
     def _send(self, request: Request[Any]) -> None:
         assert self._peer is not None
@@ -110,11 +164,17 @@ class WorkerClient:
 
     def _answer(self, request: Request[TimedAnswer[Reply]]) -> TimedAnswer[Reply]:
         assert self._peer is not None
+        deadline = self.deadline or self.run_deadline
         try:
-            answer = self._peer.receive(request, self._settings.timeout_s)
+            answer = self._peer.receive(
+                request, min(self._settings.timeout_s, deadline.until_cut_s)
+            )
         except ProcessFailed as failed:
             self._peer = None
-            raise ProcessFailed(failed.status, f"{request.do}: {failed.reason}") from None
+            if failed.status == Status.TIMEOUT and deadline.is_cut:
+                raise OutOfTime from None
+            failed.reason = f"{request.do}: {failed.reason}"
+            raise
         self.quiet = answer.quiet
         self._time_spent.inside_s += answer.inside_s
         if isinstance(request, CHECKING):
@@ -122,6 +182,20 @@ class WorkerClient:
         if not isinstance(request, BEFORE_BLOCKS):
             self.spent_s += answer.held_s
         return answer
+
+    @property
+    def run_deadline(self) -> Deadline:
+        return self._time_spent.deadline
+
+    def _watch(self, request: Request[Any]) -> None:
+        """See what the process holds now: a short request ends before anybody looked."""
+        assert self._peer is not None
+        try:
+            self._peer.watch()
+        except ProcessFailed as failed:
+            self._peer = None
+            failed.reason = f"{request.do}: {failed.reason}"
+            raise
 
     def _reply(self, answer: TimedAnswer[Reply]) -> Reply:
         if failure := answer.failure:
@@ -151,4 +225,7 @@ class WorkerClient:
     def release(self) -> Channel | None:
         """Hand on the process, if it is still good for something."""
         peer, self._peer = self._peer, None
+        if peer is not None and peer.ended:
+            peer.close()
+            return None
         return peer

@@ -1,9 +1,13 @@
-"""The parent and the judge. What each request does is told in `suite.judge.process`."""
+"""The parent and the judge. What each request does is told in `suite.judge.process`.
+
+A failure in place of a reply says that memory was lacking, or that the judge itself is at fault.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from suite.messages.answer import Answer
 from suite.messages.worker import Start
 from suite.problem import Scenario
 from suite.processes.channel import Done, Request
@@ -35,12 +39,18 @@ class TorchFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Facts(Request[TorchFacts]):
+class Facts(Request[Answer[TorchFacts]]):
     pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ceilings(Request[Ceiling]):
+class CeilingMeasured:
+    ceiling: Ceiling | None
+    """None where there is too little memory to measure it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ceilings(Request[Answer[CeilingMeasured]]):
     device: str
     dtype: str
     threads: int
@@ -49,7 +59,7 @@ class Ceilings(Request[Ceiling]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Compare(Request[Probe]):
+class Compare(Request[Answer[Probe]]):
     """Do a small work with one thread and with all."""
 
     threads: int
@@ -63,7 +73,7 @@ class Spans:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Repeat(Request[Spans]):
+class Repeat(Request[Answer[Spans]]):
     """Repeat equal work on all threads, for so many seconds."""
 
     threads: int
@@ -71,21 +81,29 @@ class Repeat(Request[Spans]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Open(Request[Done]):
+class Opened:
+    no_room: str | None
+    """Why the scenario cannot be judged, with what it takes and what there is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Open(Request[Answer[Opened]]):
     scenario: Scenario
     operands: str
     """Path of the shared memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ForgetResults(Request[Done]):
+class ForgetResults(Request[Answer[Done]]):
     pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Draw(Request[Done]):
+class Draw(Request[Answer[Done]]):
     kind: str
     seed: int
+    elements: int | None = None
+    """How many to judge, and all by a projection; None: each of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +125,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeGate(Request[Judgement]):
+class JudgeGate(Request[Answer[Judgement]]):
     """`results` is the path of a worker's shared memory, here and below."""
 
     results: str
@@ -121,7 +139,7 @@ class Ruling:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeSpread(Request[Ruling]):
+class JudgeSpread(Request[Answer[Ruling]]):
     results: str
     slot: int
     allowance: Allowance
@@ -133,7 +151,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SameBits(Request[Agreement]):
+class SameBits(Request[Answer[Agreement]]):
     results: str
     first: int
     second: int
@@ -145,17 +163,17 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Untouched(Request[Changed]):
+class Untouched(Request[Answer[Changed]]):
     results: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DrawBlock(Request[Done]):
+class DrawBlock(Request[Answer[Done]]):
     seed: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeTimed(Request[Ruling]):
+class JudgeTimed(Request[Answer[Ruling]]):
     results: str
     calls: tuple[TimedCall, ...]
     allowance: Allowance

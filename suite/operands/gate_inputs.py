@@ -7,7 +7,7 @@ import math
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
-from suite.operands.streams import BITS
+from suite.operands.streams import BITS, PIECE_ELEMENTS
 from suite.operands.tensors import Operands
 from suite.problem import Scenario
 
@@ -109,9 +109,10 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
 
 
 def _draw_integers(tensor: torch.Tensor, scenario: Scenario, generator: torch.Generator) -> None:
-    tensor.copy_(torch.randint(-3, 4, tensor.shape, generator=generator))
     exact = 2 ** (BITS[scenario.dtype].mantissa + 1)
     density = exact / (9 * max(scenario.reduction_length, 1))
-    if density < 1:
-        keep = torch.rand(tensor.shape, generator=generator) < density
-        tensor.mul_(keep.to(tensor.dtype))
+    for piece in tensor.view(-1).split(PIECE_ELEMENTS):
+        piece.copy_(torch.randint(-3, 4, piece.shape, generator=generator))
+        if density < 1:
+            keep = torch.rand(piece.shape, generator=generator) < density
+            piece.mul_(keep.to(tensor.dtype))

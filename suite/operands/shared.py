@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from io import FileIO
-from pathlib import Path
+import os
+import weakref
 
 import torch
 
@@ -17,6 +16,7 @@ from suite.processes.shared_memory import (
     Region,
     ResultLayout,
     map_shared,
+    open_shared,
 )
 
 
@@ -33,8 +33,10 @@ class SharedOperands:
             view(memory, layout.bias, dtype) if problem.bias else None,
             view(memory, layout.grad, dtype).view(problem.output_shape) if backward else None,
         )
-        self.stream = Stream(scenario, memory, layout)
-        self._scenario, self._path, self._size_bytes = scenario, path, layout.size_bytes
+        self.stream = Stream.of(scenario, memory, layout)
+        self._file = open_shared(path, writable=False)
+        weakref.finalize(self, self._file.close)
+        self._scenario, self._size_bytes = scenario, layout.size_bytes
         self._filler = view(memory, layout.filler, torch.float32)
 
     def filler(self) -> torch.Tensor | None:
@@ -45,7 +47,7 @@ class SharedOperands:
         """
         if self._filler.numel() == 0:
             return None
-        allocated_bytes = getattr(Path(self._path).stat(), "st_blocks", 0) * 512
+        allocated_bytes = getattr(os.fstat(self._file.fileno()), "st_blocks", 0) * 512
         cache_filler.require_room(self._scenario, self._size_bytes - allocated_bytes)
         self._filler.sum()
         return self._filler
@@ -56,7 +58,8 @@ class SharedResults:
 
     def __init__(self, scenario: Scenario, path: str) -> None:
         self._layout, self._dtype = ResultLayout(scenario), DTYPES[scenario.dtype]
-        self._path = Path(path)
+        self._file = open_shared(path, writable=True)
+        weakref.finalize(self, self._file.close)
         self._memory = map_shared(path, self._layout.size_bytes, writable=True)
         problem = scenario.problem
         self.handed_back = Operands(
@@ -71,10 +74,6 @@ class SharedResults:
     def slot(self, index: int) -> torch.Tensor:
         """Return output slot `index`, flat."""
         return self._view(self._layout.slot(index))
-
-    @cached_property
-    def _file(self) -> FileIO:
-        return self._path.open("r+b", buffering=0)
 
     def write(self, index: int, output: torch.Tensor) -> None:
         """Write a flat, dense output into slot `index`.

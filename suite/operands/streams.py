@@ -21,6 +21,9 @@ from suite.processes.shared_memory import (
     OperandLayout,
 )
 
+PIECE_ELEMENTS = 4 * 2**20
+"""Drawn at once: what is drawn takes twice the memory of what it is drawn for, on the way."""
+
 
 @dataclass(frozen=True)
 class _Bits:
@@ -43,10 +46,27 @@ BITS = {
 class Stream:
     """Fresh operands for timed calls: `fill` writes the one that starts at (a, b)."""
 
-    def __init__(self, scenario: Scenario, memory: mmap.mmap, layout: OperandLayout) -> None:
-        self._bits = BITS[scenario.dtype]
-        self._a = view(memory, layout.stream_a, self._bits.integer)
-        self._b = view(memory, layout.stream_b, self._bits.integer)
+    def __init__(self, bits: _Bits, a: torch.Tensor, b: torch.Tensor) -> None:
+        self._bits, self._a, self._b = bits, a, b
+
+    @classmethod
+    def of(cls, scenario: Scenario, memory: mmap.mmap, layout: OperandLayout) -> Stream:
+        """Return the streams in a scenario's shared memory."""
+        bits = BITS[scenario.dtype]
+        return cls(
+            bits,
+            view(memory, layout.stream_a, bits.integer),
+            view(memory, layout.stream_b, bits.integer),
+        )
+
+    def like(self) -> Stream:
+        """Return streams of the same size in memory of one's own, which hold nothing yet."""
+        return Stream(self._bits, torch.empty_like(self._a), torch.empty_like(self._b))
+
+    def copy_(self, other: Stream) -> None:
+        """Write another's bits into these streams."""
+        self._a.copy_(other._a)
+        self._b.copy_(other._b)
 
     def on(self, device: str) -> Stream:
         """Return these streams as they are now, on a device: no operand is copied there then."""
@@ -67,9 +87,10 @@ class Stream:
             stream.bitwise_and_(-(2 ** (width - 1)) | (2**bits.mantissa - 1))
             if exponents:
                 # Magnitudes from 1/4 to 2, so that neither order nor precision goes unnoticed.
-                halvings = torch.randint(0, exponents, stream.shape, generator=generator)
-                exponent = (bits.exponent - halvings).to(bits.integer)
-                stream.bitwise_or_(exponent << bits.mantissa)
+                for piece in stream.split(PIECE_ELEMENTS):
+                    halvings = torch.randint(0, exponents, piece.shape, generator=generator)
+                    exponent = (bits.exponent - halvings).to(bits.integer)
+                    piece.bitwise_or_(exponent << bits.mantissa)
 
     def fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         """Write the operand that starts at `start` into a dense tensor, in memory order."""

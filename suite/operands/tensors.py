@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import mmap
 import warnings
 from collections.abc import Callable
@@ -47,6 +48,13 @@ class Operands:
 
     def abs(self) -> Operands:
         return self.each(torch.Tensor.abs)
+
+    def copy_(self, other: Operands) -> None:
+        """Write another's values into these tensors; both have the same ones."""
+        for ours in dataclasses.fields(self):
+            target, source = getattr(self, ours.name), getattr(other, ours.name)
+            if target is not None and source is not None:
+                target.copy_(source)
 
     def each(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Operands:
         return Operands(

@@ -14,9 +14,11 @@ import time
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+from suite.processes import shared_memory
 from suite.ranges import Misfit, shown
 from suite.records import decoder, from_plain, parse, to_json
 
@@ -81,6 +83,14 @@ class Done:
     """A reply that tells nothing but that the request was carried out."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Take(Request[Done]):
+    """Take the shared memory whose descriptor comes next on the channel."""
+
+    path: str
+    """What other requests call it."""
+
+
 class Requester:
     """The parent's end: one request, one reply, never two under way."""
 
@@ -98,6 +108,17 @@ class Requester:
         frame = {"number": self._number, "do": request.do, "to": to, "request": request}
         try:
             self._connection.send_bytes(to_json(frame).encode())
+        except OSError as error:
+            raise ChannelClosed from error
+
+    def send_descriptor(self, descriptor: int, pid: int) -> None:
+        """Send what the last request said comes next.
+
+        Args:
+            pid: of the process at the other end.
+        """
+        try:
+            reduction.send_handle(self._connection, descriptor, pid)
         except OSError as error:
             raise ChannelClosed from error
 
@@ -151,6 +172,12 @@ def serve(
     Args:
         members: who answers the requests that are sent `to` one of them; may change meanwhile.
     """
+
+    def take(asked: Take) -> Done:
+        shared_memory.take(asked.path, reduction.recv_handle(connection))
+        return Done()
+
+    own = {**own, **handlers(Take.handled_by(take))}
     while True:
         try:
             frame = parse(connection.recv_bytes().decode())

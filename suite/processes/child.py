@@ -12,10 +12,13 @@ import sys
 from collections.abc import Mapping
 from multiprocessing import synchronize
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from suite import own_imports
+from suite.processes import left_memory
 from suite.processes.environment import set_variables
+from suite.processes.keeping_out import keep_others_out
 
 PR_SET_PDEATHSIG = 1
 
@@ -24,12 +27,14 @@ def child_main(
     target: str,
     connection: Connection,
     log: str,
+    scratch: str,
     variables: Mapping[str, str | None],
     *args: object,
 ) -> None:
     """First code of every process: cut loose from the terminal, die with the parent.
 
     Args:
+        scratch: the parent's folder for temporary files.
         variables: of the environment, as the user has them.
     """
     if hasattr(os, "setsid"):
@@ -38,18 +43,28 @@ def child_main(
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # What implementations print must not reach the terminal or a report.
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    descriptor = _opened(log)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
     _cut_off_all_but(0, 1, 2, connection.fileno())
     _unlink_semaphores_at_once()
+    left_memory.note_names(Path(scratch))
+    keep_others_out()
     faulthandler.enable(all_threads=False)
     module, _, function = target.partition(":")
     set_variables(variables)
     getattr(own_imports.import_own(module), function)(connection, *args)
     # A plug-in's exit handlers and threads do not hold up the run.
     os._exit(0)
+
+
+def _opened(log: str) -> int:
+    """Open the log; where its folder was removed meanwhile, no implementation is to blame."""
+    try:
+        return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _cut_off_all_but(*kept: int) -> None:

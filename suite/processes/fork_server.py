@@ -17,7 +17,9 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 
 from suite import own_imports
+from suite.processes.caches import for_compiled_code
 from suite.processes.environment import variables
+from suite.processes.scratch import folder_for_sockets
 
 PRELOAD = [own_imports.own_name("suite.preload")]
 OPEN_FILES = 8192
@@ -35,9 +37,29 @@ def process_context() -> ForkServerContext | SpawnContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
+    _keep_sockets_with_us()
     with _server_environment():
         forkserver.ensure_running()
     return context
+
+
+def server_pid() -> int | None:
+    """Return the process that others are forked from; None where they are spawned."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return None
+    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    return pid
+
+
+def _keep_sockets_with_us() -> None:
+    """Have multiprocessing put its sockets into our folder for temporary files.
+
+    It would make one of its own, which stays when this process is killed, wherever TMPDIR is: a
+    socket's path has to be short.
+    """
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    if config.get("tempdir") is None:
+        config["tempdir"] = str(folder_for_sockets())
 
 
 @contextlib.contextmanager
@@ -46,7 +68,8 @@ def _server_environment() -> Iterator[None]:
 
     It looks for what it preloads on a path of its own, and skips silently what it does not find.
     """
-    with variables(own_imports.environment_to_find_us() | steady_environment()):
+    ours = own_imports.environment_to_find_us() | steady_environment() | for_compiled_code()
+    with variables(ours):
         yield
 
 

@@ -11,6 +11,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any
 import psutil
 
 from suite import own_imports
+from suite.processes import free_memory, left_memory, log_file, memory_use, scratch
 from suite.processes.channel import (
     ChannelClosed,
     ForeignFrame,
@@ -26,21 +29,32 @@ from suite.processes.channel import (
     Reply,
     Request,
     Requester,
+    Take,
 )
 from suite.processes.child import child_main
 from suite.processes.environment import variables
-from suite.processes.fork_server import process_context, without_main
+from suite.processes.fork_server import process_context, server_pid, without_main
+from suite.processes.shared_memory import SharedMemory
 
 START_TIMEOUT_S = 120.0
 
 
 class ProcessFailed(Exception):
-    """A process did not answer as it should; `status` is a result status, `reason` says why."""
+    """A process did not answer as it should; `status` is a result status, `reason` says why.
 
-    def __init__(self, status: str, reason: str) -> None:
+    Args:
+        from_outside: another process may have ended it.
+        by_system: the system did, which may have meant another one.
+    """
+
+    def __init__(
+        self, status: str, reason: str, *, from_outside: bool = False, by_system: bool = False
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.from_outside = from_outside
+        self.by_system = by_system
 
 
 @contextlib.contextmanager
@@ -65,6 +79,9 @@ class Peer:
     `target` is "module:function", so that the parent never imports what it starts. With an
     `environment` it is an interpreter of its own, started with these variables, instead of a
     fork: slower by what importing torch takes, with a memory layout that nothing else shares.
+
+    Args:
+        keep_running: let it go on at once when somebody has stopped it (SIGSTOP).
     """
 
     def __init__(
@@ -75,6 +92,7 @@ class Peer:
         log: Path,
         memory_limit_bytes: int | None = None,
         environment: Mapping[str, str] | None = None,
+        keep_running: bool = False,
     ) -> None:
         context = process_context() if environment is None else multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
@@ -82,28 +100,70 @@ class Peer:
         self._log = log
         self._log_start = log.stat().st_size if log.exists() else 0
         self._memory_limit_bytes = memory_limit_bytes
+        self._keep_running = keep_running
         finding = own_imports.environment_to_find_us()
         users = {name: os.environ.get(name) for name in finding}
+        self._killed_for_memory = free_memory.killed_for_memory()
         with without_main(), variables(finding | dict(environment or {})):
             self._process: BaseProcess = context.Process(
-                target=child_main, args=(target, theirs, str(log), users, *args), name=name
+                target=child_main,
+                args=(target, theirs, str(log), str(scratch.own_folder()), users, *args),
+                name=name,
             )
             with contextlib.nullcontext() if environment is not None else _uninterrupted():
-                self._process.start()
+                self._start()
+        self._server_pid = server_pid() if environment is None else None
         theirs.close()
         self._requester = Requester(ours)
-        self._watched: psutil.Process | None = None
+        self._shared: list[SharedMemory] = []
+        """What it was handed over, and may have mapped."""
+        self._started_at = time.time()
+
+    def _start(self) -> None:
+        """Start the process.
+
+        Raises:
+            ProcessFailed: the system does not let it start, or the fork server ended meanwhile.
+        """
+        try:
+            self._process.start()
+        except (OSError, EOFError) as error:
+            said = getattr(error, "strerror", None) or str(error) or "the fork server is gone"
+            reason = f"no process can be started: {said}"
+            raise ProcessFailed("crashed", reason, from_outside=True) from error
 
     @property
     def pid(self) -> int:
         assert self._process.pid is not None
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        return not self._process.is_alive()
+
     def send(self, request: Request[Any], to: str = "") -> None:
         try:
             self._requester.send(request, to)
         except ChannelClosed:
             raise self._post_mortem() from None
+
+    def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None:
+        """Let the process have shared memory, which it knows by its path from now on.
+
+        Raises:
+            ProcessFailed: as `receive` does.
+        """
+        with memory.descriptor(writable=writable) as descriptor:
+            if descriptor is None:
+                return
+            request = Take(path=memory.path)
+            try:
+                self._requester.send(request)
+                self._requester.send_descriptor(descriptor, self.pid)
+            except ChannelClosed:
+                raise self._post_mortem() from None
+            self.receive(request, timeout_s)
+        self._shared.append(memory)
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply:
         """Return the reply to the last request, which was one of this type.
@@ -113,7 +173,7 @@ class Peer:
                 channel; the process is gone afterwards.
         """
         try:
-            return self._requester.receive(request, timeout_s, self._watch_memory)
+            return self._requester.receive(request, timeout_s, self.watch)
         except ChannelClosed:
             raise self._post_mortem() from None
         except NoReplyInTime:
@@ -127,46 +187,74 @@ class Peer:
         self.send(request)
         return self.receive(request, timeout_s)
 
-    def _watch_memory(self) -> None:
+    def watch(self) -> None:
+        """Bound what it prints, and what it takes with all that it started.
+
+        Raises:
+            ProcessFailed: it took too much memory; it is gone, and what it shared by name.
+        """
+        log_file.bound(self._log)
+        if self._keep_running:
+            self._let_go_on()
         if self._memory_limit_bytes is None:
             return
-        try:
-            self._watched = self._watched or psutil.Process(self.pid)
-            memory = self._watched.memory_info()
-        except psutil.Error:
+        family = memory_use.family_of(self.pid)
+        shared_bytes = sum(memory.size_bytes for memory in self._shared if not memory.closed)
+        used_bytes = memory_use.used_bytes(family, shared_bytes)
+        if used_bytes is None or used_bytes <= self._memory_limit_bytes:
             return
-        used_bytes = memory.rss - getattr(memory, "shared", 0)
-        if used_bytes > self._memory_limit_bytes:
-            self.kill()
-            raise ProcessFailed(
-                "out_of_memory",
-                f"used {used_bytes / 2**30:.1f} GiB, the limit is "
-                f"{self._memory_limit_bytes / 2**30:.1f} GiB",
-            )
+        segments = memory_use.named_segments(family)
+        self.kill()
+        for pid in family[1:]:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        memory_use.unlink(segments, self._started_at)
+        others = f" with what it started ({len(family) - 1})" if family[1:] else ""
+        raise ProcessFailed(
+            "out_of_memory",
+            f"used {used_bytes / 2**30:.1f} GiB{others}, shared memory included; the limit is "
+            f"{self._memory_limit_bytes / 2**30:.1f} GiB",
+        )
+
+    def _let_go_on(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_STOPPED:
+                process.resume()
 
     def _post_mortem(self) -> ProcessFailed:
         self._process.join(5)
         code = self._process.exitcode
         said = self._last_words()
         self.kill()
+        if self._lost_its_server():
+            reason = "the server that processes are forked from was ended, and this one with it"
+            return ProcessFailed("crashed", reason, from_outside=True)
+        if code == -getattr(signal, "SIGKILL", 0):
+            if free_memory.killed_for_memory() > self._killed_for_memory:
+                reason = "ended by the system for lack of memory (SIGKILL)"
+                return ProcessFailed("out_of_memory", reason, by_system=True)
+            reason = "killed from outside (SIGKILL), and not for lack of memory"
+            return ProcessFailed("crashed", reason, from_outside=True)
         if code is not None and code < 0:
             name = signal.Signals(-code).name
-            if -code == signal.SIGKILL:
-                return ProcessFailed(
-                    "out_of_memory",
-                    "killed from outside (SIGKILL), most likely by the system for lack of memory",
-                )
-            return ProcessFailed("crashed", f"the process died of {name}{said}")
+            from_outside = -code in (signal.SIGTERM, signal.SIGINT)
+            reason = f"the process died of {name}{said}"
+            return ProcessFailed("crashed", reason, from_outside=from_outside)
         return ProcessFailed("crashed", f"the process ended by itself with exit code {code}{said}")
+
+    def _lost_its_server(self) -> bool:
+        """Whether the server ended that it was forked from: it ends all that it forked."""
+        if self._server_pid is None:
+            return False
+        try:
+            return psutil.Process(self._server_pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
 
     def _last_words(self) -> str:
         """Return the last line of its log that says where it was, as "; in ..."."""
-        try:
-            with self._log.open("rb") as file:
-                file.seek(self._log_start)
-                lines = file.read()[-8192:].decode(errors="replace").splitlines()
-        except OSError:
-            return ""
+        lines = log_file.last_lines(self._log, self._log_start)
         # Before the fatal error's own trace there may be those of errors that were survived.
         fatal = [at for at, line in enumerate(lines) if "most recent call first" in line]
         places = [
@@ -194,3 +282,4 @@ class Peer:
         if self._process.is_alive():
             self._process.kill()
         self._process.join(5)
+        left_memory.remove(scratch.own_folder(), self.pid)

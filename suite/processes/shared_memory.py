@@ -4,21 +4,39 @@ The operands of a scenario lie in one that workers map for reading only; each ar
 own for what it returns. So no worker can spoil another's data, by accident or by writing to
 whatever descriptors it finds.
 
-On Linux it is a memfd, reached by the other processes through /proc: it vanishes with the last
-process that holds it, whatever kills them, and is not limited by the size of /dev/shm (64 MB in
-containers). Elsewhere it is a temporary file.
+On Linux it is a memfd whose descriptor is handed over: it vanishes with the last process that
+holds it, whatever kills them, and is not limited by the size of /dev/shm (64 MB in containers). It
+is sealed: nobody resizes it, and nobody but the judge writes operands, by whatever descriptor.
+Elsewhere it is a temporary file, which any process of the same user can write.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import itertools
 import mmap
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from suite.problem import Scenario, Shape
 from suite.processes import cache_filler
+from suite.processes.scratch import own_folder
+
+if sys.platform != "win32":
+    import fcntl
+
+_ADD_SEALS = 1033  # F_ADD_SEALS and what it adds, by linux/fcntl.h; fcntl has only some of them
+_SEAL_SEAL, _SEAL_SHRINK, _SEAL_GROW, _SEAL_FUTURE_WRITE = 0x1, 0x2, 0x4, 0x10
+_numbers = itertools.count()
+_own: dict[str, int] = {}
+"""Descriptors of the memory that this process owns, by path."""
+_handed_over: dict[str, int] = {}
+"""Descriptors that another process handed to this one, by its path."""
 
 ALIGNMENT = 64
 STREAM_SLACK = 4096
@@ -96,19 +114,57 @@ class ResultLayout(_Layout):
 
 
 class SharedMemory:
-    """Owner's handle. `path` is what the other processes open."""
+    """Owner's handle. `path` is what messages call it.
+
+    The others are handed its descriptor (`suite.processes.peer.Peer.hand_over`), except where
+    there is no memfd: there `path` is that of a file, which they open.
+    """
 
     def __init__(self, size_bytes: int) -> None:
+        self._file: Path | None = None
+        self.size_bytes = size_bytes
+        self.closed = False
         if hasattr(os, "memfd_create"):
-            self._descriptor = os.memfd_create("convgauge")
-            self._file: Path | None = None
-            self.path = f"/proc/{os.getpid()}/fd/{self._descriptor}"
+            self._descriptor = os.memfd_create("convgauge", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            self.path = f"memfd:{next(_numbers)}"
+            _own[self.path] = self._descriptor
         else:
-            self._descriptor, self.path = tempfile.mkstemp(prefix="convgauge-")
+            self._descriptor, self.path = tempfile.mkstemp(dir=own_folder())
             self._file = Path(self.path)
         os.truncate(self._descriptor, size_bytes)
+        # Whoever shrinks it ends everybody who reads it, by SIGBUS.
+        self._seal(_SEAL_SHRINK | _SEAL_GROW)
+
+    def seal_contents(self) -> None:
+        """Let nobody write who has not mapped it by now; the judge has.
+
+        Kernels before 5.1 refuse; then it is only what processes are told not to do.
+        """
+        self._seal(_SEAL_FUTURE_WRITE)
+        self._seal(_SEAL_SEAL)
+
+    def _seal(self, seals: int) -> None:
+        if self._file is None:
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._descriptor, _ADD_SEALS, seals)
+
+    @contextlib.contextmanager
+    def descriptor(self, *, writable: bool) -> Iterator[int | None]:
+        """Give a descriptor to hand over; None where the others open a file by its path."""
+        if self._file is not None:
+            yield None
+        elif writable:
+            yield self._descriptor
+        else:
+            copy = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                yield copy
+            finally:
+                os.close(copy)
 
     def close(self) -> None:
+        self.closed = True
+        _own.pop(self.path, None)
         os.close(self._descriptor)
         if self._file is not None:
             self._file.unlink(missing_ok=True)
@@ -120,8 +176,31 @@ class SharedMemory:
         self.close()
 
 
+def take(path: str, descriptor: int) -> None:
+    """Keep a descriptor that was handed over, until it is opened."""
+    forget(path)
+    _handed_over[path] = descriptor
+
+
+def forget(path: str) -> None:
+    """Close what was handed over under this name, if anything; mappings of it stay."""
+    if (descriptor := _handed_over.pop(path, None)) is not None:
+        os.close(descriptor)
+
+
+def open_shared(path: str, *, writable: bool) -> io.FileIO:
+    """Open memory that is this process's own, was handed over, or is a file.
+
+    Raises:
+        OSError: there is none of that name.
+    """
+    mode = "r+b" if writable else "rb"
+    descriptor = _handed_over.get(path, _own.get(path))
+    return io.FileIO(path if descriptor is None else os.dup(descriptor), mode)
+
+
 def map_shared(path: str, size_bytes: int, *, writable: bool) -> mmap.mmap:
     """Map another process's shared memory."""
     access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
-    with Path(path).open("r+b" if writable else "rb") as file:
+    with open_shared(path, writable=writable) as file:
         return mmap.mmap(file.fileno(), size_bytes, access=access)

@@ -17,12 +17,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from suite.errors import Unsupported
 from suite.own_imports import environment_to_find_us, own_name
 from suite.problem import Scenario
+from suite.processes.scratch import scratch_folder
 from suite.registry.sources import Source
 
 CALLS = 2
@@ -58,8 +58,8 @@ def count(source: Source, name: str, scenario: Scenario, out: Path) -> float:
     child = [sys.executable, "-c", f"from {module} import main; main()", call]
     # Once without Valgrind: what is compiled on first use is then in Numba's cache.
     _run(child, "without Valgrind")
-    with TemporaryDirectory(prefix="convgauge-") as folder:
-        dump = Path(folder) / "callgrind.out"
+    with scratch_folder() as folder:
+        dump = folder / "callgrind.out"
         tool = [valgrind, "--tool=callgrind", "--collect-atstart=no", "--trace-children=no"]
         _run([*tool, f"--callgrind-out-file={dump}", *child], "under Valgrind")
         one, several = (_total(dump.with_name(f"{dump.name}.{part}")) for part in (1, 2))

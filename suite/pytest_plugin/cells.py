@@ -5,7 +5,6 @@ This is what `suite.pytest_plugin.plugin` imports once a test asks for a cell.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from suite.measuring.check import check
 from suite.measuring.settings import Settings
 from suite.printable import printable
 from suite.problem import Scenario
+from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, read_catalogue
 from suite.results.cell import Status
 from suite.scenario import ScenarioFile, load_files
@@ -84,8 +84,8 @@ def cells(
     """
     loaded = load_files(files)
     paths = tuple(Path(plugin).resolve() for plugin in plugins)
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
-        catalogue = read_catalogue(new_run.TREE, paths, Path(scratch) / "log")
+    with scratch_folder() as scratch:
+        catalogue = read_catalogue(new_run.TREE, paths, scratch / "log")
     patterns = _patterns(loaded, catalogue, implementations, paths)
     arms = selection.chosen_arms(catalogue, patterns, asked_by=asked_by)
     scenarios = [scenario for file in loaded for scenario in file.scenarios]

@@ -9,7 +9,6 @@ import contextlib
 import lzma
 import stat
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from suite.errors import NotComparable, UsageError
+from suite.processes.scratch import scratch_folder
 from suite.results.folder import MANIFEST, PROFILES, RESULTS, Run, read_run
 
 MOST_ENTRIES = 100_000
@@ -39,14 +39,14 @@ def read_archive(path: Path) -> Run:
         UsageError: it is no zip, encrypted, damaged, longer than a run can be, or what it holds
             is.
     """
-    with tempfile.TemporaryDirectory(prefix="convgauge-") as scratch:
+    with scratch_folder() as scratch:
         with _unpacking(path), zipfile.ZipFile(path) as archive:
-            _unpack(archive, path, Path(scratch))
+            _unpack(archive, path, scratch)
         try:
-            return read_run([Path(scratch)])
+            return read_run([scratch])
         except UsageError as error:
             # The reader of the message knows the zip, and not where it was unpacked.
-            raise UsageError(str(error).replace(scratch, str(path))) from error
+            raise UsageError(str(error).replace(str(scratch), str(path))) from error
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from suite.records import parse
 from suite.results.cell import CellResult
 from suite.results.inside import leads_elsewhere, read_inside, write_whole
 from suite.results.manifest import HALF_CHARACTER, checked_manifest, whole_characters
+from suite.results.own_records import OwnRecords
 from suite.results.profile import CellProfile
 from suite.results.version_1 import upgraded
 
@@ -65,6 +66,7 @@ class ResultWriter:
             raise UsageError(f"{self._path}: is a link to another place; put a copy there")
         try:
             self._drop_torn_line()
+            self.records = OwnRecords(self._path)
             self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise UsageError(f"{self._path}: cannot be written: {error.strerror}") from error
@@ -82,7 +84,9 @@ class ResultWriter:
 
         Raises:
             CellLost: the disk is full; everything before this cell is kept.
+            UsageError: the folder was removed.
         """
+        self._require_file()
         line = json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True) + "\n"
         end = self._file.tell()
         try:
@@ -90,6 +94,7 @@ class ResultWriter:
             while data:
                 data = data[self._file.write(data) :]
             os.fsync(self._file.fileno())
+            self.records.wrote(line.encode())
         except OSError as error:
             self._file.truncate(end)
             raise CellLost(
@@ -97,8 +102,29 @@ class ResultWriter:
                 "lost, everything before it is kept"
             ) from error
 
-    def close(self) -> None:
+    def _require_file(self) -> None:
+        """Refuse to write into a folder that nobody will find.
+
+        A file that was replaced in it is put back in the end; see `close`.
+
+        Raises:
+            UsageError: it was removed.
+        """
+        if not self._path.parent.is_dir():
+            raise UsageError(
+                f"{self._path}: was removed while results were written to it, and with it what "
+                "was measured; measure again, into a folder that stays"
+            )
+
+    def close(self) -> str | None:
+        """Close the file; return what something else has changed in it, which is undone."""
         self._file.close()
+        if not self._path.parent.is_dir():  # removed with all that was in it
+            return None
+        try:
+            return self.records.restore()
+        except UsageError as error:
+            return f"something else changed what was recorded, and it cannot be put back: {error}"
 
 
 @dataclass(frozen=True)
@@ -113,16 +139,45 @@ class Run:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    record = {"schema_version": SCHEMA_VERSION, **manifest}
-    write_whole(folder / MANIFEST, json.dumps(record, indent=1) + "\n")
+    write_whole(folder / MANIFEST, _text_of(manifest))
 
 
-def finish_manifest(folder: Path, summary: dict[str, Any]) -> None:
-    """Add what is known only after the last cell: when it ended and where the time went."""
+def _text_of(manifest: Mapping[str, Any]) -> str:
+    return json.dumps({"schema_version": SCHEMA_VERSION, **manifest}, indent=1) + "\n"
+
+
+def finish_manifest(
+    folder: Path, summary: dict[str, Any], written: Mapping[str, Any] | None = None
+) -> str | None:
+    """Add what is known only after the last cell: when it ended and where the time went.
+
+    Args:
+        written: the manifest as the run wrote it; None to believe the file.
+
+    Returns:
+        What is amiss where something else has changed the file meanwhile, which is undone.
+    """
     finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
-    write_manifest(
-        folder, {**read_manifest(folder), "finished_at": finished_at, "summary": summary}
-    )
+    changed = None
+    if written is None:
+        written = read_manifest(folder)
+    elif not _holds(folder, written):
+        changed = f"{folder / MANIFEST}: something else changed it meanwhile; it is as it was again"
+    write_manifest(folder, {**written, "finished_at": finished_at, "summary": summary})
+    return changed
+
+
+def _holds(folder: Path, written: Mapping[str, Any]) -> bool:
+    """Whether the folder's manifest is this one still."""
+    text = _text_of(written)
+    try:
+        there = read_manifest(folder)
+        if (folder / MANIFEST).read_bytes() == text.encode("utf-8", "replace"):
+            return True
+    except (UsageError, OSError):
+        return False
+    # What a resumed run has read may be of another version, or spelled otherwise.
+    return bool({**there, "schema_version": SCHEMA_VERSION} == json.loads(text))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

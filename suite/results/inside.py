@@ -58,7 +58,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
         UsageError: the folder cannot be written or the disk is full.
     """
     draft = path.with_name(path.name + ".part")
-    plain = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    plain = _encoded(content) if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.unlink(missing_ok=True)
@@ -69,6 +69,14 @@ def write_whole(path: Path, content: str | bytes) -> None:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _encoded(text: str) -> bytes:
+    """Return UTF-8, file names as the bytes that they are where the locale could not read them."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def folder_inside(folder: Path, *names: str) -> Path:

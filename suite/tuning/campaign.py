@@ -18,7 +18,7 @@ from pathlib import Path
 
 from suite.measuring.arm import Arm
 from suite.measuring.judge_client import JudgeClient
-from suite.measuring.race import Race
+from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Scenario
@@ -199,8 +199,8 @@ class Campaign:
                 left_s = self.budget_s - (time.monotonic() - began)
                 if left_s <= 0:
                     return False
-                race = Race(scenario, arms, judge, self._quick(), time_spent)
-                decided = [r for r in race.results() if r.implementation not in measured]
+                raced = race(scenario, arms, judge, self._quick(), time_spent)
+                decided = [r for r in raced if r.implementation not in measured]
                 for result in decided:
                     writer.add(result)
                 so_far.add(decided, before)

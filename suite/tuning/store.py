@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 from suite.errors import UsageError
 from suite.machine import host
 from suite.problem import Problem
+from suite.processes.caches import user_cache
 from suite.program import COMMAND_LINE
 
 SCHEMA_VERSION = 1
@@ -87,14 +87,7 @@ def cache_folder() -> Path:
     """Return where tables lie: CONVGAUGE_TUNING, or the system's place for caches."""
     if folder := os.environ.get(FOLDER_VARIABLE):
         return Path(folder)
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local")
-    elif sys.platform == "darwin":
-        base = home / "Library/Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "convgauge" / "tuning"
+    return user_cache() / "tuning"
 
 
 def machine_facts(torch_version: str) -> dict[str, Any]:

@@ -39,6 +39,8 @@ from suite.operands.tensors import Operands, in_format, same_bits
 from suite.problem import Scenario
 from suite.processes import cache_filler
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
+from suite.processes.keeping_out import run_others_code
+from suite.processes.shared_memory import forget
 from suite.processes.threads import wait_until_threads_sleep
 from suite.registry import registering, sources
 from suite.worker import cuda_context
@@ -100,6 +102,8 @@ class Worker:
             raise Unsupported(reason)
         self._given = SharedOperands(self._scenario, asked.operands, writable=False)
         self._results = SharedResults(self._scenario, asked.results)
+        for path in (asked.operands, asked.results):
+            forget(path)
         note = cache_filler.note(self._scenario)
         if self._scenario.on_cuda:
             self._card, note = cuda_context.use(self._scenario.device)
@@ -350,4 +354,5 @@ def _ran(log: OperatorLog) -> messages.OperatorsRan:
 
 def main(connection: Connection, source: sources.Source, name: str, threads: int) -> None:
     """Serve the parent until it closes the channel."""
+    run_others_code()
     serve(connection, Worker(source, name, threads).handlers())

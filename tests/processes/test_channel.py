@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from suite.messages import judge, worker
-from suite.messages.answer import Failure
+from suite.messages.answer import Answer, Failure
 from suite.messages.worker import HandBack, TimedAnswer, Turn, Turned, Warm
 from suite.problem import Problem, Scenario
 from suite.processes.channel import (
@@ -241,7 +241,8 @@ def test_the_judge_may_tell_of_elements_that_are_no_numbers(ends):
     worst = WorstElement(index=(0, 1, 2, 3), got=math.inf, expected=1.0, bound=0.0)
     residuals = Residuals(rel_l2_error=math.nan, worst_error_ratio=math.inf, worst=worst)
     requester, theirs = ends
-    judged = judge.Judgement(residuals=residuals, fault="wrong")
+    judgement = judge.Judgement(residuals=residuals, fault="wrong")
+    judged = Answer(reply=judgement, failure=None)
     asked = judge.JudgeGate(
         results="/path",
         slot=0,
@@ -252,10 +253,11 @@ def test_the_judge_may_tell_of_elements_that_are_no_numbers(ends):
     )
     serving.start()
     requester.send(asked)
-    reply = requester.receive(asked, 5.0)
+    reply = requester.receive(asked, 5.0).reply
     requester.close()
     serving.join()
 
+    assert reply is not None
     assert math.isnan(reply.residuals.rel_l2_error)
     assert reply.residuals.worst == worst
 

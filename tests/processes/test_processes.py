@@ -119,6 +119,8 @@ def after_a_parallel_call(log: Path) -> tuple[Peer, set[int]]:
     )
     with operands, results:
         worker.ask(Load())
+        worker.hand_over(operands, writable=False, timeout_s=60)
+        worker.hand_over(results, writable=True, timeout_s=60)
         worker.ask(Open(scenario=scenario, operands=operands.path, results=results.path))
         assert worker.ask(Gate(slot=0, kind="normal", log_operators=False)).reply
     return worker, semaphores_of(worker.pid)

@@ -20,6 +20,7 @@ from suite.messages.revision import ForgetCell, LoadCell, Ready
 from suite.messages.worker import Load, Loaded, TimedAnswer
 from suite.own_imports import own_name
 from suite.processes.channel import Done, Handlers, handlers, serve
+from suite.processes.keeping_out import run_others_code
 from suite.registry.sources import Source
 from suite.results.cell import Status
 from suite.worker.process import Worker
@@ -74,6 +75,7 @@ def main(connection: Connection, root: str, offset_bytes: int) -> None:
     Args:
         offset_bytes: memory that is taken first and held, so that what follows lies elsewhere.
     """
+    run_others_code()
     shifts = bytearray(offset_bytes)
     worker = RevisionWorker(root)
     own = handlers(

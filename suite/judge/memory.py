@@ -1,0 +1,90 @@
+"""How much memory it takes to judge a scenario, known before any of it is taken."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+
+from suite.judge.pieces import PIECE_ELEMENTS
+from suite.judge.reference import COLUMN_BYTES
+from suite.problem import Scenario
+from suite.processes import free_memory
+from suite.processes.shared_memory import OperandLayout, ResultLayout
+
+DOUBLE = 8
+PIECES = 12
+"""Float64 tensors of a piece's size that stand at once while a gate is judged."""
+TOLERANCES = 4
+"""Different allowances among the rows of a race, each of which has bounds of its own."""
+
+
+def needed_bytes(scenario: Scenario) -> int:
+    """Return what has to be there for a scenario: its operands, their judge, and one worker."""
+    return _shared_bytes(scenario) + _judge_bytes(scenario) + _worker_bytes(scenario)
+
+
+def _shared_bytes(scenario: Scenario) -> int:
+    """Return the operands and streams that all processes see; nobody reads the filler yet."""
+    layout = OperandLayout(scenario)
+    return layout.size_bytes - layout.filler.size_bytes
+
+
+def _judge_bytes(scenario: Scenario) -> int:
+    """Return what the judge holds at most: in the gates, or in a block."""
+    problem, itemsize = scenario.problem, scenario.itemsize
+    backward = scenario.direction != "forward"
+    operands = problem.input_elements + problem.weight_elements
+    operands += problem.output_elements if backward else 0
+    varying = problem.output_elements if backward else problem.input_elements
+    result = math.prod(scenario.result_shape)
+    alike = max(scenario.result_shape[0], 1) if scenario.direction != "backward_weight" else 1
+    drawn = operands * itemsize + 2 * DOUBLE * problem.weight_elements
+    gates = 2 * DOUBLE * result
+    own_streams = 2 * varying * itemsize
+    adjoint = (2 if scenario.memory_format == "channels_last" else 1) * DOUBLE * varying
+    usual = (4 * DOUBLE + TOLERANCES * 4) * result // alike
+    block = own_streams + adjoint + varying * itemsize + DOUBLE * result + usual
+    piece = min(PIECE_ELEMENTS, result)
+    working = PIECES * DOUBLE * piece + min(2 * COLUMN_BYTES, _lowered_bytes(scenario))
+    return drawn + max(gates, block) + result * itemsize + working
+
+
+def _lowered_bytes(scenario: Scenario) -> int:
+    """Return the float64 matrix that the whole convolution would be lowered to."""
+    problem = scenario.problem
+    taps = problem.in_channels * problem.kernel_h * problem.kernel_w
+    return 2 * DOUBLE * taps * problem.batch_size * problem.out_h * problem.out_w
+
+
+def _worker_bytes(scenario: Scenario) -> int:
+    """Return what a worker that needs nothing of its own holds: operands, a call, its outputs."""
+    problem, itemsize = scenario.problem, scenario.itemsize
+    backward = scenario.direction != "forward"
+    operands = problem.input_elements + problem.weight_elements
+    operands += problem.output_elements if backward else 0
+    varying = problem.output_elements if backward else problem.input_elements
+    call = varying + math.prod(scenario.result_shape)
+    return (operands + call) * itemsize + ResultLayout(scenario).size_bytes
+
+
+def why_no_room(scenario: Scenario) -> str | None:
+    """Return why a scenario cannot be judged with the memory that is free, with both figures."""
+    give_back_freed()
+    needed, available = needed_bytes(scenario), free_memory.available_bytes()
+    if needed <= available:
+        return None
+    return (
+        f"its operands, their float64 result and one process need {gib(needed)} of memory, "
+        f"{gib(available)} are available; choose a smaller problem or batch, or free memory"
+    )
+
+
+def give_back_freed() -> None:
+    """Let the system have what the allocator keeps, so that it counts as available."""
+    with contextlib.suppress(AttributeError, OSError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def gib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.2f} GiB"
