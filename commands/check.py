@@ -34,7 +34,8 @@ LEGEND = """\
 A shape passes when integers come out exactly and, on six more kinds of data, every element lies
 within its allowed error of the float64 result: K products summed, u = 2^-24 in float32, S the sum
 of their magnitudes. The factor before √K follows from the family. NaN and infinity must spread as
-declared; inputs, clocks and global state must be left alone; gradients must match."""
+declared, and come out as themselves; inputs, clocks and global state must be left alone; gradients
+must match."""
 
 
 class CheckRequest(Request):

@@ -185,7 +185,7 @@ def _arms(catalogue: Catalogue, patterns: Sequence[str]) -> list[Arm]:
         )
     (reference,) = catalogue.select([REFERENCE], asked_by="--impl")
     return [
-        Arm(entry.name, entry.family, entry.source, unsupported=entry.unsupported)
+        Arm(entry.declared, entry.source, unsupported=entry.unsupported)
         for entry in (reference, *rows)
     ]
 

@@ -105,6 +105,7 @@ def onednn_prepacked(input, weight, bias=None, stride=1, padding=0, dilation=1, 
     """
     packed = _onednn.of_call(input, weight, bias, stride, padding, dilation, groups)
     reordered, settings = packed.content
+    bias = None if bias is None else bias.contiguous()  # it is read as if it were
     return torch.ops.mkldnn._convolution_pointwise(input, reordered, bias, *settings)
 
 

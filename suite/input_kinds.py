@@ -16,3 +16,18 @@ CHECK_KINDS = (
     *SPECIAL_KINDS,
 )
 """Gate inputs of `check`."""
+
+HANDED_OVER = {
+    "uniform": "views with a storage offset",
+    "large": "slices of wider tensors",
+    "transposed": "views with rows and columns exchanged in memory",
+    "expanded": "views of one sample",
+}
+"""Kinds whose operands are no dense tensors that begin where their storage does; they do in the
+other kinds. What lies around them is NaN."""
+
+
+def described(kind: str) -> str:
+    """Return what inputs of a kind are, for whoever reads why they were not passed."""
+    views = HANDED_OVER.get(kind)
+    return f"{kind} inputs, handed over as {views}" if views else f"{kind} inputs"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from suite.measuring.arm import Arm
 from suite.measuring.check import check
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
-from suite.registry.sources import Source, builtin_sources
+from suite.registry.sources import builtin_sources
+from tests.arms import arm, arm_of_file
 from tests.conftest import ROOT
 
 GALLERY = Path(__file__).parent / "cheaters"
@@ -61,12 +61,6 @@ def told(path: Path, key: str) -> str:
     return found[1]
 
 
-def arm_of(path: Path) -> Arm:
-    family = re.search(r'family="(\w+)"', path.read_text(encoding="utf-8"))
-    assert family
-    return Arm(path.stem, family[1], Source(str(path)))
-
-
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(
@@ -85,7 +79,7 @@ def race_of(files, scenario, settings):
     time_spent = TimeSpent()
     judge = JudgeClient(settings, time_spent)
     vendor = next(s for s in builtin_sources(ROOT) if s.location == "impls.vendor")
-    arms = [Arm("torch", "vendor", vendor), *map(arm_of, files)]
+    arms = [arm("torch", "vendor", vendor), *map(arm_of_file, files)]
     try:
         race = Race(scenario, arms, judge, settings, time_spent)
         return {result.implementation: result for result in race.results()}
@@ -115,7 +109,7 @@ def timed(settings):
 def test_each_gets_the_status_that_it_must(path, raced, settings):
     status, _, where = told(path, "Must be").partition(" ")
     if where:
-        found = next(iter(check([GENERAL], [arm_of(path)], settings)))
+        found = next(iter(check([GENERAL], [arm_of_file(path)], settings)))
         assert found.status == status, found.reason
         return
     result = raced[path.stem]

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from suite.measuring.arm import Arm
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
@@ -14,8 +13,9 @@ from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
 from suite.registry.sources import builtin_sources
 from suite.results.cell import Status
+from tests.arms import arm, arm_of_file
 from tests.conftest import ROOT
-from tests.test_cheaters import GALLERY, arm_of, told
+from tests.test_cheaters import GALLERY, told
 
 HAMPERING = sorted((GALLERY / "hampering").glob("*.py"))
 HONEST = ["asks_a_compiler", "keeps_a_helper"]
@@ -38,8 +38,8 @@ def raced(tmp_path_factory):
     )
     time_spent = TimeSpent()
     vendor = next(s for s in builtin_sources(ROOT) if s.location == "impls.vendor")
-    honest = [arm_of(GALLERY / "honest" / f"{name}.py") for name in HONEST]
-    arms = [Arm("torch", "vendor", vendor), *honest, *map(arm_of, HAMPERING)]
+    honest = [arm_of_file(GALLERY / "honest" / f"{name}.py") for name in HONEST]
+    arms = [arm("torch", "vendor", vendor), *honest, *map(arm_of_file, HAMPERING)]
     judge = JudgeClient(settings, time_spent)
     try:
         race = Race(SCENARIO, arms, judge, settings, time_spent)

@@ -22,8 +22,9 @@ from suite.problem import Problem, Scenario
 from suite.registry.sources import builtin_sources
 from suite.results.cell import CellResult, Status
 from suite.results.folder import MANIFEST, read_results
+from tests.arms import arm, arm_of_file
 from tests.conftest import ROOT
-from tests.test_cheaters import GALLERY, arm_of, told
+from tests.test_cheaters import GALLERY, told
 
 REACHING = sorted((GALLERY / "reaching").glob("*.py"))
 SCENARIO = Scenario(
@@ -48,14 +49,14 @@ def judge(settings):
 
 def builtin(name: str, family: str, module: str) -> Arm:
     source = next(s for s in builtin_sources(ROOT) if s.location == module)
-    return Arm(name, family, source)
+    return arm(name, family, source)
 
 
 def raced(tricks: Sequence[Path], judge: JudgeClient, settings: Settings) -> dict[str, CellResult]:
     """Race some tricks between torch and another honest row, which both have to pass."""
     arms = [
         builtin("torch", "vendor", "impls.vendor"),
-        *map(arm_of, tricks),
+        *map(arm_of_file, tricks),
         builtin("unfold", "im2col", "impls.im2col"),
     ]
     results = {r.implementation: r for r in race(SCENARIO, arms, judge, settings, TimeSpent())}
@@ -98,7 +99,7 @@ def test_whoever_ends_others_ends_nobody_but_itself(killer, judge, settings):
 @pytest.mark.slow
 def test_check_goes_on_after_all_processes_were_killed(settings):
     killer = GALLERY / "reaching/kills_fork_server.py"
-    arms = [arm_of(killer), arm_of(GALLERY / "honest/packs_weight.py")]
+    arms = [arm_of_file(killer), arm_of_file(GALLERY / "honest/packs_weight.py")]
     checked = {found.implementation: found for found in check([SCENARIO], arms, settings)}
 
     assert checked["kills_fork_server"].status is Status.CRASHED

@@ -8,6 +8,7 @@ next draws anew.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -322,4 +323,4 @@ def _are_disturbed(cells: Mapping[str, Cell]) -> bool:
 
 def _arm_on(side: Side, pair: CellPair) -> Arm:
     arm = pair.head if side.label == HEAD else pair.base
-    return Arm(arm.name, arm.family, arm.source, label=side.label)
+    return dataclasses.replace(arm, label=side.label)

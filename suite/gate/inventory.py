@@ -114,7 +114,7 @@ def take_stock(
 
 
 def _arm(entry: Entry) -> Arm:
-    return Arm(entry.name, entry.family, entry.source)
+    return Arm(entry.declared, entry.source)
 
 
 def _renamed(old: dict[str, Entry], new: dict[str, Entry]) -> list[tuple[str, str]]:

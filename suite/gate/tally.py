@@ -25,12 +25,15 @@ class Tally:
     scenario: Scenario
     status: Status = Status.PASSED
     reason: str = ""
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: Evidence = field(init=False)
     threads: int | None = None
     blocks: list[Block] = field(default_factory=list)
     disturbed: list[Block] = field(default_factory=list)
     """Blocks in which others took the cores."""
     _clock_faults: int = 0
+
+    def __post_init__(self) -> None:
+        self.evidence = Evidence(self.arm.declared)
 
     @property
     def alive(self) -> bool:

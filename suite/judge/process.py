@@ -12,7 +12,7 @@ shared memory and write outputs there, the parent hears verdicts. Requests
     forget_results let go of the workers' memory
     draw           gate inputs of one kind, and their float64 result
     judge_gate     one gate output, element by element
-    judge_spread   where a NaN or infinity of the input went
+    judge_spread   where a NaN or infinity of the input went, and as what
     same_bits      did two calls agree bit for bit?
     untouched      are the operands what was drawn?
     draw_block     operands and streams of a block, and a secret projection
@@ -34,8 +34,9 @@ import torch
 
 from suite.input_kinds import SPECIAL_KINDS
 from suite.judge import ceilings, memory, parallel_probe, projection, reference, sampled
-from suite.judge.projection import inner
-from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of, spread_fault
+from suite.judge.projection import inner, nonzero_among
+from suite.judge.special_values import Spread, spread_fault, spread_of
+from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of
 from suite.judge.torch_facts import torch_facts
 from suite.messages import judge as messages
 from suite.messages.answer import Answer, Failure
@@ -59,7 +60,7 @@ ELEMENTS_A_CALL = 8
 CALLS_BY_ELEMENT = 2
 """Calls of a turn that are also judged at single elements."""
 _OF_A_GATE_OR_BLOCK = (
-    *("_drawn", "_expected", "_size", "_reach", "_touched"),
+    *("_drawn", "_expected", "_size", "_reach", "_spread"),
     *("_stream", "_projection", "_usual", "_signs", "_adjoint", "_operand"),
 )
 PROJECTION_SIGMAS = 8.0
@@ -86,7 +87,7 @@ class Judge:
         self._expected: torch.Tensor
         self._size: torch.Tensor
         self._reach: torch.Tensor
-        self._touched: tuple[torch.Tensor, torch.Tensor]
+        self._spread: Spread
         self._projection: projection.Projection
         self._usual: tuple[torch.Tensor, torch.Tensor]
         self._usual_bounds: dict[Tolerance, torch.Tensor] = {}
@@ -155,7 +156,7 @@ class Judge:
         kind = self._kind = asked.kind
         self._draw_operands(kind, torch.Generator().manual_seed(asked.seed))
         if kind in SPECIAL_KINDS:
-            self._touched = reference.touched(self._scenario, self._drawn)
+            self._spread = spread_of(self._scenario, self._drawn)
             return Done()
         if asked.elements is not None and 0 not in self._scenario.result_shape:
             self._sample = sampled.draw(
@@ -201,7 +202,8 @@ class Judge:
 
     def judge_spread(self, asked: messages.JudgeSpread) -> messages.Ruling:
         output = self._output(asked.results, asked.slot).view(self._scenario.result_shape)
-        return messages.Ruling(fault=spread_fault(self._kind, asked.policy, output, *self._touched))
+        limits, policy = self._limits(asked.allowance), asked.allowance.nan_policy
+        return messages.Ruling(fault=spread_fault(self._kind, limits, policy, output, self._spread))
 
     def same_bits(self, asked: messages.SameBits) -> messages.Agreement:
         outputs = (self._output(asked.results, slot) for slot in (asked.first, asked.second))
@@ -252,15 +254,18 @@ class Judge:
             slot, start, channels_last = calls[chosen]
             self._stream.fill(self._operand, start)
             output = self._in_order(self._output(asked.results, slot), channels_last)
-            fault = self._element_fault(output, limits, bounds)
-            if fault := fault or self._padding_fault(output, bounds):
+            if fault := self._element_fault(output, limits, bounds):
                 return messages.Ruling(fault=fault)
         samples_alike = self._signs.numel() / bounds.numel()
         norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
         allowed = PROJECTION_SIGMAS * norm * math.sqrt(samples_alike)
+        nothing = (bounds == 0).flatten()
+        sums_nothing = bool(nothing.any())
         for slot, start, channels_last in calls:
-            self._stream.fill(self._operand, start)
             output = self._in_order(self._output(asked.results, slot), channels_last)
+            if sums_nothing and (fault := _padding_fault(output, nothing)):
+                return messages.Ruling(fault=fault)
+            self._stream.fill(self._operand, start)
             if fault := self._projection_fault(output, allowed):
                 return messages.Ruling(fault=fault)
         return messages.Ruling(fault=None)
@@ -296,20 +301,6 @@ class Judge:
         return (
             f"a timed call: the checksum over all {self._signs.numel()} elements is "
             f"{projected:.9g}, expected {wanted:.9g}, allowed error {allowed:.2g}"
-        )
-
-    def _padding_fault(self, output: torch.Tensor, bounds: torch.Tensor) -> str | None:
-        """Return what was written where an element sums nothing but padding and must be 0."""
-        nothing = bounds == 0
-        if not bool(nothing.any()):
-            return None
-        got = output.view(self._scenario.result_shape).masked_select(nothing)
-        wrong = int(got.count_nonzero())
-        if not wrong:
-            return None
-        return (
-            f"a timed call: {wrong} of the {got.numel()} elements that sum nothing but padding "
-            f"are not 0, one is {float(got[got != 0][0]):.9g}"
         )
 
     def _element_fault(
@@ -399,6 +390,21 @@ def _failure(asked: Request[Any], error: Exception) -> Failure:
     available = memory.gib(free_memory.available_bytes())
     reason = f"the judge at {asked.do} got no memory, {available} are available: {text}"
     return Failure(status=Status.OUT_OF_MEMORY, reason=reason)
+
+
+def _padding_fault(output: torch.Tensor, nothing: torch.Tensor) -> str | None:
+    """Return what was written where an element sums nothing but padding and must be 0.
+
+    However small it is: a checksum would allow for it what it allows to all others.
+    """
+    wrong, first = nonzero_among(output, nothing)
+    if not wrong:
+        return None
+    due = int(nothing.count_nonzero()) * (output.numel() // nothing.numel())
+    return (
+        f"a timed call: {wrong} of the {due} elements that sum nothing but padding are not 0, "
+        f"one is {float(output[first]):.9g}"
+    )
 
 
 def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:

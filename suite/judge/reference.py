@@ -210,28 +210,6 @@ def _meets(problem: Problem, axis: int, direction: str) -> torch.Tensor:
     return ((first >= 0) & (first < out * stride) & (first % stride == 0)).double()
 
 
-def touched(scenario: Scenario, operands: Operands) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return which results must, and which may, be spoilt by non-finite values of the operands.
-
-    They must where the sum contains one. In the weight's gradient the whole output channel may:
-    every tap meets every gradient, some of them with padding only (a gradient far out in the
-    padding meets nothing else), and a product with padding is NaN where padding is materialised
-    and nothing where it is skipped.
-    """
-    marked = operands.each(lambda tensor: ~torch.isfinite(tensor))
-    ones = operands.each(lambda tensor: torch.ones((), dtype=torch.bool).expand(tensor.shape))
-    if scenario.direction == "forward":
-        field = dataclasses.replace(ones, input=marked.input, bias=marked.bias)
-    else:
-        field = dataclasses.replace(ones, grad=marked.grad)
-    must = result(scenario, field) > 0
-    if scenario.direction != "backward_weight":
-        return must, must
-    assert marked.grad is not None
-    may = marked.grad.any(dim=(0, 2, 3)).view(-1, 1, 1, 1)
-    return must, may.expand_as(must)
-
-
 def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:
     """Return S as a transform method meets it: each plane's maximum with all taps.
 

@@ -28,8 +28,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
+from suite.input_kinds import described
 from suite.judge.pieces import pieces
 from suite.messages.judge import Judgement
 from suite.problem import Scenario
@@ -203,7 +203,7 @@ def _fault(
         place = ", ".join(str(i) for i in worst.index)
         share = f"{beyond} of {elements} elements are beyond their bound"
         return (
-            f"{kind} inputs: {share}; worst [{place}]: got {worst.got:.9g}, expected "
+            f"{described(kind)}: {share}; worst [{place}]: got {worst.got:.9g}, expected "
             f"{worst.expected:.9g}, allowed error {worst.bound:.2g}"
         )
     # Against spikes the element gate of a transform method is norm-wise already, and fairer: what
@@ -215,40 +215,7 @@ def _fault(
         and not residuals.rel_l2_error <= tolerance.rel_l2_limit
     ):
         return (
-            f"{kind} inputs: relative L2 error {residuals.rel_l2_error:.2g}, "
+            f"{described(kind)}: relative L2 error {residuals.rel_l2_error:.2g}, "
             f"allowed {tolerance.rel_l2_limit:.2g}"
-        )
-    return None
-
-
-_WIDER_POLICIES = {"receptive_field": '"tile" or "plane"', "tile": '"plane"'}
-TILE_REACH = 8
-"""Output rows and columns around a receptive field that share a Winograd tile with it, at most."""
-
-
-def spread_fault(
-    kind: str, policy: str, output: torch.Tensor, must: torch.Tensor, may: torch.Tensor
-) -> str | None:
-    """Return how a NaN or infinity of the input spread otherwise than declared, if it did.
-
-    Args:
-        policy: "receptive_field": to the sums that contain it and no other; "tile": also to
-            their neighbours; "plane": to the whole of the same channels' planes, or samples.
-        must, may: see `operation.touched`; of the output's shape.
-    """
-    spoilt = ~torch.isfinite(output)
-    if lost := int((must & ~spoilt).sum()):
-        return f"{kind} inputs: {lost} of {int(must.sum())} sums that contain it came out finite"
-    allowed = may
-    if policy == "tile" and may.numel():
-        window = 2 * TILE_REACH + 1
-        allowed = F.max_pool2d(may.double(), window, 1, TILE_REACH) > 0
-        allowed = allowed.any(dim=1, keepdim=True).expand_as(may)
-    elif policy == "plane":
-        allowed = torch.ones_like(may)
-    if beyond := int((spoilt & ~allowed).sum()):
-        return (
-            f"{kind} inputs: it spoilt {beyond} results beyond its {policy.replace('_', ' ')}; "
-            f"declare nan_policy={_WIDER_POLICIES[policy]} if the algorithm has to"
         )
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from suite.declaration import Declaration
 from suite.registry.sources import Source
 
 
@@ -12,8 +13,9 @@ from suite.registry.sources import Source
 class Arm:
     """One implementation in one source tree."""
 
-    name: str
-    family: str
+    declared: Declaration
+    """What the catalogue lists and every table shows. It is what the arm is judged by: what its
+    own process says of itself later, beside the code that is to be judged, counts for nothing."""
     source: Source
     label: str = ""
     """What tells arms of the same implementation apart; the name where nothing has to."""
@@ -22,6 +24,14 @@ class Arm:
 
     by_name: bool = field(default=False, compare=False)
     """Whether it was asked for by name, and not by a pattern or as one of all."""
+
+    @property
+    def name(self) -> str:
+        return self.declared.name
+
+    @property
+    def family(self) -> str:
+        return self.declared.family
 
     @property
     def key(self) -> str:

@@ -57,7 +57,7 @@ class Cell:
         self.layout = ResultLayout(scenario)
         self.results = SharedMemory(self.layout.size_bytes)
         """What its process writes outputs to, and the judge reads."""
-        self.evidence = Evidence()
+        self.evidence = Evidence(arm.declared)
 
     @property
     def alive(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from suite.declaration import Declaration
 from suite.measuring.arm import Arm
 from suite.registry.sources import Source
 
@@ -22,4 +23,5 @@ def is_own(arm: Arm) -> bool:
 def control_arm() -> Arm:
     """Return an arm for a race that has none of the suite's own as its reference."""
     source = Source("suite.worker.control", str(TREE))
-    return Arm("control", "vendor", source, label="the suite's own convolution")
+    declared = Declaration(name="control", family="vendor", source=source.location)
+    return Arm(declared, source, label="the suite's own convolution")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from suite.declaration import Declaration
 from suite.measuring.arm import Arm
 from suite.measuring.energy import EnergyUsed
 from suite.measuring.two_clocks import Unexplained
@@ -19,8 +20,10 @@ from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, wo
 class Evidence:
     """Everything but status and samples; grows while a cell is gated and measured."""
 
+    declared: Declaration
+    """By the catalogue. A worker tells nothing that widens what its errors may be."""
     opened: Opened | None = None
-    """What the implementation says of itself in this scenario; None until it was opened."""
+    """What its formulas give in this scenario; None until it was opened."""
     residuals_by_kind: dict[str, Residuals] = field(default_factory=dict)
     peaks_bytes: list[int] = field(default_factory=list)
     """The high-water mark of a call in every block."""
@@ -65,21 +68,20 @@ class Evidence:
 
     @property
     def precision(self) -> str | None:
-        return self.opened.declared.precision if self.opened else None
+        return self.declared.precision if self.opened else None
 
     @property
     def error_factor(self) -> float | None:
-        return self.opened.declared.error_factor if self.opened else None
+        return self.declared.error_factor if self.opened else None
 
     @property
     def allowance(self) -> Allowance:
-        """What the judge needs to know of the implementation, once it was opened."""
-        assert self.opened is not None
-        declared = self.opened.declared
+        """What the judge needs to know of the implementation."""
         return Allowance(
-            family=declared.family,
-            error_factor=declared.error_factor,
-            precision=declared.precision,
+            family=self.declared.family,
+            error_factor=self.declared.error_factor,
+            precision=self.declared.precision,
+            nan_policy=self.declared.nan_policy,
         )
 
     def measured_workspace_bytes(self, scenario: Scenario) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from suite.input_kinds import SPECIAL_KINDS
+from suite.input_kinds import HANDED_OVER, SPECIAL_KINDS, described
 from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
 from suite.messages.worker import Gate, Gated, Gradcheck, HandBack
@@ -20,6 +20,8 @@ def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
     with cell.worker.turn():
         gated = cell.ask(Gate(slot=0, kind=kind, log_operators=False))
     if gated is None or cell.misconducts():
+        if gated is None and kind in HANDED_OVER and cell.status is not Status.UNSUPPORTED:
+            cell.reason += f" ({described(kind)})"
         return
     took_s = time.monotonic() - began
     # The first call may compile; what a later one takes is what calls take.
@@ -40,9 +42,7 @@ def _judge(cell: Cell, judge: JudgeClient, kind: str, gated: Gated) -> None:
     evidence = cell.evidence
     evidence.note(gated.note)
     if kind in SPECIAL_KINDS:
-        assert evidence.opened is not None
-        policy = evidence.opened.declared.nan_policy
-        if fault := judge.judge_spread(cell.results, 0, policy):
+        if fault := judge.judge_spread(cell.results, 0, evidence.allowance):
             cell.fail(Status.INCORRECT, fault)
         return
     if judge.judges_elements is not None:

@@ -173,10 +173,10 @@ class JudgeClient:
         self._hand_over(results)
         return self._ask(messages.JudgeGate(results=results.path, slot=slot, allowance=allowance))
 
-    def judge_spread(self, results: SharedMemory, slot: int, policy: str) -> str | None:
-        """Return how a NaN or infinity spread otherwise than `policy` allows, if it did."""
+    def judge_spread(self, results: SharedMemory, slot: int, allowance: Allowance) -> str | None:
+        """Return how a NaN or infinity spread otherwise than it may, or as what else it came."""
         self._hand_over(results)
-        request = messages.JudgeSpread(results=results.path, slot=slot, policy=policy)
+        request = messages.JudgeSpread(results=results.path, slot=slot, allowance=allowance)
         return self._ask(request).fault
 
     def same_bits(self, results: SharedMemory, first: int, second: int) -> bool:

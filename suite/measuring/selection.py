@@ -128,8 +128,7 @@ def chosen_arms(
         chosen = [*catalogue.select([reference], asked_by=reference_asked_by), *chosen]
     return [
         Arm(
-            entry.name,
-            entry.family,
+            entry.declared,
             entry.source,
             unsupported=entry.unsupported,
             by_name=entry.name in patterns,

@@ -114,6 +114,7 @@ class Allowance:
     family: str
     error_factor: float
     precision: str | None
+    nan_policy: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +143,7 @@ class Ruling:
 class JudgeSpread(Request[Answer[Ruling]]):
     results: str
     slot: int
-    policy: str
+    allowance: Allowance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Generic
 
-from suite.declaration import Declaration
 from suite.messages.answer import Answer, Reply
 from suite.problem import Scenario
 from suite.processes.channel import Done, Request
@@ -40,7 +39,6 @@ class Load(Request[TimedAnswer[Loaded]]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
-    declared: Declaration
     workspace_bytes: Count | None
     """By the implementation's own formula, as the next."""
     executed_flops: Annotated[float, Within(0)] | None

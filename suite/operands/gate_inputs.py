@@ -16,6 +16,36 @@ STREAM_RMS = math.sqrt(49 / 48)
 exponent's 1, 1/4 or 1/16. Signs are random, each value is independent of the others."""
 
 
+OFFSET_ELEMENTS = 3
+"""In front of an operand with a storage offset: no vector of any width is aligned then."""
+
+
+def _offset(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the same values in the middle of a longer storage, NaN before and behind them."""
+    storage = tensor.new_full((OFFSET_ELEMENTS + tensor.numel() + OFFSET_ELEMENTS,), math.nan)
+    return storage.as_strided(tensor.shape, tensor.stride(), OFFSET_ELEMENTS).copy_(tensor)
+
+
+def _sliced(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the same values as the middle channels of a wider tensor, or every second element.
+
+    NaN stands everywhere else. Samples and, in channels_last, pixels lie further apart then.
+    """
+    if tensor.dim() != 4:
+        wide = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1]), math.nan)
+        return wide[..., ::2].copy_(tensor)
+    n, channels, *plane = tensor.shape
+    pixels_lie_together = tensor.stride(1) == 1 and not tensor.is_contiguous()
+    memory_format = torch.channels_last if pixels_lie_together else torch.contiguous_format
+    wide = torch.empty(
+        (n, channels + 2, *plane),
+        dtype=tensor.dtype,
+        device=tensor.device,
+        memory_format=memory_format,
+    )
+    return wide.fill_(math.nan)[:, 1:-1].copy_(tensor)
+
+
 def _transposed(tensor: torch.Tensor) -> torch.Tensor:
     """Return the same values with rows and columns exchanged in memory."""
     if tensor.dim() != 4:
@@ -28,8 +58,17 @@ def _expanded(tensor: torch.Tensor) -> torch.Tensor:
     return tensor[:1].expand_as(tensor) if tensor.dim() == 4 and len(tensor) else tensor
 
 
-VIEWS = {"transposed": _transposed, "expanded": _expanded}
-"""Kinds of gate input that are about memory, not values: how the operands are handed over."""
+_VIEWS = {
+    "uniform": _offset,
+    "large": _sliced,
+    "transposed": _transposed,
+    "expanded": _expanded,
+}
+
+
+def handed_over(kind: str, operands: Operands) -> Operands:
+    """Return dense operands as an implementation gets them: see `suite.input_kinds.HANDED_OVER`."""
+    return operands.each(_VIEWS[kind]) if kind in _VIEWS else operands
 
 
 def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generator) -> None:
@@ -39,8 +78,10 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
         bit-equal; sparse where long sums would not fit.
     normal, uniform: the usual.
     large: magnitudes near the square root of the range, where transforms overflow first.
+    What lies in memory otherwise than dense is so from a kind on that it costs nothing to add
+    to: uniform has a storage offset, large consists of slices.
     spiked: normal with a few values 10⁴ times as large, which norm-wise bounds cannot hide.
-    nan, inf: normal with one such value in the varying operand.
+    nan, inf: normal with one such value, of either sign, in the varying operand.
     transposed, expanded: normal, handed over as views; for expanded all samples are alike.
     """
     scale = 2.0**5 if scenario.dtype == "float16" else 2.0**40
@@ -63,7 +104,8 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
                 tensor.copy_(tensor[:1].clone().expand_as(tensor))
             elif kind in SPECIAL_KINDS and tensor is varying:
                 index = torch.randint(0, tensor.numel(), (1,), generator=generator)
-                tensor.view(-1)[index] = float(kind)
+                sign = torch.randint(0, 2, (1,), generator=generator) * 2.0 - 1
+                tensor.view(-1)[index] = (sign * float(kind)).to(tensor.dtype)
 
 
 def _draw_integers(tensor: torch.Tensor, scenario: Scenario, generator: torch.Generator) -> None:

@@ -32,7 +32,7 @@ import torch
 from suite.errors import Unsupported
 from suite.machine.nvml import Card
 from suite.messages import worker as messages
-from suite.operands.gate_inputs import VIEWS
+from suite.operands.gate_inputs import handed_over
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, in_format, same_bits
@@ -123,7 +123,6 @@ class Worker:
         note = "; ".join(filter(None, (self._note, note))) or None
         problem, itemsize = self._scenario.problem.as_called(), self._scenario.itemsize
         return messages.Opened(
-            declared=self._implementation.declaration,
             workspace_bytes=self._implementation.declared_workspace_bytes(problem, itemsize),
             executed_flops=self._implementation.declared_executed_flops(problem),
             note=note,
@@ -138,8 +137,7 @@ class Worker:
                 in_format(tensor, memory_format) if tensor.dim() == 4 else tensor.clone()
             ).to(device)
         )
-        if kind in VIEWS:
-            self._operands = self._operands.each(VIEWS[kind])
+        self._operands = handed_over(kind, self._operands)
         self._invocation = bind(self._implementation, self._scenario, self._operands)
 
     @property

@@ -10,10 +10,10 @@ import pytest
 from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
 from suite.gate.decision import CellTimes
 from suite.gate.tally import Tally
-from suite.measuring.arm import Arm
 from suite.measuring.losses import Lost
 from suite.registry.sources import Source
 from suite.results.cell import Status
+from tests.arms import arm
 
 KEYS = ["s × a", "s × b"]
 
@@ -22,8 +22,8 @@ KEYS = ["s × a", "s × b"]
 def runner(scenario, settings, time_spent, monkeypatch):
     base, head, null = (SimpleNamespace(label=label) for label in (BASE, HEAD, NULL))
     runner = BlockRunner((), Sides(base=base, head=head, null=null), settings, time_spent)
-    arm = Arm("a", "direct", Source("none"))
-    runner.tallies = {k: {label: Tally(arm, scenario) for label in (BASE, HEAD)} for k in KEYS}
+    lost = arm("a", "direct", Source("none"))
+    runner.tallies = {k: {label: Tally(lost, scenario) for label in (BASE, HEAD)} for k in KEYS}
     monkeypatch.setattr(runner, "_opened", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(runner._judge, "draw_block", lambda: "seed")
     return runner

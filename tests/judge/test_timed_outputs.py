@@ -51,7 +51,10 @@ class Cell:
     def __init__(self, judge: Judge, scenario: Scenario, row: Implementation) -> None:
         self._judge, self._scenario, self._row = judge, scenario, row
         self._allowance = messages.Allowance(
-            family=row.family, error_factor=row.error_factor, precision=row.precision
+            family=row.family,
+            error_factor=row.error_factor,
+            precision=row.precision,
+            nan_policy=row.nan_policy,
         )
 
     @contextlib.contextmanager
@@ -71,8 +74,13 @@ class Cell:
         varying = operands.input if operands.grad is None else operands.grad
         return bind(self._row, self._scenario, operands).call, varying
 
-    def timed_fault(self, spoil: Spoil | None = None) -> str | None:
-        """Return what is wrong with timed calls of one block, by the judge."""
+    def timed_fault(self, spoil: Spoil | None = None, only: int | None = None) -> str | None:
+        """Return what is wrong with timed calls of one block, by the judge.
+
+        Args:
+            spoil: what becomes of their outputs before.
+            only: of this call's output alone.
+        """
         with self._opened() as (given, shared, path):
             self._judge.draw_block(messages.DrawBlock(seed=1))
             call, varying = self._bound(given)
@@ -81,7 +89,7 @@ class Cell:
             for slot, start, _ in calls:
                 given.stream.fill(operand, start)
                 output = row_major(call(operand).detach().clone())
-                if spoil:
+                if spoil and only in (None, slot):
                     spoil(output.view(self._scenario.result_shape))
                 shared.slot(slot).copy_(output)
             outputs = messages.JudgeTimed(
@@ -114,25 +122,50 @@ NAMED = {
     ),
     "1×1 padded": scenario_of(Problem.of_call((1, 8, 9, 9), (4, 8, 1, 1), padding=(1, 1))),
 }
+
+
+def kills_the_process(problem: Problem, memory_format: str, direction: str) -> bool:
+    """Return whether torch writes beyond its memory: seen in 2.13 on AVX-512, by malloc's checks.
+
+    `check` would say crashed; here there is one process for all.
+    """
+    pixels = problem.kernel == (1, 1) and problem.stride != (1, 1)
+    return pixels and (memory_format, direction) == ("channels_last", "backward_weight")
+
+
 EDGES = load_file(find_file("edge_shapes")).scenarios
 EVERYWHERE = [
     dataclasses.replace(edge, memory_format=memory_format, direction=direction)
     for edge in EDGES
     for memory_format in MEMORY_FORMATS
     for direction in DIRECTIONS
+    if not kills_the_process(edge.problem, memory_format, direction)
 ]
 
 
-def rows(*, fast: bool) -> list[object]:
-    marks = [] if fast else [pytest.mark.slow]
-    return [pytest.param(ROWS[n], marks=marks, id=n) for n in ROWS if (n in FEW) == fast]
+BY_TURNS = [
+    scenario
+    for number in range(len(EDGES))
+    for scenario in [s for s in EVERYWHERE if s.id == EDGES[number].id][number % 6 :: 6]
+]
+"""Each shape in one of the six ways."""
 
 
-@pytest.mark.parametrize("row", [*rows(fast=True), *rows(fast=False)])
-def test_nothing_that_check_passes_is_called_wrong_when_it_is_timed(judge, row):
-    """Every edge shape in both formats and all directions; rows that take long are slow."""
+def some_row(name: str, scenarios: list[Scenario], *marks: pytest.MarkDecorator) -> object:
+    return pytest.param(ROWS[name], scenarios, marks=marks, id=f"{name}, {len(scenarios)} cells")
+
+
+@pytest.mark.parametrize(
+    ("row", "scenarios"),
+    [
+        *(some_row(name, BY_TURNS) for name in FEW),
+        *(some_row(name, EVERYWHERE, pytest.mark.slow) for name in ROWS),
+    ],
+)
+def test_nothing_that_check_passes_is_called_wrong_when_it_is_timed(judge, row, scenarios):
+    """Every edge shape, in both formats and all directions where there is time."""
     wrong, judged = {}, 0
-    for scenario in EVERYWHERE:
+    for scenario in scenarios:
         cell = Cell(judge, scenario, row)
         if row.why_unsupported(scenario):
             continue
@@ -186,6 +219,22 @@ def test_anything_else_where_elements_sum_nothing_is_caught(judge, scenario, man
     assert "element" in fault
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("call", range(CALLS))
+@pytest.mark.parametrize("value", [1e-30, float("nan")])
+def test_a_trace_of_it_is_caught_in_whichever_call_it_is(judge, call, dtype, value):
+    """Only some calls are judged element by element, and a checksum allows as much as to others."""
+    scenario = scenario_of(WIDELY_PADDED, dtype=dtype)
+    place = tuple(sums_nothing(scenario).nonzero()[-1])
+
+    def spoil(output: torch.Tensor) -> None:
+        output[place] = value
+
+    fault = Cell(judge, scenario, ROWS["torch"]).timed_fault(spoil, only=call)
+    assert fault is not None
+    assert "1 of the " in fault or "element" in fault
+
+
 @pytest.mark.parametrize("name", ["torch", "unfold", "fft"])
 def test_garbage_left_in_rows_that_meet_only_padding_is_caught(judge, name):
     """What a row never wrote: zeros in fresh memory, and what was there before in used memory."""
@@ -206,7 +255,8 @@ def test_one_wrong_plane_is_caught_beside_elements_that_sum_nothing(judge, dtype
         output[-1, -1] *= 1.5
 
     cell = Cell(judge, scenario, ROWS["torch"])
-    assert cell.timed_fault() is None
+    # Without instructions for bfloat16, torch rounds the gradient's partial sums to it.
+    assert cell.timed_fault() is None or cell.gate_fault() is not None
     assert cell.timed_fault(spoil) is not None
 
 

@@ -6,8 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from suite.declaration import Declaration
-from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
 from suite.measuring.gates import gate
 from suite.measuring.timing import Timing
@@ -32,6 +30,7 @@ from suite.processes.channel import Done
 from suite.processes.shared_memory import open_shared
 from suite.registry.sources import Source
 from suite.results.cell import Residuals, Status
+from tests.arms import arm
 
 BIG_OUTPUT = Problem.of_call((8, 1, 512, 512), (8, 1, 1, 1))
 """64 MiB of outputs from 8 MiB of input: one slot, and batches of four by the operand alone."""
@@ -39,12 +38,9 @@ BIG_OUTPUT = Problem.of_call((8, 1, 512, 512), (8, 1, 1, 1))
 
 def opened_cell(scenario, settings, time_spent, monkeypatch, replies):
     """Return a cell whose process is `replies`, a function from a request to its reply."""
-    cell = Cell(Arm("fast", "direct", Source("none")), scenario, settings, time_spent)
+    cell = Cell(arm("fast", "direct", Source("none")), scenario, settings, time_spent)
     monkeypatch.setattr(cell.worker, "ask", replies)
-    declared = Declaration(name="fast", family="direct", source="here.py")
-    cell.evidence.opened = Opened(
-        declared=declared, workspace_bytes=None, executed_flops=None, note=None
-    )
+    cell.evidence.opened = Opened(workspace_bytes=None, executed_flops=None, note=None)
     return cell
 
 

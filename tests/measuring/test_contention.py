@@ -13,7 +13,6 @@ import pytest
 
 from suite.machine import cpu_time, placement
 from suite.measuring import contention, race
-from suite.measuring.arm import Arm
 from suite.measuring.contention import BlockContention, CellWatch, Others, OthersWatch, is_disturbed
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
@@ -22,10 +21,11 @@ from suite.registry.sources import Source
 from suite.results.cell import Block, CellResult, Status
 from suite.results.contention import Contention, Probe
 from suite.results.folder import read_results
+from tests.arms import arm
 from tests.conftest import ROOT
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts waiting")
-TORCH = Arm("torch", "reference", Source("impls.vendor", str(ROOT)))
+TORCH = arm("torch", "reference", Source("impls.vendor", str(ROOT)))
 QUIET = Probe(one_thread_s=1e-4, all_threads_s=0.6e-4)
 SLOWED = Probe(one_thread_s=1e-4, all_threads_s=90e-4)
 

@@ -9,8 +9,10 @@ from suite.measuring.check import check
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.problem import Problem, Scenario
+from suite.registry.catalogue import describe
 from suite.registry.sources import Source
 from suite.results.cell import Status
+from tests.arms import arm
 from tests.conftest import FAULTY
 
 SCENARIO = Scenario(id="lies/1", problem=Problem.of_call((1, 2, 9, 9), (2, 2, 3, 3)))
@@ -41,7 +43,7 @@ LIES = {
 
 
 def arms(file: str, names) -> list[Arm]:
-    return [Arm(name, "direct", Source(str(FAULTY / f"{file}.py"))) for name in names]
+    return [arm(name, "direct", Source(str(FAULTY / f"{file}.py"))) for name in names]
 
 
 def test_formulas_that_give_no_amount_are_errors_of_their_cells_with_a_reason(settings):
@@ -59,6 +61,16 @@ def test_a_reason_that_is_no_text_is_one_all_the_same(settings):
     (found,) = check([SCENARIO], arms("counts_wrongly", ["unsupported_by_number"]), settings)
 
     assert (found.status, found.reason) == (Status.UNSUPPORTED, "404")
+
+
+def test_what_a_worker_declares_beside_the_code_that_is_judged_widens_nothing(settings):
+    source = Source(str(FAULTY / "declares_twice.py"))
+    (entry,) = describe([source], settings.log).entries
+    (found,) = check([SCENARIO], [Arm(entry.declared, source)], settings)
+
+    assert entry.family == "direct"
+    assert found.status is Status.INCORRECT, found
+    assert (found.error_factor, found.precision) == (1.0, None)
 
 
 @pytest.fixture(scope="module")

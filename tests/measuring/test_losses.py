@@ -11,8 +11,9 @@ from suite.measuring.arm import Arm
 from suite.measuring.losses import Lost, in_spite_of_losses
 from suite.registry.sources import Source
 from suite.results.cell import Status
+from tests.arms import arm
 
-ARMS = [Arm(name, "direct", Source("none")) for name in ("torch", "a", "b", "c", "d")]
+ARMS = [arm(name, "direct", Source("none")) for name in ("torch", "a", "b", "c", "d")]
 
 
 @dataclass(frozen=True)

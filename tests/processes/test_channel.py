@@ -26,10 +26,14 @@ from suite.processes.channel import (
     handlers,
     serve,
 )
+from suite.registry.description import Describe
 from suite.results.card_state import CardState
 from suite.results.cell import Residuals, Status, WorstElement
 
 SCENARIO = Scenario(id="s/1", problem=Problem.of_call((1, 1, 3, 3), (1, 1, 3, 3)))
+ALLOWANCE = judge.Allowance(
+    family="direct", error_factor=1, precision=None, nan_policy="receptive_field"
+)
 SAMPLE = Sample(starts=((1, 2), (3, 4)), slot=5)
 SAMPLED = Sampled(sample_s=0.1 + 0.2, channels_last=(False, True))
 TIMES = {"inside_s": 0.25, "quiet": True}
@@ -263,20 +267,32 @@ def test_a_batch_that_nothing_can_be_divided_by_is_foreign(ends, batch):
         {"dtypes": ["float8"]},
     ],
 )
-def test_a_worker_cannot_declare_what_a_plug_in_may_not(ends, change):
+def test_what_imports_a_source_cannot_declare_what_a_plug_in_may_not(ends, change):
     declared = {"name": "x", "family": "direct", "source": "x.py"}
-    reply = {"workspace_bytes": None, "executed_flops": None, "note": None}
-    opening = worker.Open(scenario=SCENARIO, operands="", results="")
+    asking = Describe(scenarios=())
     requester, theirs = ends
     for number, told_of in enumerate((declared, declared | change), start=1):
-        requester.send(opening)
-        fields = answer(reply={**reply, "declared": told_of})
-        theirs.send_bytes(json.dumps({"number": number, "reply": fields}).encode())
+        requester.send(asking)
+        described = {"declared": told_of, "unavailable": None, "unsupported": {}}
+        reply = {"implementations": [described], "failure": None}
+        theirs.send_bytes(json.dumps({"number": number, "reply": reply}).encode())
         if number == 1:
-            assert requester.receive(opening, 1.0).reply.declared.family == "direct"
+            (implementation,) = requester.receive(asking, 1.0).implementations
+            assert implementation.declared.family == "direct"
 
-    with pytest.raises(ForeignFrame, match=r"reply\.declared"):
-        requester.receive(opening, 1.0)
+    with pytest.raises(ForeignFrame, match=r"implementations\[0\]\.declared"):
+        requester.receive(asking, 1.0)
+
+
+def test_a_worker_declares_nothing_at_all(ends):
+    """It is judged by what the catalogue has, and every table shows."""
+    declared = {"name": "x", "family": "fft", "source": "x.py", "error_factor": 2.0}
+    reply = {"workspace_bytes": None, "executed_flops": None, "note": None, "declared": declared}
+    opening = worker.Open(scenario=SCENARIO, operands="", results="")
+    frame = json.dumps({"number": 1, "reply": answer(reply=reply)}).encode()
+
+    with pytest.raises(ForeignFrame, match="'declared' is left over"):
+        told(ends, opening, frame)
 
 
 @pytest.mark.parametrize(
@@ -284,8 +300,7 @@ def test_a_worker_cannot_declare_what_a_plug_in_may_not(ends, change):
     [{"workspace_bytes": 10**400}, {"workspace_bytes": -1}, {"executed_flops": math.inf}],
 )
 def test_a_worker_cannot_tell_of_impossible_costs(ends, change):
-    declared = {"name": "x", "family": "direct", "source": "x.py"}
-    reply = {"declared": declared, "workspace_bytes": None, "executed_flops": None, "note": None}
+    reply = {"workspace_bytes": None, "executed_flops": None, "note": None}
     opening = worker.Open(scenario=SCENARIO, operands="", results="")
     frame = json.dumps({"number": 1, "reply": answer(reply=reply | change)}).encode()
 
@@ -302,7 +317,7 @@ def test_the_judge_may_tell_of_elements_that_are_no_numbers(ends):
     asked = judge.JudgeGate(
         results="/path",
         slot=0,
-        allowance=judge.Allowance(family="direct", error_factor=1, precision=None),
+        allowance=ALLOWANCE,
     )
     serving = threading.Thread(
         target=serve, args=(theirs, handlers(judge.JudgeGate.handled_by(lambda _: judged)))

@@ -21,13 +21,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from suite.measuring.arm import Arm
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
 from suite.registry.sources import Source, builtin_sources
+from tests.arms import arm
 from tests.conftest import ROOT
 
 TWINS = 8
@@ -65,8 +65,8 @@ def main() -> None:
     vendor = next(s for s in builtin_sources(ROOT) if s.location == "impls.vendor")
     twins = Source(str(Path(__file__).with_name("twins.py")))
     arms = [
-        Arm("torch", "vendor", vendor),
-        *(Arm(f"twin_{number}", "vendor", twins) for number in range(TWINS)),
+        arm("torch", "vendor", vendor),
+        *(arm(f"twin_{number}", "vendor", twins) for number in range(TWINS)),
     ]
     statuses: Counter[str] = Counter()
     deadline = time.monotonic() + options.seconds

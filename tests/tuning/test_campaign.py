@@ -9,7 +9,6 @@ from collections import Counter
 import pytest
 from building import USUAL, layer
 
-from suite.measuring.arm import Arm
 from suite.problem import Scenario
 from suite.registry.sources import Source
 from suite.results.cell import Block, CellResult, Residuals, Status
@@ -17,6 +16,7 @@ from suite.results.contention import Contention
 from suite.results.folder import read_results
 from suite.tuning.campaign import Campaign, Standing, in_turns, trials_of, under_formats
 from suite.tuning.features import kind_of
+from tests.arms import arm
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("nobody_else")
@@ -167,7 +167,7 @@ def test_each_scenario_is_measured_in_each_format_under_an_id_of_its_own():
 
 
 ARMS = [
-    Arm(name, "gemm", Source(f"impls.{module}", str(ROOT)))
+    arm(name, "gemm", Source(f"impls.{module}", str(ROOT)))
     for name, module in (("torch", "vendor"), ("kn2row", "gemm"))
 ]
 
@@ -200,7 +200,7 @@ def test_a_campaign_goes_on_where_it_stopped_and_measures_nothing_twice(
     assert sorted(keys) == ["a × kn2row", "a × torch", "b × kn2row", "b × torch"]
 
     # A row that is new is measured on all of them, and nothing else again.
-    unfold = Arm("unfold", "im2col", Source("impls.im2col", str(ROOT)))
+    unfold = arm("unfold", "im2col", Source("impls.im2col", str(ROOT)))
     assert campaign(60.0, arms=[*ARMS, unfold]) == (True, ["a", "b"])
     keys = [result.key for result in read_results(tmp_path)]
     assert sorted(set(keys)) == sorted(keys)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from suite.measuring.arm import Arm
 from suite.measuring.check import check
 from suite.problem import Problem, Scenario
-from suite.registry.sources import Source
 from suite.results.cell import Status
 from suite.worker import cuda_context
+from tests.arms import arm_of_file
 from tests.conftest import FAULTY
 
 
@@ -20,9 +19,9 @@ def scenario(size: int) -> Scenario:
 
 
 def test_the_next_shape_gets_a_process_of_its_own(settings):
-    arm = Arm("poisons", "direct", Source(str(FAULTY / "poisons.py")))
+    poisons = arm_of_file(FAULTY / "poisons.py")
 
-    first, second, third = check([scenario(9), scenario(8), scenario(10)], [arm], settings)
+    first, second, third = check([scenario(9), scenario(8), scenario(10)], [poisons], settings)
 
     assert first.status is Status.PASSED
     assert second.status is Status.CRASHED

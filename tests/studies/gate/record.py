@@ -32,7 +32,6 @@ from pathlib import Path
 from suite.gate.side import CellPeer, Side
 from suite.machine import host
 from suite.measuring import new_run
-from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
@@ -43,6 +42,7 @@ from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.registry.sources import Source
 from suite.results.comparable import fingerprint
 from suite.scenario import load_files
+from tests.arms import arm
 from tests.studies.gate.extra_work import THREADS
 from tests.studies.gate.samples import ARMS, SAMPLES, pack
 
@@ -124,9 +124,10 @@ class Recorder:
         name = key.rpartition(" × ")[2]
         cells = {}
         for label, side in self._sides.items():
-            arm = Arm(name, FAMILIES[name], Source(str(side.tree / "subject.py")), label=label)
-            cell = Cell(arm, scenario, self._settings, self._time_spent)
-            peer = CellPeer(side, key, arm)
+            source = Source(str(side.tree / "subject.py"))
+            subject = arm(name, FAMILIES[name], source, label)
+            cell = Cell(subject, scenario, self._settings, self._time_spent)
+            peer = CellPeer(side, key, subject)
             cell.worker.adopt(peer)
             cells[label] = cell
             peer.load(cell.threads)

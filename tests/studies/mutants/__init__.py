@@ -1,0 +1,1 @@
+"""Mistakes that people make in convolutions, and which edge shape finds each of them."""

@@ -1,0 +1,114 @@
+"""What `check` finds wrong, in this process: the worker's calls and the judge's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from suite.errors import Unsupported
+from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
+from suite.judge.process import Judge
+from suite.messages import judge as messages
+from suite.operands.gate_inputs import handed_over
+from suite.operands.shared import SharedOperands, SharedResults
+from suite.operands.tensors import in_format
+from suite.problem import Scenario
+from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
+from suite.registry.registering import Implementation
+from suite.scenario.files import find_file, load_file
+from suite.worker.binding import bind
+from suite.worker.outputs import OutputFault, require_output, row_major
+from tests.scenario.pairwise import LEVELS, levels
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Where the judge first refused a row."""
+
+    scenario: str
+    kind: str
+    reason: str
+
+
+def refusals(rows: Iterable[Implementation], right: str | None = None) -> dict[str, Refusal]:
+    """Return by name where each was refused; those that every edge shape passes are missing.
+
+    Args:
+        right: of a row that will not be; once all others were, the rest is left out.
+    """
+    alive = {row.name: row for row in rows}
+    refused: dict[str, Refusal] = {}
+    threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
+    judge = Judge(1)
+    # What is unusual in much, and exact integers, find most: little is left for the others.
+    everywhere = sorted(load_file(find_file("edge_shapes")).scenarios, key=_usualness)
+    try:
+        for kinds in (CHECK_KINDS[:1], CHECK_KINDS[1:]):
+            for scenario in everywhere:
+                if set(alive) <= {right}:
+                    return refused
+                for name, kind, fault in _faults(judge, scenario, kinds, alive):
+                    refused[name] = Refusal(scenario.id, kind, fault)
+                    del alive[name]
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(grad)
+    return refused
+
+
+def _usualness(scenario: Scenario) -> int:
+    if scenario.direction != "forward":
+        return len(LEVELS)
+    return sum(level in (LEVELS[factor][0], "few") for factor, level in levels(scenario).items())
+
+
+def _faults(
+    judge: Judge, scenario: Scenario, kinds: Iterable[str], alive: dict[str, Implementation]
+) -> Iterator[tuple[str, str, str]]:
+    operands = SharedMemory(OperandLayout(scenario).size_bytes)
+    results = SharedMemory(ResultLayout(scenario).size_bytes)
+    with operands, results:
+        judge.open(messages.Open(scenario=scenario, operands=operands.path))
+        given = SharedOperands(scenario, operands.path, writable=False)
+        slot = SharedResults(scenario, results.path).slot(0)
+        for kind in kinds:
+            judge.draw(messages.Draw(kind=kind, seed=1))
+            for row in list(alive.values()):
+                try:
+                    output = _output(scenario, kind, row, given)
+                except Unsupported:
+                    continue
+                except (OutputFault, RuntimeError, IndexError) as error:
+                    yield row.name, kind, str(error)
+                    continue
+                slot.copy_(row_major(output))
+                if fault := _judged(judge, kind, row, results.path):
+                    yield row.name, kind, fault
+
+
+def _output(
+    scenario: Scenario, kind: str, row: Implementation, given: SharedOperands
+) -> torch.Tensor:
+    """Return what a gate call gives, on the operands that a worker hands over."""
+    copies = given.operands.each(
+        lambda t: in_format(t, scenario.memory_format) if t.dim() == 4 else t.clone()
+    )
+    operands = handed_over(kind, copies)
+    varying = operands.input if operands.grad is None else operands.grad
+    return require_output(bind(row, scenario, operands).call(varying), scenario, operands, ())
+
+
+def _judged(judge: Judge, kind: str, row: Implementation, path: str) -> str | None:
+    allowance = messages.Allowance(
+        family=row.family,
+        error_factor=row.error_factor,
+        precision=row.precision,
+        nan_policy=row.nan_policy,
+    )
+    if kind in SPECIAL_KINDS:
+        asked = messages.JudgeSpread(results=path, slot=0, allowance=allowance)
+        return judge.judge_spread(asked).fault
+    output = messages.JudgeGate(results=path, slot=0, allowance=allowance)
+    return judge.judge_gate(output).fault
