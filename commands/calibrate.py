@@ -111,9 +111,9 @@ def main(options: argparse.Namespace) -> int:
     steady = steady_cells(blocks)
     for cell in blocks[0]:
         if cell not in steady:
-            print(f"left out: {cell}: others took the cores in most of its blocks")
+            say(f"left out: {cell}: others took the cores in most of its blocks")
     if not steady:
-        print(f"nothing can be told; {contention_text.remedy(settings.threads)}")
+        say(f"nothing can be told; {contention_text.remedy(settings.threads)}")
         return EXIT_INCONCLUSIVE
     # A gate's block has two arms and not three.
     calibration = calibrate(blocks, rule, wished, block_s=median(measured.took_s) * 2 / 3)

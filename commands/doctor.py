@@ -26,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
 def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
         torch_facts = new_run.torch_facts(scratch / "log")
-        seen = noise.measure(scratch / "log", placement.usable_cores())
+        seen = noise.measure(scratch / "log", placement.usual_threads())
     facts = {
         **host.facts(),
         **dataclasses.asdict(torch_facts),

@@ -166,11 +166,11 @@ def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
     for apart in manifest.get("apart", []):
         yield f"Not comparable with the rest, for another machine or setting measured it: {apart}."
     yield from _failures(matrix)
+    for remark in manifest.get("remarks") or []:
+        yield f"{remark}."
     passed = [cell.result for cell in matrix.passed]
     if disturbed := contention_text.sentence(passed):
         yield f"{disturbed}; {contention_text.remedy_for(passed)}."
-    for remark in manifest.get("remarks") or []:
-        yield f"{remark}."
     machine = manifest.get("machine") or {}
     if machine.get("noise_grade") in _BAD_GRADES:
         yield f"The machine was noisy: grade {machine['noise_grade']}{_extent(manifest)}."

@@ -117,6 +117,8 @@ def _top(run: Run, top: Headline) -> str:
     state = ""
     if verdict:
         state = f"**{escaped(verdict.get('state', ''))}** {escaped(verdict.get('text', ''))}\n\n"
+    for apart in manifest.get("apart") or []:
+        state += f"**Not comparable:** {escaped(apart)}\n\n"
     facts = [
         machine.get("gpu") or machine.get("cpu"),
         machine.get("torch") and f"torch {machine['torch']}",

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from commands._surroundings import refusal
-from suite.errors import UsageError
 from suite.messages.judge import Facts
 from suite.processes import caches
 from suite.processes.peer import Peer
-from suite.results.folder import ResultWriter
+from suite.results.folder import ResultWriter, read_results
 from suite.results.inside import write_whole
 from tests.conftest import ROOT, TINY
 from tests.test_verdict import cell
@@ -157,18 +156,20 @@ def test_a_process_starts_though_its_logs_folder_was_removed(tmp_path):
         peer.close()
 
 
-def test_results_are_not_written_to_a_folder_that_is_gone(tmp_path):
+def test_results_of_a_folder_that_is_gone_are_put_back_and_that_is_said(tmp_path):
     folder = tmp_path / "r"
     folder.mkdir()
     writer = ResultWriter(folder)
     writer.add(cell("torch", "passed"))
     (folder / "results.jsonl").unlink()
     folder.rmdir()
+    writer.add(cell("mine", "passed"))
 
-    with pytest.raises(UsageError, match=r"results\.jsonl: was removed while"):
-        writer.add(cell("torch", "passed"))
-    writer.close()
-    assert not folder.exists()
+    said = writer.close()
+
+    assert said is not None
+    assert "something else changed it" in said
+    assert [result.implementation for result in read_results(folder)] == ["torch", "mine"]
 
 
 @pytest.mark.parametrize("home_too", [False, True])

@@ -28,7 +28,7 @@ from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, take_turns
+from suite.measuring.timing import Timing, hold_clocks_against_ours, take_turns
 from suite.problem import Scenario
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import OperandLayout, SharedMemory
@@ -72,9 +72,9 @@ class BlockRunner:
         self._time_spent = time_spent
         self._judge = JudgeClient(settings, time_spent)
         self._random = random.Random()
+        self._losses: Counter[str] = Counter()
         self._given_up: set[str] = set()
         """Cells whose last block was disturbed twice."""
-        self._losses: Counter[str] = Counter()
         self.tallies: dict[str, dict[str, Tally]] = {
             key: {side.label: Tally(_arm_on(side, pair), pair.scenario) for side in sides}
             for key, pair in self._pairs.items()
@@ -239,7 +239,11 @@ class BlockRunner:
             }
             for timing in self._shuffled(timings.values()):
                 timing.begin()
-            take_turns(timings.values(), self._random)
+            # The base is what is known already.
+            known = [timing for label, timing in timings.items() if label in (BASE, NULL)]
+            take_turns(timings.values(), self._random, known)
+            # A block at a time, as the tally counts them.
+            hold_clocks_against_ours(timings.values(), least_blocks=1)
             base_s = timings[BASE].median_s
             contention = watch.ended([timing.watch for timing in timings.values()])
             for timing in timings.values():

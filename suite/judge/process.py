@@ -146,6 +146,7 @@ class Judge:
     def _let_go(self) -> None:
         """Forget what belongs to the last gate or block: the next one takes as much."""
         self._usual_bounds = {}
+        self._sample = None
         for name in _OF_A_GATE_OR_BLOCK:
             if hasattr(self, name):
                 delattr(self, name)
@@ -157,7 +158,6 @@ class Judge:
         if kind in SPECIAL_KINDS:
             self._spread = spread_of(self._scenario, self._drawn)
             return Done()
-        self._sample = None
         if asked.elements is not None and 0 not in self._scenario.result_shape:
             self._sample = sampled.draw(
                 self._scenario, kind, self._drawn, asked.elements, self._secret
@@ -251,9 +251,9 @@ class Judge:
         bounds = self._bounds_of_block(limits)
         few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
         for chosen in few:
-            slot, start = calls[chosen]
+            slot, start, channels_last = calls[chosen]
             self._stream.fill(self._operand, start)
-            output = self._output(asked.results, slot)
+            output = self._in_order(self._output(asked.results, slot), channels_last)
             if fault := self._element_fault(output, limits, bounds):
                 return messages.Ruling(fault=fault)
         samples_alike = self._signs.numel() / bounds.numel()
@@ -261,14 +261,21 @@ class Judge:
         allowed = PROJECTION_SIGMAS * norm * math.sqrt(samples_alike)
         nothing = (bounds == 0).flatten()
         sums_nothing = bool(nothing.any())
-        for slot, start in calls:
-            output = self._output(asked.results, slot)
+        for slot, start, channels_last in calls:
+            output = self._in_order(self._output(asked.results, slot), channels_last)
             if sums_nothing and (fault := _padding_fault(output, nothing)):
                 return messages.Ruling(fault=fault)
             self._stream.fill(self._operand, start)
             if fault := self._projection_fault(output, allowed):
                 return messages.Ruling(fault=fault)
         return messages.Ruling(fault=None)
+
+    def _in_order(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
+        """Return an output of a timed call in one row, N K P Q."""
+        if not channels_last:
+            return output
+        n, k, p, q = self._scenario.result_shape
+        return output.view(n, p, q, k).permute(0, 3, 1, 2).contiguous().view(-1)
 
     def _bounds_of_block(self, limits: Tolerance) -> torch.Tensor:
         """Return every element's bound for a usual operand; of one sample where all are alike.

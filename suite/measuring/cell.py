@@ -70,8 +70,8 @@ class Cell:
     def leave_out(self) -> None:
         """Take no more time for it: what was measured counts, and without a block it has none."""
         if self.alive:
-            measured = bool(self.blocks or self.disturbed)
-            self.finished, self.left_out = measured, not measured
+            self.finished = bool(self.blocks or self.disturbed)
+            self.left_out = not self.finished
         self.worker.dismiss()
 
     def fail(self, status: Status, reason: str) -> None:

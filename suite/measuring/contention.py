@@ -149,8 +149,8 @@ def watch_block(cells: Iterable[Cell], judge: JudgeClient) -> BlockWatch:
     cells = list(cells)
     threads = max(cell.threads for cell in cells)
     probe = judge.compare_threads(threads)
-    pids = (judge.pid, *(cell.worker.pid for cell in cells))
-    return BlockWatch([pid for pid in pids if pid is not None], probe, threads)
+    pids = [pid for cell in cells if (pid := cell.worker.pid) is not None]
+    return BlockWatch([*pids, judge.pid], probe, threads)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from suite.declaration import Declaration
 from suite.measuring.arm import Arm
+from suite.measuring.energy import EnergyUsed
+from suite.measuring.two_clocks import Unexplained
 from suite.messages.judge import Allowance
-from suite.messages.worker import EnergyUsed, Opened, OperatorsRan
+from suite.messages.worker import Opened, OperatorsRan
 from suite.problem import Scenario
 from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, worst_of
 
@@ -31,6 +33,8 @@ class Evidence:
     """Whether two calls on the same operands agreed bit for bit; None where not tried."""
     operators: OperatorsRan | None = None
     """What one call ran; None where not looked at."""
+    unexplained: list[Unexplained] = field(default_factory=list)
+    """Of every block: what the parent's clock saw of its samples and nothing accounts for."""
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str | None) -> None:

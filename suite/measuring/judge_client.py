@@ -47,13 +47,13 @@ class JudgeClient:
         self._settings = settings
         self._time_spent = time_spent
         self._ceilings: dict[tuple[str, str, int, str | None], Ceiling] = {}
-        self._peer: Peer | None = None
-        self._handed_over: set[str] = set()
-        """Paths of the memory that its process has."""
         self._scenario: Scenario
         self._flops_per_s = estimate.JUDGE_FLOPS_PER_S
         self.judges_elements: int | None = None
         """How many elements of the result the gates look at; None: all."""
+        self._peer: Peer | None = None
+        self._handed_over: set[str] = set()
+        """Paths of the memory that its process has."""
 
     def _process(self) -> Peer:
         if self._peer is None:
@@ -70,14 +70,19 @@ class JudgeClient:
 
     @contextlib.contextmanager
     def _or_lost(self, doing: str) -> Iterator[None]:
+        deadline = self._time_spent.deadline
         try:
             yield
         except ProcessFailed as failed:
             self._peer = None
-            if failed.status == Status.TIMEOUT and self._time_spent.deadline.is_cut:
-                raise OutOfTime from None
             status, reason = Status(failed.status), f"the judge at {doing}: {failed.reason}"
+            if status is Status.TIMEOUT and deadline.is_cut:
+                raise OutOfTime from None
             raise Lost(status, reason, final=status is Status.TIMEOUT) from failed
+
+    @property
+    def _timeout_s(self) -> float:
+        return min(JUDGE_TIMEOUT_S, self._time_spent.deadline.until_cut_s)
 
     def _hand_over(self, memory: SharedMemory) -> None:
         """Let the judge have shared memory, unless it does already."""
@@ -85,7 +90,7 @@ class JudgeClient:
             process = self._process()
             if memory.path in self._handed_over:
                 return
-            process.hand_over(memory, writable=True, timeout_s=JUDGE_TIMEOUT_S)
+            process.hand_over(memory, writable=True, timeout_s=self._timeout_s)
         self._handed_over.add(memory.path)
 
     def _ask(self, request: Request[Answer[Reply]]) -> Reply:
@@ -96,8 +101,7 @@ class JudgeClient:
             OutOfTime: the budget ended first.
         """
         with self._time_spent.judging(), self._or_lost(request.do):
-            timeout_s = min(JUDGE_TIMEOUT_S, self._time_spent.deadline.until_cut_s)
-            answer = self._process().ask(request, timeout_s=timeout_s)
+            answer = self._process().ask(request, timeout_s=self._timeout_s)
         if failure := answer.failure:
             self.close()  # what it allocated so far, or its limits, may be the cause
             raise Lost(failure.status, failure.reason)
@@ -128,9 +132,8 @@ class JudgeClient:
         return self._ceilings[key]
 
     @property
-    def pid(self) -> int | None:
-        """Of its process; None where there is none at present."""
-        return None if self._peer is None else self._peer.pid
+    def pid(self) -> int:
+        return self._process().pid
 
     def compare_threads(self, threads: int) -> Probe:
         """Have the same small work done by one thread and by all: quiet cores show a gain."""

@@ -76,8 +76,8 @@ def write_run_manifest(
         "request": request.to_dict(),
         **host.git_state(TREE),
         "machine": machine_facts,
-        "load": noise.to_dict(),
         "remarks": placement.remarks(settings["threads"], chosen_environment()),
+        "load": noise.to_dict(),
         **kept_variables(chosen_environment()),
         "settings": settings,
         "scenario_files": [

@@ -13,7 +13,7 @@ from suite.measuring.contention import MOST_SHARE, MOST_SLOWDOWN, OthersWatch
 from suite.messages.answer import Answer
 from suite.messages.judge import Compare, Repeat
 from suite.processes.channel import Request
-from suite.processes.peer import Peer
+from suite.processes.peer import Peer, ProcessFailed
 from suite.results.contention import Probe
 
 Reply = TypeVar("Reply")
@@ -100,12 +100,15 @@ def measure(log: Path, threads: int) -> Noise:
 
 
 def _reply(peer: Peer, request: Request[Answer[Reply]]) -> Reply:
-    """Return what the process answers.
+    """Return what the process replies.
 
     Raises:
-        UsageError: it has no memory for it.
+        UsageError: it was lost, or could not do it here.
     """
-    answer = peer.ask(request)
+    try:
+        answer = peer.ask(request)
+    except ProcessFailed as failed:
+        raise UsageError(f"the machine's noise cannot be measured: {failed.reason}") from None
     if answer.failure:
         raise UsageError(f"the machine's noise cannot be measured: {answer.failure.reason}")
     assert answer.reply is not None  # where there is no failure

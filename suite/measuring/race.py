@@ -18,6 +18,7 @@ from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.contention import watch_block
+from suite.measuring.control import control_arm, is_own
 from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.doubts import why_implausible
 from suite.measuring.gates import gate
@@ -25,7 +26,7 @@ from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, take_turns
+from suite.measuring.timing import Timing, hold_clocks_against_ours, take_turns
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
@@ -33,6 +34,7 @@ from suite.stats import intervals
 
 LEAST_TRIES = 2
 """Blocks before it is said that others hold the cores all the time."""
+
 LOADING_SHARE, GATES_SHARE = 0.3, 0.6
 """Of what a scenario has left at that point: within a budget the first block has to fit, too."""
 STARTED_AT_ONCE = 4
@@ -80,6 +82,7 @@ class Race:
         self._time_spent = time_spent
         ordered = sorted(arms, key=lambda arm: _turn(arm, settings.reference))
         self._cells = [Cell(arm, scenario, settings, time_spent) for arm in ordered]
+        self._control: Cell | None = None
         self._reported: set[str] = set()
         self._order = random.Random()
         self._blocks_run = 0
@@ -100,7 +103,7 @@ class Race:
                     cell.leave_out()
                 yield from self._decided()
             finally:
-                for cell in self._cells:
+                for cell in self._every():
                     cell.close()
 
     def _stages(self, shared: SharedMemory) -> Iterator[CellResult]:
@@ -118,16 +121,29 @@ class Race:
             self._run_block()
             self._blocks_run += 1
             self._finish_those_known()
-            yield from self._decided()
             if time.monotonic() - began > self._deadline.left_s:
-                break
-        for cell in self._running():
-            cell.finished = True
-        yield from self._decided()
+                for cell in self._running():
+                    cell.leave_out()
+            yield from self._decided()
 
     @property
     def _deadline(self) -> Deadline:
         return self._time_spent.deadline
+
+    def _needs_control(self) -> bool:
+        """Whether the reference is none of our own, or fails here: clocks are held against it."""
+        reference = self._reference()
+        if reference is None or not reference.alive or not is_own(reference.arm):
+            return True
+        return self._scenario.id in reference.arm.unsupported
+
+    def _every(self) -> list[Cell]:
+        return [*self._cells, *([self._control] if self._control else [])]
+
+    def _at_work(self) -> list[Cell]:
+        """Return the cells that take part in a block: those that run, and their control."""
+        running = self._running()
+        return [cell for cell in self._every() if running and cell.alive]
 
     def _running(self) -> list[Cell]:
         return [cell for cell in self._cells if cell.alive]
@@ -187,7 +203,9 @@ class Race:
 
     def _start_processes(self, shared: SharedMemory, until: Deadline) -> None:
         """Start fresh processes, all at once; with a budget a few at a time, until it is used."""
-        running = self._running()
+        if self._control is None and self._running() and self._needs_control():
+            self._control = Cell(control_arm(), self._scenario, self._settings, self._time_spent)
+        running = self._at_work()
         at_once = len(running) if math.isinf(until.at_s) else STARTED_AT_ONCE
         with self._time_spent.starting():
             for first in range(0, len(running), max(at_once, 1)):
@@ -250,7 +268,7 @@ class Race:
         if not self._running():
             return
         seed = self._judge.draw_block()
-        for cell in self._cells:
+        for cell in self._every():
             cell.worker.await_exits()
         cells = self._shuffled()
         watch = watch_block(cells, self._judge)
@@ -258,20 +276,25 @@ class Race:
         for timing in timings:
             if self._deadline.passed:
                 timing.cell.leave_out()
-            timing.begin()
-        take_turns(timings, self._order, self._deadline)
+            else:
+                timing.begin()
+        own = [t for t in timings if t.cell is (self._control or self._reference())]
+        take_turns(timings, self._order, own, self._deadline)
+        hold_clocks_against_ours(timings, least_blocks=min(2, self._settings.blocks))
         reference_s = self._reference_s(timings)
         contention = watch.ended([timing.watch for timing in timings])
         for timing in timings:
             if timing.cell.alive and timing.median_s is None:
                 timing.cell.leave_out()
+            if timing.cell is self._control:
+                timing.cell.worker.dismiss()
             elif timing.cell.alive:
                 timing.end(seed, reference_s, contention)
 
     def _shuffled(self) -> list[Cell]:
-        running = self._running()
-        self._order.shuffle(running)
-        return running
+        at_work = self._at_work()
+        self._order.shuffle(at_work)
+        return at_work
 
     def _reference(self) -> Cell | None:
         keys = {cell.arm.key: cell for cell in self._cells}

@@ -24,12 +24,12 @@ from suite.results.own_records import OwnRecords
 BUDGET_SHARE_INSIDE = 0.6
 """What a cell may spend in calls of its share of the budget; the rest goes to judging."""
 LEAST_CELL_BUDGET_S = 0.2
-LEAST_WITHIN_BUDGET = 2
-"""Blocks of a cell whose share of the run's budget is spent; an interval takes one more."""
 NEED_SHARE = 2.0
 """Of an estimate, which is right within a factor of two."""
 FEW_ARMS = 2
 """A scenario begins where there is time for so many short cells."""
+LEAST_WITHIN_BUDGET = 2
+"""Blocks of a cell whose share of the run's budget is spent; an interval takes one more."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,13 @@ class Runner:
             judge.close()
             tampering = writer.close()
             self._time_spent.end()
-        skipped = () if interrupted else tuple(self._names(missing, have))
         return RunOutcome(
-            tuple(results), skipped, self._time_spent, writer.records, tampering, interrupted
+            tuple(results),
+            () if interrupted else tuple(self._names(missing, have)),
+            self._time_spent,
+            writer.records,
+            tampering,
+            interrupted,
         )
 
     def _measure(

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator, Sequence
 
 from suite.measuring.cell import Cell
 from suite.measuring.contention import BlockContention, CellWatch
 from suite.measuring.deadline import Deadline
-from suite.measuring.doubts import clock_fault, throttling
+from suite.measuring.doubts import throttling
+from suite.measuring.energy import (
+    BusyTime,
+    Counter,
+    EnergyUsed,
+    counter_for,
+    joules_per_call,
+    no_energy,
+)
 from suite.measuring.gates import log_operators, require_untouched
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
+from suite.measuring.starts import Starts
+from suite.measuring.two_clocks import TwoClocks, Unexplained, clock_fault, unexplained
 from suite.messages.judge import TimedCall
-from suite.messages.worker import Bind, Energy, Turn, Warm
-from suite.processes.shared_memory import STREAM_SLACK
+from suite.messages.worker import BeginTurn, Bind, EndTurn, Sample, Warm
 from suite.results.card_state import CardState
 from suite.results.cell import Block, Status
 from suite.stats import intervals
@@ -26,6 +36,17 @@ ENERGY_S = 6.0
 """Where less is left of a budget, joules are not measured."""
 MOST_SAMPLES = 25
 """Samples of a turn: the median's own error is then far below the spread between blocks."""
+MOST_BATCH = 64
+BATCH_BYTES = 32 * 2**20
+"""Of a sample's operands, as `suite.worker.cpu_clock` has them."""
+IDLE_SAMPLES = 3
+"""Of a turn, for each number of calls that a sample of this race has."""
+HEAD_START_S = 3e-3
+"""Of each call on a GPU: `suite.worker.cuda_clock` keeps the card waiting for up to 2 ms while the
+host launches kernels, and synchronises twice."""
+PIECES = 4
+PIECE_BYTES = 16
+"""Of a sample's outputs, looked at when its time is told and again when they are judged."""
 
 
 class Timing:
@@ -35,9 +56,15 @@ class Timing:
         self.cell = cell
         self._judge = judge
         self._settings = settings
-        self._starts_seed = secrets.randbits(63)
-        self._starts = random.Random(self._starts_seed)
+        self._starts = Starts()
         self._samples_s: list[float] = []
+        self.clocks = TwoClocks(calls=1)
+        self.own_clocks: list[TwoClocks] = []
+        """Of the same block of processes that run nobody else's code."""
+        self.idle_batches: tuple[int, ...] = ()
+        """Numbers of calls to show for what a sample takes besides them."""
+        self._seen: list[tuple[int, bytes]] = []
+        """Pieces of outputs as they were when their call's time was told, and where they lie."""
         self._unjudged: list[TimedCall] = []
         self._cards: list[CardState] = []
         self._prepare_s: float | None = None
@@ -55,10 +82,24 @@ class Timing:
             return
         self._prepare_s = packed.prepare_s
         self._call_s = warmed.call_s
-        self._batch = min(warmed.batch, self.cell.layout.slots)
+        self._batch = min(warmed.batch, self.cell.layout.slots, self._most_batch)
+        self.clocks = TwoClocks(calls=self._batch)
         self.cell.evidence.note(warmed.note)
         if warmed.peak_bytes is not None:
             self.cell.evidence.peaks_bytes.append(warmed.peak_bytes)
+
+    @property
+    def _most_batch(self) -> int:
+        """Calls of a sample that no honest timer exceeds: others make room for as many, too."""
+        scenario = self.cell.scenario
+        problem, forward = scenario.problem, scenario.direction == "forward"
+        elements = problem.input_elements if forward else problem.output_elements
+        return max(1, min(MOST_BATCH, BATCH_BYTES // max(1, elements * scenario.itemsize)))
+
+    @property
+    def batch(self) -> int:
+        """Calls of one sample."""
+        return self._batch
 
     @property
     def rounds(self) -> int:
@@ -79,35 +120,122 @@ class Timing:
         return intervals.block_median_s(self._samples_s) if self._samples_s else None
 
     def turn(self, number: int) -> None:
-        """Take the token for the block's turn of this number, counted from 0."""
-        draw = self._starts.randrange
-        starts = [(draw(STREAM_SLACK), draw(STREAM_SLACK)) for _ in range(self.turn_calls)]
-        request = Turn(
-            starts=tuple(starts),
-            batch=self._batch,
-            lead=self._call_s < LEAD_CALL_S,
-            last=number + 1 >= self.rounds,
-        )
-        with self.watch.watching(self.cell.worker.pid):
-            turned = self.cell.ask(request)
-        if turned is None:
+        """Take the token for the block's turn of this number, counted from 0.
+
+        Every sample is a request of its own, so that the parent's clock sees each of them, and
+        none can be prepared before it is due.
+        """
+        lead = self._call_s < LEAD_CALL_S
+        most = max(self._batch, *self.idle_batches, 1)
+        if self.cell.ask(BeginTurn(batch=most, lead=lead)) is None:
             return
-        if len(turned.samples_s) * self._batch != len(starts):
-            samples = f"{len(turned.samples_s)} samples of {len(starts)} calls"
-            self.cell.fail(Status.ERROR, f"turn: {samples}, {self._batch} of which make one")
+        for calls in [*self.idle_batches] * IDLE_SAMPLES:
+            self._idle_sample(calls)
+        with self.watch.watching(self.cell.worker.pid):
+            told_s = self._samples(self.clocks)
+        ended = self.cell.ask(EndTurn(last=number + 1 >= self.rounds))
+        if ended is None or told_s is None:
             return
         if not self.cell.worker.quiet:
             self.cell.evidence.note("threads were still busy 50 ms after a turn")
-        self._samples_s += turned.samples_s
-        if turned.card:
-            self._cards.append(turned.card)
+        if ended.card:
+            self._cards.append(ended.card)
+        samples_s = [sample_s / self._batch for sample_s in told_s]
+        self._samples_s += samples_s
         # A slow warm-up must not buy fewer samples.
-        self._call_s = min(self._call_s, *turned.samples_s)
-        self._unjudged += enumerate(starts)
+        self._call_s = min(self._call_s, *samples_s)
+
+    def _idle_sample(self, calls: int) -> None:
+        """See what a sample takes besides so many calls, by the parent's clock."""
+        starts = self._starts.take(calls)
+        if self.cell.ask(Sample(starts=starts, slot=0, idle=True)) is not None:
+            self.clocks.idle_s.setdefault(calls, []).append(self.cell.worker.held_s)
+
+    def _samples(self, clocks: TwoClocks) -> list[float] | None:
+        """Take the samples of a turn and return their seconds, or None after a failure."""
+        told_s, held_s = [], []
+        for slot in range(0, self.turn_calls, self._batch):
+            sample_s = self._sample(slot)
+            if sample_s is None:
+                return None
+            told_s.append(sample_s)
+            held_s.append(self.cell.worker.held_s)
+        clocks.told_s += told_s
+        clocks.held_s += held_s
+        return told_s
+
+    def _sample(self, slot: int) -> float | None:
+        """Take one sample; return the seconds that the worker told, or None after a failure."""
+        starts = self._starts.take(self._batch)
+        sampled = self.cell.ask(Sample(starts=starts, slot=slot))
+        if sampled is None:
+            return None
+        if sampled.sample_s is None or len(sampled.channels_last) != len(starts):
+            outputs = f"{len(sampled.channels_last)} outputs"
+            self.cell.fail(Status.ERROR, f"sample: {outputs} or no time for {len(starts)} calls")
+            return None
+        slots = range(slot, slot + len(starts))
+        self._unjudged += zip(slots, starts, sampled.channels_last, strict=True)
+        self._seen += self._some_of(slots)
+        return sampled.sample_s
+
+    def _some_of(self, slots: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Yield a few pieces of the outputs in these slots, each with its place."""
+        for _ in range(PIECES):
+            region = self.cell.layout.slot(secrets.choice(slots))
+            if region.size_bytes:
+                start = region.start + secrets.randbelow(region.size_bytes)
+                size_bytes = min(PIECE_BYTES, region.start + region.size_bytes - start)
+                yield start, self.cell.results.read(start, size_bytes)
+
+    def _energy(self) -> EnergyUsed | None:
+        """Measure joules per call over turns like those that were timed, judged like them."""
+        if not self._settings.verify or self.cell.evidence.opened is None:
+            return no_energy("the outputs of timed calls are not judged")
+        try:
+            counter = counter_for(self.cell.evidence.opened.card_uuid)
+        except LookupError as error:
+            return no_energy(str(error))
+        clocks = TwoClocks(calls=self._batch)
+        used = joules_per_call(lambda counter: self._busy_time(counter, clocks), counter)
+        seen = unexplained(clocks, self.own_clocks, self._head_start_s)
+        if used is not None and seen is not None and seen.excess_s > 0:
+            return no_energy(f"of the calls that it was measured over: {seen}")
+        return used
+
+    def _busy_time(self, counter: Counter, clocks: TwoClocks) -> BusyTime | None:
+        if self.cell.ask(BeginTurn(batch=self._batch, lead=True)) is None:
+            return None
+        before_j, before = counter(), time.perf_counter()
+        told_s = self._samples(clocks)
+        joules, took_s = counter() - before_j, time.perf_counter() - before
+        if told_s is None or self.cell.ask(EndTurn(last=False)) is None:
+            return None
+        self.judge_turn()
+        if not self.cell.alive:
+            return None
+        calls = len(told_s) * self._batch
+        return BusyTime(calls=calls, in_calls_s=sum(told_s), took_s=took_s, joules=joules)
+
+    @property
+    def _head_start_s(self) -> float:
+        """Seconds that a timer may keep a GPU waiting before a call, by the row's launches."""
+        return HEAD_START_S if self.cell.scenario.on_cuda else 0.0
+
+    def clock_seen(self) -> Unexplained | None:
+        """Return what the block leaves unexplained by the parent's clock."""
+        return unexplained(self.clocks, self.own_clocks, self._head_start_s)
 
     def judge_turn(self) -> None:
-        """Have the outputs judged that wait in their slots."""
+        """Have the outputs judged that wait in their slots.
+
+        They are those that were there when the clock stopped: what was written later was computed
+        in others' time.
+        """
         cell = self.cell
+        if any(cell.results.read(start, len(piece)) != piece for start, piece in self._seen):
+            cell.fail(Status.INCORRECT, "an output was written after its call's time was told")
+        self._seen = []
         if self._unjudged and cell.alive and self._settings.verify:
             allowance = cell.evidence.allowance
             if fault := self._judge.judge_timed(cell.results, self._unjudged, allowance):
@@ -127,11 +255,9 @@ class Timing:
         cell = self.cell
         if self._settings.verify:
             require_untouched(cell, self._judge, "a timed call")
-        if fault := clock_fault(cell.worker.turns_s):
-            cell.fail(Status.IMPLAUSIBLE, fault)
         has_time = cell.worker.run_deadline.left_s > ENERGY_S
         if self._settings.energy and cell.evidence.energy is None and has_time:
-            cell.evidence.take_energy(cell.ask(Energy()))
+            cell.evidence.take_energy(self._energy())
         if cell.scenario.on_cuda:
             log_operators(cell)
         cell.worker.dismiss()
@@ -144,7 +270,7 @@ class Timing:
             Block(
                 samples_s=tuple(self._samples_s),
                 calls_per_sample=self._batch,
-                seed=f"{seed}-{self._starts_seed:016x}",
+                seed=f"{seed}-{self._starts.seed:016x}",
                 reference_s=reference_s,
                 prepare_s=self._prepare_s,
                 cards=tuple(self._cards),
@@ -153,8 +279,27 @@ class Timing:
         )
 
 
+def hold_clocks_against_ours(timings: Iterable[Timing], least_blocks: int) -> None:
+    """Refuse the cells whose processes told less time than the parent saw them take.
+
+    Args:
+        least_blocks: as many have to say so.
+    """
+    for timing in timings:
+        cell = timing.cell
+        if not cell.alive or any(timing.clocks is own for own in timing.own_clocks):
+            continue
+        if (seen := timing.clock_seen()) is not None:
+            cell.evidence.unexplained.append(seen)
+        if fault := clock_fault(cell.evidence.unexplained, least_blocks):
+            cell.fail(Status.IMPLAUSIBLE, fault)
+
+
 def take_turns(
-    timings: Iterable[Timing], order: random.Random, deadline: Deadline | None = None
+    timings: Iterable[Timing],
+    order: random.Random,
+    own: Sequence[Timing] = (),
+    deadline: Deadline | None = None,
 ) -> None:
     """Let the cells take turns, each as many as its block has, and judge after every round.
 
@@ -162,8 +307,16 @@ def take_turns(
 
     Within a round they follow each other in random order, so that what disturbs the machine
     disturbs neighbours alike.
+
+    Args:
+        own: the timings of processes that run nobody else's code, which show what a sample takes
+            besides calls.
     """
     timings, number = list(timings), 0
+    for timing in own:
+        timing.idle_batches = tuple({t.batch for t in timings if t.cell.alive})
+    for timing in timings:
+        timing.own_clocks = [one.clocks for one in own]
     while at_turn := [t for t in timings if t.cell.alive and number < t.rounds]:
         order.shuffle(at_turn)
         for timing in at_turn:

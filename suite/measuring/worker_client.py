@@ -13,14 +13,15 @@ from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.worker import (
+    EndTurn,
     Gate,
     Gradcheck,
     HandBack,
     Load,
     Loaded,
     Open,
+    Sample,
     TimedAnswer,
-    Turn,
 )
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
@@ -28,7 +29,7 @@ from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
-CHECKING = (Turn, HandBack)
+CHECKING = (Sample, EndTurn, HandBack)
 """Requests in which what is not inside the implementation's calls is there to verify them."""
 
 Reply = TypeVar("Reply")
@@ -70,8 +71,8 @@ class WorkerClient:
         """Seconds that its processes held the token in blocks: gates and loading left out."""
         self.asked_at = 0.0
         """When its process was last asked, by the monotonic clock; 0 before that."""
-        self.turns_s: list[tuple[float, float]] = []
-        """Of every turn: seconds that the process counted, and seconds by the parent's clock."""
+        self.held_s = 0.0
+        """Seconds that its process took for the last request, by the parent's clock."""
         self.deadline: Deadline | None = None
         """An earlier one than the run's, where there is one."""
         self.quiet = True
@@ -113,11 +114,14 @@ class WorkerClient:
         """Let the process have shared memory; raises as `ask` does."""
         assert self._peer is not None
         with self._as_lost(self._peer.ended):
+            deadline = self.deadline or self.run_deadline
+            timeout_s = min(self._settings.timeout_s, deadline.until_cut_s)
             try:
-                timeout_s = self._settings.timeout_s
                 self._peer.hand_over(memory, writable=writable, timeout_s=timeout_s)
-            except ProcessFailed:
+            except ProcessFailed as failed:
                 self._peer = None
+                if failed.status == Status.TIMEOUT and deadline.is_cut:
+                    raise OutOfTime from None
                 raise
 
     def ask(self, request: Request[TimedAnswer[Reply]]) -> Reply:
@@ -125,18 +129,22 @@ class WorkerClient:
 
         Raises:
             ProcessFailed: the process is gone, or it answered with a failure instead.
-            Lost: it had ended before it was asked, or something else ended it.
             OutOfTime: the budget ended first.
+            Lost: it had ended before it was asked, or something else ended it.
         """
         assert self._peer is not None
         with self._as_lost(self._peer.ended):
-            began = self.asked_at = time.monotonic()
+            self.asked_at = time.monotonic()
+            began = time.perf_counter()
             self._send(request)
             answer = self._answer(request)
-            took_s = time.monotonic() - began
-            self._watch(request)
-        if isinstance(request, Turn):
-            self.turns_s.append((answer.held_s, took_s))
+            self.held_s = time.perf_counter() - began
+            if not isinstance(request, Sample):  # those are many, and short
+                self._watch(request)
+        if isinstance(request, CHECKING):
+            self._time_spent.checking_s += max(0.0, self.held_s - answer.inside_s)
+        if not isinstance(request, BEFORE_BLOCKS):
+            self.spent_s += self.held_s
         return self._reply(answer)
 
     @contextlib.contextmanager
@@ -177,10 +185,6 @@ class WorkerClient:
             raise
         self.quiet = answer.quiet
         self._time_spent.inside_s += answer.inside_s
-        if isinstance(request, CHECKING):
-            self._time_spent.checking_s += answer.held_s - answer.inside_s
-        if not isinstance(request, BEFORE_BLOCKS):
-            self.spent_s += answer.held_s
         return answer
 
     @property

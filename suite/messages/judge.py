@@ -15,8 +15,9 @@ from suite.ranges import Seconds
 from suite.results.cell import Ceiling, Residuals
 from suite.results.contention import Probe
 
-TimedCall = tuple[int, Start]
-"""An output slot, and the stream start that its operand was made from."""
+TimedCall = tuple[int, Start, bool]
+"""An output slot, the stream start that its operand was made from, and whether the output lies
+there as N P Q K."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,8 +22,6 @@ class TimedAnswer(Answer[Reply], Generic[Reply]):
 
     inside_s: Seconds
     """Spent in the implementation's calls."""
-    held_s: Seconds
-    """From the request to the answer, by the worker's clock."""
     quiet: bool
     """Whether its threads sleep now."""
 
@@ -45,6 +43,8 @@ class Opened:
     """By the implementation's own formula, as the next."""
     executed_flops: Annotated[float, Within(0)] | None
     note: str | None
+    card_uuid: str | None = None
+    """Of the GPU that it computes on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,35 +120,45 @@ class Warm(Request[TimedAnswer[Warmed]]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turned:
-    samples_s: tuple[CallSeconds, ...]
-    """Seconds per call, one for each batch."""
+class BeginTurn(Request[TimedAnswer[Done]]):
+    """Make room for a turn's operands; no timed call's operand is known yet."""
+
+    batch: int
+    """Operands of a sample."""
+    lead: bool
+    """Make one call that is not timed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampled:
+    sample_s: CallSeconds | None
+    """Seconds of all calls together, by the worker's own clock; None for an idle one."""
+    channels_last: tuple[bool, ...]
+    """Of each output, whether its elements lie in its slot as N P Q K and not as N K P Q."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample(Request[TimedAnswer[Sampled]]):
+    """Take one timed sample: a call from each of `starts`, back to back."""
+
+    starts: tuple[Start, ...]
+    slot: int
+    """Where the first call's output goes; the others' follow."""
+    idle: bool = False
+    """Call nothing, and do all that a sample takes besides calls."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TurnEnded:
     card: CardState | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turn(Request[TimedAnswer[Turned]]):
-    """Take timed samples; the output of the call from `starts[i]` goes into slot i."""
+class EndTurn(Request[TimedAnswer[TurnEnded]]):
+    """Look at what a turn's calls left behind."""
 
-    starts: tuple[Start, ...]
-    batch: int
-    """So many calls in turn make one sample."""
-    lead: bool
-    """Make one call first that is not timed."""
     last: bool
     """The block's last turn: check what takes time to check."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EnergyUsed:
-    joules_per_call: Annotated[float, Within(0)] | None
-    reason: str | None
-    """Why it is not known."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Energy(Request[TimedAnswer[EnergyUsed]]):
-    """Measure the energy of a call over seconds of calls."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from suite.processes import shared_memory
+from suite.processes.frames import Frames
 from suite.ranges import Misfit, shown
 from suite.records import decoder, from_plain, parse, to_json
 
@@ -96,6 +97,7 @@ class Requester:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._frames = Frames(connection)
         self._number = 0
 
     def send(self, request: Request[Any], to: str = "") -> None:
@@ -138,13 +140,8 @@ class Requester:
         Raises:
             ChannelClosed, ForeignFrame, NoReplyInTime: see there.
         """
-        deadline = time.monotonic() + timeout_s
-        while not self._connection.poll(min(POLL_S, max(0.0, deadline - time.monotonic()))):
-            watch()
-            if time.monotonic() >= deadline:
-                raise NoReplyInTime
         try:
-            frame = parse(self._connection.recv_bytes().decode())
+            frame = parse(self._whole_frame(timeout_s, watch).decode())
         except (EOFError, OSError) as error:
             raise ChannelClosed from error
         except ValueError as error:
@@ -159,6 +156,19 @@ class Requester:
         except Misfit as misfit:
             raise ForeignFrame(f"no reply to {request.do}: {misfit}") from misfit
         return reply
+
+    def _whole_frame(self, timeout_s: float, watch: Callable[[], None]) -> bytes:
+        """Wait for a frame, and no longer for its end than for its beginning."""
+        now = time.monotonic()
+        deadline, watched = now + timeout_s, now
+        while (frame := self._frames.next(min(POLL_S, max(0.0, deadline - now)))) is None:
+            now = time.monotonic()
+            if now - watched >= POLL_S:
+                watch()
+                watched = now
+            if now >= deadline:
+                raise NoReplyInTime
+        return frame
 
     def close(self) -> None:
         self._connection.close()

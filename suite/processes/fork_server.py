@@ -43,14 +43,6 @@ def process_context() -> ForkServerContext | SpawnContext:
     return context
 
 
-def server_pid() -> int | None:
-    """Return the process that others are forked from; None where they are spawned."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return None
-    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-    return pid
-
-
 def _keep_sockets_with_us() -> None:
     """Have multiprocessing put its sockets into our folder for temporary files.
 
@@ -60,6 +52,14 @@ def _keep_sockets_with_us() -> None:
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     if config.get("tempdir") is None:
         config["tempdir"] = str(folder_for_sockets())
+
+
+def server_pid() -> int | None:
+    """Return the process that others are forked from; None where they are spawned."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return None
+    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    return pid
 
 
 @contextlib.contextmanager

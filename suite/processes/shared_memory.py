@@ -162,6 +162,11 @@ class SharedMemory:
             finally:
                 os.close(copy)
 
+    def read(self, start: int, size_bytes: int) -> bytes:
+        """Return some of what it holds now."""
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.read(self._descriptor, size_bytes)
+
     def close(self) -> None:
         self.closed = True
         _own.pop(self.path, None)

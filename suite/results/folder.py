@@ -84,9 +84,7 @@ class ResultWriter:
 
         Raises:
             CellLost: the disk is full; everything before this cell is kept.
-            UsageError: the folder was removed.
         """
-        self._require_file()
         line = json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True) + "\n"
         end = self._file.tell()
         try:
@@ -101,20 +99,6 @@ class ResultWriter:
                 f"{self._path}: cannot be written: {error.strerror}; the {result.key} cell is "
                 "lost, everything before it is kept"
             ) from error
-
-    def _require_file(self) -> None:
-        """Refuse to write into a folder that nobody will find.
-
-        A file that was replaced in it is put back in the end; see `close`.
-
-        Raises:
-            UsageError: it was removed.
-        """
-        if not self._path.parent.is_dir():
-            raise UsageError(
-                f"{self._path}: was removed while results were written to it, and with it what "
-                "was measured; measure again, into a folder that stays"
-            )
 
     def close(self) -> str | None:
         """Close the file; return what something else has changed in it, which is undone."""

@@ -9,7 +9,6 @@ import torch
 from suite.machine.nvml import Card
 from suite.messages.answer import Failure
 from suite.results.cell import Status
-from suite.worker.energy import Counter
 
 _POISONED = ("cuda error", "cudnn_status_execution_failed", "cublas_status_execution_failed")
 """After these every later call of the process fails, whoever's it is (CUDA's sticky errors)."""
@@ -31,22 +30,16 @@ def compute_strictly() -> None:
 def use(device: str) -> tuple[Card | None, str | None]:
     """Make `device` the current one; return its card, or None and why it says nothing."""
     torch.cuda.set_device(torch.device(device) if ":" in device else torch.device("cuda:0"))
-    properties: Any = torch.cuda.get_device_properties(torch.cuda.current_device())
     try:
-        return Card(str(getattr(properties, "uuid", ""))), None
+        return Card(uuid()), None
     except LookupError as error:
         return None, str(error)
 
 
-def energy_counter(card: Card) -> Counter:
-    """Return the card's energy counter.
-
-    Raises:
-        LookupError: the card has none.
-    """
-    if card.energy_j() is None:
-        raise LookupError("no energy counter: this card has none (they have since Volta)")
-    return lambda: card.energy_j() or 0.0
+def uuid() -> str:
+    """Return the current card's UUID; empty where torch does not tell it."""
+    properties: Any = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return str(getattr(properties, "uuid", ""))
 
 
 def why_poisoned(error: Exception) -> Failure | None:

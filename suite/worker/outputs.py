@@ -29,6 +29,19 @@ def row_major(output: torch.Tensor) -> torch.Tensor:
     return output.detach().contiguous().view(-1)
 
 
+def in_memory_order(output: torch.Tensor) -> tuple[torch.Tensor, bool]:
+    """Return an output's elements in one row as they lie, and whether that is N P Q K.
+
+    Copied only where they lie otherwise: putting them in order may take as long as the call.
+    """
+    output = output.detach()
+    if output.dim() == 4 and not output.is_contiguous():
+        by_channel = output.permute(0, 2, 3, 1)
+        if by_channel.is_contiguous():
+            return by_channel.view(-1), True
+    return row_major(output), False
+
+
 def require_output(
     output: Any, scenario: Scenario, operands: Operands, earlier: Sequence[torch.Tensor]
 ) -> torch.Tensor:

@@ -8,8 +8,9 @@ Requests of the parent (`suite.messages.worker`), in the order of a block:
     gradcheck   autograd against finite differences
     bind        take this block's weight, pack it
     warm        calls until the time per call is known
-    turn        timed samples; outputs of timed calls into slots
-    energy      joules per call, over seconds of calls
+    begin_turn  make room, and one call that is not timed
+    sample      timed calls on operands named just now; outputs into slots
+    end_turn    what did the calls leave behind?
     hand_back   write the operands back, so that the judge sees what became of them
 
 Every answer carries `inside_s`, the time spent in the implementation's calls. Faults that only
@@ -20,7 +21,6 @@ phrases; whether numbers are right is for the judge.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -47,10 +47,15 @@ from suite.worker import cuda_context
 from suite.worker.binding import Invocation, bind, gradient_fault
 from suite.worker.clocks import timer_for
 from suite.worker.cpu_clock import Timer
-from suite.worker.energy import Counter, joules_per_call, rapl_counter
 from suite.worker.memory import peak_bytes_of
 from suite.worker.operators import OperatorLog, vendor_convolution
-from suite.worker.outputs import OutputFault, failure, require_output, row_major
+from suite.worker.outputs import (
+    OutputFault,
+    failure,
+    in_memory_order,
+    require_output,
+    row_major,
+)
 from suite.worker.side_effects import Watch
 
 WARM_S = 0.05
@@ -58,7 +63,6 @@ WARM_S = 0.05
 SLOW_S = 0.25
 SETTLED_CALLS = 5
 """Calls that tell the time anew after the timer has changed how it takes it."""
-ENERGY_OPERANDS = 8
 
 Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
@@ -75,6 +79,12 @@ class Worker:
         self._inside_s = 0.0
         self._held: list[torch.Tensor] = []
         """Outputs of the last timed sample, which the next may not reuse."""
+        self._first_held = 0
+        """The slot of the first of them."""
+        self._turn_operands: list[torch.Tensor] = []
+        self._last_start: messages.Start | None = None
+        self._stand_in: torch.Tensor
+        """What is written in place of an output where nothing is called."""
         self._implementation: registering.Implementation
         self._scenario: Scenario
         self._given: SharedOperands
@@ -113,6 +123,7 @@ class Worker:
             workspace_bytes=self._implementation.declared_workspace_bytes(problem, itemsize),
             executed_flops=self._implementation.declared_executed_flops(problem),
             note=note,
+            card_uuid=cuda_context.uuid() if self._scenario.on_cuda else None,
         )
 
     def _bind(self, kind: str = "") -> None:
@@ -213,63 +224,62 @@ class Worker:
         if self._card:
             self._card.state()
 
-    def turn(self, asked: messages.Turn) -> messages.Turned:
-        """Take the timed samples; outputs go to slots from 0.
+    def begin_turn(self, asked: messages.BeginTurn) -> Done:
+        """Make the call that leads, before the operands of timed ones are known.
 
-        The call that leads is not timed: the arms before this one left the caches and the thread
-        pool to themselves.
+        It is not timed: the arms before this one left the caches and the thread pool to
+        themselves.
         """
         self._watch.begin()
-        operands = [torch.empty_like(self._varying) for _ in range(asked.batch)]
-        samples_s: list[float] = []
-        slot = 0
+        self._turn_operands = [torch.empty_like(self._varying) for _ in range(asked.batch)]
+        self._held = []
+        self._last_start = None
+        shape, like = self._scenario.result_shape, self._varying
+        self._stand_in = torch.zeros(shape, dtype=like.dtype, device=like.device)
         if asked.lead:
+            operands = self._turn_operands[:1]
             self._fill(operands[0], (self._scenario.problem.height, 1))
-            self._inside_s += self._timer(self._invocation.call, operands[:1])[1]
-        for first in range(0, len(asked.starts), asked.batch):
-            starts = asked.starts[first : first + asked.batch]
-            for operand, start in zip(operands, starts, strict=True):
-                self._fill(operand, start)
-            outputs, seconds = self._timer(self._invocation.call, operands)
-            self._inside_s += seconds
-            samples_s.append(seconds / asked.batch)
-            self._watch.require_no_company()
-            self._held = [self._require_output(output, self._held) for output in outputs]
-            for output in self._held:
-                self._results.write(slot, row_major(output))
-                slot += 1
-        card = self._card.state() if self._card else None
-        self._require_untouched(operands[-1], asked.starts[-1])
-        self._watch.require_state()
-        self._watch.count(slot)
-        if asked.last:
-            self._require_still(slot - len(self._held))
-            self._watch.require_no_growth(sum(t.nbytes for t in (*operands, *self._held)))
-        return messages.Turned(samples_s=tuple(samples_s), card=card)
+            self._inside_s += self._timer(self._invocation.call, operands)[1]
+        return Done()
 
-    def energy(self, _: messages.Energy) -> messages.EnergyUsed:
-        """Measure joules per call on operands drawn beforehand."""
-        operands = [torch.empty_like(self._varying) for _ in range(ENERGY_OPERANDS)]
-        for number, operand in enumerate(operands):
-            self._fill(operand, (number, 2))
-        following = itertools.cycle(operands)
-        try:
-            counter = self._energy_counter()
-        except LookupError as error:
-            return messages.EnergyUsed(joules_per_call=None, reason=str(error))
-        started = self._now()
-        joules, reason = joules_per_call(
-            lambda: self._invocation.call(next(following)), counter, settle=self._synchronise
+    def sample(self, asked: messages.Sample) -> messages.Sampled:
+        """Time calls on fresh operands; outputs go to slots.
+
+        The parent's clock runs meanwhile: what is done here besides calls has to take the same
+        time for every implementation.
+        """
+        operands = self._turn_operands[: len(asked.starts)]
+        for operand, start in zip(operands, asked.starts, strict=True):
+            self._fill(operand, start)
+        if asked.idle:
+            sample_s = None
+            outputs: Sequence[object] = [self._stand_in] * len(operands)
+        else:
+            outputs, sample_s = self._timer(self._invocation.call, operands)
+            self._inside_s += sample_s
+        self._watch.require_no_company()
+        checked = [self._require_output(output, self._held) for output in outputs]
+        lying = [in_memory_order(output) for output in checked]
+        for slot, (flat, _) in enumerate(lying, start=asked.slot):
+            self._results.write(slot, flat)
+        if not asked.idle:
+            self._held, self._first_held, self._last_start = checked, asked.slot, asked.starts[-1]
+            self._watch.count(len(operands))
+        return messages.Sampled(
+            sample_s=sample_s, channels_last=tuple(is_last for _, is_last in lying)
         )
-        self._inside_s += self._now() - started
-        return messages.EnergyUsed(joules_per_call=joules, reason=reason)
 
-    def _energy_counter(self) -> Counter:
-        if not self._scenario.on_cuda:
-            return rapl_counter()
-        if self._card is None:
-            raise LookupError("no energy counter: NVML is not there")
-        return cuda_context.energy_counter(self._card)
+    def end_turn(self, asked: messages.EndTurn) -> messages.TurnEnded:
+        card = self._card.state() if self._card else None
+        if self._last_start is not None:
+            self._require_untouched(self._turn_operands[len(self._held) - 1], self._last_start)
+        self._watch.require_state()
+        if asked.last:
+            self._require_still(self._first_held)
+            held = (*self._turn_operands, *self._held, self._stand_in)
+            self._watch.require_no_growth(sum(t.nbytes for t in held))
+        self._turn_operands = []
+        return messages.TurnEnded(card=card)
 
     def _synchronise(self) -> None:
         if self._scenario.on_cuda:
@@ -302,7 +312,7 @@ class Worker:
         """Wait for what may still be running: an output must not change any more."""
         wait_until_threads_sleep()
         for slot, output in enumerate(self._held, start=first_slot):
-            if not same_bits(row_major(output).cpu(), self._results.slot(slot)):
+            if not same_bits(in_memory_order(output)[0].cpu(), self._results.slot(slot)):
                 raise OutputFault("an output changed after the call had returned")
 
     def answer_load(self, asked: messages.Load) -> messages.TimedAnswer[messages.Loaded]:
@@ -316,31 +326,35 @@ class Worker:
             messages.Gradcheck.handled_by(self._guarded(self.gradcheck)),
             messages.Bind.handled_by(self._guarded(self.bind)),
             messages.Warm.handled_by(self._guarded(self.warm)),
-            messages.Turn.handled_by(self._guarded(self.turn)),
-            messages.Energy.handled_by(self._guarded(self.energy)),
+            messages.BeginTurn.handled_by(self._guarded(self.begin_turn, settle=False)),
+            messages.Sample.handled_by(self._guarded(self.sample, settle=False)),
+            messages.EndTurn.handled_by(self._guarded(self.end_turn)),
             messages.HandBack.handled_by(self._guarded(self.hand_back)),
         )
 
     def _guarded(
-        self, handler: Callable[[Asked], Reply]
+        self, handler: Callable[[Asked], Reply], *, settle: bool = True
     ) -> Callable[[Asked], messages.TimedAnswer[Reply]]:
-        """Turn every exception into a status; report the time inside; leave no thread running."""
+        """Turn every exception into a status; report the time inside; leave no thread running.
+
+        Args:
+            settle: wait until other threads sleep. Between samples of a turn nobody else is
+                disturbed by them.
+        """
 
         def guarded(asked: Asked) -> messages.TimedAnswer[Reply]:
             self._inside_s = 0.0
-            started = self._now()
             reply, failed = None, None
             try:
                 reply = handler(asked)
             except Exception as error:
                 traceback.print_exc()
                 failed = cuda_context.why_poisoned(error) or failure(error)
-            quiet = wait_until_threads_sleep()
+            quiet = not settle or wait_until_threads_sleep()
             return messages.TimedAnswer(
                 reply=reply,
                 failure=failed,
                 inside_s=self._inside_s,
-                held_s=self._now() - started,
                 quiet=quiet,
             )
 

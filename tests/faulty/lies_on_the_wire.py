@@ -11,12 +11,12 @@ from suite import register
 from suite.processes import channel
 
 LIES = {
-    "nan_seconds": lambda reply: reply["reply"].update(samples_s=[float("nan")] * 3),
-    "negative_seconds": lambda reply: reply.update(held_s=-1.0),
+    "nan_seconds": lambda reply: reply["reply"].update(sample_s=float("nan")),
+    "negative_seconds": lambda reply: reply.update(inside_s=-1.0),
     "huge_seconds": lambda reply: reply.update(inside_s=10**400),
-    "seconds_in_a_list": lambda reply: reply.update(held_s=[0.1]),
-    "no_samples": lambda reply: reply["reply"].update(samples_s=[]),
-    "one_sample_more": lambda reply: reply["reply"]["samples_s"].append(1e-9),
+    "seconds_in_a_list": lambda reply: reply.update(inside_s=[0.1]),
+    "no_sample": lambda reply: reply["reply"].update(sample_s=None),
+    "one_output_more": lambda reply: reply["reply"]["channels_last"].append(False),
     "missing_field": lambda reply: reply.pop("quiet"),
     "extra_field": lambda reply: reply.update(verdict="passed"),
     "passes_itself": lambda reply: reply.update(
@@ -30,7 +30,7 @@ def lying(record):
     """Return the frame with the lie of whoever is being timed here in it."""
     text = honest(record)
     frame = channel.parse(text)
-    if not (timed and isinstance(frame.get("reply"), dict) and "samples_s" in text):
+    if not (timed and isinstance(frame.get("reply"), dict) and "sample_s" in text):
         return text
     LIES[timed[0]](frame["reply"])
     return honest(frame)

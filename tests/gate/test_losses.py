@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
+from suite.gate.decision import CellTimes
 from suite.gate.tally import Tally
 from suite.measuring.losses import Lost
 from suite.registry.sources import Source
@@ -58,7 +59,8 @@ def test_a_block_without_the_judge_is_void_and_the_second_ends_the_side_at_work(
     runner, scenario, monkeypatch
 ):
     lost_keys: list[str] = []
-    monkeypatch.setattr(runner, "_measure_cell", lost_in(HEAD, KEYS[0], lost_keys))
+    monkeypatch.setattr(runner, "_undisturbed", lost_in(HEAD, KEYS[0], lost_keys))
+    monkeypatch.setattr(runner, "_tallied", lambda *_: CellTimes(base_s=1.0, head_s=1.0))
     request = SimpleNamespace(with_null=())
     sides = (runner._sides.base, runner._sides.head)
 

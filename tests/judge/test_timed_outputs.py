@@ -85,8 +85,8 @@ class Cell:
             self._judge.draw_block(messages.DrawBlock(seed=1))
             call, varying = self._bound(given)
             operand = torch.empty_like(varying)
-            calls = [(slot, (17 * slot, 5)) for slot in range(CALLS)]
-            for slot, start in calls:
+            calls = [(slot, (17 * slot, 5), False) for slot in range(CALLS)]
+            for slot, start, _ in calls:
                 given.stream.fill(operand, start)
                 output = row_major(call(operand).detach().clone())
                 if spoil and only in (None, slot):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from suite.machine.nvml import Card
 from suite.measuring.doubts import throttling
+from suite.measuring.energy import BusyTime, EnergyUsed, joules_per_call, rapl_counter
 from suite.records import from_json, to_json
 from suite.results.card_state import CardState
-from suite.worker.energy import joules_per_call, rapl_counter
 
 
 class FakeNvml:
@@ -86,53 +84,66 @@ def test_a_throttled_block_says_why_it_does_not_count():
 
 
 class FakeMeter:
-    """100 W idle, 300 W while calls of 10 ms run."""
+    """100 W idle, 300 W in turns of ten calls of 8 ms, each with 2 ms of the suite's work."""
 
     def __init__(self, busy_w=300.0):
         self.time_s = 0.0
         self.joules = 0.0
         self.busy_w = busy_w
 
+    def now(self):
+        return self.time_s
+
+    def counter(self):
+        return self.joules
+
     def sleep(self, seconds):
         self.time_s += seconds
         self.joules += 100 * seconds
 
-    def call(self):
-        self.time_s += 0.01
-        self.joules += self.busy_w * 0.01
+    def turn(self, counter):
+        before_j = counter()
+        self.time_s += 0.1
+        self.joules += self.busy_w * 0.1
+        spent_j = counter() - before_j
+        self.judge()
+        return BusyTime(calls=10, in_calls_s=0.08, took_s=0.1, joules=spent_j)
+
+    def judge(self):
+        self.time_s += 1.0
+        self.joules += 500.0
 
 
-def test_energy_is_that_of_two_seconds_of_calls_less_idling():
+def energy_by(meter, counter=None):
+    counter = counter or meter.counter
+    return joules_per_call(meter.turn, counter, now=meter.now, sleep=meter.sleep)
+
+
+def test_energy_is_that_of_two_seconds_of_samples_less_idling_and_judging():
     meter = FakeMeter()
-    clock = SimpleNamespace(counter=lambda: meter.joules, now=lambda: meter.time_s)
 
-    joules, reason = joules_per_call(meter.call, clock.counter, now=clock.now, sleep=meter.sleep)
-
-    assert joules == pytest.approx(2.0)
-    assert reason is None
+    assert energy_by(meter) == EnergyUsed(joules_per_call=pytest.approx(200 * 0.008), reason=None)
     assert meter.time_s >= 2 + 1
 
 
 @pytest.mark.parametrize(("busy_w", "hint"), [(90.0, "no more power than idling")])
 def test_no_energy_is_a_reason_and_not_zero(busy_w, hint):
-    meter = FakeMeter(busy_w)
+    used = energy_by(FakeMeter(busy_w))
 
-    joules, reason = joules_per_call(
-        meter.call, lambda: meter.joules, now=lambda: meter.time_s, sleep=meter.sleep
-    )
-
-    assert joules is None
-    assert hint in reason
+    assert used.joules_per_call is None
+    assert hint in used.reason
 
 
 def test_a_counter_that_stands_still_is_named():
+    used = energy_by(FakeMeter(), counter=lambda: 1.0)
+
+    assert used == EnergyUsed(joules_per_call=None, reason="the energy counter stood still")
+
+
+def test_a_turn_that_fails_leaves_no_energy():
     meter = FakeMeter()
 
-    joules, reason = joules_per_call(
-        meter.call, lambda: 1.0, now=lambda: meter.time_s, sleep=meter.sleep
-    )
-
-    assert (joules, reason) == (None, "the energy counter stood still")
+    assert joules_per_call(lambda _: None, meter.counter, sleep=meter.sleep) is None
 
 
 def package(root, name, energy_uj):

@@ -1,4 +1,4 @@
-"""What the parent makes of a worker's clock."""
+"""One arm in one scenario: what the parent asks of its process, and makes of the answers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from types import SimpleNamespace
 import pytest
 
 from suite.measuring.cell import Cell
-from suite.measuring.doubts import clock_fault
 from suite.measuring.gates import gate
 from suite.measuring.timing import Timing
 from suite.messages.judge import Judgement
 from suite.messages.worker import (
+    BeginTurn,
     Bind,
+    EndTurn,
     Gated,
     HandBack,
     Opened,
     OperatorsRan,
     Packed,
-    Turn,
-    Turned,
+    Sample,
+    Sampled,
+    TurnEnded,
     Warm,
     Warmed,
 )
 from suite.problem import Problem, Scenario
 from suite.processes.channel import Done
+from suite.processes.shared_memory import open_shared
 from suite.registry.sources import Source
 from suite.results.cell import Residuals, Status
 from tests.arms import arm
@@ -69,7 +72,10 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
 ):
     """It stays attached to a process; on a CPU it does not, and the gate's call is as good."""
     judge = SimpleNamespace(
-        judge=lambda *_: EXACT, changed_operands=lambda _: (), same_bits=lambda *_: True
+        judges_elements=None,
+        judge=lambda *_: EXACT,
+        changed_operands=lambda _: (),
+        same_bits=lambda *_: True,
     )
     stage, logged = "gate", []
     ran = OperatorsRan(names=("conv2d",), vendor=None, ran=None)
@@ -92,44 +98,87 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
     assert cell.evidence.operators == ran
 
 
-def turned(samples_s):
-    return Turned(samples_s=samples_s, card=None)
-
-
-@pytest.mark.parametrize("samples_s", [(), (1e-5,) * 3, (1e-5,) * 1000])
-def test_a_worker_that_gives_another_number_of_samples_than_it_was_asked_for_is_an_error(
-    settings, time_spent, monkeypatch, samples_s
+@pytest.mark.parametrize(
+    "sampled",
+    [
+        Sampled(sample_s=None, channels_last=(False,) * 4),
+        Sampled(sample_s=1e-5, channels_last=()),
+        Sampled(sample_s=1e-5, channels_last=(False,) * 5),
+    ],
+)
+def test_a_worker_that_tells_no_time_or_of_other_outputs_is_an_error(
+    settings, time_spent, monkeypatch, sampled
 ):
-    replies = {Bind: Packed(prepare_s=None), Warm: WARMED, Turn: turned(samples_s)}
-    cell = opened_cell(
-        Scenario(id="b/1", problem=TINY),
-        settings,
-        time_spent,
-        monkeypatch,
-        lambda request: replies[type(request)],
-    )
+    def replies(request):
+        if isinstance(request, Sample):
+            return sampled
+        return {Bind: Packed(prepare_s=None), Warm: WARMED, BeginTurn: Done()}[type(request)]
+
+    scenario = Scenario(id="b/1", problem=TINY)
+    cell = opened_cell(scenario, settings, time_spent, monkeypatch, replies)
     timing = Timing(cell, None, settings)
     timing.begin()
     timing.turn(0)
     cell.close()
 
     assert cell.status is Status.ERROR
-    assert f"turn: {len(samples_s)} samples of" in cell.reason
+    assert f"{len(sampled.channels_last)} outputs" in cell.reason
 
 
-HONEST = [(0.050, 0.0505), (0.051, 0.130), (0.049, 0.0496), (0.050, 0.0502)]
+def test_no_sample_is_asked_for_before_the_one_ahead_of_it_was_answered(
+    settings, time_spent, monkeypatch
+):
+    """Nor is any operand of a turn named to the call that leads it."""
+    asked = []
+
+    def replies(request):
+        asked.append(request)
+        if isinstance(request, Sample):
+            return Sampled(sample_s=1e-5, channels_last=(False,) * len(request.starts))
+        ended = TurnEnded(card=None)
+        answers = {Bind: Packed(prepare_s=None), Warm: WARMED, BeginTurn: Done(), EndTurn: ended}
+        return answers[type(request)]
+
+    scenario = Scenario(id="b/1", problem=TINY)
+    cell = opened_cell(scenario, settings, time_spent, monkeypatch, replies)
+    timing = Timing(cell, None, settings)
+    timing.begin()
+    timing.turn(0)
+    cell.close()
+
+    begin, *between, end = asked[2:]
+    assert isinstance(begin, BeginTurn)
+    assert isinstance(end, EndTurn)
+    starts = [start for sample in between for start in sample.starts]
+    assert {len(sample.starts) for sample in between} == {WARMED.batch}
+    assert len(starts) == timing.turn_calls
+    assert len(set(starts)) > len(starts) / 2
 
 
-def test_an_honest_clock_is_believed_even_if_messages_wait():
-    assert clock_fault(HONEST) is None
+def test_an_output_that_changes_after_its_time_was_told_is_found(settings, time_spent, monkeypatch):
+    cell = None
 
+    def replies(request):
+        if isinstance(request, Sample):
+            return Sampled(sample_s=1e-5, channels_last=(False,) * len(request.starts))
+        ended = TurnEnded(card=None)
+        answers = {Bind: Packed(prepare_s=None), Warm: WARMED, BeginTurn: Done(), EndTurn: ended}
+        return answers[type(request)]
 
-@pytest.mark.parametrize("pace", [0.5, 0.6, 1.3])
-def test_a_clock_that_runs_at_another_pace_is_found(pace):
-    lying = [(told_s * pace, held_s) for told_s, held_s in HONEST]
+    scenario = Scenario(id="b/1", problem=TINY)
+    cell = opened_cell(scenario, settings, time_spent, monkeypatch, replies)
+    judge = SimpleNamespace(judge_timed=lambda *_: None)
+    timing = Timing(cell, judge, settings)
+    timing.begin()
+    timing.turn(0)
+    timing.judge_turn()
+    assert cell.alive
 
-    assert clock_fault(lying) is not None
+    timing.turn(1)
+    with open_shared(cell.results.path, writable=True) as file:
+        file.write(b"x" * cell.layout.size_bytes)
+    timing.judge_turn()
+    cell.close()
 
-
-def test_too_few_turns_say_nothing():
-    assert clock_fault([(0.01, 0.2)]) is None
+    assert cell.status is Status.INCORRECT
+    assert "after its call's time was told" in cell.reason

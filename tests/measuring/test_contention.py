@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from suite.machine import cpu_time, host
+from suite.machine import cpu_time, placement
 from suite.measuring import contention, race
 from suite.measuring.contention import BlockContention, CellWatch, Others, OthersWatch, is_disturbed
 from suite.measuring.judge_client import JudgeClient
@@ -37,7 +37,7 @@ def busy_loop() -> subprocess.Popen[bytes]:
 @pytest.fixture
 def neighbours() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Keep every core busy with processes that are none of the suite's."""
-    processes = [busy_loop() for _ in range(2 * host.usable_cores())]
+    processes = [busy_loop() for _ in range(2 * placement.usable_cores())]
     try:
         yield processes
     finally:
@@ -60,7 +60,7 @@ def test_the_work_of_others_is_told_from_our_own(neighbours):
 
     ours = OthersWatch([process.pid for process in neighbours])
     time.sleep(0.3)
-    assert ours.so_far().used_s < with_neighbours.used_s + 0.3 * host.usable_cores()
+    assert ours.so_far().used_s < with_neighbours.used_s + 0.3 * placement.usable_cores()
 
 
 @ON_LINUX
@@ -114,7 +114,7 @@ def test_a_block_is_disturbed_where_others_took_what_it_waited_for(seen, waited,
 
 
 def test_without_counts_of_waiting_others_may_take_what_is_to_spare(monkeypatch):
-    monkeypatch.setattr(host, "usable_cores", lambda: 4)
+    monkeypatch.setattr(placement, "usable_cores", lambda: 4)
 
     assert not is_disturbed(others(2.0), None, QUIET, threads=2)
     assert is_disturbed(others(2.5), None, QUIET, threads=2)
@@ -197,7 +197,7 @@ def test_a_run_among_busy_processes_marks_its_cells_and_keeps_what_it_saw(
     neighbours, scenario, settings, tmp_path
 ):
     """With as many threads as cores, and twice as many others, no block can be clean."""
-    busy = dataclasses.replace(settings, threads=host.usable_cores(), block_s=0.1)
+    busy = dataclasses.replace(settings, threads=placement.usable_cores(), block_s=0.1)
     Runner(tmp_path, [scenario], [TORCH], busy).run()
 
     (result,) = read_results(tmp_path)

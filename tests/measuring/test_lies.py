@@ -30,12 +30,12 @@ NAMED = {
     "flops_fails": "ZeroDivisionError: in the formula",
 }
 LIES = {
-    "nan_seconds": "no reply to turn: reply.samples_s[0]: found nan",
-    "negative_seconds": "held_s: found -1.0",
+    "nan_seconds": "no reply to sample: reply.sample_s: found nan",
+    "negative_seconds": "inside_s: found -1.0",
     "huge_seconds": "inside_s: found 1000",
-    "seconds_in_a_list": "held_s: found [0.1]",
-    "no_samples": "turn: 0 samples of",
-    "one_sample_more": "samples of",
+    "seconds_in_a_list": "inside_s: found [0.1]",
+    "no_sample": "outputs or no time for",
+    "one_output_more": "outputs or no time for",
     "missing_field": "it lacks quiet",
     "extra_field": "'verdict' is left over",
     "passes_itself": "a failure's status cannot be passed",

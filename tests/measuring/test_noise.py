@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite.machine import host
+from suite.machine import placement
 from suite.measuring import noise
 from suite.measuring.noise import Noise
 from suite.results.contention import Probe
@@ -24,7 +24,7 @@ def seen(**changed: object) -> Noise:
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch):
-    monkeypatch.setattr(host, "usable_cores", lambda: 2)
+    monkeypatch.setattr(placement, "usable_cores", lambda: 2)
 
 
 SLOWED = Probe(one_thread_s=1e-4, all_threads_s=120e-4)

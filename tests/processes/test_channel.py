@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import os
+import struct
+import sys
 import threading
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 
 from suite.messages import judge, worker
 from suite.messages.answer import Answer, Failure
-from suite.messages.worker import HandBack, TimedAnswer, Turn, Turned, Warm
+from suite.messages.worker import EndTurn, HandBack, Sample, Sampled, TimedAnswer, TurnEnded, Warm
 from suite.problem import Problem, Scenario
 from suite.processes.channel import (
     ChannelClosed,
@@ -31,13 +34,13 @@ SCENARIO = Scenario(id="s/1", problem=Problem.of_call((1, 1, 3, 3), (1, 1, 3, 3)
 ALLOWANCE = judge.Allowance(
     family="direct", error_factor=1, precision=None, nan_policy="receptive_field"
 )
-TURN = Turn(starts=((1, 2), (3, 4)), batch=1, lead=True, last=False)
-SAMPLES = (0.1 + 0.2, 1e-7)
-TIMES = {"inside_s": 0.25, "held_s": 0.5, "quiet": True}
+SAMPLE = Sample(starts=((1, 2), (3, 4)), slot=5)
+SAMPLED = Sampled(sample_s=0.1 + 0.2, channels_last=(False, True))
+TIMES = {"inside_s": 0.25, "quiet": True}
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    reply = {"samples_s": [1e-3, 2e-3], "card": None}
+    reply = {"sample_s": 1e-3, "channels_last": [False, False]}
     return {"reply": reply, "failure": None, **TIMES, **changes}
 
 
@@ -63,19 +66,27 @@ def test_requests_and_replies_arrive_as_they_were_sent(ends):
     seen = []
     card = CardState(sm_clock_mhz=1980, power_w=612.5, reasons=("power cap",))
 
-    def turn(asked: Turn) -> TimedAnswer[Turned]:
+    def sample(asked: Sample) -> TimedAnswer[Sampled]:
         seen.append(asked)
-        return TimedAnswer(reply=Turned(samples_s=SAMPLES, card=card), failure=None, **TIMES)
+        return TimedAnswer(reply=SAMPLED, failure=None, **TIMES)
 
-    serving = threading.Thread(target=serve, args=(theirs, handlers(Turn.handled_by(turn))))
+    def end_turn(asked: EndTurn) -> TimedAnswer[TurnEnded]:
+        seen.append(asked)
+        return TimedAnswer(reply=TurnEnded(card=card), failure=None, **TIMES)
+
+    table = handlers(Sample.handled_by(sample), EndTurn.handled_by(end_turn))
+    serving = threading.Thread(target=serve, args=(theirs, table))
     serving.start()
-    requester.send(TURN)
-    reply = requester.receive(TURN, 5.0)
+    requester.send(SAMPLE)
+    sampled = requester.receive(SAMPLE, 5.0)
+    requester.send(EndTurn(last=True))
+    ended = requester.receive(EndTurn(last=True), 5.0)
     requester.close()
     serving.join()
 
-    assert seen == [TURN]
-    assert reply.reply == Turned(samples_s=SAMPLES, card=card)
+    assert seen == [SAMPLE, EndTurn(last=True)]
+    assert sampled.reply == SAMPLED
+    assert ended.reply == TurnEnded(card=card)
 
 
 def test_a_request_reaches_the_member_that_it_is_sent_to(ends):
@@ -108,49 +119,54 @@ def test_every_request_has_a_name_of_its_own_within_its_dialogue():
 
 
 HOSTILE_ANSWERS = {
-    "a missing field": {name: value for name, value in answer().items() if name != "held_s"},
+    "a missing field": {name: value for name, value in answer().items() if name != "inside_s"},
     "an extra field": answer(status="passed"),
     "a missing reply": answer(reply=None),
     "reply and failure": answer(failure={"status": "error", "reason": ""}),
     "a failure that passed": answer(reply=None, failure={"status": "passed", "reason": ""}),
     "an unknown status": answer(reply=None, failure={"status": "fine", "reason": ""}),
     "a reason that is no text": answer(reply=None, failure={"status": "error", "reason": 5}),
-    "seconds that are NaN": answer(held_s=math.nan),
+    "seconds that are NaN": answer(inside_s=math.nan),
     "seconds without end": answer(inside_s=math.inf),
     "negative seconds": answer(inside_s=-1.0),
-    "more seconds than the world has": answer(held_s=1e300),
-    "a huge integer": answer(held_s=10**400),
-    "a list for a number": answer(held_s=[1.0]),
+    "more seconds than the world has": answer(inside_s=1e300),
+    "a huge integer": answer(inside_s=10**400),
+    "a list for a number": answer(inside_s=[1.0]),
     "a number for a flag": answer(quiet=1),
-    "a sample that is zero": answer(reply={"samples_s": [0.0], "card": None}),
-    "a negative sample": answer(reply={"samples_s": [1e-3, -1e-3], "card": None}),
-    "a sample that is NaN": answer(reply={"samples_s": [math.nan], "card": None}),
-    "samples that sum to no number": answer(
-        reply={"samples_s": [math.inf, -math.inf], "card": None}
-    ),
-    "a sample that is a text": answer(reply={"samples_s": ["1e-3"], "card": None}),
-    "a number for samples": answer(reply={"samples_s": 1e-3, "card": None}),
+    "a sample that is zero": answer(reply={"sample_s": 0.0, "channels_last": []}),
+    "a negative sample": answer(reply={"sample_s": -1e-3, "channels_last": []}),
+    "a sample that is NaN": answer(reply={"sample_s": math.nan, "channels_last": []}),
+    "a sample without end": answer(reply={"sample_s": math.inf, "channels_last": []}),
+    "a number for an order": answer(reply={"sample_s": 1e-3, "channels_last": [1]}),
+    "a sample that is a text": answer(reply={"sample_s": "1e-3", "channels_last": []}),
+    "a list for a sample": answer(reply={"sample_s": [1e-3], "channels_last": []}),
     "a reply to another request": answer(reply={"prepare_s": None}),
-    "an extra field inside": answer(reply={"samples_s": [], "card": None, "more": 1}),
-    "a clock that is a word": answer(reply={"samples_s": [], "card": {"sm_clock_mhz": "fast"}}),
-    "a clock of the judge's": answer(reply={"samples_s": [], "card": {"sm_clock_mhz": 10**30}}),
+    "an extra field inside": answer(reply={"sample_s": None, "channels_last": [], "more": 1}),
     "a list": [],
     "nothing": None,
 }
+
+
+@pytest.mark.parametrize("clock", ["fast", 10**30])
+def test_a_card_with_a_clock_that_no_card_has_is_foreign(ends, clock):
+    ended = {"card": {"sm_clock_mhz": clock}}
+    frame = json.dumps({"number": 1, "reply": answer(reply=ended)}).encode()
+    with pytest.raises(ForeignFrame):
+        told(ends, EndTurn(last=True), frame)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE_ANSWERS.values(), ids=HOSTILE_ANSWERS)
 def test_an_answer_that_does_not_fit_its_type_is_foreign(ends, hostile):
     frame = json.dumps({"number": 1, "reply": hostile}).encode()
 
-    with pytest.raises(ForeignFrame, match="no reply to turn: "):
-        told(ends, TURN, frame)
+    with pytest.raises(ForeignFrame, match="no reply to sample: "):
+        told(ends, SAMPLE, frame)
 
 
 def test_the_answers_above_are_refused_for_what_is_wrong_with_them(ends):
     frame = json.dumps({"number": 1, "reply": answer()}).encode()
 
-    assert told(ends, TURN, frame).reply.samples_s == (1e-3, 2e-3)
+    assert told(ends, SAMPLE, frame).reply.sample_s == 1e-3
 
 
 HOSTILE_FRAMES = {
@@ -172,7 +188,62 @@ HOSTILE_FRAMES = {
 @pytest.mark.parametrize("frame", HOSTILE_FRAMES.values(), ids=HOSTILE_FRAMES)
 def test_a_frame_that_is_not_the_suites_is_foreign(ends, frame):
     with pytest.raises(ForeignFrame):
-        told(ends, TURN, frame)
+        told(ends, SAMPLE, frame)
+
+
+UNENDING = {
+    "half a header": b"\0\0",
+    "a header": struct.pack("!i", 100),
+    "half a frame": struct.pack("!i", 100) + b"{" * 50,
+    "half a long header": struct.pack("!i", -1) + b"\0" * 3,
+    "half a long frame": struct.pack("!iQ", -1, 100) + b"{" * 50,
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of whole messages")
+@pytest.mark.parametrize("bytes_written", UNENDING.values(), ids=UNENDING)
+def test_half_a_frame_holds_nobody_up_beyond_the_time_out(ends, bytes_written):
+    requester, theirs = ends
+    requester.send(SAMPLE)
+    os.write(theirs.fileno(), bytes_written)
+
+    with pytest.raises(NoReplyInTime):
+        requester.receive(SAMPLE, 0.1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of whole messages")
+def test_a_frame_that_comes_byte_by_byte_has_no_more_time_than_another(ends):
+    requester, theirs = ends
+    frame = json.dumps({"number": 1, "reply": answer()}).encode()
+    frame = struct.pack("!i", len(frame)) + frame
+    written = threading.Event()
+
+    def trickle(count, pause_s):
+        for byte in frame[:count]:
+            os.write(theirs.fileno(), bytes([byte]))
+            if written.wait(pause_s):
+                return
+
+    requester.send(SAMPLE)
+    slow = threading.Thread(target=trickle, args=(10, 0.03))
+    slow.start()
+    with pytest.raises(NoReplyInTime):
+        requester.receive(SAMPLE, 0.1)
+    written.set()
+    slow.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of whole messages")
+@pytest.mark.parametrize(
+    "header", [struct.pack("!i", 2**31 - 1), struct.pack("!i", -2), struct.pack("!iQ", -1, 2**63)]
+)
+def test_a_length_that_no_frame_has_is_foreign(ends, header):
+    requester, theirs = ends
+    requester.send(SAMPLE)
+    os.write(theirs.fileno(), header)
+
+    with pytest.raises(ForeignFrame):
+        requester.receive(SAMPLE, 5.0)
 
 
 @pytest.mark.parametrize("batch", [0, -1, 1.5, 2**80])
@@ -276,7 +347,9 @@ def test_a_failure_travels_with_its_status_and_its_reason(ends):
     failure = {"status": "out_of_memory", "reason": "no more"}
     frame = json.dumps({"number": 1, "reply": answer(reply=None, failure=failure)}).encode()
 
-    assert told(ends, TURN, frame).failure == Failure(status=Status.OUT_OF_MEMORY, reason="no more")
+    assert told(ends, SAMPLE, frame).failure == Failure(
+        status=Status.OUT_OF_MEMORY, reason="no more"
+    )
 
 
 def test_mypy_sees_a_missing_and_a_misspelt_field_at_both_ends(tmp_path):
@@ -308,7 +381,7 @@ def ask(client: WorkerClient) -> None:
 def warm(asked: Warm) -> TimedAnswer[Warmed]:
     reply = Warmed(call_s=1.0, peak_bytes=None, batch=1)  # wrong
     asked.kind  # wrong
-    return TimedAnswer(reply=reply, failure=None, inside_s=0.0, held_s=0.0, quiet=True)
+    return TimedAnswer(reply=reply, failure=None, inside_s=0.0, quiet=True)
 
 handlers(Warm.handled_by(warm))
 handlers(Gate.handled_by(warm))  # wrong

@@ -79,6 +79,9 @@ def test_no_run_of_several_gives_the_others_its_machine_its_revision_or_its_thre
     page = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
     header = page[page.index("<body>") : page.index("</header>")]
     assert "AMD EPYC 7B13 or Graviton 4" in header
+    assert page.index("<strong>not comparable</strong>") < page.index("is fastest in")
+    comment = (tmp_path / "both" / "results.md").read_text()
+    assert comment.index("**Not comparable:**") < comment.index("is fastest in")
     assert "torch 2.13.0+cpu or 2.12.0" in header
     assert "threads" not in header
     assert "revision" not in header

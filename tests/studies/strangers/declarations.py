@@ -180,8 +180,8 @@ def _answer(arguments: dict[str, Any], run: Run, passed: CellResult, scratch: Pa
     except UsageError as error:
         reason = str(error)
         result = dataclasses.replace(passed, implementation=implementation.name)
-    except RuntimeError as error:  # the formula's own, which the worker reports as the cell's error
-        reason = f"RuntimeError: {str(error)[:200]}"
+    except RuntimeError:  # the formula's own, which the worker reports as the cell's error
+        reason = "RuntimeError"
         result = dataclasses.replace(passed, implementation=implementation.name)
     if reason:
         result = dataclasses.replace(

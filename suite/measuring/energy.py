@@ -1,8 +1,9 @@
-"""Joules per call: the growth of an energy counter over seconds of calls, less what idling takes.
+"""Joules per call, from a counter that the parent reads around turns whose outputs are judged.
 
 On a GPU the counter is NVML's, which is renewed about every 100 ms; on a CPU it is RAPL's for all
 packages. Power readings would not do: on an A100 or H100 they sample a quarter of the time
-(arXiv 2312.02741). The phase between counter and calls is drawn at random.
+(arXiv 2312.02741). What the samples of a turn take above idling is spent in their calls and in the
+suite's own work between them, and is shared out by time: both keep the machine busy.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+from suite.machine.nvml import Card
 
 LEAST_S = 2.0
 IDLE_S = 1.0
@@ -22,38 +26,79 @@ Counter = Callable[[], float]
 """Returns joules that only grow."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnergyUsed:
+    joules_per_call: float | None
+    reason: str | None
+    """Why it is not known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BusyTime:
+    """The samples of one turn."""
+
+    calls: int
+    in_calls_s: float
+    """As told, and held against the parent's clock."""
+    took_s: float
+    """By the parent's clock, samples and what lies between them."""
+    joules: float
+
+
 def joules_per_call(
-    call: Callable[[], object],
+    turn: Callable[[Counter], BusyTime | None],
     counter: Counter,
     *,
-    settle: Callable[[], object] = lambda: None,
     now: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
-) -> tuple[float | None, str | None]:
-    """Return joules of one call above idling, or None and the reason.
+) -> EnergyUsed | None:
+    """Return joules of one call above idling; None after a failure, which is the cell's.
 
     Args:
-        settle: waits until all work has ended.
+        turn: takes a turn and has its outputs judged; the counter is read around its samples.
     """
-    settle()
     sleep(IDLE_S / 2)  # let clocks and caches of the counter come to rest
     before_j, before = counter(), now()
     sleep(IDLE_S)
     idle_w = (counter() - before_j) / (now() - before)
-    sleep(random.uniform(0, RENEWED_S))
-    before_j, before = counter(), now()
-    calls = 0
-    while now() - before < LEAST_S:
-        call()
-        calls += 1
-    settle()
-    spent_j, took_s = counter() - before_j, now() - before
+    calls, in_calls_s, took_s, spent_j = 0, 0.0, 0.0, 0.0
+    while took_s < LEAST_S:
+        sleep(random.uniform(0, RENEWED_S))  # the counter's own phase must not count
+        busy = turn(counter)
+        if busy is None:
+            return None
+        calls += busy.calls
+        in_calls_s += busy.in_calls_s
+        took_s += busy.took_s
+        spent_j += busy.joules
     above_j = spent_j - idle_w * took_s
     if spent_j <= 0:
-        return None, "the energy counter stood still"
+        return no_energy("the energy counter stood still")
     if above_j <= 0:
-        return None, f"the calls took no more power than idling ({idle_w:.1f} W)"
-    return above_j / calls, None
+        return no_energy(f"the calls took no more power than idling ({idle_w:.1f} W)")
+    of_calls_j = above_j * min(1.0, in_calls_s / took_s)
+    return EnergyUsed(joules_per_call=of_calls_j / calls, reason=None)
+
+
+def no_energy(reason: str) -> EnergyUsed:
+    return EnergyUsed(joules_per_call=None, reason=reason)
+
+
+def counter_for(card_uuid: str | None) -> Counter:
+    """Return the counter of a GPU, or of this machine's CPUs where there is no GPU.
+
+    Raises:
+        LookupError: there is none, or it may not be read; says what to do.
+    """
+    if card_uuid is None:
+        return rapl_counter()
+    try:
+        card = Card(card_uuid)
+    except LookupError as error:
+        raise LookupError(f"no energy counter: {error}") from error
+    if card.energy_j() is None:
+        raise LookupError("no energy counter: this card has none (they have since Volta)")
+    return lambda: card.energy_j() or 0.0
 
 
 def rapl_counter(root: Path = POWERCAP) -> Counter:

@@ -1,0 +1,35 @@
+"""Where the operands of timed calls begin in the block's two streams."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from suite.messages.worker import Start
+from suite.processes.shared_memory import STREAM_SLACK
+
+SEED_BITS = 63
+_WORD_BYTES = 4
+
+
+class Starts:
+    """Draws starts that follow from a secret seed, and that no one foretells from earlier ones.
+
+    They come out of a hash: the state of `random.Random` can be computed from some hundred
+    starts that a worker was given, and with it the operands of calls to come.
+    """
+
+    def __init__(self) -> None:
+        self.seed = secrets.randbits(SEED_BITS)
+        self._taken = 0
+
+    def take(self, count: int) -> tuple[Start, ...]:
+        """Return the next `count` starts."""
+        key = f"{self.seed:016x}/{self._taken}".encode()
+        self._taken += 1
+        drawn = hashlib.shake_128(key).digest(2 * count * _WORD_BYTES)
+        words = [
+            int.from_bytes(drawn[at : at + _WORD_BYTES]) % STREAM_SLACK
+            for at in range(0, len(drawn), _WORD_BYTES)
+        ]
+        return tuple(zip(words[::2], words[1::2], strict=True))
