@@ -85,7 +85,7 @@ def waited_s(pid: int) -> float | None:
 
     None where the system does not tell. Threads that have ended no longer count.
     """
-    total_ns, told = 0, False
+    total_ns, is_known = 0, False
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - a tenth of the cost
     except OSError:
@@ -94,5 +94,5 @@ def waited_s(pid: int) -> float | None:
         with contextlib.suppress(OSError, ValueError, IndexError):
             with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:  # noqa: PTH123
                 total_ns += int(file.read().split()[1])
-            told = True
-    return total_ns / 1e9 if told else None
+            is_known = True
+    return total_ns / 1e9 if is_known else None

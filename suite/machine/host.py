@@ -5,6 +5,7 @@ Facts about torch come from a process that has it; see `torch_facts`.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import socket
@@ -90,7 +91,7 @@ def load() -> dict[str, Any]:
 def spread(samples_s: Sequence[float]) -> float:
     """Return how far the 90th percentile of repeated equal work lies above its median."""
     ordered = sorted(samples_s)
-    return ordered[int(0.9 * (len(ordered) - 1))] / statistics.median(ordered) - 1
+    return ordered[math.ceil(0.9 * (len(ordered) - 1))] / statistics.median(ordered) - 1
 
 
 def noise_grade(noise: float) -> str:

@@ -29,19 +29,19 @@ def usual_threads() -> int:
 def remarks(threads: int, environment: Mapping[str, str]) -> list[str]:
     """Return what keeps so many threads from having a core each, a sentence each."""
     cores, quota = usable_cores(), cpu_quota()
-    found = []
+    sentences = []
     if cores < threads:
-        found.append(
+        sentences.append(
             f"{threads} threads share {_cores(cores)} (taskset, or the container's cpuset): they "
             f"take turns, so times are those of waiting; {_threads(cores)} would have a core each"
         )
     if quota is not None and math.ceil(quota) < threads:
-        found.append(
+        sentences.append(
             f"{threads} threads in a container with {quota:g} cores' time: it stops them for the "
             f"rest of each period; {_threads(math.ceil(quota))} would not be stopped"
         )
-    found += _of_binding(threads, environment)
-    return found
+    sentences += _of_binding(threads, environment)
+    return sentences
 
 
 def _of_binding(threads: int, environment: Mapping[str, str]) -> list[str]:
@@ -49,10 +49,10 @@ def _of_binding(threads: int, environment: Mapping[str, str]) -> list[str]:
 
     libgomp ties the main thread as soon as it is loaded, and what that thread starts inherits it.
     """
-    found = []
+    sentences = []
     listed = _listed_cores(environment.get("GOMP_CPU_AFFINITY", ""))
     if listed is not None and listed < threads:
-        found.append(
+        sentences.append(
             f"GOMP_CPU_AFFINITY={environment['GOMP_CPU_AFFINITY']} ties {threads} threads to "
             f"{_cores(listed)}: name as many as there are threads, or unset it"
         )
@@ -62,12 +62,12 @@ def _of_binding(threads: int, environment: Mapping[str, str]) -> list[str]:
         if environment.get(name, "").strip().lower() not in _HARMLESS
     ]
     if named and threads > 1:
-        found.append(
+        sentences.append(
             f"{', '.join(named)}: threads are tied to cores; a row with threads of its own (an "
             "engine, Numba without OpenMP) inherits the one core of the main thread and looks "
             "slower than it is; unset it unless it is meant"
         )
-    return found
+    return sentences
 
 
 def _listed_cores(text: str) -> int | None:

@@ -39,10 +39,10 @@ def floor_s(result: CellResult) -> tuple[float, str]:
         moved, rate, where = scenario.least_bytes, ceiling.cache_bytes_per_s, "in cache"
     memory_s = moved / rate
     if compute_s >= memory_s:
-        told = f"{ceiling.peak_flops_per_s / 1e9:.0f} GFLOP/s, this machine's measured peak"
-        return compute_s, f"{flops / 1e9:.3g} GFLOP at {told}"
-    told = f"{rate / 1e9:.0f} GB/s, its measured rate {where}"
-    return memory_s, f"{moved / 1e6:.3g} MB at {told}"
+        rate_of = f"{ceiling.peak_flops_per_s / 1e9:.0f} GFLOP/s, this machine's measured peak"
+        return compute_s, f"{flops / 1e9:.3g} GFLOP at {rate_of}"
+    rate_of = f"{rate / 1e9:.0f} GB/s, its measured rate {where}"
+    return memory_s, f"{moved / 1e6:.3g} MB at {rate_of}"
 
 
 def why_implausible(result: CellResult) -> str | None:

@@ -66,9 +66,9 @@ def folder_for_sockets() -> Path:
     usual = own_folder()
     if len(os.fsencode(usual)) <= LONGEST_FOR_SOCKETS:
         return usual
-    for place in SHORT_FOLDERS:
+    for base in SHORT_FOLDERS:
         with contextlib.suppress(OSError):
-            return _own(place)
+            return _own(base)
     raise UsageError(
         f"{usual}: too long for a socket's path, which may have {LONGEST_FOR_SOCKETS} bytes there, "
         f"and none of {', '.join(SHORT_FOLDERS)} can be written; set TMPDIR to a shorter one"
@@ -79,11 +79,11 @@ _folders: dict[tuple[int, str | None], tuple[Path, IO[bytes]]] = {}
 """This process's folders, by process and by the place they were wanted at; with their locks."""
 
 
-def _own(place: str | None) -> Path:
+def _own(wanted: str | None) -> Path:
     """Return this process's folder at a place; None is where temporary files usually go."""
-    key = os.getpid(), place  # a fork does not own its parent's
+    key = os.getpid(), wanted  # a fork does not own its parent's
     if key not in _folders:
-        base = place or tempfile.gettempdir()
+        base = wanted or tempfile.gettempdir()
         remove_left_over(Path(base))
         _folders[key] = _new_folder(base)
         atexit.register(_remove, *key)
@@ -104,9 +104,9 @@ def _new_folder(base: str) -> tuple[Path, IO[bytes]]:
         lock.close()
 
 
-def _remove(pid: int, place: str | None) -> None:
-    if pid == os.getpid() and (pid, place) in _folders:
-        folder, lock = _folders.pop((pid, place))
+def _remove(pid: int, wanted: str | None) -> None:
+    if pid == os.getpid() and (pid, wanted) in _folders:
+        folder, lock = _folders.pop((pid, wanted))
         left_memory.remove(folder)
         if sys.platform == "win32":
             lock.close()  # or it cannot be removed
@@ -178,8 +178,8 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
+        prefix = f"{error.filename}: " if error.filename else ""
         raise UsageError(
-            f"{place}no folder for temporary files can be written ({error.strerror or error}); "
+            f"{prefix}no folder for temporary files can be written ({error.strerror or error}); "
             "set TMPDIR to one that can"
         ) from error

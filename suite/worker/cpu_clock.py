@@ -86,8 +86,8 @@ class ColdTimer:
         seconds = 0.0
         for operand in operands:
             self._filler.sum()
-            found, took_s = cpu_timer(call, [operand], _now=self._now)
-            outputs += found
+            one, took_s = cpu_timer(call, [operand], _now=self._now)
+            outputs += one
             seconds += took_s
         return outputs, seconds
 

@@ -99,5 +99,5 @@ def failure(error: Exception) -> Failure:
     if isinstance(error, MemoryError) or any(word in text.lower() for word in _OUT_OF_MEMORY):
         return Failure(status=Status.OUT_OF_MEMORY, reason=text)
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return Failure(status=Status.ERROR, reason=text + place)
+    line = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return Failure(status=Status.ERROR, reason=text + line)
