@@ -21,7 +21,14 @@ from typing import Any
 import psutil
 
 from suite import own_imports
-from suite.processes import free_memory, left_memory, log_file, memory_use, scratch
+from suite.processes import (
+    free_memory,
+    left_memory,
+    left_processes,
+    log_file,
+    memory_use,
+    scratch,
+)
 from suite.processes.channel import (
     ChannelClosed,
     ForeignFrame,
@@ -113,6 +120,7 @@ class Peer:
             )
             with contextlib.nullcontext() if environment is not None else _uninterrupted():
                 self._start()
+        left_processes.note(scratch.own_folder(), self.pid)
         self._server_pid = server_pid() if environment is None else None
         theirs.close()
         self._requester = Requester(ours)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from suite.errors import UsageError
-from suite.processes import left_memory
+from suite.processes import left_memory, left_processes
 
 PREFIX = "convgauge-"
 LOCK = "owner"
@@ -150,6 +150,7 @@ def _remove_if_left(folder: Path) -> None:
     except OSError:  # its owner lives
         lock.close()
         return
+    left_processes.end(folder)
     left_memory.remove(folder)
     if sys.platform == "win32":
         lock.close()

@@ -106,6 +106,51 @@ def test_many_runs_and_kills_leave_no_more(tiny, temporary):
     run_and_kill(20, 20, tiny, temporary)
 
 
+STARTS_A_CHILD = """\
+import subprocess
+import sys
+
+import torch.nn.functional as F
+
+from suite import register
+
+kept = []
+
+
+@register("starts", family="direct")
+def starts(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    if not kept:
+        kept.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]))
+        with open("child.txt", "w") as noted:
+            noted.write(str(kept[0].pid))
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions are looked for in Linux's way")
+def test_what_a_row_started_ends_at_the_next_start_after_its_run_was_killed(tiny, temporary):
+    plugin = tiny.parent / "starts.py"
+    plugin.write_text(STARTS_A_CHILD.replace("child.txt", str(tiny.parent / "child.txt")))
+    run = start("run", tiny, "--plugin", plugin, "--impl", "starts", cwd=tiny.parent)
+    noted = tiny.parent / "child.txt"
+    deadline = time.monotonic() + 60
+    while not (noted.exists() and noted.read_text()):
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child = psutil.Process(int(noted.read_text()))
+    family = psutil.Process(run.pid).children(recursive=True)
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    psutil.wait_procs([process for process in family if process.pid != child.pid], timeout=20)
+    assert child.is_running()  # or this test shows nothing
+
+    scratch.remove_left_over(temporary)
+
+    psutil.wait_procs([child], timeout=10)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
 HOLDS = """\
 import sys
 from suite.processes.scratch import own_folder
