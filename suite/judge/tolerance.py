@@ -12,6 +12,7 @@ Three gates, after the error analysis of each algorithm family:
    more the bound grows by as much (1.8 times for a million elements).
    On spiked inputs all partial sums are as large as the spike, so that all roundings are, and
    the largest of many errors is three deviations out: direct methods get three times the bound.
+   They get as much in the norm, which a few outputs that meet the spike then are.
    In a transformed tile or plane a spike meets kernel taps that it never meets directly:
    transform methods get S of the planes' maxima. So they do where the plane is smaller than the
    kernel and is itself a spike (5×5 on one pixel, F(4×4, 5×5): 1 of 100 honest draws was beyond S).
@@ -209,13 +210,10 @@ def _fault(
     # Against spikes the element gate of a transform method is norm-wise already, and fairer: what
     # the spike should have contributed may be nothing. Expanded weights give equal channels.
     fair = kind != "expanded" and not (kind == "spiked" and tolerance.is_norm_wise)
-    if (
-        fair
-        and elements >= LEAST_NORM_ELEMENTS
-        and not residuals.rel_l2_error <= tolerance.rel_l2_limit
-    ):
+    limit = tolerance.rel_l2_limit * (SPIKED_DEVIATIONS if kind == "spiked" else 1)
+    if fair and elements >= LEAST_NORM_ELEMENTS and not residuals.rel_l2_error <= limit:
         return (
             f"{described(kind)}: relative L2 error {residuals.rel_l2_error:.2g}, "
-            f"allowed {tolerance.rel_l2_limit:.2g}"
+            f"allowed {limit:.2g}"
         )
     return None

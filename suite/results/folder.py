@@ -103,8 +103,6 @@ class ResultWriter:
     def close(self) -> str | None:
         """Close the file; return what something else has changed in it, which is undone."""
         self._file.close()
-        if not self._path.parent.is_dir():  # removed with all that was in it
-            return None
         try:
             return self.records.restore()
         except UsageError as error:

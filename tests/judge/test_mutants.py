@@ -53,6 +53,7 @@ def test_what_is_wrong_with_views_says_how_they_were_handed_over(refused):
 BY_COMMAND = ("groups with unequal dilation take one", "a storage offset is ignored")
 
 
+@pytest.mark.slow
 def test_the_command_refuses_what_was_refused_here(refused, command, tmp_path):
     """A few of them as a plug-in, on the shapes that found them; beside the one that is right."""
     texts = {"base": BASE, **{name: MUTANTS[name].text for name in BY_COMMAND}}

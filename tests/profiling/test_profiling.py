@@ -147,6 +147,7 @@ def test_a_torn_last_profile_is_left_out_and_another_version_is_refused(
     assert "profiles.jsonl:1" in said.err
 
 
+@pytest.mark.slow
 def test_run_profile_adds_what_a_resumed_run_lacks(command, tiny, tmp_path):
     words = ("run", tiny, "--scenario", "a", "--impl", "unfold", "--out", "r", *SHORT)
     assert command(*words).code == 0

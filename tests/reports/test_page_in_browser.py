@@ -64,7 +64,8 @@ def visit(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterato
     visit.close()
 
 
-both_schemes = pytest.mark.parametrize("visit", ["light", "dark"], indirect=True)
+SCHEMES = ("light", pytest.param("dark", marks=pytest.mark.slow))
+both_schemes = pytest.mark.parametrize("visit", SCHEMES, indirect=True)
 
 
 def axe_violations(page: Any) -> list[str]:
@@ -259,6 +260,7 @@ def hostile_run() -> Run:
     return Run(run.folder, {**manifest, "verdict": {"state": EVIL, "text": EVIL}}, results)
 
 
+@pytest.mark.slow
 def test_five_thousand_cells_are_drawn_and_answer(browser: Any, tmp_path: Path) -> None:
     visit = Visit(browser, reports.write("html", large_run(5000), tmp_path))
     assert visit.messages == []
@@ -333,7 +335,7 @@ def test_a_comparison_frames_clear_changes_and_says_what_is_not_comparable(
         visit.close()
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=SCHEMES)
 def profiled(request: pytest.FixtureRequest, browser: Any, tmp_path: Path) -> Iterator[Visit]:
     visit = Visit(browser, reports.write("html", profiled_run(), tmp_path), request.param)
     yield visit

@@ -267,7 +267,7 @@ def test_a_function_is_changed_as_well_where_its_code_or_what_it_is_bound_to_is(
     assert guard.patched() == ["suite.worker.cpu_clock.cpu_timer"]
     monkeypatch.undo()
     monkeypatch.setattr(cpu_clock.batch_size, "__code__", other.__code__)
-    assert guard.patched() == ["suite.worker.cpu_clock.batch_size"]
+    assert "suite.worker.cpu_clock.batch_size" in guard.patched()  # and wherever it is imported
     monkeypatch.undo()
     assert guard.patched() == []
 

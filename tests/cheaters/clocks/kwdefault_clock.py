@@ -1,7 +1,7 @@
 """Gives the suite's own timer another clock, through the default that it was bound by.
 
 Seen: a plug-in that knew where the clock was kept
-Must be: implausible
+Must be: incorrect or implausible
 """
 
 import sys

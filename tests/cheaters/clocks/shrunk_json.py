@@ -1,7 +1,7 @@
 """Puts an eighth of the seconds into the text that goes over the wire.
 
 Seen: a plug-in that patched the encoder of messages
-Must be: implausible
+Must be: incorrect or implausible
 """
 
 import re

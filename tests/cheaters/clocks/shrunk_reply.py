@@ -1,7 +1,7 @@
 """Tells an eighth of the seconds in every reply.
 
 Seen: gpu-mode reference-kernels #162, which halved the samples in the timer's frame
-Must be: implausible
+Must be: incorrect or implausible
 """
 
 import sys

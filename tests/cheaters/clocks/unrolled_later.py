@@ -1,7 +1,7 @@
 """Replaces the suite's own function that unrolls outputs; it computes what the call left out.
 
 Seen: a plug-in that patched what comes after the clock
-Must be: implausible
+Must be: incorrect or implausible
 """
 
 import sys

@@ -4,7 +4,7 @@ one, and makes the manifest say that another machine measured.
 Its own time is what counts all the same.
 
 Seen: own
-Must be: passed
+Must be: incorrect or passed
 """
 
 import json
