@@ -108,14 +108,18 @@ def timed(settings):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_gets_the_status_that_it_must(path, raced, settings):
     status, _, where = told(path, "Must be").partition(" ")
-    if where:
-        found = next(iter(check([GENERAL], [arm_of_file(path)], settings)))
+    if where and not where.startswith("or "):
+        # An infinity in a corner meets few sums, and once in 80 times all of them are of one sign.
+        for _ in range(3):
+            found = next(iter(check([GENERAL], [arm_of_file(path)], settings)))
+            if found.status == status:
+                break
         assert found.status == status, found.reason
         return
     result = raced[path.stem]
-    assert result.status == status, result.reason
-    assert bool(result.blocks) == (status == "passed")
-    assert status == "passed" or result.reason
+    assert result.status in told(path, "Must be").split(" or "), result.reason
+    assert bool(result.blocks) == (result.status == "passed")
+    assert result.status == "passed" or result.reason
 
 
 @pytest.mark.parametrize("path", CLOCKS, ids=lambda path: path.stem)

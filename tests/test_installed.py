@@ -347,6 +347,7 @@ def test_where_suite_is_the_users_own_the_message_says_from_where_to_import(inst
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_editable_install_claims_no_more_than_a_wheel(repository, tmp_path):
     installation = Installation(tmp_path / "editable")
     installation.install("-e", ROOT)

@@ -1,7 +1,8 @@
 """Computes only where fresh memory is poisoned with NaN.
 
 Seen: AgentKernelArena #113
-Must be: incorrect
+It computes, and is right, wherever the allocator hands it memory again that was poisoned before.
+Must be: incorrect or passed
 """
 
 import torch

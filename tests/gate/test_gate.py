@@ -182,6 +182,7 @@ def test_equal_revisions_do_not_fail(planted, gate):
     assert record["null_shifts"]
 
 
+@pytest.mark.slow
 def test_an_intended_change_can_be_accepted(planted, gate):
     commit(planted, {"mine.py": plugin(0, ["busier"])})
     (planted / "mine.py").write_text(plugin(1, ["busier"]))

@@ -97,10 +97,13 @@ def covers(entry, shape: Problem, dtype: str = "float32") -> bool:
 
 # torch.compile takes about 10 s for each shape.
 SLOW = ("compile",)
+# Numba takes half a minute of a core for each kernel of theirs, and as long again for float64.
+SLOW_IN_FLOAT64 = ("depthwise", "grouped", "winograd_tile4", "loops_blocked", "direct_packed")
 
 
 def marked(entry, *values, id: str):
-    marks = [pytest.mark.slow] if entry.name in SLOW else []
+    in_float64 = "float64" in values and entry.name in SLOW_IN_FLOAT64
+    marks = [pytest.mark.slow] if entry.name in SLOW or in_float64 else []
     return pytest.param(entry, *values, id=id, marks=marks)
 
 

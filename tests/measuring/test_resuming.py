@@ -319,6 +319,7 @@ def do(line: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_commands_that_a_run_prints_ask_for_all_of_it_again(tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     words = (

@@ -200,6 +200,7 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tiny, tmp_path, in
     assert_all_end(below)
 
 
+@pytest.mark.slow
 def test_shards_put_together_hold_the_same_cells_as_one_run(command, tiny, tmp_path):
     for index in (1, 2):
         shard = ("--shard", f"{index}/2", "--out", f"part{index}")
@@ -256,6 +257,7 @@ def test_the_parent_process_imports_neither_torch_nor_an_implementation(tiny, tm
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_cell_by_cell(command, tiny):
     for name in ("a", "b"):
         assert command("run", tiny, "--impl", "torch", "--out", name, *QUICK).code == 0

@@ -87,6 +87,7 @@ def make_faster(folder: Path, factor: float) -> None:
     path.write_text(json.dumps(document))
 
 
+@pytest.mark.slow
 def test_a_scenario_file_is_timed_cell_by_cell_and_compares_with_the_saved_run(folder):
     words = ("tiny.yaml", "--convgauge-plugin", "mine.py", "--convgauge-impl", "honest")
     first = run_pytest(folder, *words, "--benchmark-autosave")

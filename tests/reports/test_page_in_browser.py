@@ -190,6 +190,7 @@ def test_every_chart_has_axis_titles_and_a_table_twin(visit: Visit) -> None:
         chart.locator(".twin tbody tr").first.wait_for()  # filled when the browser says "toggle"
 
 
+@pytest.mark.slow
 def test_a_sweep_shows_fits_exponents_and_crossings(browser: Any, tmp_path: Path) -> None:
     visit = Visit(browser, reports.write("html", large_run(480), tmp_path))
     page = visit.page
@@ -306,6 +307,7 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Any, report: Path)
     context.close()
 
 
+@pytest.mark.slow
 def test_a_comparison_frames_clear_changes_and_says_what_is_not_comparable(
     browser: Any, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ def test_the_recording_is_as_large_as_the_document_says(recording):
     assert FILE.stat().st_size < 3e6
 
 
+@pytest.mark.slow
 def test_no_decision_on_equal_code_fails(ours):
     assert ours.same_runs >= 60
     assert ours.same_runs_failing == ours.same_cells_flagged == ours.blamed == 0
