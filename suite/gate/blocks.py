@@ -28,7 +28,8 @@ from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, hold_clocks_against_ours, take_turns, why_void
+from suite.measuring.timing import Timing
+from suite.measuring.turns import hold_clocks_against_ours, take_turns, why_void
 from suite.problem import Scenario
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import OperandLayout, SharedMemory

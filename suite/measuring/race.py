@@ -25,15 +25,13 @@ from suite.measuring.gates import gate
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
+from suite.measuring.stopping import has_enough
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, hold_clocks_against_ours, take_turns, why_void
+from suite.measuring.timing import Timing
+from suite.measuring.turns import hold_clocks_against_ours, take_turns, why_void
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
-from suite.stats import intervals
-
-LEAST_TRIES = 2
-"""Blocks before it is said that others hold the cores all the time."""
 
 LOADING_SHARE, GATES_SHARE = 0.3, 0.6
 """Of what a scenario has left at that point: within a budget the first block has to fit, too."""
@@ -152,13 +150,12 @@ class Race:
         for cell in self._cells:
             if not cell.alive and not cell.left_out and cell.arm.key not in self._reported:
                 cell.worker.dismiss()
+                self._reported.add(cell.arm.key)
                 try:
                     result = self._result(cell)
                 except OutOfTime:  # neither believed nor blamed without the machine's ceilings
-                    self._reported.add(cell.arm.key)
                     cell.left_out = True
                 else:
-                    self._reported.add(cell.arm.key)
                     yield result
 
     def at_work_last(self, besides: str | None) -> str | None:
@@ -313,44 +310,9 @@ class Race:
         reference = self._reference()
         for cell in self._running():
             if cell is not reference:
-                cell.finished = self._has_enough(cell)
+                cell.finished = has_enough(cell, self._settings, self._blocks_run)
         others = [cell for cell in self._running() if cell is not reference]
         if reference and reference.alive and not others:
-            reference.finished = len(self._cells) > 1 or self._has_enough(reference)
-
-    def _has_enough(self, cell: Cell) -> bool:
-        if self._blocks_run < self._least_blocks(cell):
-            return False
-        return self._is_known(cell) or not self._may_have_another(cell)
-
-    def _least_blocks(self, cell: Cell) -> int:
-        least = min(self._settings.least_blocks, self._settings.blocks)
-        if cell.spent_s > self._settings.cell_budget_s:
-            return min(least, self._settings.least_over_budget)
-        return least
-
-    def _may_have_another(self, cell: Cell) -> bool:
-        """Return whether a cell gets one more block; disturbed ones are measured again.
-
-        Half as many again at most, and not where others held the cores in all there were.
-        """
-        most = self._settings.blocks
-        if self._blocks_run < most:
-            return True
-        if not cell.disturbed or self._blocks_run >= most + math.ceil(most / 2):
-            return False
-        return len(cell.blocks) < most and (bool(cell.blocks) or self._blocks_run < LEAST_TRIES)
-
-    def _is_known(self, cell: Cell) -> bool:
-        if cell.spent_s > self._settings.cell_budget_s:
-            return True
-        if len(cell.blocks) < self._least_blocks(cell):  # some discarded, or disturbed
-            return False
-        medians = [intervals.block_median_s(block.samples_s) for block in cell.blocks]
-        references = [block.reference_s for block in cell.blocks]
-        ratios = [
-            median if reference is None or cell is self._reference() else reference / median
-            for median, reference in zip(medians, references, strict=True)
-        ]
-        half_width = intervals.log_interval(ratios).half_width
-        return half_width is not None and half_width <= self._settings.target_half_width
+            reference.finished = len(self._cells) > 1 or has_enough(
+                reference, self._settings, self._blocks_run, is_reference=True
+            )

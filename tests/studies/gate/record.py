@@ -36,7 +36,8 @@ from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.timing import Timing, take_turns
+from suite.measuring.timing import Timing
+from suite.measuring.turns import take_turns
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.registry.sources import Source
