@@ -64,7 +64,6 @@ class JudgeClient:
                 settings.threads,
                 name="judge",
                 log=settings.log,
-                keep_running=True,
             )
         return self._peer
 

@@ -20,16 +20,6 @@ _NAMED = Path("/dev/shm")
 _OURS = "/memfd:convgauge"
 
 
-def family_of(pid: int) -> list[int]:
-    """Return a process and all below it, as far as the system tells; itself at least."""
-    family = [pid]
-    for member in family:  # grows meanwhile
-        with contextlib.suppress(OSError, ValueError):
-            for task in (_PROC / str(member) / "task").iterdir():
-                family += map(int, (task / "children").read_text(encoding="ascii").split())
-    return family
-
-
 def used_bytes(family: Iterable[int], shared_bytes: int) -> int | None:
     """Return what processes hold: private memory, and shared memory that is not the suite's.
 

@@ -11,7 +11,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from multiprocessing.process import BaseProcess
@@ -42,7 +41,7 @@ from suite.processes.child import child_main
 from suite.processes.environment import variables
 from suite.processes.fork_server import process_context, server_pid, without_main
 from suite.processes.shared_memory import SharedMemory
-from suite.processes.tree import ProcessTree
+from suite.processes.tree import ProcessTree, family_of
 
 START_TIMEOUT_S = 120.0
 
@@ -87,9 +86,6 @@ class Peer:
     `target` is "module:function", so that the parent never imports what it starts. With an
     `environment` it is an interpreter of its own, started with these variables, instead of a
     fork: slower by what importing torch takes, with a memory layout that nothing else shares.
-
-    Args:
-        keep_running: let it go on at once when somebody has stopped it (SIGSTOP).
     """
 
     def __init__(
@@ -100,7 +96,6 @@ class Peer:
         log: Path,
         memory_limit_bytes: int | None = None,
         environment: Mapping[str, str] | None = None,
-        keep_running: bool = False,
     ) -> None:
         context = process_context() if environment is None else multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
@@ -108,7 +103,6 @@ class Peer:
         self._log = log
         self._log_start = log.stat().st_size if log.exists() else 0
         self._memory_limit_bytes = memory_limit_bytes
-        self._keep_running = keep_running
         finding = own_imports.environment_to_find_us()
         users = {name: os.environ.get(name) for name in finding}
         self._killed_for_memory = free_memory.killed_for_memory()
@@ -201,27 +195,22 @@ class Peer:
         return self.receive(request, timeout_s)
 
     def watch(self) -> None:
-        """Bound what it prints, and what it takes with all that it started.
+        """Let it go on where others stopped it; bound what it prints and takes, with all below it.
 
         Raises:
             ProcessFailed: it took too much memory; it is gone, and what it shared by name.
         """
         self.tree.end_halt()
         log_file.bound(self._log)
-        if self._keep_running:
-            self._let_go_on()
         if self._memory_limit_bytes is None:
             return
-        family = memory_use.family_of(self.pid)
+        family = family_of(self.pid)
         shared_bytes = sum(memory.size_bytes for memory in self._shared if not memory.closed)
         used_bytes = memory_use.used_bytes(family, shared_bytes)
         if used_bytes is None or used_bytes <= self._memory_limit_bytes:
             return
         segments = memory_use.named_segments(family)
         self.kill()
-        for pid in family[1:]:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
         memory_use.unlink(segments, self._started_at)
         others = f" with what it started ({len(family) - 1})" if family[1:] else ""
         raise ProcessFailed(
@@ -229,12 +218,6 @@ class Peer:
             f"used {used_bytes / 2**30:.1f} GiB{others}, shared memory included; the limit is "
             f"{self._memory_limit_bytes / 2**30:.1f} GiB",
         )
-
-    def _let_go_on(self) -> None:
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(self.pid)
-            if process.status() == psutil.STATUS_STOPPED:
-                process.resume()
 
     def _post_mortem(self) -> ProcessFailed:
         self._process.join(5)

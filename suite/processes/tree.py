@@ -2,7 +2,7 @@
 
 What runs in the process cannot change what is seen here: the parent asks the kernel. Orphans stay
 in the tree, because every process of the suite takes in those of its descendants. On other systems
-nothing is seen and nothing held.
+no more is seen than that somebody has stopped the process, and nothing held.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 IS_SEEN = sys.platform == "linux"
 _OF_A_PROCESS = 2
@@ -50,7 +52,7 @@ class ProcessTree:
 
     def look(self) -> int:
         """Find what it has started that still runs; return how many that are."""
-        self._below = {each.pid: each for each in _descendants(self.pid)}
+        self._below = {each.pid: each for each in _below(self.pid)}
         return len(self._below)
 
     def cpu_s(self) -> float:
@@ -92,9 +94,10 @@ class ProcessTree:
 
     def end_halt(self) -> None:
         """Let it go on where somebody else has stopped it."""
-        if IS_SEEN and not self._is_stopped and (_stat(self.pid) or ["?"])[0] in ("T", "t"):
+        if not self._is_stopped and _is_halted(self.pid):
             self.halts += 1
-            self._send(signal.SIGCONT)
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(self.pid).resume()
 
     def stop(self) -> None:
         """Keep it, and all below it, from doing anything until it is to go on."""
@@ -104,7 +107,7 @@ class ProcessTree:
         self._send(signal.SIGSTOP)
         self._below = {}
         for _ in range(_MOST_ROUNDS):  # what is not stopped yet may start more
-            fresh = [each for each in _descendants(self.pid) if each.pid not in self._below]
+            fresh = [each for each in _below(self.pid) if each.pid not in self._below]
             for each in fresh:
                 _signal(each, signal.SIGSTOP)
                 self._below[each.pid] = each
@@ -184,6 +187,15 @@ def _stat(pid: int) -> list[str] | None:
         return None
 
 
+def _is_halted(pid: int) -> bool:
+    if IS_SEEN:
+        return (_stat(pid) or ["?"])[0] in ("T", "t")
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
+
+
 def _process(pid: int) -> _Process | None:
     fields = _stat(pid)
     if fields is None or fields[0] in ("Z", "X"):
@@ -191,7 +203,12 @@ def _process(pid: int) -> _Process | None:
     return _Process(pid=pid, started=int(fields[19]), session=int(fields[3]))
 
 
-def _descendants(pid: int) -> Iterator[_Process]:
+def family_of(pid: int) -> list[int]:
+    """Return a process and all below it that have not ended, as far as the system tells."""
+    return [pid, *(each.pid for each in _below(pid))]
+
+
+def _below(pid: int) -> Iterator[_Process]:
     """Yield the processes below one that have not ended, nearest first."""
     generation, seen = [pid], {pid}
     while generation:
