@@ -7,22 +7,19 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from suite.errors import UsageError
 from suite.machine import host, placement
+from suite.measuring.noise import Noise
+from suite.measuring.torch_process import TorchProcess
 from suite.messages.judge import Facts, TorchFacts
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
-from suite.processes.peer import Peer, ProcessFailed
 from suite.registry.catalogue import Catalogue
 from suite.results.comparable import fingerprint, kept_variables
 from suite.results.folder import write_manifest
 from suite.results.request import Request
 from suite.scenario import ScenarioFile
-
-if TYPE_CHECKING:
-    from suite.measuring.noise import Noise
 
 TREE = Path(__file__).resolve().parents[2]
 """The checkout that this code belongs to: its `impls/` are what is measured."""
@@ -34,18 +31,9 @@ def torch_facts(log: Path) -> TorchFacts:
     Raises:
         UsageError: none can be started here, or torch cannot be imported.
     """
-    try:
-        peer = Peer("suite.judge.process:main", 1, name="facts", log=log)
-        try:
-            answer = peer.ask(Facts())
-        finally:
-            peer.close()
-    except ProcessFailed as failed:
-        raise UsageError(f"torch cannot be asked what it sees here: {failed.reason}") from None
-    if answer.failure:
-        raise UsageError(f"torch cannot be asked what it sees here: {answer.failure.reason}")
-    assert answer.reply is not None  # where there is no failure
-    return answer.reply
+    trouble = "torch cannot be asked what it sees here"
+    with TorchProcess(1, name="facts", log=log, trouble=trouble) as process:
+        return process.ask(Facts())
 
 
 def write_run_manifest(

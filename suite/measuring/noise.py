@@ -5,18 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from suite.errors import UsageError
 from suite.machine import host, placement
 from suite.measuring.contention import MOST_SHARE, MOST_SLOWDOWN, OthersWatch
-from suite.messages.answer import Answer
+from suite.measuring.torch_process import TorchProcess
 from suite.messages.judge import Compare, Repeat
-from suite.processes.channel import Request
-from suite.processes.peer import Peer, ProcessFailed
 from suite.results.contention import Probe
-
-Reply = TypeVar("Reply")
 
 SECONDS = 0.25
 """Of equal work with one thread, and as long with all."""
@@ -80,16 +75,14 @@ def measure(log: Path, threads: int) -> Noise:
     Args:
         log: where that process's output goes.
     """
-    peer = Peer("suite.judge.process:main", threads, name="noise", log=log)
-    try:
-        _reply(peer, Compare(threads=threads))  # loads what the first call loads
-        others = OthersWatch([peer.pid, os.getpid()])
+    trouble = "the machine's noise cannot be measured"
+    with TorchProcess(threads, name="noise", log=log, trouble=trouble) as process:
+        process.ask(Compare(threads=threads))  # loads what the first call loads
+        others = OthersWatch([process.pid, os.getpid()])
         one_thread_s = host.noise_samples(SECONDS)
-        probes = [_reply(peer, Compare(threads=threads)) for _ in range(PROBES)]
-        all_threads_s = _reply(peer, Repeat(threads=threads, seconds=SECONDS)).samples_s
+        probes = [process.ask(Compare(threads=threads)) for _ in range(PROBES)]
+        all_threads_s = process.ask(Repeat(threads=threads, seconds=SECONDS)).samples_s
         used = others.so_far()
-    finally:
-        peer.close()
     return Noise(
         one_thread_spread=host.spread(one_thread_s),
         all_threads_spread=host.spread(all_threads_s),
@@ -97,19 +90,3 @@ def measure(log: Path, threads: int) -> Noise:
         threads=threads,
         others_share=used.used_share + used.stolen_share,
     )
-
-
-def _reply(peer: Peer, request: Request[Answer[Reply]]) -> Reply:
-    """Return what the process replies.
-
-    Raises:
-        UsageError: it was lost, or could not do it here.
-    """
-    try:
-        answer = peer.ask(request)
-    except ProcessFailed as failed:
-        raise UsageError(f"the machine's noise cannot be measured: {failed.reason}") from None
-    if answer.failure:
-        raise UsageError(f"the machine's noise cannot be measured: {answer.failure.reason}")
-    assert answer.reply is not None  # where there is no failure
-    return answer.reply
