@@ -14,12 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from suite.printable import printable
+from suite.processes.file_locks import locked
 
 _FOR_ALL = 0o666
 """Whoever may open the file may lock it, and write there who they are."""
 _MOST_BYTES = 4096
-_BEYOND_THE_TEXT = 2**30
-"""Windows keeps others from reading what is locked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +63,7 @@ class FileLock:
                 self.unavailable = f"{self.path}: {error.strerror or error}"
                 break
             try:
-                is_free = _lock(descriptor)
+                is_free = locked(descriptor)
             except OSError as error:  # a file system without locks
                 os.close(descriptor)
                 self.unavailable = f"{self.path}: {error.strerror or error}"
@@ -123,23 +122,6 @@ def _open(path: Path) -> int:
             os.close(descriptor)
             raise OSError(f"{path} is no plain file")
         return descriptor
-
-
-def _lock(descriptor: int) -> bool:
-    """Return whether the file is locked by us now."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt  # noqa: PLC0415 - Windows has no fcntl, the others no msvcrt
-
-            os.lseek(descriptor, _BEYOND_THE_TEXT, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl  # noqa: PLC0415
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 def _is_still(descriptor: int, path: Path) -> bool:

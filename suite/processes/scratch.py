@@ -22,6 +22,7 @@ from typing import IO
 
 from suite.errors import UsageError
 from suite.processes import left_memory, left_processes
+from suite.processes.file_locks import locked
 
 PREFIX = "convgauge-"
 LOCK = "owner"
@@ -98,7 +99,7 @@ def _new_folder(base: str) -> tuple[Path, IO[bytes]]:
         except FileNotFoundError:  # taken away just now: it looked left over
             continue
         with contextlib.suppress(OSError):  # a file system without locks: nothing is taken away
-            _lock(lock, wait=True)
+            locked(lock.fileno(), wait=True)
         if (folder / LOCK).exists():
             return folder, lock
         lock.close()
@@ -146,8 +147,10 @@ def _remove_if_left(folder: Path) -> None:
     except OSError:
         return
     try:
-        _lock(lock, wait=False)
-    except OSError:  # its owner lives
+        is_left = locked(lock.fileno())
+    except OSError:  # a file system without locks
+        is_left = False
+    if not is_left:
         lock.close()
         return
     left_processes.end(folder)
@@ -156,22 +159,6 @@ def _remove_if_left(folder: Path) -> None:
         lock.close()
     shutil.rmtree(folder, ignore_errors=True)
     lock.close()
-
-
-def _lock(file: IO[bytes], *, wait: bool) -> None:
-    """Lock a file until this process ends.
-
-    Raises:
-        OSError: another process has it, or this file system knows no locks.
-    """
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl  # noqa: PLC0415 - not there on Windows
-
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 @contextlib.contextmanager
