@@ -94,6 +94,13 @@ class Repository:
         except ValueError:
             return None
 
+    def has(self, commit: str) -> bool:
+        try:
+            git(self.root, "cat-file", "-e", f"{commit}^{{commit}}")
+        except GitFailed:
+            return False
+        return True
+
     def submodule(self, path: str) -> Repository | None:
         """Return the submodule at `path` as a repository, None where it was never fetched."""
         try:

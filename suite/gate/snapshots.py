@@ -29,7 +29,7 @@ class Snapshots:
     """The revisions of one repository, with objects and indexes in `folder`."""
 
     def __init__(self, repository: Repository, folder: Path) -> None:
-        self._repository = repository
+        self.repository = repository
         self._folder = folder
         self._objects = folder / "objects"
         self._objects.mkdir(parents=True)
@@ -50,13 +50,13 @@ class Snapshots:
             return self._working_tree()
         except GitFailed as failed:
             raise UsageError(
-                f"{self._repository.root}: git cannot take the working tree in; measure a commit "
+                f"{self.repository.root}: git cannot take the working tree in; measure a commit "
                 f"in its place, or mend what git says:\n{failed}"
             ) from None
 
     def _working_tree(self) -> Revision:
-        root = self._repository.root
-        changed = self._repository.changes()
+        root = self.repository.root
+        changed = self.repository.changes()
         strangers = [name for name in changed if name.endswith("/")]
         changed = [name for name in changed if not name.endswith("/")]
         for name in strangers:
@@ -87,7 +87,7 @@ class Snapshots:
         tree.mkdir(parents=True, exist_ok=True)
         environment = {
             **self._environment(self._new_index()),
-            "GIT_DIR": str(self._repository.git_folder),
+            "GIT_DIR": str(self.repository.git_folder),
             "GIT_WORK_TREE": str(tree),
         }
         try:
@@ -107,7 +107,7 @@ class Snapshots:
     ) -> Iterator[tuple[str, Snapshots, Revision]]:
         """Yield path, snapshots and revision of each submodule whose files are here."""
         listed = git(
-            self._repository.root,
+            self.repository.root,
             *("ls-tree", "-r", "-z", "--full-tree", revision.commit),
             environment=environment,
         )
@@ -117,7 +117,7 @@ class Snapshots:
             description, _, path = entry.partition("\t")
             commit = description.split()[2]
             snapshots = self._snapshots_of(path)
-            if snapshots is None or not snapshots.has(commit):
+            if snapshots is None or not snapshots.repository.has(commit):
                 self._note(
                     f"{revision.name}: submodule {path} at {commit[:10]} is not here, so its files "
                     "are missing: git submodule update --init --recursive"
@@ -127,18 +127,10 @@ class Snapshots:
             else:
                 yield path, snapshots, Revision(commit=commit, name=f"{revision.name}, {path}")
 
-    def has(self, commit: str) -> bool:
-        """Return whether the repository has a commit."""
-        try:
-            git(self._repository.root, "cat-file", "-e", f"{commit}^{{commit}}")
-        except GitFailed:
-            return False
-        return True
-
     def _snapshots_of(self, path: str) -> Snapshots | None:
         """Return the snapshots of the submodule at `path`, None where it was never fetched."""
         if path not in self._submodules:
-            repository = self._repository.submodule(path)
+            repository = self.repository.submodule(path)
             if repository is None:
                 return None
             folder = self._folder / f"submodule-{len(self._submodules)}"
@@ -147,13 +139,13 @@ class Snapshots:
 
     def _environment(self, index: Path) -> dict[str, str]:
         """Return the variables that make git store in our folder and know the repository's."""
-        theirs = git(self._repository.root, "rev-parse", "--git-path", "objects")
+        theirs = git(self.repository.root, "rev-parse", "--git-path", "objects")
         return {
             "GIT_INDEX_FILE": str(index),
             "GIT_OBJECT_DIRECTORY": str(self._objects),
             # Quoted, as a colon parts two folders.
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": json.dumps(
-                str((self._repository.root / theirs).resolve()), ensure_ascii=False
+                str((self.repository.root / theirs).resolve()), ensure_ascii=False
             ),
         }
 
@@ -166,7 +158,7 @@ class Snapshots:
 
     def _note_size(self, changed: list[str]) -> None:
         """Mention that the uncommitted files are large."""
-        paths = [self._repository.root / name for name in changed]
+        paths = [self.repository.root / name for name in changed]
         total_bytes = sum(path.lstat().st_size for path in paths if path.is_file())
         if total_bytes > MUCH_BYTES:
             self._note(
