@@ -3,8 +3,8 @@
     python -m tests.studies.startup [PROCESSES]      # of each command, 21 unless told otherwise
 
 The processes take turns, so that a machine that slows down slows all of them. They keep what Python
-compiles, as an installed ConvGauge does, also where PYTHONDONTWRITEBYTECODE says otherwise: compiling
-our sources anew adds 1 to every `validate`. Wanted: below 3 for `--help` and every `validate`.
+compiles, as installed files do, whatever PYTHONDONTWRITEBYTECODE says: to compile our sources anew
+adds some 0.8 to every `validate`. Wanted: below 3 for `--help` and every `validate`.
 `python -X importtime run_bench.py validate FILE` says what is imported, and for how long.
 """
 
