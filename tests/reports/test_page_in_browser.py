@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import large_run, profiled_run, small_run
 
 import reports
 from suite.results.folder import Run
+from tests.reports.synthetic import large_run, small_run
+from tests.reports.synthetic_profiles import profiled_run
 
 pytestmark = pytest.mark.browser
 

@@ -26,7 +26,7 @@ from suite.errors import EXIT_GOOD, ConvGaugeError
 from suite.gate.baseline import compare, open_baseline
 from suite.gate.rule import Rule
 from suite.results.folder import MANIFEST, PROFILES, RESULTS, Run
-from tests.reports.synthetic import profiled_run
+from tests.reports.synthetic_profiles import profiled_run
 from tests.studies.strangers.answers import Answers, start
 from tests.studies.strangers.mutations import mutated, mutated_text
 
