@@ -30,12 +30,7 @@ def after_freeing_space(command: str) -> Iterator[None]:
 def advise_on_memory(console: Console, statuses: Iterable[Status]) -> None:
     """Name the option that bounds memory if a cell ran out of it."""
     if Status.OUT_OF_MEMORY in statuses:
-        console.print(
-            "--memory-limit GIB says how much a process may take",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print("--memory-limit GIB says how much a process may take", soft_wrap=True)
 
 
 def storing_run(request: GateRequest, baseline: Path) -> str:

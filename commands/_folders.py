@@ -50,7 +50,7 @@ def measuring(
     waits = not options.no_wait
     say = console.print
     with alone(
-        lambda text: say(text, style="yellow", highlight=False, markup=False, soft_wrap=True),
+        lambda text: say(text, style="yellow", soft_wrap=True),
         waits=waits,
         refused_by="--no-wait",
     ):
@@ -135,7 +135,7 @@ def record(
     at_start = noise.measure(settings.log, settings.threads)
     if warning := at_start.warning:
         text = f"{warning}; {contention_text.remedy(settings.threads)}"
-        console.print(text, style="yellow", highlight=False, soft_wrap=True)
+        console.print(text, style="yellow", soft_wrap=True)
     known = {**dataclasses.asdict(settings), "log": str(settings.log)}
     return new_run.write_run_manifest(
         folder,

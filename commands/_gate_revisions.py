@@ -96,7 +96,6 @@ def between_revisions(
         console.print(
             f"{len(scenarios)} scenarios × {len(inventory.both)} implementations, "
             f"{base.name} → {head.name}, into {folder}",
-            highlight=False,
             soft_wrap=True,
         )
         asked = Asked(
@@ -248,4 +247,4 @@ def _patterns(
 def _show(console: Console, progress: GateProgress) -> None:
     """Print one line a block: a display that moves by itself would disturb the measurement."""
     left = f", about {progress.left_s:.0f} s left" if progress.left_s is not None else ""
-    console.print(f"{progress.doing}{left}", style="dim", highlight=False)
+    console.print(f"{progress.doing}{left}", style="dim")

@@ -103,7 +103,7 @@ def prepare(
         plugins = [Path(str(plugin)) for plugin in request.plugins]
         catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
     for failure in filter(None, (*catalogue.failures, caches.remark())):
-        console.print(failure, style="dim", highlight=False, soft_wrap=True)
+        console.print(failure, style="dim", soft_wrap=True)
     return Prepared(
         request=chosen.request,
         files=chosen.files,

@@ -104,7 +104,7 @@ def _calibrate(request: CalibrateRequest, out: Path | None, console: Console) ->
             settings=settings,
             count=request.blocks,
             watch=lambda number: console.print(
-                f"block {number + 1} of {request.blocks}", style="dim", highlight=False
+                f"block {number + 1} of {request.blocks}", style="dim"
             ),
         )
     for text in measured.left_out:

@@ -65,13 +65,11 @@ def main(options: argparse.Namespace) -> int:
                     f"{checked.scenario.id} × {checked.implementation}: "
                     f"{checked.status.value}: {checked.reason}",
                     style="red",
-                    highlight=False,
                     soft_wrap=True,
-                    markup=False,
                 )
     console.print(_table(cells, {arm.name: arm.family for arm in arms}))
     for line in LEGEND.splitlines():
-        console.print(line, style="dim", highlight=False)
+        console.print(line, style="dim")
     advise_on_memory(console, [checked.status for checked in cells])
     failed = any(c.status not in (Status.PASSED, Status.UNSUPPORTED) for c in cells)
     return EXIT_WRONG if failed else EXIT_GOOD

@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
     passed = [result for result in filtered if len(result.planes) == len(FILTERS)]
     if passed:
         picture = demo_picture.write(grey, passed[0].planes, FILTERS, options.out)
-        console.print(f"picture: {picture}", highlight=False, soft_wrap=True)
+        console.print(f"picture: {picture}", soft_wrap=True)
     return EXIT_GOOD if passed else EXIT_WRONG
 
 

@@ -69,7 +69,7 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], seen: n
     if seen.warning:
         advice = [f"{seen.warning}: stop other work while measuring", *advice]
     for line in advice:
-        console.print(f"• {line}", highlight=False)
+        console.print(f"• {line}")
     if not advice:
         console.print("nothing to improve was found")
 

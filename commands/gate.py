@@ -104,7 +104,7 @@ def _decide(request: GateRequest, out: Path | None, console: Console) -> int:
         console, [facts.status for cell in outcome.cells for facts in (cell.base, cell.head)]
     )
     for path in written:
-        console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+        console.print(str(path), style="dim", soft_wrap=True)
     return EXIT_INTERRUPTED if outcome.interrupted else outcome.exit_code
 
 

@@ -189,11 +189,10 @@ def _measure(
     again = request.resuming(str(folder))
     console.print(
         f"{len(prepared.scenarios)} scenarios × {len(prepared.arms)} implementations into {folder}",
-        highlight=False,
         soft_wrap=True,
     )
     for remark in placement.remarks(settings.threads, os.environ):
-        console.print(remark, style="yellow", highlight=False, soft_wrap=True, markup=False)
+        console.print(remark, style="yellow", soft_wrap=True)
     with after_freeing_space(again):
         outcome = race(prepared, folder, settings, request.budget_s, console)
         interrupted = outcome.interrupted
@@ -206,19 +205,17 @@ def _measure(
         console.print(
             f"{early} before the first cell was finished; measure them with: {again}",
             style="yellow",
-            highlight=False,
-            markup=False,
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED if interrupted else EXIT_INCONCLUSIVE
     finished, changed = _read_own(folder, outcome.records)
-    for told in filter(None, [*tampering, changed]):
-        console.print(told, style="red", highlight=False, markup=False, soft_wrap=True)
+    for tampered in filter(None, [*tampering, changed]):
+        console.print(tampered, style="red", soft_wrap=True)
     written = reports.write_all(finished, folder)
     report = next((path for path in written if path.suffix == ".html"), folder)
     if request.profile:
         for line in profile_text.lines(finished):
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+            console.print(line, soft_wrap=True)
     terminal.print_summary(
         console,
         finished.results,
@@ -229,13 +226,7 @@ def _measure(
     )
     advise_on_memory(console, [result.status for result in outcome.results])
     if interrupted:
-        console.print(
-            f"interrupted; finish it with: {again}",
-            style="yellow",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print(f"interrupted; finish it with: {again}", style="yellow", soft_wrap=True)
         return EXIT_INTERRUPTED
     return exit_code(finished.results, _asked_for(prepared), left_out=outcome.not_measured)
 
@@ -269,7 +260,7 @@ def _profile(
 
     def watch(profile: CellProfile, done: int, total: int) -> None:
         text = profile_text.progress(profile, done, total)
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
+        console.print(text, soft_wrap=True)
 
     try:
         profiler = Profiler(

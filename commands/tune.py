@@ -118,8 +118,7 @@ def _tune(request: TuneRequest, console: Console) -> int:
         )
         console.print(
             f"{len(scenarios)} problems, {len(arms)} implementations at first, "
-            f"{request.budget_s:.0f} s at most",
-            highlight=False,
+            f"{request.budget_s:.0f} s at most"
         )
         interrupted = False
         try:
@@ -138,7 +137,6 @@ def _tune(request: TuneRequest, console: Console) -> int:
             "nothing; the same command measures them again; "
             + contention_text.remedy(settings.threads),
             style="yellow",
-            highlight=False,
             soft_wrap=True,
         )
     if not trials and disturbed and not interrupted:
@@ -266,7 +264,7 @@ def _tell(console: Console, trials: Sequence[Trial], asked: Sequence[Scenario], 
     problems = [scenario.problem for scenario in asked]
     for conditions, part in _by_conditions(trials).items():
         console.print(outlook_table(str(conditions), outlook(part, problems)))
-    console.print(f"table: {path}", highlight=False, soft_wrap=True)
+    console.print(f"table: {path}", soft_wrap=True)
 
 
 @dataclass
@@ -285,7 +283,5 @@ class _Progress:
     def __call__(self, scenario: Scenario, results: Sequence[CellResult], left_s: float) -> None:
         self._done += 1
         self.console.print(
-            progress_line(scenario, results, self._done, len(self.asked), left_s),
-            highlight=False,
-            soft_wrap=True,
+            progress_line(scenario, results, self._done, len(self.asked), left_s), soft_wrap=True
         )

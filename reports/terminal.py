@@ -128,7 +128,7 @@ class RunDisplay:
         """Show a cell that was decided, the `done`th of `total`; the rest takes `left_s`."""
         if not self._console.is_terminal:
             line = _plain_line(result, done, total, left_s)
-            self._console.print(line, soft_wrap=True, highlight=False)
+            self._console.print(line, soft_wrap=True)
             return
         self._recent = [*self._recent, result][-RECENT_CELLS:]
         shown = table("scenario", "implementation", "status", "time>", "speed-up>", "error>", "")
@@ -180,7 +180,7 @@ def print_summary(
         )
     if sentence := contention_text.sentence(results):
         for line in (sentence, contention_text.remedy_for(results)):
-            console.print(line, style=DISTURBED, highlight=False, soft_wrap=True, markup=False)
+            console.print(line, style=DISTURBED, soft_wrap=True)
     counts = {status: sum(r.status is status for r in results) for status in Status}
     disturbed = len(contention_text.disturbed(results))
     marks = {Status.PASSED: f" ({disturbed} disturbed)"} if disturbed else {}
@@ -189,26 +189,24 @@ def print_summary(
         for status, count in counts.items()
         if count
     )
-    console.print(f"{len(results)} cells: {by_status}", highlight=False)
+    console.print(f"{len(results)} cells: {by_status}")
     if noisiest := _noisiest(results):
-        console.print(noisiest, highlight=False)
+        console.print(noisiest)
     if spent["inside_share"] is not None:
         console.print(
             f"{spent['inside_share']:.0%} of {spent['wall_s']:.0f} s was spent inside the "
             f"implementations' calls; verifying them took {_verified_share(spent):.0%}, starting "
-            f"processes {spent['starting_s']:.0f} s",
-            highlight=False,
+            f"processes {spent['starting_s']:.0f} s"
         )
     if not_measured:
         console.print(
             f"the budget left no time for {len(not_measured)} cells, first "
             f"{not_measured[0]}; measure them with: {again}",
             style="yellow",
-            highlight=False,
             soft_wrap=True,
         )
     if report is not None:
-        console.print(f"report: {report}", highlight=False, soft_wrap=True)
+        console.print(f"report: {report}", soft_wrap=True)
 
 
 def _winners(results: Sequence[CellResult]) -> Table:

@@ -35,6 +35,8 @@ CallSeconds = Annotated[float, Within(1e-12, 1e9)]
 """Of a call: no clock that measured one says zero."""
 Count = Annotated[int, Within(0)]
 AtLeastOne = Annotated[int, Within(1)]
+Share = Annotated[float, Within(0, 1e6)]
+"""Of a whole, of which there may be several: 1.0 is all of one."""
 Amount = Annotated[float, Within(0, 2.0**63)]
 """Of operations or bytes, where it need not be whole."""
 Rate = Annotated[float, Within(1.0, 1e24)]

@@ -28,7 +28,8 @@ from suite.printable import printable
 from suite.results.cell import Status
 from suite.results.folder import Run
 from tests.conftest import ROOT
-from tests.reports.synthetic import profile_of, profiled_run, small_run
+from tests.reports.synthetic import small_run
+from tests.reports.synthetic_profiles import profile_of, profiled_run
 from tests.studies.strangers.answers import COMMAND, STEERS
 
 EVIL = (

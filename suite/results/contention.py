@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from suite.ranges import Seconds, Within
-
-Share = Annotated[float, Within(0, 1e6)]
-"""Of one core's time: 1.0 is a whole core, 0.2 a fifth of one, 2.0 two."""
+from suite.ranges import Seconds, Share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +28,10 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contention:
-    """One block's. What the system does not tell is None."""
+    """One block's. What the system does not tell is None.
+
+    Shares are of one core's time: 0.2 is a fifth of it, 2.0 two cores.
+    """
 
     others_share: Share | None = None
     """What processes other than this run's used, and other guests of the same host."""

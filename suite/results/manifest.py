@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from suite.ranges import AtLeastOne, Count, Misfit, Seconds, Within, shown
+from suite.ranges import AtLeastOne, Count, Misfit, Seconds, Share, shown
 from suite.records import decoder
 from suite.results.request import read_request
-
-Share = Annotated[float, Within(0, 1e6)]
 
 MACHINE: dict[str, Any] = {
     **dict.fromkeys(

@@ -13,7 +13,7 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, ClassVar, Self
 
 from suite.program import PROGRAM
-from suite.ranges import AtLeastOne, Misfit, Seconds, Within, shown
+from suite.ranges import AtLeastOne, Misfit, Seconds, Share, Within, shown
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class GateRequest(Request):
     baseline: AskedFile | None = asked_by("--baseline")
     head: str | None = asked_by("--head")
     repo: AskedFile | None = asked_by("--repo")
-    margin: Annotated[float, Within(0, 1e6)] | None = asked_by("--margin")
+    margin: Share | None = asked_by("--margin")
     """None: what is usual on the device."""
     blocks: AtLeastOne | None = asked_by("--blocks")
     accept: tuple[str, ...] = asked_by("--accept", ())

@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 
 import pytest
-from synthetic import small_run
 
 import reports
 from reports.compare import CellChange, Comparison, as_json, compare_runs
@@ -16,6 +15,7 @@ from reports.compare_text import lines, markdown
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
 from suite.stats.intervals import Interval
+from tests.reports.synthetic import small_run
 from tests.unlike_runs import KINDS, told, unlike
 
 

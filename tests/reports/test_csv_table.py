@@ -8,13 +8,13 @@ import io
 from pathlib import Path
 
 import pytest
-from synthetic import small_run
 
 import reports
 from reports import csv_table
 from suite.errors import UsageError
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
+from tests.reports.synthetic import small_run
 
 GOLDEN = Path(__file__).parent / "golden" / "results.csv"
 CONTRACT = [

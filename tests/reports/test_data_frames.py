@@ -13,7 +13,8 @@ import convgauge
 from reports import csv_table
 from suite.errors import UsageError
 from suite.results.folder import PROFILES, ResultWriter, Run, write_manifest
-from tests.reports.synthetic import profiled_run, small_run
+from tests.reports.synthetic import small_run
+from tests.reports.synthetic_profiles import profiled_run
 
 
 def written(run: Run, folder: Path, started_at: str = "2026-11-01T10:00:00+01:00") -> Path:

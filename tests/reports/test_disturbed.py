@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from synthetic import small_run
 
 import reports
 from reports import bencher, csv_table, junit, markdown, pytest_benchmark, terminal
@@ -24,6 +23,7 @@ from reports.page.data import page_data
 from suite.results.cell import Block, CellResult, Status
 from suite.results.contention import Contention, Probe
 from suite.results.folder import Run
+from tests.reports.synthetic import small_run
 
 SEEN = Contention(
     others_share=0.934,

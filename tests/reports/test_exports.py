@@ -11,13 +11,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from synthetic import large_run, small_run
 
 import reports
 from reports import bencher, github_action, junit, markdown, pytest_benchmark
 from reports.matrix import Matrix
 from suite.results.cell import Residuals, Status
 from suite.results.folder import Run
+from tests.reports.synthetic import large_run, small_run
 
 EVIL = "<img src=x onerror=alert(1)> | `a` *b* @team"
 

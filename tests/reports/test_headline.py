@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from synthetic import small_run
-
 from reports import units
 from reports.headline import Headline, headline
 from reports.layers import describe, layer_family
 from reports.matrix import Matrix
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
+from tests.reports.synthetic import small_run
 
 
 def head_of(run: Run) -> Headline:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import cell, large_run, problem, small_run
 
 from reports.matrix import Matrix
 from reports.networks import BEST_MIX, networks
@@ -18,6 +17,7 @@ from reports.sweeps import MOST_SERIES, crossover, scalings
 from suite.problem import Scenario
 from suite.results.cell import Block, Status
 from suite.results.folder import Run
+from tests.reports.synthetic import cell, large_run, problem, small_run
 
 
 def exact(scenario: Scenario, name: str, time_s: float):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import large_run, small_run
 
 import reports
 from reports import page
@@ -24,6 +23,7 @@ from suite.errors import Defect
 from suite.results.cell import Status
 from suite.results.folder import Run
 from suite.results.request import AskedFile, RunRequest, Shard
+from tests.reports.synthetic import large_run, small_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)

@@ -11,44 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import large_run, profiled_run, small_run
 
 import reports
 from suite.results.folder import Run
+from tests.reports.synthetic import large_run, small_run
+from tests.reports.visit import DRAWN, EVIL, PATIENCE_MS, SCHEMES, Visit, axe_violations
 
 pytestmark = pytest.mark.browser
-
-EVIL = "<img src=x onerror=alert(1)>"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-DRAWN = "html[data-drawn-ms]"
-PATIENCE_MS = 180_000
-"""For machines that are busy with other work; a page takes 2 s on an idle one."""
-
-
-class Visit:
-    """A page that is open, with every message it wrote and every address it asked for."""
-
-    def __init__(self, browser: Any, path: Path, scheme: str = "light") -> None:
-        self.messages: list[str] = []
-        self.requests: list[str] = []
-        self.dialogs: list[str] = []
-        self._context = browser.new_context(
-            color_scheme=scheme, viewport={"width": 1360, "height": 900}
-        )
-        self.page = self._context.new_page()
-        self.page.on("console", lambda message: self.messages.append(message.text))
-        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", self._dismiss)
-        self.page.goto(path.as_uri())
-        self.page.wait_for_selector(DRAWN, state="attached", timeout=PATIENCE_MS)
-
-    def _dismiss(self, dialog: Any) -> None:
-        self.dialogs.append(dialog.message)
-        dialog.dismiss()
-
-    def close(self) -> None:
-        self._context.close()
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +33,7 @@ def visit(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterato
     visit.close()
 
 
-SCHEMES = ("light", pytest.param("dark", marks=pytest.mark.slow))
 both_schemes = pytest.mark.parametrize("visit", SCHEMES, indirect=True)
-
-
-def axe_violations(page: Any) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    return [f"{entry['id']}: {entry['nodes'][0]['html']}" for entry in violations]
 
 
 def control(page: Any, label: str) -> Any:
@@ -337,98 +298,5 @@ def test_a_comparison_frames_clear_changes_and_says_what_is_not_comparable(
         visit.close()
 
 
-@pytest.fixture(params=SCHEMES)
-def profiled(request: pytest.FixtureRequest, browser: Any, tmp_path: Path) -> Iterator[Visit]:
-    visit = Visit(browser, reports.write("html", profiled_run(), tmp_path), request.param)
-    yield visit
-    visit.close()
-
-
-def open_profiles(page: Any) -> None:
-    """Open every profiled cell of the scenario that is shown, and all its tables."""
-    page.evaluate("document.querySelectorAll('.profiled').forEach(cell => { cell.open = true })")
-    page.wait_for_selector(".profiled .main-svg .iciclelayer .slice")
-    page.evaluate("document.querySelectorAll('.twin').forEach(twin => { twin.open = true })")
-
-
-def test_profiles_are_accessible_and_silent_with_everything_open(profiled: Visit) -> None:
-    open_profiles(profiled.page)
-    assert axe_violations(profiled.page) == []
-    assert profiled.messages == []
-
-
-def test_the_section_on_profiles_shows_phases_and_every_part_of_a_cell(profiled: Visit) -> None:
-    page = profiled.page
-    chart = page.locator("#phase-chart")
-    assert "share of the unprofiled time" in chart.locator(".xtitle").text_content()
-    legend = chart.locator(".legendtext").all_text_contents()
-    assert legend == ["transform", "product", "unpack", "unmarked"]
-    assert "torch, loops: no phase is marked" in chart.locator("figcaption").inner_text()
-    cells = page.locator(".profiled")
-    open_profiles(page)
-    unfold = cells.filter(has=page.locator("summary", has_text="unfold")).first
-    assert unfold.locator(".main-svg .iciclelayer .slice").count() == 4
-    text = unfold.inner_text()
-    for word in (
-        "ound by",
-        "im2col",
-        "FLOP/byte",
-        "Parallel efficiency",
-        "1.50 instructions a cycle",
-        "AVX2, one thread",
-        "no hardware counters",
-        "live memory (MiB)",
-        "threads",
-    ):
-        assert word in text, word
-    assert unfold.get_by_role("link", name="trace.json.gz").count() == 1
-    twins = unfold.locator(".twin tbody")
-    assert [twin.locator("tr").count() > 0 for twin in twins.all()] == [True, True, True]
-
-
-def test_a_cell_whose_profile_is_in_pieces_says_what_is_missing(profiled: Visit) -> None:
-    page = profiled.page
-    open_profiles(page)
-    assert "died of SIGSEGV" in page.locator(".profiled", has_text="SIGSEGV").first.inner_text()
-
-
-def test_another_scenario_shows_its_own_cells(profiled: Visit) -> None:
-    page = profiled.page
-    before = page.locator(".profiled summary").all_inner_texts()
-    page.locator("#phase-chart select").select_option(label="vgg_conv3_1")
-    after = page.locator("details.profiled > summary").all_inner_texts()
-    assert after != before
-    assert any(text.startswith("winograd_4x4") for text in after)
-
-
 def test_a_run_without_profiles_has_no_section_on_them(visit: Visit) -> None:
     assert visit.page.locator("#profile").count() == 0
-
-
-def test_profiles_need_no_sideways_scrolling_and_markup_stays_text(
-    browser: Any, tmp_path: Path
-) -> None:
-    run = profiled_run()
-    profiles = {
-        key: dataclasses.replace(
-            profile,
-            python=tuple(dataclasses.replace(item, name=EVIL) for item in profile.python),
-            missing={EVIL: EVIL},
-            operators=profile.operators
-            and dataclasses.replace(
-                profile.operators,
-                stacks=tuple(
-                    dataclasses.replace(node, name=EVIL) for node in profile.operators.stacks
-                ),
-            ),
-        )
-        for key, profile in run.profiles.items()
-    }
-    path = reports.write("html", dataclasses.replace(run, profiles=profiles), tmp_path)
-    visit = Visit(browser, path)
-    visit.page.set_viewport_size({"width": 390, "height": 800})
-    open_profiles(visit.page)
-    assert visit.page.locator("img").count() == 0
-    assert visit.messages == visit.dialogs == []
-    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
-    visit.close()

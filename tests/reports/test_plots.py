@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 
 import pytest
-from synthetic import large_run, small_run
 
 import reports
 from reports.matrix import Matrix
@@ -16,6 +15,7 @@ from reports.plots.error_speed import pareto_front
 from reports.plots.style import shown, styled
 from suite.results.cell import Residuals, Status
 from suite.results.folder import Run
+from tests.reports.synthetic import large_run, small_run
 
 PNG = b"\x89PNG\r\n"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from synthetic import profile_of, profiled_run, small_run
 
 import reports
 from reports import csv_table, flame_graph, profile_text
@@ -17,6 +16,8 @@ from reports.page.profiles import profile_data
 from suite.results.cell import CellResult, Status
 from suite.results.profile import CellProfile, Phases, StackNode
 from suite.results.roofline import roofline_of
+from tests.reports.synthetic import small_run
+from tests.reports.synthetic_profiles import profile_of, profiled_run
 
 SVG = "{http://www.w3.org/2000/svg}"
 

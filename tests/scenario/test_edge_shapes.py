@@ -6,17 +6,8 @@ import pytest
 
 from suite.problem import DIRECTIONS, MEMORY_FORMATS
 from suite.scenario.files import find_file, load_file
-from tests.scenario.pairwise import (
-    FACTORS,
-    LEVELS,
-    SIZES,
-    completing,
-    demands,
-    levels,
-    missing,
-    scenario_of,
-    steps,
-)
+from tests.scenario.pairwise import completing, scenario_of
+from tests.scenario.properties import FACTORS, LEVELS, SIZES, demands, levels, missing, steps
 
 EDGES = load_file(find_file("edge_shapes")).scenarios
 MOST_SHAPES = 100

@@ -20,7 +20,7 @@ from suite.registry.registering import Implementation
 from suite.scenario.files import find_file, load_file
 from suite.worker.binding import bind
 from suite.worker.outputs import OutputFault, require_output, row_major
-from tests.scenario.pairwise import LEVELS, levels
+from tests.scenario.properties import LEVELS, levels
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from commands._main import main
 from suite.errors import EXIT_DEFECT
@@ -74,3 +77,17 @@ class Answers:
             f"{len(self.faults)} faults",
             *self.faults[:MOST_SHOWN],
         ]
+
+
+def start(study: Callable[[int, int, int, Path, Answers], object], usual_count: int) -> None:
+    """Start a study with the numbers of the command line and print its answers.
+
+    Args:
+        study: takes how many mutations, the seed, how many to pass over, and a scratch folder.
+    """
+    numbers = [*map(int, sys.argv[1:])]
+    count, seed, passed_over = (*numbers, *(usual_count, 0, 0)[len(numbers) :])
+    answers = Answers()
+    with tempfile.TemporaryDirectory() as scratch:
+        study(count, seed, passed_over, Path(scratch), answers)
+    print("\n".join(answers.lines()))

@@ -16,8 +16,6 @@ import json
 import math
 import random
 import shutil
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ from suite.registry.description import Description
 from suite.registry.process import described
 from suite.results.cell import CellResult, Status
 from suite.results.folder import ResultWriter, Run, write_manifest
-from tests.studies.strangers.answers import Answers
+from tests.studies.strangers.answers import Answers, start
 from tests.studies.strangers.mutations import NUMBERS, STEERING, other_value
 from tests.studies.strangers.runs import FORMATS, small
 
@@ -196,13 +194,5 @@ def _answer(arguments: dict[str, Any], run: Run, passed: CellResult, scratch: Pa
     return 0
 
 
-def main() -> None:
-    count, seed, passed_over = (*map(int, sys.argv[1:]), *(500, 0, 0)[len(sys.argv) - 1 :])
-    answers = Answers()
-    with tempfile.TemporaryDirectory() as scratch:
-        study(count, seed, passed_over, Path(scratch), answers)
-    print("\n".join(answers.lines()))
-
-
 if __name__ == "__main__":
-    main()
+    start(study, 500)

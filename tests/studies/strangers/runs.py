@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import random
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,8 @@ from suite.errors import EXIT_GOOD, ConvGaugeError
 from suite.gate.baseline import compare, open_baseline
 from suite.gate.rule import Rule
 from suite.results.folder import MANIFEST, PROFILES, RESULTS, Run
-from tests.reports.synthetic import profiled_run
-from tests.studies.strangers.answers import Answers
+from tests.reports.synthetic_profiles import profiled_run
+from tests.studies.strangers.answers import Answers, start
 from tests.studies.strangers.mutations import mutated, mutated_text
 
 SCENARIOS = 2
@@ -147,13 +146,5 @@ def study(count: int, seed: int, passed_over: int, scratch: Path, answers: Answe
             answers.of_call(lambda: as_frame(bad), f"frame: {label}")
 
 
-def main() -> None:
-    count, seed, passed_over = (*map(int, sys.argv[1:]), *(1000, 0, 0)[len(sys.argv) - 1 :])
-    answers = Answers()
-    with tempfile.TemporaryDirectory() as scratch:
-        study(count, seed, passed_over, Path(scratch), answers)
-    print("\n".join(answers.lines()))
-
-
 if __name__ == "__main__":
-    main()
+    start(study, 1000)

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import random
 import re
-import sys
-import tempfile
 from pathlib import Path
 
 from suite.scenario.files import SHIPPED
-from tests.studies.strangers.answers import Answers
+from tests.studies.strangers.answers import Answers, start
 from tests.studies.strangers.mutations import NUMBERS, STEERING, mutated_text, shortened
 
 EVERYTHING = """\
@@ -104,13 +102,5 @@ def study(count: int, seed: int, passed_over: int, scratch: Path, answers: Answe
         answers.of_command(words, f"{number}: {'; '.join(changes)}")
 
 
-def main() -> None:
-    count, seed, passed_over = (*map(int, sys.argv[1:]), *(1000, 0, 0)[len(sys.argv) - 1 :])
-    answers = Answers()
-    with tempfile.TemporaryDirectory() as scratch:
-        study(count, seed, passed_over, Path(scratch), answers)
-    print("\n".join(answers.lines()))
-
-
 if __name__ == "__main__":
-    main()
+    start(study, 1000)
