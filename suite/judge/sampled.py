@@ -91,7 +91,7 @@ def draw(
     whole_size = size
     if reference.meets_no_whole_kernel(scenario.problem):
         whole_size = reference.reach(scenario, operands).amax().expand_as(size)
-    varying = operands.input if operands.grad is None else operands.grad
+    varying = operands.varying
     evenly = is_anywhere(number)
     usual = expected[evenly], size[evenly]
     if int((usual[1] > 0).sum()) < LEAST_BOUNDS:  # most elements sum nothing but padding

@@ -132,18 +132,11 @@ class Worker:
     def _bind(self, kind: str = "") -> None:
         """Take private copies of the shared operands, in the scenario's format and place."""
         device, memory_format = self._scenario.device, self._scenario.memory_format
-        self._operands = self._given.operands.each(
-            lambda tensor: (
-                in_format(tensor, memory_format) if tensor.dim() == 4 else tensor.clone()
-            ).to(device)
+        copies = self._given.operands.each(
+            lambda tensor: in_format(tensor, memory_format).to(device)
         )
-        self._operands = handed_over(kind, self._operands)
+        self._operands = handed_over(kind, copies)
         self._invocation = bind(self._implementation, self._scenario, self._operands)
-
-    @property
-    def _varying(self) -> torch.Tensor:
-        grad = self._operands.grad
-        return self._operands.input if grad is None else grad
 
     def gate(self, asked: messages.Gate) -> messages.Gated:
         start = self._now()
@@ -152,7 +145,7 @@ class Worker:
         device = self._scenario.device
         logging = OperatorLog(device) if asked.log_operators else contextlib.nullcontext()
         with logging as log:
-            output = self._invocation.call(self._varying)
+            output = self._invocation.call(self._operands.varying)
         self._synchronise()
         self._inside_s += self._now() - start
         self._require_output(output)
@@ -183,7 +176,7 @@ class Worker:
         return messages.Packed(prepare_s=self._invocation.prepare_s)
 
     def warm(self, _asked: messages.Warm) -> messages.Warmed:
-        operand = torch.empty_like(self._varying)
+        operand = torch.empty_like(self._operands.varying)
         call_s: list[float] = []
         peak_bytes = None
 
@@ -235,10 +228,10 @@ class Worker:
         themselves.
         """
         self._watch.begin()
-        self._turn_operands = [torch.empty_like(self._varying) for _ in range(asked.batch)]
+        self._turn_operands = [torch.empty_like(self._operands.varying) for _ in range(asked.batch)]
         self._held = []
         self._last_start = None
-        shape, like = self._scenario.result_shape, self._varying
+        shape, like = self._scenario.result_shape, self._operands.varying
         self._stand_in = torch.zeros(shape, dtype=like.dtype, device=like.device)
         if asked.lead:
             operands = self._turn_operands[:1]
