@@ -19,7 +19,7 @@ from suite.problem import DIRECTIONS, MEMORY_FORMATS, Problem, Scenario
 from suite.processes import free_memory
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Status
-from tests.test_reaching import builtin
+from tests.arms import builtin
 
 GIB = 2**30
 LARGE = Scenario(id="m/large", problem=Problem.of_call((1, 128, 4096, 4096), (3, 128, 1, 1)))
