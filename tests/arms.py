@@ -8,7 +8,8 @@ from typing import Any
 
 from suite.declaration import ERROR_FACTORS, Declaration
 from suite.measuring.arm import Arm
-from suite.registry.sources import Source
+from suite.registry.sources import Source, builtin_sources
+from tests.conftest import ROOT
 
 KEYWORDS = re.compile(r'\b(precision|nan_policy|error_factor)=(?:"(\w+)"|(\d+))')
 
@@ -26,6 +27,12 @@ def arm(name: str, family: str, source: Source, label: str = "", **declared: Any
         source,
         label=label,
     )
+
+
+def builtin(name: str, family: str, module: str) -> Arm:
+    """Return the arm of an implementation of `impls/`."""
+    source = next(s for s in builtin_sources(ROOT) if s.location == module)
+    return arm(name, family, source)
 
 
 def arm_of_file(path: Path) -> Arm:

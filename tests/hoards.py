@@ -16,35 +16,18 @@ HELD: list[Any] = []
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Private(Request[Done]):
-    size_bytes: int
+class Hoard(Request[Done]):
+    """Do one of `WAYS`."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SharedMapping(Request[Done]):
-    size_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unmapped(Request[Done]):
-    """A memfd that is written and never mapped."""
-
+    way: str
     size_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Named(Request[Done]):
+    """Take memory that other processes find by its name."""
+
     name: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InChild(Request[Done]):
-    size_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Print(Request[Done]):
     size_bytes: int
 
 
@@ -52,21 +35,46 @@ def _filled(size_bytes: int) -> bytes:
     return b"x" * size_bytes
 
 
-def _private(asked: Private) -> Done:
-    HELD.append(bytearray(_filled(asked.size_bytes)))
-    return Done()
+def private(size_bytes: int) -> None:
+    HELD.append(bytearray(_filled(size_bytes)))
 
 
-def _shared_mapping(asked: SharedMapping) -> Done:
-    memory = mmap.mmap(-1, asked.size_bytes)
-    memory[:] = _filled(asked.size_bytes)
+def shared_mapping(size_bytes: int) -> None:
+    memory = mmap.mmap(-1, size_bytes)
+    memory[:] = _filled(size_bytes)
     HELD.append(memory)
-    return Done()
 
 
-def _unmapped(asked: Unmapped) -> Done:
+def unmapped(size_bytes: int) -> None:
+    """Write a memfd, and never map it."""
     descriptor = os.memfd_create("hoard")
-    os.write(descriptor, _filled(asked.size_bytes))
+    os.write(descriptor, _filled(size_bytes))
+
+
+def in_child(size_bytes: int) -> None:
+    ready, written = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        os.write(1, f"{os.getpid()}\n".encode())
+        private(size_bytes)
+        os.write(written, b"1")
+        time.sleep(600)
+    os.read(ready, 1)
+
+
+def printed(size_bytes: int) -> None:
+    os.write(1, b"first words\n")
+    line = _filled(4095) + b"\n"
+    for _ in range(size_bytes // len(line)):
+        os.write(1, line)
+    os.write(1, b"last words\n")
+
+
+WAYS = {way.__name__: way for way in (private, shared_mapping, unmapped, in_child, printed)}
+
+
+def _hoard(asked: Hoard) -> Done:
+    WAYS[asked.way](asked.size_bytes)
     return Done()
 
 
@@ -77,36 +85,5 @@ def _named(asked: Named) -> Done:
     return Done()
 
 
-def _in_child(asked: InChild) -> Done:
-    ready, told = os.pipe()
-    if os.fork() == 0:
-        os.setsid()
-        os.write(1, f"{os.getpid()}\n".encode())
-        HELD.append(bytearray(_filled(asked.size_bytes)))
-        os.write(told, b"1")
-        time.sleep(600)
-    os.read(ready, 1)
-    return Done()
-
-
-def _print(asked: Print) -> Done:
-    os.write(1, b"first words\n")
-    line = _filled(4095) + b"\n"
-    for _ in range(asked.size_bytes // len(line)):
-        os.write(1, line)
-    os.write(1, b"last words\n")
-    return Done()
-
-
 def main(connection: Connection) -> None:
-    serve(
-        connection,
-        handlers(
-            Private.handled_by(_private),
-            SharedMapping.handled_by(_shared_mapping),
-            Unmapped.handled_by(_unmapped),
-            Named.handled_by(_named),
-            InChild.handled_by(_in_child),
-            Print.handled_by(_print),
-        ),
-    )
+    serve(connection, handlers(Hoard.handled_by(_hoard), Named.handled_by(_named)))

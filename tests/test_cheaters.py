@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from pathlib import Path
 
 import pytest
 
 from suite.measuring.check import check
-from suite.measuring.judge_client import JudgeClient
-from suite.measuring.race import Race
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
-from suite.registry.sources import builtin_sources
-from tests.arms import arm, arm_of_file
-from tests.conftest import ROOT
+from tests.arms import arm_of_file
+from tests.gallery import GALLERY, line_of, race_of, require_status
 
-GALLERY = Path(__file__).parent / "cheaters"
 CLOCKS = sorted((GALLERY / "clocks").glob("*.py"))
 """Those that forge the time, or put off work until the clock has stopped: all outputs are right."""
 APART = ("clocks", "hampering", "reaching")
@@ -55,12 +48,6 @@ LONG = Scenario(
 ATTEMPTS = 4
 
 
-def told(path: Path, key: str) -> str:
-    found = re.search(rf"^{key}: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert found, f"{path} has no line '{key}: ...'"
-    return found[1]
-
-
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(
@@ -72,19 +59,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         rounds=2,
         timeout_s=30,
     )
-
-
-def race_of(files, scenario, settings):
-    """Return the results of plug-in files in one race beside torch."""
-    time_spent = TimeSpent()
-    judge = JudgeClient(settings, time_spent)
-    vendor = next(s for s in builtin_sources(ROOT) if s.location == "impls.vendor")
-    arms = [arm("torch", "vendor", vendor), *map(arm_of_file, files)]
-    try:
-        race = Race(scenario, arms, judge, settings, time_spent)
-        return {result.implementation: result for result in race.results()}
-    finally:
-        judge.close()
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +81,7 @@ def timed(settings):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_gets_the_status_that_it_must(path, raced, settings):
-    status, _, where = told(path, "Must be").partition(" ")
+    status, _, where = line_of(path, "Must be").partition(" ")
     if where and not where.startswith("or "):
         # An infinity in a corner meets few sums, and once in 80 times all of them are of one sign.
         for _ in range(3):
@@ -117,7 +91,7 @@ def test_each_gets_the_status_that_it_must(path, raced, settings):
         assert found.status == status, found.reason
         return
     result = raced[path.stem]
-    assert result.status in told(path, "Must be").split(" or "), result.reason
+    require_status(path, result)
     assert bool(result.blocks) == (result.status == "passed")
     assert result.status == "passed" or result.reason
 
@@ -125,7 +99,7 @@ def test_each_gets_the_status_that_it_must(path, raced, settings):
 @pytest.mark.parametrize("path", CLOCKS, ids=lambda path: path.stem)
 def test_no_time_is_believed_that_the_parent_did_not_see(path, timed):
     result = timed[path.stem]
-    assert result.status in told(path, "Must be").split(" or "), result.reason
+    require_status(path, result)
     assert result.blocks == ()
     assert result.status != "implausible" or "by the parent's clock" in result.reason
 
@@ -154,5 +128,5 @@ def test_a_declared_low_precision_is_carried_into_the_result(raced):
 
 def test_every_cheater_says_where_it_was_seen():
     for path in [*FILES, *CLOCKS]:
-        assert told(path, "Seen")
+        assert line_of(path, "Seen")
     assert sum(path.parent == GALLERY for path in FILES) >= 30

@@ -6,16 +6,10 @@ import sys
 
 import pytest
 
-from suite.measuring.judge_client import JudgeClient
-from suite.measuring.race import Race
 from suite.measuring.settings import Settings
-from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
-from suite.registry.sources import builtin_sources
 from suite.results.cell import Status
-from tests.arms import arm, arm_of_file
-from tests.conftest import ROOT
-from tests.test_cheaters import GALLERY, told
+from tests.gallery import GALLERY, line_of, race_of, require_status
 
 HAMPERING = sorted((GALLERY / "hampering").glob("*.py"))
 HONEST = ["asks_a_compiler", "keeps_a_helper"]
@@ -36,16 +30,8 @@ def raced(tmp_path_factory):
         block_s=0.05,
         timeout_s=30,
     )
-    time_spent = TimeSpent()
-    vendor = next(s for s in builtin_sources(ROOT) if s.location == "impls.vendor")
-    honest = [arm_of_file(GALLERY / "honest" / f"{name}.py") for name in HONEST]
-    arms = [arm("torch", "vendor", vendor), *honest, *map(arm_of_file, HAMPERING)]
-    judge = JudgeClient(settings, time_spent)
-    try:
-        race = Race(SCENARIO, arms, judge, settings, time_spent)
-        return {result.implementation: result for result in race.results()}
-    finally:
-        judge.close()
+    honest = [GALLERY / "honest" / f"{name}.py" for name in HONEST]
+    return race_of([*honest, *HAMPERING], SCENARIO, settings)
 
 
 @pytest.mark.parametrize("path", HAMPERING, ids=lambda path: path.stem)
@@ -53,7 +39,7 @@ def test_each_gets_the_status_that_it_must(path, raced):
     result = raced[path.stem]
     if path.stem == "more_threads" and result.status is Status.PASSED and others_were_busy(result):
         return  # whoever has no free core cannot take one more than it was given
-    assert result.status in told(path, "Must be").split(" or "), result.reason
+    require_status(path, result)
 
 
 def others_were_busy(result):
@@ -74,4 +60,4 @@ def test_what_left_its_session_is_named_as_such(raced):
 
 def test_every_one_says_where_it_was_seen():
     for path in HAMPERING:
-        assert told(path, "Seen")
+        assert line_of(path, "Seen")

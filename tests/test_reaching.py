@@ -12,19 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from suite.measuring.arm import Arm
 from suite.measuring.check import check
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
-from suite.registry.sources import builtin_sources
 from suite.results.cell import CellResult, Status
 from suite.results.folder import MANIFEST, read_results
-from tests.arms import arm, arm_of_file
-from tests.conftest import ROOT
-from tests.test_cheaters import GALLERY, told
+from tests.arms import arm_of_file, builtin
+from tests.gallery import GALLERY, line_of, require_status
 
 REACHING = sorted((GALLERY / "reaching").glob("*.py"))
 SCENARIO = Scenario(
@@ -47,11 +44,6 @@ def judge(settings):
     judge.close()
 
 
-def builtin(name: str, family: str, module: str) -> Arm:
-    source = next(s for s in builtin_sources(ROOT) if s.location == module)
-    return arm(name, family, source)
-
-
 def raced(tricks: Sequence[Path], judge: JudgeClient, settings: Settings) -> dict[str, CellResult]:
     """Race some tricks between torch and another honest row, which both have to pass."""
     arms = [
@@ -66,11 +58,6 @@ def raced(tricks: Sequence[Path], judge: JudgeClient, settings: Settings) -> dic
     return results
 
 
-def require_status(trick: Path, results: dict[str, CellResult]) -> None:
-    result = results[trick.stem]
-    assert result.status in told(trick, "Must be").split(" or "), result.reason
-
-
 KILLERS = [path for path in REACHING if path.stem.startswith(("kills_", "starves_"))]
 
 
@@ -80,7 +67,7 @@ def test_whoever_reaches_into_others_gets_nowhere(judge, settings):
     results = raced(tricks, judge, settings)
 
     for trick in tricks:
-        require_status(trick, results)
+        require_status(trick, results[trick.stem])
 
 
 @linux
@@ -92,7 +79,7 @@ def test_whoever_reaches_into_others_gets_nowhere(judge, settings):
     ],
 )
 def test_whoever_ends_others_ends_nobody_but_itself(killer, judge, settings):
-    require_status(killer, raced([killer], judge, settings))
+    require_status(killer, raced([killer], judge, settings)[killer.stem])
 
 
 @linux
@@ -121,4 +108,4 @@ def test_a_forged_record_is_named_and_not_believed(command, tiny, tmp_path):
 
 def test_every_one_says_where_it_was_seen():
     for path in REACHING:
-        assert told(path, "Seen")
+        assert line_of(path, "Seen")

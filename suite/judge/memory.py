@@ -12,7 +12,7 @@ from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.processes.shared_memory import OperandLayout, ResultLayout
 
-DOUBLE = 8
+DOUBLE_BYTES = 8
 PIECES = 12
 """Float64 tensors of a piece's size that stand at once while a gate is judged."""
 TOLERANCES = 4
@@ -33,20 +33,17 @@ def _shared_bytes(scenario: Scenario) -> int:
 def _judge_bytes(scenario: Scenario) -> int:
     """Return what the judge holds at most: in the gates, or in a block."""
     problem, itemsize = scenario.problem, scenario.itemsize
-    backward = scenario.direction != "forward"
-    operands = problem.input_elements + problem.weight_elements
-    operands += problem.output_elements if backward else 0
-    varying = problem.output_elements if backward else problem.input_elements
+    operands, varying = _operand_elements(scenario)
     result = math.prod(scenario.result_shape)
     alike = max(scenario.result_shape[0], 1) if scenario.direction != "backward_weight" else 1
-    drawn = operands * itemsize + 2 * DOUBLE * problem.weight_elements
-    gates = 2 * DOUBLE * result
+    drawn = operands * itemsize + 2 * DOUBLE_BYTES * problem.weight_elements
+    gates = 2 * DOUBLE_BYTES * result
     own_streams = 2 * varying * itemsize
-    adjoint = (2 if scenario.memory_format == "channels_last" else 1) * DOUBLE * varying
-    usual = (4 * DOUBLE + TOLERANCES * 4) * result // alike
-    block = own_streams + adjoint + varying * itemsize + DOUBLE * result + usual
+    adjoint = (2 if scenario.memory_format == "channels_last" else 1) * DOUBLE_BYTES * varying
+    usual = (4 * DOUBLE_BYTES + TOLERANCES * 4) * result // alike
+    block = own_streams + adjoint + varying * itemsize + DOUBLE_BYTES * result + usual
     piece = min(PIECE_ELEMENTS, result)
-    working = PIECES * DOUBLE * piece + min(2 * COLUMN_BYTES, _lowered_bytes(scenario))
+    working = PIECES * DOUBLE_BYTES * piece + min(2 * COLUMN_BYTES, _lowered_bytes(scenario))
     return drawn + max(gates, block) + result * itemsize + working
 
 
@@ -54,18 +51,23 @@ def _lowered_bytes(scenario: Scenario) -> int:
     """Return the float64 matrix that the whole convolution would be lowered to."""
     problem = scenario.problem
     taps = problem.in_channels * problem.kernel_h * problem.kernel_w
-    return 2 * DOUBLE * taps * problem.batch_size * problem.out_h * problem.out_w
+    return 2 * DOUBLE_BYTES * taps * problem.batch_size * problem.out_h * problem.out_w
 
 
 def _worker_bytes(scenario: Scenario) -> int:
     """Return what a worker that needs nothing of its own holds: operands, a call, its outputs."""
-    problem, itemsize = scenario.problem, scenario.itemsize
-    backward = scenario.direction != "forward"
-    operands = problem.input_elements + problem.weight_elements
-    operands += problem.output_elements if backward else 0
-    varying = problem.output_elements if backward else problem.input_elements
+    operands, varying = _operand_elements(scenario)
     call = varying + math.prod(scenario.result_shape)
-    return (operands + call) * itemsize + ResultLayout(scenario).size_bytes
+    return (operands + call) * scenario.itemsize + ResultLayout(scenario).size_bytes
+
+
+def _operand_elements(scenario: Scenario) -> tuple[int, int]:
+    """Return how many elements all operands have without the bias, and how many the varying one."""
+    problem = scenario.problem
+    both = problem.input_elements + problem.weight_elements
+    if scenario.direction == "forward":
+        return both, problem.input_elements
+    return both + problem.output_elements, problem.output_elements
 
 
 def why_no_room(scenario: Scenario) -> str | None:

@@ -22,8 +22,7 @@ shared memory and write outputs there, the parent hears verdicts. Requests
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import math
+import functools
 import secrets
 import traceback
 from collections.abc import Callable, Iterator
@@ -33,17 +32,16 @@ from typing import Any, TypeVar
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
-from suite.judge import ceilings, memory, parallel_probe, projection, reference, sampled
-from suite.judge.projection import inner, nonzero_among
+from suite.judge import ceilings, memory, parallel_probe, reference, sampled
+from suite.judge.block import Block
 from suite.judge.special_values import Spread, spread_fault, spread_of
-from suite.judge.tolerance import Tolerance, error_ratio, judge_output, largest_of
+from suite.judge.tolerance import Tolerance, judge_output
 from suite.judge.torch_facts import torch_facts
 from suite.messages import judge as messages
 from suite.messages.answer import Answer, Failure
-from suite.operands.gate_inputs import STREAM_RMS, draw
+from suite.operands.gate_inputs import draw
 from suite.operands.shared import SharedOperands, SharedResults
-from suite.operands.streams import Stream
-from suite.operands.tensors import FORMATS, Operands, same_bits
+from suite.operands.tensors import Operands, same_bits
 from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
@@ -56,17 +54,7 @@ Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
 
 _NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory")
-ELEMENTS_A_CALL = 8
-CALLS_BY_ELEMENT = 2
-"""Calls of a turn that are also judged at single elements."""
-_OF_A_GATE_OR_BLOCK = (
-    *("_drawn", "_expected", "_size", "_reach", "_spread"),
-    *("_stream", "_projection", "_usual", "_signs", "_adjoint", "_operand"),
-)
-PROJECTION_SIGMAS = 8.0
-"""A projection sums errors with random signs: its deviation is the root of their squares' sum,
-taken from all elements' bounds, which honest errors stay well below. Chance never exceeds it, a
-wrong row does."""
+_OF_A_GATE_OR_BLOCK = ("_drawn", "_expected", "_size", "_reach", "_spread", "_block")
 
 
 class Judge:
@@ -88,13 +76,7 @@ class Judge:
         self._size: torch.Tensor
         self._reach: torch.Tensor
         self._spread: Spread
-        self._projection: projection.Projection
-        self._usual: tuple[torch.Tensor, torch.Tensor]
-        self._usual_bounds: dict[Tolerance, torch.Tensor] = {}
-        self._signs: torch.Tensor
-        self._adjoint: torch.Tensor
-        self._operand: torch.Tensor
-        self._stream: Stream
+        self._block: Block
         self._secret = torch.Generator().manual_seed(secrets.randbits(63))
 
     def ceilings(self, asked: messages.Ceilings) -> messages.CeilingMeasured:
@@ -145,7 +127,6 @@ class Judge:
 
     def _let_go(self) -> None:
         """Forget what belongs to the last gate or block: the next one takes as much."""
-        self._usual_bounds = {}
         self._sample = None
         for name in _OF_A_GATE_OR_BLOCK:
             if hasattr(self, name):
@@ -196,7 +177,7 @@ class Judge:
         output = self._output(asked.results, asked.slot).view(self._scenario.result_shape)
         limits = self._limits(asked.allowance)
         if self._sample is not None:
-            return sampled.judge(self._sample, limits, output, PROJECTION_SIGMAS)
+            return sampled.judge(self._sample, limits, output)
         size = self._reach if limits.is_norm_wise else self._size
         return judge_output(self._kind, limits, output, self._expected, size)
 
@@ -223,115 +204,21 @@ class Judge:
 
     def draw_block(self, asked: messages.DrawBlock) -> Done:
         self._let_go()
-        scenario = self._scenario
         generator = torch.Generator().manual_seed(asked.seed)
         self._draw_operands("normal", generator)
-        self._stream = self._shared.stream.like()
-        self._stream.draw(generator)
-        self._shared.stream.copy_(self._stream)
-        self._projection = projection.projection(scenario, self._drawn, self._secret)
-        # Bounds need no more than float32, and have the size of a sample's result.
-        expected, size = reference.usual_elements(scenario, self._drawn, STREAM_RMS)
-        self._usual = expected.float(), size.float()
-        self._usual_bounds = {}
-        memory_format = FORMATS[scenario.memory_format]
-        self._signs = self._projection.signs.contiguous().view(-1)
-        adjoint = self._projection.adjoint.contiguous(memory_format=memory_format)
-        self._adjoint = _in_memory_order(adjoint)
-        varying = self._drawn.input if self._drawn.grad is None else self._drawn.grad
-        self._operand = torch.empty_like(varying, memory_format=memory_format)
+        stream = self._shared.stream.like()
+        stream.draw(generator)
+        self._shared.stream.copy_(stream)
+        self._block = Block(self._scenario, self._drawn, stream, self._secret)
         return Done()
 
     def judge_timed(self, asked: messages.JudgeTimed) -> messages.Ruling:
         """Judge the outputs of timed calls; the first fault found, if any."""
-        calls = asked.calls
-        if self._signs.numel() == 0:
-            return messages.Ruling(fault=None)
         limits = self._limits(asked.allowance)
-        bounds = self._bounds_of_block(limits)
-        few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
-        for chosen in few:
-            slot, start, channels_last = calls[chosen]
-            self._stream.fill(self._operand, start)
-            output = self._in_order(self._output(asked.results, slot), channels_last)
-            if fault := self._element_fault(output, limits, bounds):
-                return messages.Ruling(fault=fault)
-        samples_alike = self._signs.numel() / bounds.numel()
-        norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
-        allowed = PROJECTION_SIGMAS * norm * math.sqrt(samples_alike)
-        nothing = (bounds == 0).flatten()
-        sums_nothing = bool(nothing.any())
-        for slot, start, channels_last in calls:
-            output = self._in_order(self._output(asked.results, slot), channels_last)
-            if sums_nothing and (fault := _padding_fault(output, nothing)):
-                return messages.Ruling(fault=fault)
-            self._stream.fill(self._operand, start)
-            if fault := self._projection_fault(output, allowed):
-                return messages.Ruling(fault=fault)
-        return messages.Ruling(fault=None)
-
-    def _in_order(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
-        """Return an output of a timed call in one row, N K P Q."""
-        if not channels_last:
-            return output
-        n, k, p, q = self._scenario.result_shape
-        return output.view(n, p, q, k).permute(0, 3, 1, 2).contiguous().view(-1)
-
-    def _bounds_of_block(self, limits: Tolerance) -> torch.Tensor:
-        """Return every element's bound for a usual operand; of one sample where all are alike.
-
-        What a norm-wise bound or a checksum allows is taken from the whole result: a few elements
-        may happen to sum nothing but padding, which allows nothing.
-        """
-        if limits not in self._usual_bounds:
-            expected, size = self._usual
-            if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
-                self._operand.fill_(STREAM_RMS)
-                size = reference.reach(self._scenario, self._operands_of_call())
-            bounds = limits.element_bounds(expected, size) * largest_of(self._signs.numel())
-            self._usual_bounds[limits] = bounds
-        return self._usual_bounds[limits]
-
-    def _projection_fault(self, output: torch.Tensor, allowed: float) -> str | None:
-        """Return how the checksum over a whole output misses what its operand demands."""
-        projected = inner(output, self._signs)
-        wanted = inner(_in_memory_order(self._operand), self._adjoint) + self._projection.offset
-        if abs(projected - wanted) <= allowed:
-            return None
-        return (
-            f"a timed call: the checksum over all {self._signs.numel()} elements is "
-            f"{projected:.9g}, expected {wanted:.9g}, allowed error {allowed:.2g}"
+        fault = self._block.fault(
+            asked.calls, limits, functools.partial(self._output, asked.results)
         )
-
-    def _element_fault(
-        self, output: torch.Tensor, limits: Tolerance, bounds_of_block: torch.Tensor
-    ) -> str | None:
-        """Return the fault at a few places, if any."""
-        index = sampled.random_index(self._scenario, ELEMENTS_A_CALL, self._secret)
-        operands = self._operands_of_call()
-        expected, size = reference.elements(self._scenario, operands, index)
-        if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
-            size = reference.reach(self._scenario, operands).amax().expand_as(size)
-        got = output.view(self._scenario.result_shape)[tuple(index.T)].double()
-        bounds = limits.element_bounds(expected, size).expand_as(expected)
-        bounds = bounds * largest_of(output.numel())
-        if limits.is_norm_wise:
-            whole = bounds_of_block.expand(self._scenario.result_shape)
-            bounds = torch.maximum(bounds, whole[tuple(index.T)])
-        ratio = error_ratio(got, expected, bounds)
-        worst = int(ratio.argmax())
-        if ratio[worst] <= 1:
-            return None
-        place = ", ".join(str(int(i)) for i in index[worst])
-        return (
-            f"a timed call: element [{place}] is {float(got[worst]):.9g}, expected "
-            f"{float(expected[worst]):.9g}, allowed error {float(bounds[worst]):.2g}"
-        )
-
-    def _operands_of_call(self) -> Operands:
-        if self._drawn.grad is None:
-            return dataclasses.replace(self._drawn, input=self._operand)
-        return dataclasses.replace(self._drawn, grad=self._operand)
+        return messages.Ruling(fault=fault)
 
     def handlers(self) -> Handlers:
         return handlers(
@@ -390,25 +277,6 @@ def _failure(asked: Request[Any], error: Exception) -> Failure:
     available = memory.gib(free_memory.available_bytes())
     reason = f"the judge at {asked.do} got no memory, {available} are available: {text}"
     return Failure(status=Status.OUT_OF_MEMORY, reason=reason)
-
-
-def _padding_fault(output: torch.Tensor, nothing: torch.Tensor) -> str | None:
-    """Return what was written where an element sums nothing but padding and must be 0.
-
-    However small it is: a checksum would allow for it what it allows to all others.
-    """
-    wrong, first = nonzero_among(output, nothing)
-    if not wrong:
-        return None
-    due = int(nothing.count_nonzero()) * (output.numel() // nothing.numel())
-    return (
-        f"a timed call: {wrong} of the {due} elements that sum nothing but padding are not 0, "
-        f"one is {float(output[first]):.9g}"
-    )
-
-
-def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.as_strided((tensor.numel(),), (1,))
 
 
 def main(connection: Connection, threads: int) -> None:

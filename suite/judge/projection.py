@@ -6,6 +6,7 @@ call; this took a tenth of a run's wall time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numba
@@ -15,6 +16,11 @@ import torch.nn.functional as F
 from suite.judge.reference import bands, convolve
 from suite.operands.tensors import Operands, pad_explicitly
 from suite.problem import Problem, Scenario
+
+SIGMAS = 8.0
+"""A projection sums errors with random signs: its deviation is the root of their squares' sum,
+taken from all elements' bounds, which honest errors stay well below. Chance never exceeds it, a
+wrong row does."""
 
 
 @numba.njit(cache=True, fastmath={"reassoc", "contract"}, nogil=True)
@@ -106,6 +112,26 @@ def projection(scenario: Scenario, operands: Operands, generator: torch.Generato
     )
     adjoint = planes.repeat_interleave(n // groups, dim=1).mul_(u.view(1, -1, 1, 1))
     return Projection(s * u.view(-1, 1, 1, 1), adjoint, 0.0)
+
+
+def allowed_error(bounds: torch.Tensor, elements: int) -> float:
+    """Return how far the projection of so many elements may be off.
+
+    Args:
+        bounds: of some of them; the others' are like these.
+    """
+    norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
+    return SIGMAS * norm * math.sqrt(elements / bounds.numel())
+
+
+def checksum_fault(got: float, expected: float, allowed: float, elements: int) -> str | None:
+    """Return how the projection of so many elements misses what it has to be, if it does."""
+    if abs(got - expected) <= allowed:
+        return None
+    return (
+        f"the checksum over all {elements} elements is {got:.9g}, expected {expected:.9g}, "
+        f"allowed error {allowed:.2g}"
+    )
 
 
 def _spread(problem: Problem, s: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -21,6 +21,7 @@ from suite.judge.tolerance import (
     error_ratio,
     integer_bounds,
     largest_of,
+    rel_l2_error,
 )
 from suite.messages.judge import Judgement
 from suite.operands.tensors import Operands
@@ -91,7 +92,7 @@ def draw(
     whole_size = size
     if reference.meets_no_whole_kernel(scenario.problem):
         whole_size = reference.reach(scenario, operands).amax().expand_as(size)
-    varying = operands.input if operands.grad is None else operands.grad
+    varying = operands.varying
     evenly = is_anywhere(number)
     usual = expected[evenly], size[evenly]
     if int((usual[1] > 0).sum()) < LEAST_BOUNDS:  # most elements sum nothing but padding
@@ -113,28 +114,18 @@ def draw(
     )
 
 
-def judge(sample: Sample, limits: Tolerance, output: torch.Tensor, sigmas: float) -> Judgement:
-    """Hold an output against what was looked at.
-
-    Shapes: `output` of the scenario's result, dense.
-
-    Args:
-        sigmas: how many deviations the projection may be off.
-    """
+def judge(sample: Sample, limits: Tolerance, output: torch.Tensor) -> Judgement:
+    """Hold an output against what was looked at. Shapes: `output` of the result, dense."""
     got = output[tuple(sample.index.T)].double()
     size = sample.whole_size if limits.is_norm_wise else sample.size
     bounds = _bounds(sample, limits, sample.expected, size, got.numel())
     ratio = error_ratio(got, sample.expected, bounds)
     worst = int(ratio.argmax())
     index = tuple(int(i) for i in sample.index[worst])
-    norm = max(
-        float(torch.linalg.vector_norm(sample.expected)),
-        float(torch.linalg.vector_norm(sample.size))
-        / math.sqrt(max(sample.scenario.reduction_length, 1)),
-    )
-    error_norm = float(torch.linalg.vector_norm(got - sample.expected))
+    values = (got - sample.expected, sample.expected, sample.size)
+    norms = (float(torch.linalg.vector_norm(each)) for each in values)
     residuals = Residuals(
-        rel_l2_error=error_norm / norm if norm else (0.0 if error_norm == 0 else math.inf),
+        rel_l2_error=rel_l2_error(sample.scenario, *norms),
         worst_error_ratio=float(ratio[worst]),
         worst=WorstElement(
             index=index,
@@ -144,7 +135,7 @@ def judge(sample: Sample, limits: Tolerance, output: torch.Tensor, sigmas: float
         ),
     )
     fault = _element_fault(sample, residuals, ratio) or _norm_fault(sample, limits, residuals)
-    fault = fault or _projection_fault(sample, limits, output, sigmas)
+    fault = fault or _projection_fault(sample, limits, output)
     return Judgement(residuals=residuals, fault=fault)
 
 
@@ -178,17 +169,10 @@ def _norm_fault(sample: Sample, limits: Tolerance, residuals: Residuals) -> str 
     )
 
 
-def _projection_fault(
-    sample: Sample, limits: Tolerance, output: torch.Tensor, sigmas: float
-) -> str | None:
+def _projection_fault(sample: Sample, limits: Tolerance, output: torch.Tensor) -> str | None:
     expected, size = sample.usual
     bounds = _bounds(sample, limits, expected, size, output.numel())
-    norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
-    allowed = sigmas * norm * math.sqrt(output.numel() / bounds.numel())
+    allowed = projection.allowed_error(bounds, output.numel())
     projected = inner(output.contiguous().view(-1), sample.signs)
-    if abs(projected - sample.projected) <= allowed:
-        return None
-    return (
-        f"{sample.kind} inputs: the checksum over all {output.numel()} elements is "
-        f"{projected:.9g}, expected {sample.projected:.9g}, allowed error {allowed:.2g}"
-    )
+    fault = projection.checksum_fault(projected, sample.projected, allowed, output.numel())
+    return fault and f"{sample.kind} inputs: {fault}"

@@ -123,7 +123,8 @@ def judge_output(
         return Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
     size = tolerance.shared_size(size)
     beyond, worst_ratio, worst = 0, -1.0, None
-    squares = dict.fromkeys(("error", "expected", "cancelled"), 0.0)
+    squares = [0.0, 0.0, 0.0]
+    """Summed, of the error, of what is expected and of S."""
     for piece in pieces(expected.shape):
         got, right = output[piece].double(), expected[piece]
         own_size = size.expand_as(expected)[piece]
@@ -134,8 +135,7 @@ def judge_output(
             bounds = SPIKED_DEVIATIONS * bounds
         ratio = error_ratio(got, right, bounds)
         beyond += int((~(ratio <= 1)).sum())
-        place = int(ratio.argmax())
-        index = _unravel(place, ratio.shape)
+        index = _unravel(int(ratio.argmax()), ratio.shape)
         if float(ratio[index]) > worst_ratio:
             worst_ratio = float(ratio[index])
             worst = WorstElement(
@@ -144,16 +144,21 @@ def judge_output(
                 expected=float(right[index]),
                 bound=float(bounds[index]),
             )
-        for name, values in (("error", got - right), ("expected", right), ("cancelled", own_size)):
-            squares[name] += float(torch.linalg.vector_norm(values)) ** 2
-    # Where sums happen to cancel, rounding is measured against what cancelled.
-    cancelled = math.sqrt(squares["cancelled"] / max(tolerance.scenario.reduction_length, 1))
-    norm = max(math.sqrt(squares["expected"]), cancelled)
-    error_norm = math.sqrt(squares["error"])
-    rel_l2 = error_norm / norm if norm else (0.0 if error_norm == 0 else math.inf)
+        for i, values in enumerate((got - right, right, own_size)):
+            squares[i] += float(torch.linalg.vector_norm(values)) ** 2
+    rel_l2 = rel_l2_error(tolerance.scenario, *map(math.sqrt, squares))
     residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=worst_ratio, worst=worst)
     fault = _fault(kind, tolerance, residuals, beyond, expected.numel())
     return Judgement(residuals=residuals, fault=fault)
+
+
+def rel_l2_error(scenario: Scenario, error: float, expected: float, size: float) -> float:
+    """Return the error that the norm gate holds, from the norms of y - y₆₄, y₆₄ and S.
+
+    Where sums happen to cancel, rounding is measured against what cancelled.
+    """
+    norm = max(expected, size / math.sqrt(max(scenario.reduction_length, 1)))
+    return error / norm if norm else (0.0 if error == 0 else math.inf)
 
 
 def error_ratio(got: torch.Tensor, expected: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:

@@ -23,7 +23,7 @@ from suite.measuring.settings import Settings
 from suite.measuring.starts import Starts
 from suite.measuring.two_clocks import TwoClocks, Unexplained, unexplained
 from suite.messages.judge import TimedCall
-from suite.messages.worker import BeginTurn, Bind, EndTurn, Sample, Warm
+from suite.messages.worker import BeginTurn, Bind, EndTurn, Sample, Warm, most_batch
 from suite.results.card_state import CardState
 from suite.results.cell import Block, Status
 from suite.stats import intervals
@@ -34,9 +34,6 @@ ENERGY_S = 6.0
 """Where less is left of a budget, joules are not measured."""
 MOST_SAMPLES = 25
 """Samples of a turn: the median's own error is then far below the spread between blocks."""
-MOST_BATCH = 64
-BATCH_BYTES = 32 * 2**20
-"""Of a sample's operands, as `suite.worker.cpu_clock` has them."""
 IDLE_SAMPLES = 3
 """Of a turn, for each number of calls that a sample of this race has."""
 HEAD_START_S = 3e-3
@@ -93,7 +90,7 @@ class Timing:
         scenario = self.cell.scenario
         problem, forward = scenario.problem, scenario.direction == "forward"
         elements = problem.input_elements if forward else problem.output_elements
-        return max(1, min(MOST_BATCH, BATCH_BYTES // max(1, elements * scenario.itemsize)))
+        return most_batch(elements * scenario.itemsize)
 
     @property
     def batch(self) -> int:

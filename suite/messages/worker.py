@@ -15,6 +15,15 @@ from suite.results.kernels import WhatRan
 Start = tuple[int, int]
 """Where a timed call's operand begins in the two streams."""
 
+MOST_BATCH = 64
+BATCH_BYTES = 32 * 2**20
+"""Of a sample's operands."""
+
+
+def most_batch(operand_bytes: int) -> int:
+    """Return how many calls a sample has at most: what its operands take counts, too."""
+    return max(1, min(MOST_BATCH, BATCH_BYTES // max(1, operand_bytes)))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimedAnswer(Answer[Reply], Generic[Reply]):

@@ -85,7 +85,6 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
     transposed, expanded: normal, handed over as views; for expanded all samples are alike.
     """
     scale = 2.0**5 if scenario.dtype == "float16" else 2.0**40
-    varying = into.input if into.grad is None else into.grad
     for tensor in (into.input, into.weight, into.bias, into.grad):
         if tensor is None or tensor.numel() == 0:
             continue
@@ -102,7 +101,7 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
                 tensor.view(-1)[indices] *= 1e4
             elif kind == "expanded" and tensor.dim() == 4:
                 tensor.copy_(tensor[:1].clone().expand_as(tensor))
-            elif kind in SPECIAL_KINDS and tensor is varying:
+            elif kind in SPECIAL_KINDS and tensor is into.varying:
                 index = torch.randint(0, tensor.numel(), (1,), generator=generator)
                 sign = torch.randint(0, 2, (1,), generator=generator) * 2.0 - 1
                 tensor.view(-1)[index] = (sign * float(kind)).to(tensor.dtype)

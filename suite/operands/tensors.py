@@ -30,7 +30,9 @@ def same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 
 def in_format(tensor: torch.Tensor, memory_format: str) -> torch.Tensor:
-    """Return a private copy in the scenario's memory format."""
+    """Return a private copy, in the scenario's memory format where it has four dimensions."""
+    if tensor.dim() != 4:
+        return tensor.clone()
     return tensor.clone(memory_format=FORMATS[memory_format])
 
 
@@ -43,11 +45,15 @@ class Operands:
     bias: torch.Tensor | None = None
     grad: torch.Tensor | None = None
 
-    def double(self) -> Operands:
-        return self.each(torch.Tensor.double)
+    @property
+    def varying(self) -> torch.Tensor:
+        """The one that differs from call to call: the gradient where there is one, or the input."""
+        return self.input if self.grad is None else self.grad
 
-    def abs(self) -> Operands:
-        return self.each(torch.Tensor.abs)
+    def with_varying(self, tensor: torch.Tensor) -> Operands:
+        """Return the same with another in its place."""
+        name = "input" if self.grad is None else "grad"
+        return dataclasses.replace(self, **{name: tensor})
 
     def copy_(self, other: Operands) -> None:
         """Write another's values into these tensors; both have the same ones."""

@@ -15,12 +15,12 @@ from typing import Protocol
 
 import torch
 
+from suite.messages.worker import most_batch
+
 Call = Callable[[torch.Tensor], object]
 
 SAMPLE_S = 200e-6
 """Shorter calls are timed in batches of about this length: the clock's own 50 ns are 0.03 %."""
-BATCH_BYTES = 32 * 2**20
-MOST_BATCH = 64
 
 
 class Timer(Protocol):
@@ -101,5 +101,4 @@ class ColdTimer:
 def batch_size(call_s: float, operand_bytes: int) -> int:
     """Return how many calls make one sample."""
     wanted = math.ceil(SAMPLE_S / max(call_s, 1e-9))
-    fits = BATCH_BYTES // max(operand_bytes, 1)
-    return max(1, min(wanted, fits, MOST_BATCH))
+    return min(wanted, most_batch(operand_bytes))

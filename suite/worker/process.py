@@ -35,7 +35,7 @@ from suite.messages import worker as messages
 from suite.operands.gate_inputs import handed_over
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.streams import Stream
-from suite.operands.tensors import Operands, in_format, same_bits
+from suite.operands.tensors import Operands, in_format
 from suite.problem import Scenario
 from suite.processes import cache_filler
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
@@ -49,14 +49,9 @@ from suite.worker.clocks import timer_for
 from suite.worker.cpu_clock import Timer
 from suite.worker.memory import peak_bytes_of
 from suite.worker.operators import OperatorLog, vendor_convolution
-from suite.worker.outputs import (
-    OutputFault,
-    failure,
-    in_memory_order,
-    require_output,
-    row_major,
-)
+from suite.worker.outputs import failure, require_output, row_major
 from suite.worker.side_effects import Watch
+from suite.worker.turn import Turn, require_untouched
 
 WARM_S = 0.05
 """Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
@@ -79,14 +74,6 @@ class Worker:
         self._inside_s = 0.0
         self._note = ""
         """What its import did that readers should know."""
-        self._held: list[torch.Tensor] = []
-        """Outputs of the last timed sample, which the next may not reuse."""
-        self._first_held = 0
-        """The slot of the first of them."""
-        self._turn_operands: list[torch.Tensor] = []
-        self._last_start: messages.Start | None = None
-        self._stand_in: torch.Tensor
-        """What is written in place of an output where nothing is called."""
         self._implementation: registering.Implementation
         self._scenario: Scenario
         self._given: SharedOperands
@@ -97,6 +84,7 @@ class Worker:
         self._invocation: Invocation
         self._timer: Timer
         self._watch: Watch
+        self._turn: Turn
 
     def load(self, _: messages.Load) -> messages.Loaded:
         torch.set_num_threads(self._threads)
@@ -132,18 +120,11 @@ class Worker:
     def _bind(self, kind: str = "") -> None:
         """Take private copies of the shared operands, in the scenario's format and place."""
         device, memory_format = self._scenario.device, self._scenario.memory_format
-        self._operands = self._given.operands.each(
-            lambda tensor: (
-                in_format(tensor, memory_format) if tensor.dim() == 4 else tensor.clone()
-            ).to(device)
+        copies = self._given.operands.each(
+            lambda tensor: in_format(tensor, memory_format).to(device)
         )
-        self._operands = handed_over(kind, self._operands)
+        self._operands = handed_over(kind, copies)
         self._invocation = bind(self._implementation, self._scenario, self._operands)
-
-    @property
-    def _varying(self) -> torch.Tensor:
-        grad = self._operands.grad
-        return self._operands.input if grad is None else grad
 
     def gate(self, asked: messages.Gate) -> messages.Gated:
         start = self._now()
@@ -152,7 +133,7 @@ class Worker:
         device = self._scenario.device
         logging = OperatorLog(device) if asked.log_operators else contextlib.nullcontext()
         with logging as log:
-            output = self._invocation.call(self._varying)
+            output = self._invocation.call(self._operands.varying)
         self._synchronise()
         self._inside_s += self._now() - start
         self._require_output(output)
@@ -183,12 +164,12 @@ class Worker:
         return messages.Packed(prepare_s=self._invocation.prepare_s)
 
     def warm(self, _asked: messages.Warm) -> messages.Warmed:
-        operand = torch.empty_like(self._varying)
+        operand = torch.empty_like(self._operands.varying)
         call_s: list[float] = []
         peak_bytes = None
 
         def once() -> object:
-            self._fill(operand, (len(call_s), 0))
+            self._stream.fill(operand, (len(call_s), 0))
             outputs, seconds = self._timer(self._invocation.call, [operand])
             self._inside_s += seconds
             call_s.append(seconds)
@@ -223,7 +204,7 @@ class Worker:
         A GPU's driver loads kernels and starts threads when they are first needed; in a turn they
         would look like what the implementation left behind.
         """
-        self._require_untouched(operand, last)
+        require_untouched(operand, self._stream, last)
         row_major(operand).cpu()
         if self._card:
             self._card.state()
@@ -235,14 +216,9 @@ class Worker:
         themselves.
         """
         self._watch.begin()
-        self._turn_operands = [torch.empty_like(self._varying) for _ in range(asked.batch)]
-        self._held = []
-        self._last_start = None
-        shape, like = self._scenario.result_shape, self._varying
-        self._stand_in = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        self._turn = Turn(self._scenario, self._operands, self._stream, self._results, asked.batch)
         if asked.lead:
-            operands = self._turn_operands[:1]
-            self._fill(operands[0], (self._scenario.problem.height, 1))
+            operands = self._turn.filled([(self._scenario.problem.height, 1)])
             self._inside_s += self._timer(self._invocation.call, operands)[1]
         return Done()
 
@@ -252,37 +228,27 @@ class Worker:
         The parent's clock runs meanwhile: what is done here besides calls has to take the same
         time for every implementation.
         """
-        operands = self._turn_operands[: len(asked.starts)]
-        for operand, start in zip(operands, asked.starts, strict=True):
-            self._fill(operand, start)
+        operands = self._turn.filled(asked.starts)
         if asked.idle:
             sample_s = None
-            outputs: Sequence[object] = [self._stand_in] * len(operands)
+            outputs = self._turn.stand_ins(len(operands))
         else:
             outputs, sample_s = self._timer(self._invocation.call, operands)
             self._inside_s += sample_s
         self._watch.require_no_company()
-        checked = [self._require_output(output, self._held) for output in outputs]
-        lying = [in_memory_order(output) for output in checked]
-        for slot, (flat, _) in enumerate(lying, start=asked.slot):
-            self._results.write(slot, flat)
+        channels_last = self._turn.take(outputs, asked)
         if not asked.idle:
-            self._held, self._first_held, self._last_start = checked, asked.slot, asked.starts[-1]
             self._watch.count(len(operands))
-        return messages.Sampled(
-            sample_s=sample_s, channels_last=tuple(is_last for _, is_last in lying)
-        )
+        return messages.Sampled(sample_s=sample_s, channels_last=channels_last)
 
     def end_turn(self, asked: messages.EndTurn) -> messages.TurnEnded:
         card = self._card.state() if self._card else None
-        if self._last_start is not None:
-            self._require_untouched(self._turn_operands[len(self._held) - 1], self._last_start)
+        self._turn.require_untouched()
         self._watch.require_state(last=asked.last)
         if asked.last:
-            self._require_still(self._first_held)
-            held = (*self._turn_operands, *self._held, self._stand_in)
-            self._watch.require_no_growth(sum(t.nbytes for t in held))
-        self._turn_operands = []
+            self._turn.require_still()
+            self._watch.require_no_growth(self._turn.held_bytes)
+        self._turn.let_go()
         return messages.TurnEnded(card=card)
 
     def _synchronise(self) -> None:
@@ -300,24 +266,8 @@ class Worker:
                 shared.copy_(ours)
         return Done()
 
-    def _fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
-        self._stream.fill(operand, start)
-
-    def _require_output(self, output: Any, held: Sequence[torch.Tensor] = ()) -> torch.Tensor:
-        return require_output(output, self._scenario, self._operands, held)
-
-    def _require_untouched(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
-        fresh = torch.empty_like(operand)
-        self._fill(fresh, start)
-        if not torch.equal(fresh, operand):
-            raise OutputFault("a timed call changed its input in place")
-
-    def _require_still(self, first_slot: int) -> None:
-        """Wait for what may still be running: an output must not change any more."""
-        wait_until_threads_sleep()
-        for slot, output in enumerate(self._held, start=first_slot):
-            if not same_bits(in_memory_order(output)[0].cpu(), self._results.slot(slot)):
-                raise OutputFault("an output changed after the call had returned")
+    def _require_output(self, output: Any) -> None:
+        require_output(output, self._scenario, self._operands, earlier=())
 
     def answer_load(self, asked: messages.Load) -> messages.TimedAnswer[messages.Loaded]:
         return self._guarded(self.load)(asked)

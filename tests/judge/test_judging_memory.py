@@ -10,16 +10,17 @@ import torch
 
 from suite.judge import memory, reference
 from suite.judge.pieces import pieces
-from suite.judge.process import Judge
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import Lost
 from suite.measuring.race import race
+from suite.messages.judge import Open
 from suite.operands.tensors import Operands
 from suite.problem import DIRECTIONS, MEMORY_FORMATS, Problem, Scenario
 from suite.processes import free_memory
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Status
-from tests.test_reaching import builtin
+from tests.arms import builtin
+from tests.judge.in_process import judge_here
 
 GIB = 2**30
 LARGE = Scenario(id="m/large", problem=Problem.of_call((1, 128, 4096, 4096), (3, 128, 1, 1)))
@@ -98,26 +99,14 @@ def test_a_layer_that_does_not_fit_is_out_of_memory_before_anything_is_allocated
 
 
 def test_the_judge_refuses_by_what_is_free(monkeypatch):
-    threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
     needed = memory.needed_bytes(SMALL)
-    try:
-        with SharedMemory(OperandLayout(SMALL).size_bytes) as shared:
-            asked = memory_request(shared)
-            judge = Judge(1)
-            monkeypatch.setattr(free_memory, "available_bytes", lambda: needed - 1)
-            refusal = judge.open(asked).no_room
-            monkeypatch.setattr(free_memory, "available_bytes", lambda: needed)
-            assert judge.open(asked).no_room is None
-        assert re.search(r"need .* GiB of memory, .* GiB are available", refusal)
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_grad_enabled(grad)
-
-
-def memory_request(shared: SharedMemory):
-    from suite.messages.judge import Open
-
-    return Open(scenario=SMALL, operands=shared.path)
+    with SharedMemory(OperandLayout(SMALL).size_bytes) as shared, judge_here() as judge:
+        asked = Open(scenario=SMALL, operands=shared.path)
+        monkeypatch.setattr(free_memory, "available_bytes", lambda: needed - 1)
+        refusal = judge.open(asked).no_room
+        monkeypatch.setattr(free_memory, "available_bytes", lambda: needed)
+        assert judge.open(asked).no_room is None
+    assert re.search(r"need .* GiB of memory, .* GiB are available", refusal)
 
 
 def judge_much(judge: JudgeClient) -> None:

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from suite.judge import reference, sampled
-from suite.judge.process import PROJECTION_SIGMAS
 from suite.judge.tolerance import Tolerance
 from suite.operands.gate_inputs import draw
 from suite.operands.tensors import DTYPES, Operands
@@ -49,7 +48,7 @@ def judged(scenario, kind, change, *, family="direct", error_factor=1.0, element
     sample = sampled.draw(scenario, kind, operands, elements, torch.Generator().manual_seed(5))
     output = reference.result(scenario, operands).to(DTYPES[scenario.dtype])
     limits = Tolerance(scenario, family=family, error_factor=error_factor)
-    return sampled.judge(sample, limits, change(output.clone()), PROJECTION_SIGMAS)
+    return sampled.judge(sample, limits, change(output.clone()))
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

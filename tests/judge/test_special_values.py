@@ -157,7 +157,7 @@ def test_what_is_due_is_what_autograd_computes(direction, problem, values, seed)
     operands = operands.each(
         lambda t: t.masked_fill(torch.rand(t.shape, generator=generator) < 0.1, 0)
     )
-    varying = operands.input if operands.grad is None else operands.grad
+    varying = operands.varying
     if not varying.numel():
         return
     places = torch.randperm(varying.numel(), generator=generator)[: len(values)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 
@@ -14,15 +13,13 @@ from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge import reference
 from suite.judge.process import Judge
 from suite.messages import judge as messages
-from suite.operands.shared import SharedOperands, SharedResults
-from suite.operands.tensors import Operands, in_format
+from suite.operands.tensors import Operands
 from suite.problem import DIRECTIONS, MEMORY_FORMATS, Problem, Scenario
-from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
 from suite.registry.registering import Implementation
 from suite.scenario.files import find_file, load_file
-from suite.worker.binding import bind
 from suite.worker.outputs import row_major
 from tests.impls.oracle import implementations
+from tests.judge.in_process import allowance_of, bound, judge_here, opened
 
 CALLS = 3
 ROWS = {
@@ -36,10 +33,8 @@ FEW = ("torch", "unfold", "fft", "winograd_4x4")
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
-    threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
-    yield Judge(1)
-    torch.set_num_threads(threads)
-    torch.set_grad_enabled(grad)
+    with judge_here() as judge:
+        yield judge
 
 
 Spoil = Callable[[torch.Tensor], None]
@@ -50,29 +45,7 @@ class Cell:
 
     def __init__(self, judge: Judge, scenario: Scenario, row: Implementation) -> None:
         self._judge, self._scenario, self._row = judge, scenario, row
-        self._allowance = messages.Allowance(
-            family=row.family,
-            error_factor=row.error_factor,
-            precision=row.precision,
-            nan_policy=row.nan_policy,
-        )
-
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[tuple[SharedOperands, SharedResults, str]]:
-        scenario = self._scenario
-        operands = SharedMemory(OperandLayout(scenario).size_bytes)
-        results = SharedMemory(ResultLayout(scenario).size_bytes)
-        with operands, results:
-            self._judge.open(messages.Open(scenario=scenario, operands=operands.path))
-            given = SharedOperands(scenario, operands.path, writable=False)
-            yield given, SharedResults(scenario, results.path), results.path
-
-    def _bound(self, given: SharedOperands):
-        operands = given.operands.each(
-            lambda t: in_format(t, self._scenario.memory_format) if t.dim() == 4 else t.clone()
-        )
-        varying = operands.input if operands.grad is None else operands.grad
-        return bind(self._row, self._scenario, operands).call, varying
+        self._allowance = allowance_of(row)
 
     def timed_fault(self, spoil: Spoil | None = None, only: int | None = None) -> str | None:
         """Return what is wrong with timed calls of one block, by the judge.
@@ -81,10 +54,10 @@ class Cell:
             spoil: what becomes of their outputs before.
             only: of this call's output alone.
         """
-        with self._opened() as (given, shared, path):
+        with opened(self._judge, self._scenario) as (given, shared, path):
             self._judge.draw_block(messages.DrawBlock(seed=1))
-            call, varying = self._bound(given)
-            operand = torch.empty_like(varying)
+            call, operands = bound(self._row, self._scenario, given)
+            operand = torch.empty_like(operands.varying)
             calls = [(slot, (17 * slot, 5), False) for slot in range(CALLS)]
             for slot, start, _ in calls:
                 given.stream.fill(operand, start)
@@ -99,13 +72,13 @@ class Cell:
 
     def gate_fault(self) -> str | None:
         """Return what `check` finds wrong on inputs that hold numbers alone."""
-        with self._opened() as (given, shared, path):
+        with opened(self._judge, self._scenario) as (given, shared, path):
             for kind in CHECK_KINDS:
                 if kind in SPECIAL_KINDS:
                     continue
                 self._judge.draw(messages.Draw(kind=kind, seed=1))
-                call, varying = self._bound(given)
-                shared.slot(0).copy_(row_major(call(varying).detach()))
+                call, operands = bound(self._row, self._scenario, given)
+                shared.slot(0).copy_(row_major(call(operands.varying).detach()))
                 output = messages.JudgeGate(results=path, slot=0, allowance=self._allowance)
                 if fault := self._judge.judge_gate(output).fault:
                     return fault

@@ -14,7 +14,7 @@ from suite.processes import log_file, memory_use
 from suite.processes.channel import Done, Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
-from tests.hoards import InChild, Named, Print, Private, SharedMapping, Unmapped
+from tests.hoards import Hoard, Named
 
 MIB = 2**20
 LIMIT_BYTES = 600 * MIB
@@ -34,15 +34,11 @@ def provoke(peer: Peer, request: Request[Done]) -> None:
 
 
 @linux
-@pytest.mark.parametrize(
-    "request_",
-    [Private(size_bytes=MUCH_BYTES), SharedMapping(size_bytes=MUCH_BYTES)],
-    ids=["private", "shared"],
-)
-def test_memory_that_is_mapped_counts_whether_it_is_shared_or_not(tmp_path, request_):
+@pytest.mark.parametrize("way", ["private", "shared_mapping"])
+def test_memory_that_is_mapped_counts_whether_it_is_shared_or_not(tmp_path, way):
     peer = hoarder(tmp_path)
     with pytest.raises(ProcessFailed, match=r"used 0\.[6-9] GiB.*the limit is 0\.6 GiB") as failed:
-        provoke(peer, request_)
+        provoke(peer, Hoard(way=way, size_bytes=MUCH_BYTES))
 
     assert failed.value.status == "out_of_memory"
     assert peer.ended
@@ -53,7 +49,7 @@ def test_memory_that_is_open_and_not_mapped_counts(tmp_path):
     peer = hoarder(tmp_path, None)
     try:
         before = memory_use.used_bytes([peer.pid], 0)
-        peer.ask(Unmapped(size_bytes=64 * MIB))
+        peer.ask(Hoard(way="unmapped", size_bytes=64 * MIB))
         after = memory_use.used_bytes([peer.pid], 0)
     finally:
         peer.close()
@@ -68,7 +64,7 @@ def test_memory_that_is_open_and_not_mapped_counts(tmp_path):
 def test_what_a_process_started_counts_and_ends_with_it(tmp_path):
     peer = hoarder(tmp_path)
     with pytest.raises(ProcessFailed, match="with what it started") as failed:
-        provoke(peer, InChild(size_bytes=MUCH_BYTES))
+        provoke(peer, Hoard(way="in_child", size_bytes=MUCH_BYTES))
 
     assert failed.value.status == "out_of_memory"
     child = int((tmp_path / "log").read_text().split()[-1])
@@ -126,7 +122,7 @@ def test_a_log_keeps_both_ends_and_says_what_went(tmp_path):
 def test_whatever_a_process_prints_its_log_stays_bounded(tmp_path):
     peer = hoarder(tmp_path, None)
     try:
-        peer.ask(Print(size_bytes=3 * log_file.MOST_BYTES))
+        peer.ask(Hoard(way="printed", size_bytes=3 * log_file.MOST_BYTES))
         peer.watch()
     finally:
         peer.close()

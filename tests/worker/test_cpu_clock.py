@@ -10,6 +10,7 @@ import torch
 
 from reports import csv_table
 from suite.measuring.doubts import why_implausible
+from suite.messages.worker import BATCH_BYTES, MOST_BATCH
 from suite.operands.shared import SharedOperands
 from suite.operands.tensors import same_bits
 from suite.problem import Problem, Scenario
@@ -125,9 +126,9 @@ def test_streams_copied_to_a_device_give_the_same_operands(scenario, dtype):
 def test_calls_under_the_sample_length_are_batched_within_memory():
     assert cpu_clock.batch_size(1.0, 4) == 1
     assert cpu_clock.batch_size(cpu_clock.SAMPLE_S / 10, 4) == 10
-    assert cpu_clock.batch_size(1e-9, 4) == cpu_clock.MOST_BATCH
-    assert cpu_clock.batch_size(1e-9, cpu_clock.BATCH_BYTES // 3) == 3
-    assert cpu_clock.batch_size(1e-9, 10 * cpu_clock.BATCH_BYTES) == 1
+    assert cpu_clock.batch_size(1e-9, 4) == MOST_BATCH
+    assert cpu_clock.batch_size(1e-9, BATCH_BYTES // 3) == 3
+    assert cpu_clock.batch_size(1e-9, 10 * BATCH_BYTES) == 1
 
 
 def test_a_fake_clock_gives_an_exact_row(scenario, tmp_path):

@@ -50,9 +50,7 @@ class Subject:
 
     def _normal(self, shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
         values = torch.randn(tuple(shape), generator=generator).to(DTYPES[self.scenario.dtype])
-        if values.dim() == 4:
-            values = in_format(values, self.scenario.memory_format)
-        return values.to(self.scenario.device)
+        return in_format(values, self.scenario.memory_format).to(self.scenario.device)
 
     def _draw(self, generator: torch.Generator) -> Operands:
         problem = self.scenario.problem

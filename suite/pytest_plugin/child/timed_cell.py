@@ -28,10 +28,9 @@ class TimedConvolution:
         self._before = torch.get_num_threads()
         sources.load(arm.source)
         operands = _operands(scenario)
-        varying = operands.input if operands.grad is None else operands.grad
         with torch.inference_mode(operands.grad is None):
             self._call = bind(registering.get(arm.name), scenario, operands).call
-        self._varying = varying
+        self._varying = operands.varying
 
     def __enter__(self) -> TimedConvolution:
         torch.set_num_threads(self._threads)
@@ -54,9 +53,7 @@ def _operands(scenario: Scenario) -> Operands:
 
     def normal(shape: Shape | tuple[int, ...]) -> torch.Tensor:
         values = torch.randn(shape, generator=generator).to(dtype)
-        if len(shape) == 4:
-            values = in_format(values, scenario.memory_format)
-        return values.to(scenario.device)
+        return in_format(values, scenario.memory_format).to(scenario.device)
 
     return Operands(
         normal(problem.input_shape),

@@ -26,11 +26,11 @@ def computing(real):
 
 
 def patch():
-    process = sys.modules.get("suite.worker.process")
-    for name in ("row_major", "in_memory_order"):
-        real = getattr(process, name, None)
-        if real is not None and not hasattr(real, "computes"):
-            setattr(process, name, computing(real))
+    for module in map(sys.modules.get, ("suite.worker.process", "suite.worker.turn")):
+        for name in ("row_major", "in_memory_order"):
+            real = getattr(module, name, None)
+            if real is not None and not hasattr(real, "computes"):
+                setattr(module, name, computing(real))
 
 
 @register("unrolled_later", family="fft")

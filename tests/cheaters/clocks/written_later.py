@@ -43,7 +43,8 @@ def patch():
     process = sys.modules.get("suite.worker.process")
     if process and not hasattr(process.SharedResults.write, "promises"):
         process.SharedResults.write = promise(process.SharedResults.write)
-        process.wait_until_threads_sleep = keep_promises(process.wait_until_threads_sleep)
+        for module in (process, sys.modules["suite.worker.turn"]):
+            module.wait_until_threads_sleep = keep_promises(module.wait_until_threads_sleep)
 
 
 @register("written_later", family="fft")

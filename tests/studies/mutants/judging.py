@@ -11,15 +11,12 @@ from suite.errors import Unsupported
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge.process import Judge
 from suite.messages import judge as messages
-from suite.operands.gate_inputs import handed_over
-from suite.operands.shared import SharedOperands, SharedResults
-from suite.operands.tensors import in_format
+from suite.operands.shared import SharedOperands
 from suite.problem import Scenario
-from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
 from suite.registry.registering import Implementation
 from suite.scenario.files import find_file, load_file
-from suite.worker.binding import bind
 from suite.worker.outputs import OutputFault, require_output, row_major
+from tests.judge.in_process import allowance_of, bound, judge_here, opened
 from tests.scenario.properties import LEVELS, levels
 
 
@@ -40,11 +37,9 @@ def refusals(rows: Iterable[Implementation], right: str | None = None) -> dict[s
     """
     alive = {row.name: row for row in rows}
     refused: dict[str, Refusal] = {}
-    threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
-    judge = Judge(1)
     # What is unusual in much, and exact integers, find most: little is left for the others.
     everywhere = sorted(load_file(find_file("edge_shapes")).scenarios, key=_usualness)
-    try:
+    with judge_here() as judge:
         for kinds in (CHECK_KINDS[:1], CHECK_KINDS[1:]):
             for scenario in everywhere:
                 if set(alive) <= {right}:
@@ -52,9 +47,6 @@ def refusals(rows: Iterable[Implementation], right: str | None = None) -> dict[s
                 for name, kind, fault in _faults(judge, scenario, kinds, alive):
                     refused[name] = Refusal(scenario.id, kind, fault)
                     del alive[name]
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_grad_enabled(grad)
     return refused
 
 
@@ -67,12 +59,7 @@ def _usualness(scenario: Scenario) -> int:
 def _faults(
     judge: Judge, scenario: Scenario, kinds: Iterable[str], alive: dict[str, Implementation]
 ) -> Iterator[tuple[str, str, str]]:
-    operands = SharedMemory(OperandLayout(scenario).size_bytes)
-    results = SharedMemory(ResultLayout(scenario).size_bytes)
-    with operands, results:
-        judge.open(messages.Open(scenario=scenario, operands=operands.path))
-        given = SharedOperands(scenario, operands.path, writable=False)
-        slot = SharedResults(scenario, results.path).slot(0)
+    with opened(judge, scenario) as (given, results, path):
         for kind in kinds:
             judge.draw(messages.Draw(kind=kind, seed=1))
             for row in list(alive.values()):
@@ -83,8 +70,8 @@ def _faults(
                 except (OutputFault, RuntimeError, IndexError) as error:
                     yield row.name, kind, str(error)
                     continue
-                slot.copy_(row_major(output))
-                if fault := _judged(judge, kind, row, results.path):
+                results.slot(0).copy_(row_major(output))
+                if fault := _judged(judge, kind, row, path):
                     yield row.name, kind, fault
 
 
@@ -92,21 +79,12 @@ def _output(
     scenario: Scenario, kind: str, row: Implementation, given: SharedOperands
 ) -> torch.Tensor:
     """Return what a gate call gives, on the operands that a worker hands over."""
-    copies = given.operands.each(
-        lambda t: in_format(t, scenario.memory_format) if t.dim() == 4 else t.clone()
-    )
-    operands = handed_over(kind, copies)
-    varying = operands.input if operands.grad is None else operands.grad
-    return require_output(bind(row, scenario, operands).call(varying), scenario, operands, ())
+    call, operands = bound(row, scenario, given, kind)
+    return require_output(call(operands.varying), scenario, operands, ())
 
 
 def _judged(judge: Judge, kind: str, row: Implementation, path: str) -> str | None:
-    allowance = messages.Allowance(
-        family=row.family,
-        error_factor=row.error_factor,
-        precision=row.precision,
-        nan_policy=row.nan_policy,
-    )
+    allowance = allowance_of(row)
     if kind in SPECIAL_KINDS:
         asked = messages.JudgeSpread(results=path, slot=0, allowance=allowance)
         return judge.judge_spread(asked).fault

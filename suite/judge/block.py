@@ -1,0 +1,158 @@
+"""Judging the outputs of one block's timed calls: a projection of each, a few elements of some.
+
+A call's operand is made from the streams once more, and its output held against what that demands:
+whole outputs by one inner product each, and two calls of a turn at single elements, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from suite.judge import projection, reference, sampled
+from suite.judge.projection import inner, nonzero_among
+from suite.judge.tolerance import Tolerance, error_ratio, largest_of
+from suite.messages.judge import TimedCall
+from suite.operands.gate_inputs import STREAM_RMS
+from suite.operands.streams import Stream
+from suite.operands.tensors import FORMATS, Operands
+from suite.problem import Scenario
+
+ELEMENTS_A_CALL = 8
+CALLS_BY_ELEMENT = 2
+"""Calls of a turn that are also judged at single elements."""
+
+
+class Block:
+    """What the outputs of timed calls on one weight have to be."""
+
+    def __init__(
+        self, scenario: Scenario, operands: Operands, stream: Stream, secret: torch.Generator
+    ) -> None:
+        """Draw a projection, and compute how large results usually are.
+
+        Args:
+            operands: as drawn, in the judge's own memory; so are the `stream`'s bits.
+            secret: draws what nobody else may know.
+        """
+        self._scenario = scenario
+        self._stream = stream
+        self._secret = secret
+        drawn = projection.projection(scenario, operands, secret)
+        # Bounds need no more than float32, and have the size of a sample's result.
+        expected, size = reference.usual_elements(scenario, operands, STREAM_RMS)
+        self._usual = expected.float(), size.float()
+        self._usual_bounds: dict[Tolerance, torch.Tensor] = {}
+        memory_format = FORMATS[scenario.memory_format]
+        self._signs = drawn.signs.contiguous().view(-1)
+        self._adjoint = _in_memory_order(drawn.adjoint.contiguous(memory_format=memory_format))
+        self._offset = drawn.offset
+        self._operand = torch.empty_like(operands.varying, memory_format=memory_format)
+        self._operands = operands.with_varying(self._operand)
+        """Those of the call that is being judged."""
+
+    def fault(
+        self,
+        calls: Sequence[TimedCall],
+        limits: Tolerance,
+        output_in: Callable[[int], torch.Tensor],
+    ) -> str | None:
+        """Return the first fault found in the outputs of timed calls, if any.
+
+        Args:
+            output_in: returns a flat copy of what lies in a slot.
+        """
+        if self._signs.numel() == 0:
+            return None
+        bounds = self._bounds(limits)
+        few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
+        for chosen in few:
+            slot, start, channels_last = calls[chosen]
+            self._stream.fill(self._operand, start)
+            output = self._in_order(output_in(slot), channels_last)
+            if fault := self._element_fault(output, limits, bounds):
+                return fault
+        allowed = projection.allowed_error(bounds, self._signs.numel())
+        nothing = (bounds == 0).flatten()
+        sums_nothing = bool(nothing.any())
+        for slot, start, channels_last in calls:
+            output = self._in_order(output_in(slot), channels_last)
+            if sums_nothing and (fault := _padding_fault(output, nothing)):
+                return fault
+            self._stream.fill(self._operand, start)
+            if fault := self._projection_fault(output, allowed):
+                return fault
+        return None
+
+    def _in_order(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
+        """Return an output in one row, N K P Q."""
+        if not channels_last:
+            return output
+        n, k, p, q = self._scenario.result_shape
+        return output.view(n, p, q, k).permute(0, 3, 1, 2).contiguous().view(-1)
+
+    def _bounds(self, limits: Tolerance) -> torch.Tensor:
+        """Return every element's bound for a usual operand; of one sample where all are alike.
+
+        What a norm-wise bound or a checksum allows is taken from the whole result: a few elements
+        may happen to sum nothing but padding, which allows nothing.
+        """
+        if limits not in self._usual_bounds:
+            expected, size = self._usual
+            if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
+                self._operand.fill_(STREAM_RMS)
+                size = reference.reach(self._scenario, self._operands)
+            bounds = limits.element_bounds(expected, size) * largest_of(self._signs.numel())
+            self._usual_bounds[limits] = bounds
+        return self._usual_bounds[limits]
+
+    def _projection_fault(self, output: torch.Tensor, allowed: float) -> str | None:
+        projected = inner(output, self._signs)
+        wanted = inner(_in_memory_order(self._operand), self._adjoint) + self._offset
+        fault = projection.checksum_fault(projected, wanted, allowed, self._signs.numel())
+        return fault and f"a timed call: {fault}"
+
+    def _element_fault(
+        self, output: torch.Tensor, limits: Tolerance, bounds_of_block: torch.Tensor
+    ) -> str | None:
+        """Return the fault at a few places, if any."""
+        scenario = self._scenario
+        index = sampled.random_index(scenario, ELEMENTS_A_CALL, self._secret)
+        expected, size = reference.elements(scenario, self._operands, index)
+        if limits.is_norm_wise and reference.meets_no_whole_kernel(scenario.problem):
+            size = reference.reach(scenario, self._operands).amax().expand_as(size)
+        got = output.view(scenario.result_shape)[tuple(index.T)].double()
+        bounds = limits.element_bounds(expected, size).expand_as(expected)
+        bounds = bounds * largest_of(output.numel())
+        if limits.is_norm_wise:
+            whole = bounds_of_block.expand(scenario.result_shape)
+            bounds = torch.maximum(bounds, whole[tuple(index.T)])
+        ratio = error_ratio(got, expected, bounds)
+        worst = int(ratio.argmax())
+        if ratio[worst] <= 1:
+            return None
+        element = ", ".join(str(int(i)) for i in index[worst])
+        return (
+            f"a timed call: element [{element}] is {float(got[worst]):.9g}, expected "
+            f"{float(expected[worst]):.9g}, allowed error {float(bounds[worst]):.2g}"
+        )
+
+
+def _padding_fault(output: torch.Tensor, nothing: torch.Tensor) -> str | None:
+    """Return what was written where an element sums nothing but padding and must be 0.
+
+    However small it is: a checksum would allow for it what it allows to all others.
+    """
+    wrong, first = nonzero_among(output, nothing)
+    if not wrong:
+        return None
+    due = int(nothing.count_nonzero()) * (output.numel() // nothing.numel())
+    return (
+        f"a timed call: {wrong} of the {due} elements that sum nothing but padding are not 0, "
+        f"one is {float(output[first]):.9g}"
+    )
+
+
+def _in_memory_order(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.as_strided((tensor.numel(),), (1,))
