@@ -28,7 +28,7 @@ MOST_OPERATIONS = 2**63
 """Of one call: a day at 100 TFLOP/s, and what tables of whole numbers can hold."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """One 2-D convolution. Sizes only: no data, no device, no dtype.
 
@@ -269,7 +269,7 @@ _CONDITIONS: dict[str, tuple[str | None, ...]] = {
 """Field of a scenario → what there is."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """A problem and the conditions it runs under. `id` is unique within a run.
 
