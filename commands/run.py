@@ -50,7 +50,15 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.profiling.profiler import Profiler
 from suite.registry.catalogue import Catalogue
-from suite.results.folder import RESULTS, Run, finish_manifest, read_results, read_run
+from suite.results.folder import (
+    RESULTS,
+    UNFINISHED,
+    Run,
+    finish_manifest,
+    has_records,
+    read_results,
+    read_run,
+)
 from suite.results.own_records import OwnRecords
 from suite.results.profile import CellProfile
 from suite.results.request import RunRequest
@@ -200,7 +208,7 @@ def _measure(
             interrupted = not _profile(request, folder, prepared.arms, settings, console)
     summary = {**outcome.time_spent.summary(), "interrupted": interrupted}
     tampering = [outcome.tampering, finish_manifest(folder, summary, manifest)]
-    if not (folder / RESULTS).stat().st_size:
+    if not any(has_records(folder / name) for name in (RESULTS, UNFINISHED)):
         early = "interrupted" if interrupted else f"the budget of {request.budget_s:g} s ended"
         console.print(
             f"{early} before the first cell was finished; measure them with: {again}",

@@ -200,7 +200,8 @@ class Campaign:
                 if left_s <= 0:
                     return False
                 raced = race(scenario, arms, judge, self._quick(), time_spent)
-                decided = [r for r in raced if r.implementation not in measured]
+                rows = (r for r in raced if isinstance(r, CellResult))
+                decided = [r for r in rows if r.implementation not in measured]
                 for result in decided:
                     writer.add(result)
                 so_far.add(decided, before)
