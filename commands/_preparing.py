@@ -5,6 +5,7 @@ request ─► scenario files, scenarios on their device ─► implementations 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +22,12 @@ from suite.problem import Scenario
 from suite.processes import caches
 from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, read_catalogue
-from suite.results.request import Request
+from suite.results.request import Precision, Request
 from suite.scenario import ScenarioFile, load_files
 
 MOST_CELLS = 50_000
+MOST_BLOCKS = 60
+"""Of a cell, however fine a precision is asked for: a minute of a short one."""
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)
 Narrow = Callable[[list[Scenario]], list[Scenario]]
@@ -145,6 +148,17 @@ def refuse_too_many(request: Request, scenarios: int, arms: int) -> None:
             f"{cells:,} cells are more than {MOST_CELLS:,}; name fewer implementations with "
             "--impl, cut the grid, or confirm with --yes"
         )
+
+
+def settings_for_precision(asked: Precision, blocks: int | None) -> dict[str, Any]:
+    """Return the settings with which a run reaches a precision; blocks as asked, if they were."""
+    finer = max(1.0, Precision.percent / asked.percent)
+    return {
+        "target_half_width": asked.percent / 100,
+        "lost_half_width": max(Settings.lost_half_width, asked.percent / 100),
+        "all_precise": asked.every_row,
+        "blocks": blocks or min(MOST_BLOCKS, math.ceil(Settings.blocks * finer**2)),
+    }
 
 
 def settings_for(request: Request, log: Path, **others: Any) -> Settings:

@@ -36,7 +36,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add_selection(parser)
     add_measuring(parser)
-    run.add_run_options(parser, BLOCKS)
+    run.add_run_options(parser, f"{BLOCKS}")
 
 
 def main(options: argparse.Namespace) -> int:

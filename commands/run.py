@@ -29,6 +29,7 @@ from commands._options import (
     add_scenarios,
     add_selection,
     add_switch,
+    precision,
     shard,
 )
 from commands._preparing import (
@@ -39,6 +40,7 @@ from commands._preparing import (
     prepare,
     refuse_too_many,
     settings_for,
+    settings_for_precision,
 )
 from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
@@ -72,7 +74,14 @@ def add_arguments(parser: Parser) -> None:
     add_scenarios(parser, "'3x3*'")
     add_selection(parser)
     add_measuring(parser)
-    add_run_options(parser, RunRequest.blocks)
+    add_run_options(parser, "as many as the precision takes, at most 12 for 2 %%")
+    parser.add_argument(
+        "--precision",
+        type=precision,
+        metavar="all|PERCENT",
+        help="to how many percent speed-ups are to be known (default 2) of rows that may be the "
+        "fastest or were asked for; others to 10, with `all` every row to 2",
+    )
     parser.add_argument(
         "--budget",
         type=at_least(1, float),
@@ -108,7 +117,7 @@ def add_arguments(parser: Parser) -> None:
     )
 
 
-def add_run_options(parser: Parser, blocks: int) -> None:
+def add_run_options(parser: Parser, usual_blocks: str) -> None:
     """Add what `profile` takes, too."""
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="results folder (default: results/<time>-<name>)"
@@ -117,7 +126,7 @@ def add_run_options(parser: Parser, blocks: int) -> None:
         "--blocks",
         type=at_least(1, int),
         metavar="N",
-        help=f"most fresh processes that a cell is timed in (default {blocks})",
+        help=f"most fresh processes that a cell is timed in (default: {usual_blocks})",
     )
     parser.add_argument(
         "--reference",
@@ -148,7 +157,7 @@ def begin(request: RunRequest, out: Path | None, console: Console) -> int:
     settings = settings_for(
         request,
         folder / LOG,
-        blocks=request.blocks,
+        **settings_for_precision(request.precision, request.blocks),
         reference=request.reference,
         energy=request.energy,
         verify=request.verify,

@@ -70,8 +70,9 @@ class Cell:
 
     @property
     def results(self) -> SharedMemory:
-        """What its process writes outputs to, and the judge reads; from `open` to `close`."""
-        assert self._results is not None
+        """What its process writes outputs to, and the judge reads; new after each `close`."""
+        if self._results is None:
+            self._results = SharedMemory(self.layout.size_bytes)
         return self._results
 
     @property
@@ -111,9 +112,6 @@ class Cell:
 
     def open(self, shared: SharedMemory) -> None:
         """Have its process map the scenario's operands and its own results."""
-        if not self.alive:
-            return
-        self._results = SharedMemory(self.layout.size_bytes)
         self._do(lambda: self.worker.hand_over(shared, writable=False))
         self._do(lambda: self.worker.hand_over(self.results, writable=True))
         request = Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
