@@ -151,12 +151,16 @@ def refuse_too_many(request: Request, scenarios: int, arms: int) -> None:
 
 
 def settings_for_precision(asked: Precision, blocks: int | None) -> dict[str, Any]:
-    """Return the settings with which a run reaches a precision; blocks as asked, if they were."""
+    """Return the settings with which a run reaches a precision; blocks as asked, if they were.
+
+    Half the width takes four times the blocks.
+    """
     finer = max(1.0, Precision.percent / asked.percent)
     return {
         "target_half_width": asked.percent / 100,
         "lost_half_width": max(Settings.lost_half_width, asked.percent / 100),
         "all_precise": asked.every_row,
+        "cell_budget_s": Settings.cell_budget_s * finer**2,
         "blocks": blocks or min(MOST_BLOCKS, math.ceil(Settings.blocks * finer**2)),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from suite.results.cell import CellResult
@@ -22,3 +23,10 @@ class Interim:
     """About how many more it takes until all of them are known well."""
     implementation: None = None
     """It decides no row."""
+
+
+def decided(events: Iterable[CellResult | Interim]) -> Iterator[CellResult]:
+    """Yield a race's results to its end, without how it stands in between."""
+    for event in events:
+        if isinstance(event, CellResult):
+            yield event

@@ -16,8 +16,6 @@ from suite.stats.intervals import Interval
 
 LEAST_TRIES = 2
 """Blocks before it is said that others hold the cores all the time."""
-USUAL_HALF_WIDTH = 0.02
-"""What `Settings.cell_budget_s` is meant for; half of that takes four times the blocks."""
 
 
 def has_enough(
@@ -63,8 +61,7 @@ def _least_blocks(cell: Cell, settings: Settings, half_width: float) -> int:
 
 
 def _is_over_budget(cell: Cell, settings: Settings) -> bool:
-    finer = max(1.0, USUAL_HALF_WIDTH / settings.target_half_width)
-    return cell.spent_s > settings.cell_budget_s * finer**2
+    return cell.spent_s > settings.cell_budget_s
 
 
 def _may_have_another(cell: Cell, settings: Settings, blocks_run: int) -> bool:
