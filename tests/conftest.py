@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+import reports
 import run_bench
-from suite.measuring import contention
+from suite.measuring import contention, noise
+from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
+from suite.results.cell import Ceiling
 
 hypothesis.settings.register_profile("convgauge", deadline=None)
 hypothesis.settings.load_profile("convgauge")
@@ -25,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FAULTY = Path(__file__).parent / "faulty"
 NOBODY_ELSE = Path(__file__).parent / "nobody_else.py"
 """Runs the command line as the fixture of that name does, in a process of its own."""
+
+EVERY_RUN_GETS = reports.STANDARD
 
 TINY = """\
 name: tiny
@@ -68,6 +75,35 @@ def _environment_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setenv("CONVGAUGE_TUNING", str(tmp_path_factory.mktemp("tuning")))
         # Processes that share the tests share the machine: nothing depends on its quiet.
         patch.setenv("CONVGAUGE_LOCKS", str(tmp_path_factory.mktemp("locks")))
+        # What tests start keeps its compiled sources, as it does at a user's.
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine_is_measured_once() -> Iterator[None]:
+    """Let the runs in this process share what each measures of the machine for half a second.
+
+    Commands that are started as processes of their own measure all of it.
+    """
+    ceiling, known = JudgeClient.ceiling, {}
+
+    def shared(
+        judge: JudgeClient,
+        scenario: Scenario,
+        threads: int,
+        precision: str | None = None,
+        *,
+        anew: bool = False,
+    ) -> Ceiling | None:
+        key = (scenario.device, scenario.dtype, threads, precision)
+        if anew or known.get(key) is None:
+            known[key] = ceiling(judge, scenario, threads, precision, anew=anew)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JudgeClient, "ceiling", shared)
+        patch.setattr(noise, "SECONDS", 0.02)
         yield
 
 
@@ -80,12 +116,33 @@ class Said:
     err: str
 
 
+@pytest.fixture(scope="module")
+def command_once() -> Callable[..., Said]:
+    """Run a command for several tests of a module, with all that a run gets, in a given folder."""
+
+    def run(folder: Path, *words: object) -> Said:
+        out, err = StringIO(), StringIO()
+        with (
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = run_bench.main([str(word) for word in words])
+        return Said(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
 @pytest.fixture
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., Said]:
-    """Run a ConvGauge command in an empty folder; returns its exit code and what it printed."""
+    """Run a ConvGauge command in an empty folder; returns its exit code and what it printed.
+
+    Without plots, which take half as long as all the rest of a small run: see `with_plots`.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reports, "STANDARD", tuple(f for f in reports.STANDARD if f != "plots"))
 
     def run(*words: object) -> Said:
         capfd.readouterr()
@@ -94,6 +151,12 @@ def command(
         return Said(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def with_plots(command: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `command` write all that a run gets."""
+    monkeypatch.setattr(reports, "STANDARD", EVERY_RUN_GETS)
 
 
 @pytest.fixture
