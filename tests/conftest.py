@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -41,12 +42,21 @@ layers:
 """
 
 
+COMPILING = re.compile(r"tests/(impls/|profiling/test_phases\.py|judge/test_timed_outputs\.py)")
+"""Files whose tests call rows on Numba: what one of them has compiled, the others find."""
+LONG = (
+    "tests/gate/test_gate.py",
+    "tests/reports/test_page_in_browser.py",
+    "tests/test_installed.py",
+)
+"""Files that take a minute or more, each at a stretch."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Share the whole suite between two processes, as Numba compiles on one core.
 
-    Whoever names a file gets one process, in which a debugger works. A file's tests stay together:
-    they share what is dear, such as a run or compiled code.
+    Whoever names a file gets one process, in which a debugger works.
     """
     is_one_of_two = hasattr(config, "workerinput")
     whole_suite = config.args_source is pytest.Config.ArgsSource.TESTPATHS
@@ -54,8 +64,31 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole_suite and undecided and not is_one_of_two:
         config.option.numprocesses = 2
         config.option.dist = "loadfile"
+        config.option.loadscopereorder = False
     if config.getoption("numprocesses", None) or is_one_of_two:
         config.option.benchmark_disable = True  # or pytest-benchmark warns that it does so itself
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long at a stretch, so that two processes end at the same time."""
+
+    def turn(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        return 0 if COMPILING.match(file) else 1 if file in LONG else 2
+
+    items.sort(key=turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests together, as they share what is dear: a run, or compiled code."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "compiling" if COMPILING.match(nodeid) else super()._split_scope(nodeid)
+
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
 
 
 OF_WHO_RUNS_THE_TESTS = re.compile(
@@ -116,21 +149,32 @@ class Said:
     err: str
 
 
-@pytest.fixture(scope="module")
-def command_once() -> Callable[..., Said]:
-    """Run a command for several tests of a module, with all that a run gets, in a given folder."""
+@dataclass(frozen=True)
+class Done:
+    """A command that several tests look at."""
 
-    def run(folder: Path, *words: object) -> Said:
+    said: Said
+    folder: Path
+    """What it was given for --out."""
+
+
+@pytest.fixture(scope="module")
+def done_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Done]:
+    """Do a command beside a tiny.yaml, for several tests of a module, with all that it leaves."""
+
+    def do(*words: object) -> Done:
+        there = tmp_path_factory.mktemp("done")
+        (there / "tiny.yaml").write_text(TINY)
         out, err = StringIO(), StringIO()
         with (
-            contextlib.chdir(folder),
+            contextlib.chdir(there),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
-            code = run_bench.main([str(word) for word in words])
-        return Said(code, out.getvalue(), err.getvalue())
+            code = run_bench.main([*map(str, words), "--out", "r"])
+        return Done(Said(code, out.getvalue(), err.getvalue()), there / "r")
 
-    return run
+    return do
 
 
 @pytest.fixture

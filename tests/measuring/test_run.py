@@ -17,7 +17,7 @@ import pytest
 from suite.machine.alone import FOLDER_VARIABLE, lock_path
 from suite.results.cell import Status
 from suite.results.folder import RESULTS, read_results
-from tests.conftest import FAULTY, ROOT, TINY, Said
+from tests.conftest import FAULTY, ROOT, TINY, Done
 from tests.processes.test_lock import held
 from tests.started_runs import wait_for_first_cells
 
@@ -28,24 +28,9 @@ def statuses(folder: Path) -> dict[str, Status]:
     return {f"{r.scenario.id} × {r.implementation}": r.status for r in read_results(folder)}
 
 
-@dataclass(frozen=True)
-class Done:
-    """A run that several tests look at."""
-
-    said: Said
-    folder: Path
-
-    @property
-    def statuses(self) -> dict[str, Status]:
-        return statuses(self.folder)
-
-
 @pytest.fixture(scope="module")
-def small_run(command_once, tmp_path_factory) -> Done:
-    there = tmp_path_factory.mktemp("small")
-    (there / "tiny.yaml").write_text(TINY)
-    said = command_once(there, "run", "tiny.yaml", "--impl", "unfold", "--out", "r", *QUICK)
-    return Done(said, there / "r")
+def small_run(done_once) -> Done:
+    return done_once("run", "tiny.yaml", "--impl", "unfold", *QUICK)
 
 
 def test_a_run_leaves_every_file_that_it_promises(small_run):
@@ -97,19 +82,18 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def faulty(command_once, tmp_path_factory) -> dict[str, Done]:
+def faulty(done_once) -> dict[str, Done]:
     """Runs by the fault that is planted in them: all at once, and who hangs apart.
 
     Only that one has to meet the limit: to take 1 GiB can take 2 s on a busy machine.
     """
 
     def run(names: list[str], timeout_s: str) -> Done:
-        there = tmp_path_factory.mktemp("faulty")
-        (there / "tiny.yaml").write_text(TINY)
         rows = [("--plugin", FAULTY / f"{name}.py", "--impl", name) for name in names]
         limits = ("--timeout", timeout_s, "--memory-limit", "1")
-        words = (*(word for row in rows for word in row), *limits, *QUICK)
-        return Done(command_once(there, "run", "tiny.yaml", *words, "--out", "r"), there / "r")
+        return done_once(
+            "run", "tiny.yaml", *(word for row in rows for word in row), *limits, *QUICK
+        )
 
     others = run([name for name in FAULTS if name != "hangs"], "60")
     return dict.fromkeys(FAULTS, others) | {"hangs": run(["hangs"], "2")}
@@ -119,7 +103,7 @@ def faulty(command_once, tmp_path_factory) -> dict[str, Done]:
 def test_a_planted_fault_costs_its_own_cells_and_nothing_else(faulty, plugin):
     status, hint = FAULTS[plugin]
     done = faulty[plugin]
-    found, said = done.statuses, done.said
+    found, said = statuses(done.folder), done.said
 
     assert found[f"tiny/a × {plugin}"] is found[f"tiny/b × {plugin}"] is status
     assert found["tiny/a × torch"] is found["tiny/b × torch"] is Status.PASSED
@@ -201,7 +185,7 @@ def test_resume_drops_a_torn_last_line(command, small_run, tmp_path):
     said = command("run", "--out", "r", "--resume")
 
     assert said.code == 0, said.err
-    assert sorted(statuses(tmp_path / "r")) == sorted(small_run.statuses)
+    assert sorted(statuses(tmp_path / "r")) == sorted(statuses(small_run.folder))
     assert results.read_bytes()[:first] == whole[:first]
 
 
