@@ -69,6 +69,8 @@ class Resumed:
     """The one that measured the rest."""
     profiled: list[bool]
     """Whether instructions were counted, for each time that profiles were made."""
+    outlived: list[psutil.Process]
+    """What it had started and was still there when it had been killed."""
 
     @property
     def results(self) -> list[CellResult]:
@@ -98,7 +100,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
     below = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    psutil.wait_procs(below, timeout=15)
+    _, alive = psutil.wait_procs(below, timeout=15)
 
     asked = read_manifest(folder)["request"]
     before = (folder / RESULTS).read_text().split("\n")[:-1]
@@ -123,7 +125,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
         patch.setattr(_folders, "Runner", Watched)
         patch.setattr(run_command, "Profiler", NoProfiler)
         assert run_bench.main(["run", "--resume", "--out", str(folder)]) == 0
-    return Resumed(folder, asked, before, runners[0], profiled)
+    return Resumed(folder, asked, before, runners[0], profiled, alive)
 
 
 SURVIVES: dict[str, Callable[[Resumed], bool]] = {
@@ -163,6 +165,11 @@ def test_resuming_changes_nothing_of_what_was_asked_nor_of_what_was_measured(res
     assert read_manifest(resumed.folder)["request"] == resumed.asked
     lines = (resumed.folder / RESULTS).read_text().split("\n")
     assert lines[: len(resumed.before)] == resumed.before
+    assert 0 < len(resumed.before) < len(resumed.results) == len(lines) - 1
+
+
+def test_a_run_that_is_killed_takes_what_it_has_started_with_it(resumed):
+    assert not [p for p in resumed.outlived if p.status() != psutil.STATUS_ZOMBIE]
 
 
 # -- contradictions --------------------------------------------------------------------------------

@@ -274,10 +274,11 @@ def test_what_imports_a_source_cannot_declare_what_a_plug_in_may_not(ends, chang
     for number, told_of in enumerate((declared, declared | change), start=1):
         requester.send(asking)
         described = {"declared": told_of, "unavailable": None, "unsupported": {}}
-        reply = {"implementations": [described], "failure": None}
+        reply = {"of_sources": [{"implementations": [described], "failure": None}]}
         theirs.send_bytes(json.dumps({"number": number, "reply": reply}).encode())
         if number == 1:
-            (implementation,) = requester.receive(asking, 1.0).implementations
+            (of_source,) = requester.receive(asking, 1.0).of_sources
+            (implementation,) = of_source.implementations
             assert implementation.declared.family == "direct"
 
     with pytest.raises(ForeignFrame, match=r"implementations\[0\]\.declared"):
