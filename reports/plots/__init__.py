@@ -16,7 +16,7 @@ from reports.plots import (
     phases,
     roofline,
     scaling,
-    time_bars,
+    times,
 )
 from reports.plots.style import save, styled
 from suite.printable import printable
@@ -27,7 +27,7 @@ from suite.results.inside import folder_inside
 FOLDER = "plots"
 PICTURES = {
     "speedup_heat_map": heat_map.draw,
-    "time_bars": time_bars.draw,
+    "times": times.draw,
     "error_against_speed": error_speed.draw,
     "roofline": roofline.draw,
     "crossover_map": crossover_map.draw,

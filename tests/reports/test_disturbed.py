@@ -118,7 +118,7 @@ def test_a_table_of_winners_names_nobody_whose_lead_is_chance():
     assert "undecided: wild and torch are level" in printed(pair)
     assert "**" not in markdown.render(pair).partition("### Speed-up")[2].partition("###")[0]
     assert headline(Matrix.of(pair), {}).overall.sentence == (
-        "who is fastest is undecided in 1 of 1 scenarios"
+        "Who is fastest is undecided in 1 of 1 scenarios"
     )
 
 

@@ -14,6 +14,12 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** Return a name that may break after what parts its words: "winograd_|tile6". */
+function breakable(name) {
+  const pieces = name.split(/(?<=[_/.-])(?=.)/);
+  return pieces.flatMap((piece, place) => (place ? [element("wbr"), piece] : [piece]));
+}
+
 /** Return a labelled drop-down; `options` are [value, text] pairs. */
 function choice(label, options, selected, onChange) {
   const select = element(

@@ -97,7 +97,7 @@ function drawErrorChart(place = fullestScenario()) {
     ],
     layout: {
       margin: { l: 70, r: 30, t: 10, b: 60 },
-      ...sideLegend(),
+      ...(isCrowded ? withLegend(420) : {}),
       xaxis: secondsAxis("time per call (seconds, logarithmic; left is faster)", across),
       yaxis: logAxis("relative L2 error (logarithmic; lower is better)", up),
     },

@@ -10,6 +10,8 @@ function tipText(cell) {
         `95 %: ${cell.interval("speedup", times)}`,
       );
   } else lines.push(`${words(cell.status)}: ${cell.get("reason")}`);
+  if (isComparison && cell.get("change") !== null)
+    lines.push(`time / base ${times(cell.get("change"))} (95 %: ${cell.interval("change", times)})`);
   if (isComparison) lines.push(columns.texts[cell.get("change_note")]);
   return lines.filter(Boolean).join("\n");
 }

@@ -36,6 +36,14 @@ function drawNext() {
   }
 }
 
+let drawnWidth = innerWidth;
+addEventListener("resize", () => {
+  clearTimeout(startPlotly.pending);
+  startPlotly.pending = setTimeout(() => {
+    if (innerWidth !== drawnWidth) redrawCharts(); // titles break anew
+    drawnWidth = innerWidth;
+  }, 200);
+});
 darkScreen.addEventListener("change", () => applyTheme());
 addEventListener("beforeprint", () => applyTheme(true));
 addEventListener("afterprint", () => applyTheme(false));

@@ -25,13 +25,13 @@ function phaseTrace(name, colour, shape, shown, share) {
     textposition: "inside",
     insidetextanchor: "middle",
     textangle: 0,
-    textfont: { color: textOn(channels(seriesColour(colour))) },
+    textfont: { color: textOn(channels(partColour(colour))) },
     marker: {
-      color: seriesColour(colour),
+      color: partColour(colour),
       line: { color: themeColour("paper"), width: 1 },
       pattern: {
         shape,
-        bgcolor: seriesColour(colour),
+        bgcolor: partColour(colour),
         fgcolor: themeColour("paper"),
         size: 8,
         solidity: 0.12,

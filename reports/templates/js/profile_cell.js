@@ -122,10 +122,10 @@ function stackPart(stacks, name) {
   stacks.parents.forEach((parent) => depths.push(parent === null ? 0 : depths[parent] + 1));
   const colour = (text) =>
     text.startsWith("phase: ")
-      ? seriesColour(5)
+      ? partColour(5)
       : text.startsWith("aten::")
-        ? seriesColour(4)
-        : seriesColour(2);
+        ? partColour(4)
+        : partColour(2);
   const whole = stacks.ns.reduce(
     (sum, ns, place) => (stacks.parents[place] === null ? sum + ns : sum),
     0,
@@ -189,8 +189,8 @@ function memoryPart(profile, name) {
         mode: "lines",
         name: kind,
         stackgroup: "live",
-        line: { shape: "hv", width: 1, color: seriesColour(place) },
-        fillcolor: `${seriesColour(place)}99`,
+        line: { shape: "hv", width: 1, color: partColour(place) },
+        fillcolor: `${partColour(place)}99`,
         x: timeline.at_s.map((at) => at * 1e3),
         y: timeline[kind].map((size) => size / 2 ** 20),
         hovertemplate: `${kind}: %{y:.3~g} MiB<extra></extra>`,
@@ -228,7 +228,7 @@ function threadPart(profile, name) {
           y: timesTaken.map((time) => time * 1e3),
           text: counts.map((_, place) => `${percent(efficiency(place))} efficient`),
           hovertemplate: "%{x} threads: %{y:.3~g} ms, %{text}<extra></extra>",
-          line: { color: seriesColour(0) },
+          line: { color: partColour(0) },
           marker: { size: 9 },
         },
         {
