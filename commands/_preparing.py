@@ -138,7 +138,7 @@ def patterns(chosen: ChosenScenarios[Any], catalogue: Catalogue) -> list[str]:
 def names_of_plugins(request: Request, catalogue: Catalogue) -> list[str]:
     """Return what the plug-in files registered."""
     files = {plugin.path for plugin in request.plugins}
-    return [entry.name for entry in catalogue.entries if entry.file in files]
+    return [entry.name for entry in catalogue.entries if entry.source.location in files]
 
 
 def refuse_too_many(request: Request, scenarios: int, arms: int) -> None:

@@ -36,6 +36,7 @@ from commands._preparing import (
     ChosenScenarios,
     Prepared,
     chosen_arms,
+    names_of_plugins,
     patterns,
     prepare,
     refuse_too_many,
@@ -45,6 +46,7 @@ from commands._preparing import (
 from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
+from reports.run_summary import print_summary
 from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.machine import placement
 from suite.measuring import selection
@@ -135,6 +137,12 @@ def add_run_options(parser: Parser, usual_blocks: str) -> None:
     )
     add_alone(parser)
     add_instructions(parser)
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="a line for each unsupported cell, with the whole reason; not one a row",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -142,14 +150,18 @@ def main(options: argparse.Namespace) -> int:
     if options.resume:
         run = _resuming.interrupted(given(RunRequest, options), options.out, USUAL_FILE)
         with measuring(options, console, run.folder):
-            return _resume(run, console)
+            return _resume(run, console, verbose=options.verbose)
     request = asked(RunRequest, options, USUAL_FILE)
     with measuring(options, console, options.out):
-        return begin(request, options.out, console)
+        return begin(request, options.out, console, verbose=options.verbose)
 
 
-def begin(request: RunRequest, out: Path | None, console: Console) -> int:
-    """Measure all that was asked for into a new folder; return the exit code."""
+def begin(request: RunRequest, out: Path | None, console: Console, *, verbose: bool = False) -> int:
+    """Measure all that was asked for into a new folder; return the exit code.
+
+    Args:
+        verbose: say of each unsupported cell why it is.
+    """
     _refuse_lonely_instructions(request)
     prepared = _prepared(request, console)
     name = "-".join(file.name for file in prepared.files)
@@ -163,15 +175,15 @@ def begin(request: RunRequest, out: Path | None, console: Console) -> int:
         verify=request.verify,
     )
     manifest = record(prepared, prepared.catalogue, folder, name, settings, console)
-    return _measure(prepared, folder, settings, manifest, console)
+    return _measure(prepared, folder, settings, manifest, console, verbose=verbose)
 
 
-def _resume(run: _resuming.Interrupted, console: Console) -> int:
+def _resume(run: _resuming.Interrupted, console: Console, *, verbose: bool) -> int:
     _refuse_lonely_instructions(run.request)
     lock_folder(run.folder)
     prepared = _prepared(run.request, console)
     run.refuse_others(prepared)
-    return _measure(prepared, run.folder, run.settings, run.remember(), console)
+    return _measure(prepared, run.folder, run.settings, run.remember(), console, verbose=verbose)
 
 
 def _refuse_lonely_instructions(request: RunRequest) -> None:
@@ -196,6 +208,8 @@ def _measure(
     settings: Settings,
     manifest: dict[str, Any],
     console: Console,
+    *,
+    verbose: bool,
 ) -> int:
     """Measure what is missing in the folder, profile and report; return the exit code.
 
@@ -211,7 +225,7 @@ def _measure(
     for remark in placement.remarks(settings.threads, os.environ):
         console.print(remark, style="yellow", soft_wrap=True)
     with after_freeing_space(again):
-        outcome = race(prepared, folder, settings, request.budget_s, console)
+        outcome = race(prepared, folder, settings, request.budget_s, console, verbose=verbose)
         interrupted = outcome.interrupted
         if request.profile and not interrupted:
             interrupted = not _profile(request, folder, prepared.arms, settings, console)
@@ -233,13 +247,16 @@ def _measure(
     if request.profile:
         for line in profile_text.lines(finished):
             console.print(line, soft_wrap=True)
-    terminal.print_summary(
+    print_summary(
         console,
         finished.results,
         spent=outcome.time_spent.summary(),
         not_measured=outcome.not_measured,
         again=again,
         report=report,
+        own=names_of_plugins(request, prepared.catalogue),
+        order=[arm.name for arm in prepared.arms],
+        verbose=verbose,
     )
     advise_on_memory(console, [result.status for result in outcome.results])
     if interrupted:

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 import reports
-from reports import bencher, csv_table, junit, markdown, pytest_benchmark, terminal
+from reports import bencher, csv_table, junit, markdown, pytest_benchmark, run_summary, terminal
 from reports.compare import compare_runs
 from reports.headline import headline
 from reports.history.cell_history import history
@@ -65,7 +65,7 @@ def printed(run: Run) -> str:
         for done, result in enumerate(run.results, start=1):
             display.watch(result, done, len(run.results), 0.0)
     spent = {"inside_share": None}
-    terminal.print_summary(
+    run_summary.print_summary(
         console, run.results, spent=spent, not_measured=(), again="", report=None
     )
     return file.getvalue()
