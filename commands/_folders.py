@@ -170,6 +170,8 @@ def race(
             prepared.arms,
             settings,
             budget_s,
-            lambda result, at: display.watch(result, at.done, at.total, at.left_s),
+            watch=display.watch,
+            watch_standing=display.watch_standing,
+            watch_round=display.watch_round,
         )
         return runner.run()

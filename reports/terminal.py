@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console, Group
@@ -112,6 +112,25 @@ def _speedup_words(summary: Summary) -> str:
     return f"{text.rstrip()} disturbed" if summary.disturbed else text.rstrip()
 
 
+class Progress(Protocol):
+    """Where a run stands."""
+
+    @property
+    def done(self) -> int:
+        """Cells that are decided."""
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that the rest takes."""
+
+    @property
+    def round(self) -> int:
+        """Which block of every cell is measured now, counted from 1."""
+
+
 class RunDisplay:
     """Shows a run as it goes; use as a context manager.
 
@@ -144,15 +163,33 @@ class RunDisplay:
         if self._console.is_terminal:
             self._live.stop()
 
-    def watch(self, result: CellResult, done: int, total: int, left_s: float) -> None:
-        """Show a cell that was decided, the `done`th of `total`; the rest takes `left_s`."""
-        if not self._console.is_terminal:
-            if self._verbose or result.status is not Status.UNSUPPORTED:
-                line = _plain_line(result, done, total, left_s)
-                self._console.print(line, soft_wrap=True)
-            return
-        self._results[result.key] = result
-        progress = f"{done} of {total} cells, about {clock(left_s)} left"
+    def watch(self, result: CellResult, at: Progress) -> None:
+        """Show a cell that was decided."""
+        if self._console.is_terminal:
+            self._show([result], at)
+        elif self._verbose or result.status is not Status.UNSUPPORTED:
+            self._console.print(_plain_line(result, at), soft_wrap=True)
+
+    def watch_standing(self, results: Sequence[CellResult], at: Progress) -> None:
+        """Show cells as they stand, where that is no line that stays."""
+        if self._console.is_terminal:
+            self._show(results, at)
+
+    def watch_round(self, results: Sequence[CellResult], at: Progress) -> None:
+        """Show the first whole table; in a terminal it stands there already, and is renewed."""
+        if not self._console.is_terminal and at.round == 1:
+            grid.print_grid(self._console, results, own=self._own, order=self._order)
+            text = (
+                f"one block of every cell; more follow where they decide, {clock(at.left_s)} left"
+            )
+            self._console.print(text, soft_wrap=True)
+
+    def _show(self, results: Sequence[CellResult], at: Progress) -> None:
+        self._results |= {result.key: result for result in results}
+        progress = (
+            f"block {at.round} of every cell that it may tell something of, {at.done} of {at.total} "
+            f"cells are known, about {clock(at.left_s)} left"
+        )
         lines = [*self._shown(), Text(progress, style="bold")]
         self._live.update(Group(*lines), refresh=True)
 
@@ -177,12 +214,12 @@ class RunDisplay:
         return line
 
 
-def _plain_line(result: CellResult, done: int, total: int, left_s: float) -> Text:
+def _plain_line(result: CellResult, at: Progress) -> Text:
     time, speedup, error, remark = cell_columns(result)
-    width = len(str(total))
+    width = len(str(at.total))
     facts = [time, speedup, f"error {error}" if error else "", remark]
     details = "  ".join(fact for fact in facts if fact)
     return Text(
-        f"[{done:{width}}/{total}] {result.key}: {result.status_words}"
-        f"{'  ' + details if details else ''}  ({clock(left_s)} left)"
+        f"[{at.done:{width}}/{at.total}] {result.key}: {result.status_words}"
+        f"{'  ' + details if details else ''}  ({clock(at.left_s)} left)"
     )

@@ -95,6 +95,7 @@ class Runner:
         budget_s: for all that is measured, gates and judging included; None for as long as it
             takes. It ends at most a tenth later.
         watch: called after every decided cell.
+        watch_standing: called after every block, with the scenario's cells that it left undecided.
         watch_round: called when every scenario has had one more block, with all cells as they
             stand then.
     """
@@ -105,6 +106,7 @@ class Runner:
     settings: Settings
     budget_s: float | None = None
     watch: Callable[[CellResult, RunProgress], None] = lambda *_: None
+    watch_standing: Callable[[Sequence[CellResult], RunProgress], None] = lambda *_: None
     watch_round: Callable[[Sequence[CellResult], RunProgress], None] = lambda *_: None
     _time_spent: TimeSpent = field(default_factory=TimeSpent)
 
@@ -191,6 +193,7 @@ class Runner:
         After the deadline each race ends with what it has.
         """
         self._time_spent.deadline = self._budget.whole
+        self._time_spent.first_table()
         while going_on := [one for one in self._races if not one.ended]:
             self.watch_round(self._everything(), self._progress())
             self._round += 1
@@ -207,6 +210,8 @@ class Runner:
                 self.watch(result, self._progress())
         standing = self._standing_of(one)
         self._unfinished.add(standing)
+        if standing:
+            self.watch_standing(standing, self._progress())
         return bool(standing) or any(
             result.status is Status.PASSED and result.scenario.id == one.scenario.id
             for result in self._decided
