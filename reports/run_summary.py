@@ -77,7 +77,7 @@ def print_summary(
         console.print(
             f"{spent['inside_share']:.0%} of {spent['wall_s']:.0f} s was spent inside the "
             f"implementations' calls; verifying them took {_verified_share(spent):.0%}, starting "
-            f"processes {spent['starting_s']:.0f} s"
+            f"processes {spent['starting_s']:.0f} s{_first_table(spent)}"
         )
     if not_measured:
         console.print(
@@ -141,6 +141,11 @@ def _failures(results: Iterable[CellResult]) -> list[Text]:
 def _counted(cells: Sequence[CellResult]) -> str:
     """Return "3 scenarios, first quick/1x1"."""
     return f"{len(cells)} scenarios, first {cells[0].scenario.id}"
+
+
+def _first_table(spent: Mapping[str, Any]) -> str:
+    first_s = spent.get("first_table_s")
+    return "" if first_s is None else f"; the first whole table stood after {first_s:.0f} s"
 
 
 def _verified_share(spent: Mapping[str, Any]) -> float:

@@ -179,16 +179,15 @@ class RunDisplay:
         """Show the first whole table; in a terminal it stands there already, and is renewed."""
         if not self._console.is_terminal and at.round == 1:
             grid.print_grid(self._console, results, own=self._own, order=self._order)
-            text = (
-                f"one block of every cell; more follow where they decide, {clock(at.left_s)} left"
-            )
+            left = clock(at.left_s)
+            text = f"one block of every cell; more follow where they decide, about {left} left"
             self._console.print(text, soft_wrap=True)
 
     def _show(self, results: Sequence[CellResult], at: Progress) -> None:
         self._results |= {result.key: result for result in results}
         progress = (
-            f"block {at.round} of every cell that it may tell something of, {at.done} of {at.total} "
-            f"cells are known, about {clock(at.left_s)} left"
+            f"block {at.round}; {at.done} of {at.total} cells are known, "
+            f"about {clock(at.left_s)} left"
         )
         lines = [*self._shown(), Text(progress, style="bold")]
         self._live.update(Group(*lines), refresh=True)

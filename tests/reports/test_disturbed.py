@@ -20,6 +20,7 @@ from reports.history.cell_history import history
 from reports.matrix import Matrix
 from reports.networks import networks
 from reports.page.data import page_data
+from suite.measuring.run import RunProgress
 from suite.results.cell import Block, CellResult, Status
 from suite.results.contention import Contention, Probe
 from suite.results.folder import Run
@@ -63,7 +64,7 @@ def printed(run: Run) -> str:
     console = Console(file=file, width=200)
     with terminal.RunDisplay(console) as display:
         for done, result in enumerate(run.results, start=1):
-            display.watch(result, done, len(run.results), 0.0)
+            display.watch(result, RunProgress(done, len(run.results), 0.0, 2))
     spent = {"inside_share": None}
     run_summary.print_summary(
         console, run.results, spent=spent, not_measured=(), again="", report=None
