@@ -349,10 +349,15 @@ class Race:
 
     def _settings_of(self, cell: Cell) -> Settings:
         """Return the settings of a cell's next block: what decides nothing is timed shortly."""
+        settings = self._settings
         block_s = self._contest().block_s(cell)
         if not self._blocks_run:
-            block_s = min(block_s, self._settings.first_block_s)
-        return dataclasses.replace(self._settings, block_s=block_s)
+            block_s = min(block_s, settings.first_block_s)
+        if block_s >= settings.block_s:
+            return settings
+        return dataclasses.replace(
+            settings, block_s=block_s, rounds=1, warm_s=settings.short_warm_s
+        )
 
     def _shuffled(self) -> list[Cell]:
         at_work = self._at_work()

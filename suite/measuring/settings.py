@@ -25,10 +25,14 @@ class Settings:
     """Whether those that have lost are to be known as well as the others."""
     block_s: float = 0.22
     """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
+    warm_s: float = 0.05
+    """Untimed calls before a block."""
     first_block_s: float = 0.06
     """The same in a scenario's first block: a whole table is to stand soon."""
     behind_block_s: float = 0.03
     """The same of cells that seem to have lost."""
+    short_warm_s: float = 0.01
+    """Before a block as short as those."""
     rounds: int = 2
     """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
     cell_budget_s: float = 2.5

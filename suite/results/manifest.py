@@ -61,6 +61,8 @@ SETTINGS: dict[str, Any] = {
     "all_precise": bool,
     "first_block_s": Seconds,
     "behind_block_s": Seconds,
+    "warm_s": Seconds,
+    "short_warm_s": Seconds,
     "block_s": Seconds,
     "rounds": AtLeastOne,
     "cell_budget_s": Seconds,
