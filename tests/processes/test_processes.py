@@ -140,7 +140,7 @@ def test_no_semaphore_outlives_a_run_that_is_killed(tiny, tmp_path):
                 made |= semaphores_of(process.pid)
             except OSError:  # it has ended meanwhile
                 continue
-        time.sleep(0.01)
+        time.sleep(0.05)
     run.kill()
     run.wait()
     psutil.wait_procs(family, timeout=20)
