@@ -132,7 +132,8 @@ def test_the_run_after_one_that_was_killed_ends_what_that_had_started_and_leaves
         ("starts", STARTS_A_CHILD.replace("child.txt", str(noted))),
     ):
         (tiny.parent / f"{name}.py").write_text(text)
-    leaves = ("--plugin", "leaves.py", "--impl", "leaves", "--blocks", "2")
+    few = ("--scenario", "a", "--blocks", "2", "--threads", "1")
+    leaves = ("--plugin", "leaves.py", "--impl", "leaves", *few)
     words = ("run", tiny, *leaves, "--plugin", "starts.py", "--impl", "starts")
     before = shared_memory_of_python()
     run = start(*words, "--out", "killed", cwd=tiny.parent)
