@@ -21,7 +21,7 @@ from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
 from suite.processes import caches
 from suite.processes.scratch import scratch_folder
-from suite.registry.catalogue import Catalogue, read_catalogue
+from suite.registry.catalogue import Catalogue, read_catalogue, require_files
 from suite.results.request import Precision, Request
 from suite.scenario import ScenarioFile, load_files
 
@@ -100,10 +100,11 @@ def prepare(
     Args:
         choose: the arms among all implementations.
     """
+    plugins = [Path(str(plugin)) for plugin in request.plugins]
+    require_files(plugins)
     with scratch_folder() as scratch:
         log = scratch / "start.log"
         chosen = find_scenarios(request, log, instead=instead, narrow=narrow)
-        plugins = [Path(str(plugin)) for plugin in request.plugins]
         catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
     for failure in filter(None, (*catalogue.failures, caches.remark())):
         console.print(failure, style="dim", soft_wrap=True)

@@ -95,7 +95,7 @@ class Catalogue:
 
 
 def read_catalogue(
-    tree: Path, plugins: Iterable[Path], log: Path, scenarios: Sequence[Scenario] = ()
+    tree: Path, plugins: Sequence[Path], log: Path, scenarios: Sequence[Scenario] = ()
 ) -> Catalogue:
     """Describe everything in `tree`, in installed packages and in plug-in files.
 
@@ -108,13 +108,25 @@ def read_catalogue(
             the same name, both files named.
     """
     named = [Source(str(plugin.resolve())) for plugin in plugins]
-    usual = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
+    require_files(plugins)
     asked = describe(named, log, scenarios)
     if asked.failures:
         raise UsageError("\n".join(asked.failures))
+    usual = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
     catalogue = Catalogue((*usual.entries, *asked.entries), usual.failures)
     _refuse_duplicates(catalogue.entries)
     return catalogue
+
+
+def require_files(plugins: Iterable[Path]) -> None:
+    """Refuse plug-in files that are not there, before any process is started.
+
+    Raises:
+        UsageError: all of them.
+    """
+    absent = [plugin.resolve() for plugin in plugins if not plugin.is_file()]
+    if absent:
+        raise UsageError("\n".join(f"{plugin}: no such plug-in file" for plugin in absent))
 
 
 def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario] = ()) -> Catalogue:

@@ -84,8 +84,8 @@ def test_what_was_captured_passes_validate_and_run(command, models, tmp_path):
         "*/layer1*",
         "--blocks",
         "1",
-        "--budget",
-        "2",
+        "--threads",
+        "1",
         "--out",
         "r",
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from suite.errors import UsageError
 from suite.problem import Problem, Scenario
 from suite.registry import catalogue
-from suite.registry.catalogue import describe
+from suite.registry.catalogue import describe, read_catalogue
 from suite.registry.sources import Source, builtin_sources
 from tests.conftest import ROOT
 
@@ -107,3 +108,18 @@ def test_together_they_say_what_each_says_by_itself(tmp_path):
     assert together == tuple(
         entry for source in sources for entry in describe([source], *asked).entries
     )
+
+
+def test_plug_ins_are_looked_at_before_our_own_modules_and_absent_ones_before_any(
+    started, tmp_path
+):
+    absent = [tmp_path / "one.py", tmp_path / "two.py"]
+    with pytest.raises(UsageError) as refused:
+        read_catalogue(ROOT, absent, tmp_path / "log")
+    assert str(refused.value) == "\n".join(f"{path}: no such plug-in file" for path in absent)
+    assert started == []
+
+    (tmp_path / "one.py").write_text("1 / 0\n")
+    with pytest.raises(UsageError, match=r"one\.py:1: does not import: ZeroDivisionError"):
+        read_catalogue(ROOT, absent[:1], tmp_path / "log")
+    assert len(started) == 1
