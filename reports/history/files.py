@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reports import units
+from reports.csv_table import field
 from reports.history import runs, text
 from reports.history.cell_history import CellHistory, History
 from reports.markdown import escaped, table
@@ -54,7 +55,8 @@ def points(past: History) -> str:
     of_runs = {id(run): _run_columns(run) for run in past.runs}
     for series in past.series:
         for row, point in zip(_point_columns(series), series.points, strict=True):
-            writer.writerow({**row, **of_runs[id(point.run)]})
+            columns = {**row, **of_runs[id(point.run)]}
+            writer.writerow({name: field(value) for name, value in columns.items()})
     return written.getvalue()
 
 
@@ -67,7 +69,7 @@ def _point_columns(series: CellHistory) -> Iterator[dict[str, object]]:
             "reference": series.reference or None,
             "time_over_reference": point.over_reference,
             "counts": "time_over_reference" if series.is_relative else "time_s",
-            "changed_here": int(number in changed),
+            "changed_here": number in changed,
         }
 
 
@@ -78,10 +80,10 @@ def _run_columns(run: TimedRun) -> dict[str, object]:
         "run": run.folder,
         "started_at": run.manifest.get("started_at"),
         "plugin_revision": " ".join(plugin.commit for plugin in plugins) or None,
-        "plugin_dirty": int(any(plugin.has_changes for plugin in plugins)) if plugins else None,
+        "plugin_dirty": any(plugin.has_changes for plugin in plugins) if plugins else None,
         "plugin_path": " ".join(path for plugin in plugins for path in plugin.files) or None,
         "convgauge_revision": own.commit if own else None,
-        "convgauge_dirty": int(own.has_changes) if own else None,
+        "convgauge_dirty": own.has_changes if own else None,
         "convgauge_version": versions.get("ConvGauge"),
         **{f"{name}_version": versions.get(name) for name in runs.VERSIONS},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from suite.results.revisions import own_revision, plugin_revisions
+from suite.results.revisions import revisions
 from suite.results.timed import TimedRun
 
 VERSIONS = ("torch", "numba", "triton", "cuda", "python")
@@ -31,8 +31,7 @@ def versions(run: TimedRun) -> dict[str, str]:
 
 def code(run: TimedRun) -> list[str]:
     """Return the revisions that it is of, those of its plug-ins first."""
-    own = own_revision(run.manifest)
-    return [revision.words for revision in [*plugin_revisions(run.manifest), *filter(None, [own])]]
+    return [revision.words for revision in revisions(run.manifest)]
 
 
 def described(run: TimedRun, than: TimedRun | None = None) -> str:

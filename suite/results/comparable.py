@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from suite.problem import Scenario
 from suite.results.folder import Run
+from suite.results.revisions import plugin_revisions
 
 MACHINE = (
     "cpu",
@@ -213,13 +214,27 @@ def shared_manifest(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             texts = (none if value is None else str(value) for value in values)
             machine[fact] = " or ".join(dict.fromkeys(texts))
     shared = {**manifests[0], "machine": machine}
-    for name in ("git_revision", "convgauge_version"):
-        if len({manifest.get(name) for manifest in manifests}) > 1:
+    for name in ("git_revision", "convgauge_version", "plugins"):
+        if any(manifest.get(name) != manifests[0].get(name) for manifest in manifests):
             shared[name] = None
+    if remark := mixed_plugins(manifests):
+        shared["remarks"] = [*(shared.get("remarks") or []), remark]
     threads = {(manifest.get("settings") or {}).get("threads") for manifest in manifests}
     if len(threads) > 1 and "settings" in shared:
         shared["settings"] = {**shared["settings"], "threads": None}
     return shared
+
+
+def mixed_plugins(manifests: Sequence[Mapping[str, Any]]) -> str:
+    """Return of which revisions the plug-ins of several runs are, if of more than one.
+
+    That is no reason not to compare their times: to compare two revisions is what some want.
+    """
+    told = [", ".join(r.words for r in plugin_revisions(manifest)) for manifest in manifests]
+    different = list(dict.fromkeys(filter(None, told)))
+    if len(different) < 2:
+        return ""
+    return f"Plug-ins of different revisions are shown as one run: {' and '.join(different)}"
 
 
 def _words(fact: str) -> str:

@@ -34,6 +34,11 @@ class Revision:
         return f"{self.commit[:SHOWN]}{'+' if self.has_changes else ''}"
 
 
+def revisions(manifest: Mapping[str, Any]) -> list[Revision]:
+    """Return all that are known of a run, those of its plug-ins first."""
+    return [*plugin_revisions(manifest), *filter(None, [own_revision(manifest)])]
+
+
 def own_revision(manifest: Mapping[str, Any]) -> Revision | None:
     """Return ConvGauge's own; None where it was no checkout."""
     commit = manifest.get("git_revision")

@@ -255,8 +255,8 @@ def test_a_table_holds_every_point_with_its_revisions_and_versions(runs, command
     assert float(row["time_s"]) > 0
     assert float(row["time_over_reference"]) > 0
     assert row["counts"] in ("time_s", "time_over_reference")
-    assert [r["changed_here"] for r in rows[RUNS:]].index("1") == SLOWER_FROM
-    assert [r["plugin_dirty"] for r in rows[RUNS:]].index("1") == SLOWER_FROM
+    assert [r["changed_here"] for r in rows[RUNS:]].index("true") == SLOWER_FROM
+    assert [r["plugin_dirty"] for r in rows[RUNS:]].index("true") == SLOWER_FROM
 
 
 def test_what_is_read_of_a_run_is_what_its_results_say(runs):
