@@ -267,7 +267,8 @@ def test_demo_filters_the_sample_photograph(command, tmp_path):
 
     assert said.code == 0
     assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
-    assert "(1, 1, 256, 218) → (1, 2, 256, 218)" in said.out
+    assert "600×512: made grey and shrunk to 128×109" in said.out
+    assert "(1, 1, 128, 109) → (1, 2, 128, 109)" in said.out
 
 
 @pytest.mark.slow

@@ -235,7 +235,7 @@ def read_results(folder: Path) -> list[CellResult]:
     Raises:
         UsageError: a line in the middle is damaged.
     """
-    return _read_records(folder, RESULTS, CellResult.from_dict)
+    return read_records(folder, RESULTS, CellResult.from_dict)
 
 
 def read_unfinished(folder: Path) -> list[CellResult]:
@@ -254,12 +254,17 @@ def read_profiles(folder: Path) -> list[CellProfile]:
     Raises:
         UsageError: a line in the middle is damaged, or another version wrote it.
     """
-    return _read_records(folder, PROFILES, CellProfile.from_dict)
+    return read_records(folder, PROFILES, CellProfile.from_dict)
 
 
-def _read_records(
+def read_records(
     folder: Path, name: str, decode: Callable[[dict[str, Any]], Decoded]
 ) -> list[Decoded]:
+    """Return the records of one of a folder's files, a torn last line left out.
+
+    Raises:
+        UsageError: a line in the middle is damaged; `decode` says so by a `Misfit`.
+    """
     text = read_inside(folder, name)
     records = []
     for number, line in enumerate((text or "").split("\n")[:-1], start=1):
@@ -290,10 +295,14 @@ def read_run(folders: Iterable[Path]) -> Run:
         cells |= {cell.key: cell for cell in read_unfinished(folder) if cell.key not in cells}
         cells |= finished
     if not cells:
-        names = ", ".join(str(folder) for folder in folders)
-        raise UsageError(f"{names}: no finished cell in it; nothing to report")
+        raise no_cells(folders)
     order = {
         identity: position for position, identity in enumerate(manifests[0].get("scenarios", []))
     }
     results = sorted(cells.values(), key=lambda cell: order.get(cell.scenario.id, len(order)))
     return Run(folders[0], manifests[0], tuple(results), profiles)
+
+
+def no_cells(folders: Iterable[Path]) -> UsageError:
+    names = ", ".join(str(folder) for folder in folders)
+    return UsageError(f"{names}: no finished cell in it; nothing to report")

@@ -99,6 +99,10 @@ LISTS: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("name", "family", "source", "summary", "unavailable"), str),
         "on_request": bool,
     },
+    "plugins": {
+        **dict.fromkeys(("name", "repository", "path", "git_revision"), str),
+        "git_dirty": bool,
+    },
 }
 """Each entry has a name."""
 OF_A_REPORT = ("apart",)

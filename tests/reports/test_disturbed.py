@@ -24,6 +24,7 @@ from suite.measuring.run import RunProgress
 from suite.results.cell import Block, CellResult, Status
 from suite.results.contention import Contention, Probe
 from suite.results.folder import Run
+from suite.results.timed import TimedRun
 from tests.reports.synthetic import small_run
 
 SEEN = Contention(
@@ -199,9 +200,11 @@ def test_a_history_leaves_disturbed_cells_out_and_says_so():
         dataclasses.replace(small_run(Path(f"r{number}")), folder=Path(f"r{number}"))
         for number in range(2)
     ]
-    past = history([*runs, disturbed_run()])
+    past = history([TimedRun.of(run) for run in (*runs, disturbed_run())])
 
-    assert f"{DISTURBED} × torch: disturbed" in {each.why for each in past.left_out}
+    assert (f"{DISTURBED} × torch", "disturbed") in {
+        (left.cell, left.why) for left in past.left_out
+    }
     points = {series.cell: len(series.points) for series in past.series}
     assert points[f"{DISTURBED} × torch"] == 2
     assert points["vgg_conv3_1 × torch"] == 3
