@@ -244,7 +244,7 @@ def read_unfinished(folder: Path) -> list[CellResult]:
     Raises:
         UsageError: a line in the middle is damaged.
     """
-    cells = {cell.key: cell for cell in _read_records(folder, UNFINISHED, CellResult.from_dict)}
+    cells = {cell.key: cell for cell in read_records(folder, UNFINISHED, CellResult.from_dict)}
     return list(cells.values())
 
 
