@@ -34,8 +34,8 @@ def method(run: Run, matrix: Matrix) -> list[str]:
         "was measured again, or is marked. The time shown is the geometric mean of the medians.",
         f"Speed-up is the time of {' or '.join(references) or 'the reference'} over the own time "
         "in the same block, so that a slow minute of the machine hits both.",
-        f"Intervals are 95 % intervals over at least {LEAST_BLOCKS} blocks on the logarithmic scale, "
-        "by Student's t at a level that allows for a look after every block"
+        f"Intervals are of 95 %, over at least {LEAST_BLOCKS} blocks on the logarithmic scale, by "
+        "Student's t at a level that allows for a look after every block"
         + _stopped(width, settings.get("lost_half_width")),
         "GFLOP/s count the operations of the textbook sum, so algorithms that need fewer may "
         "exceed the machine's peak; the ceilings are large products and copies, measured "
