@@ -232,7 +232,7 @@ def _measure(
             console.print(line, soft_wrap=True)
     print_summary(
         console,
-        finished.results,
+        finished,
         spent=outcome.time_spent.summary(),
         not_measured=outcome.not_measured,
         again=again,

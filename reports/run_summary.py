@@ -11,13 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import contention_text, units
+from reports.choices_text import CHOOSING, choice_lines
 from reports.fitted_names import distinct, width_of, without_shared_folder
 from reports.folding import folded
 from reports.grid import print_grid
+from reports.matrix import Matrix
+from reports.network_text import network_lines
 from reports.terminal import DISTURBED, FAILED, cell_columns
 from reports.unsupported_text import every_unsupported, unsupported_lines
 from suite.printable import printable
 from suite.results.cell import CellResult, Status
+from suite.results.folder import Run
 from suite.results.standing import NONE_PASSED, UNDECIDED, standing
 from suite.results.summary import summarise
 
@@ -29,7 +33,7 @@ LABEL_SHARE = 3
 
 def print_summary(
     console: Console,
-    results: Sequence[CellResult],
+    run: Run,
     *,
     spent: Mapping[str, Any],
     not_measured: Sequence[str],
@@ -39,7 +43,7 @@ def print_summary(
     order: Sequence[str] = (),
     verbose: bool = False,
 ) -> None:
-    """Print winners, the table of all, failures, where the time went, where the report is.
+    """Print winners, the table of all, totals, failures, where the time went, what comes next.
 
     Args:
         spent: the time_spent's summary, in seconds.
@@ -49,6 +53,7 @@ def print_summary(
         order: of the rows.
         verbose: say why of each unsupported cell, not of each row.
     """
+    results = run.results
     _print_winners(console, results)
     console.print()
     print_grid(console, results, own=own, order=order)
@@ -57,7 +62,9 @@ def print_summary(
     unsupported = (
         every_unsupported(results) if in_full else unsupported_lines(results, console.width)
     )
-    for line in [*unsupported, *_failures(results)]:
+    totals = network_lines(Matrix.of(run), console.width, {*own, CHOOSING})
+    choices = choice_lines(results, console.width)
+    for line in [*unsupported, *totals, *choices, *_failures(results)]:
         console.print(line, soft_wrap=True)
     if sentence := contention_text.sentence(results):
         for text in (sentence, contention_text.remedy_for(results)):
