@@ -21,6 +21,7 @@ from commands._preparing import (
 )
 from commands.arguments import Parser
 from reports import terminal, units
+from reports.progress import Bar
 from reports.text_frame import Figure, Frame, wrapped
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG
 from suite.measuring.arm import Arm
@@ -67,10 +68,14 @@ def main(options: argparse.Namespace) -> int:
     interrupted = False
     with scratch_folder() as scratch:
         settings = settings_for(request, scratch / "worker.log")
-        try:
-            cells.extend(check(prepared.scenarios, arms, settings))
-        except KeyboardInterrupt:
-            interrupted = True
+        total = len(prepared.scenarios) * len(arms)
+        with Bar(console, "checking", total) as bar:
+            try:
+                for checked in check(prepared.scenarios, arms, settings):
+                    cells.append(checked)
+                    bar.advance(words=_so_far(cells))
+            except KeyboardInterrupt:
+                interrupted = True
     if options.verbose:
         _print(console, every_failure(cells))
     _print(console, failure_lines(cells, request))
@@ -80,6 +85,11 @@ def main(options: argparse.Namespace) -> int:
     if interrupted:
         return EXIT_INTERRUPTED
     return EXIT_WRONG if any(map(has_failed, cells)) else EXIT_GOOD
+
+
+def _so_far(cells: Sequence[Checked]) -> str:
+    failed = sum(map(has_failed, cells))
+    return f"checking, {failed} failed" if failed else "checking"
 
 
 def _print(console: Console, lines: Iterable[Text]) -> None:

@@ -9,11 +9,14 @@ from commands._saying import say
 from commands.arguments import Parser
 from reports.history import text
 from reports.history.cell_history import history
+from reports.progress import tracked
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
-from suite.results.folder import MANIFEST, Run, read_run
+from suite.results.folder import MANIFEST, RESULTS, Run, read_run
 from suite.results.inside import leads_elsewhere, write_whole
 
 FILE = "history.md"
+LEAST_BYTES = 4096
+"""What opening a folder counts."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -48,7 +51,8 @@ def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
     runs, unread = {}, []
     for folder in folders:
         run_folders = _run_folders(folder)
-        for run_folder in run_folders:
+        sizes = list(map(_size_bytes, run_folders))
+        for run_folder in tracked(run_folders, "reading runs", weights=sizes):
             try:
                 if run_folder != folder and leads_elsewhere(run_folder):
                     raise UsageError(f"{run_folder}: is a link; name what it leads to")
@@ -60,6 +64,12 @@ def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
     if not runs:
         raise UsageError("no run that can be read\n  " + "\n  ".join(unread))
     return list(runs.values()), unread
+
+
+def _size_bytes(run_folder: Path) -> int:
+    """Return what there is to read of a run, which says how long that takes."""
+    path = run_folder / RESULTS
+    return LEAST_BYTES + (path.stat().st_size if path.is_file() else 0)
 
 
 def _run_folders(folder: Path) -> list[Path]:

@@ -22,8 +22,9 @@ from commands._preparing import prepare, settings_for
 from commands._tuned import learnt_lines, progress_line
 from commands.arguments import Parser, at_least
 from reports import contention_text, terminal
+from reports.progress import Bar
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
-from suite.measuring import selection
+from suite.measuring import estimate, selection
 from suite.measuring.arm import Arm
 from suite.problem import MEMORY_FORMATS, Scenario
 from suite.processes.scratch import scratch_folder
@@ -108,13 +109,14 @@ def _tune(request: TuneRequest, console: Console) -> int:
         facts = machine_facts(prepared.facts.torch)
         path = table_path(fingerprint_of(facts))
         folder = _folder(path, fresh=request.fresh)
+        progress = _Progress(console, folder, scenarios, request.budget_s)
         campaign = Campaign(
             folder=folder,
             scenarios=in_turns(scenarios),
             arms=arms,
             settings=settings,
             budget_s=request.budget_s,
-            watch=_Progress(console, folder, scenarios),
+            watch=progress,
         )
         console.print(
             f"{len(scenarios)} problems, {len(arms)} implementations at first, "
@@ -122,7 +124,7 @@ def _tune(request: TuneRequest, console: Console) -> int:
         )
         interrupted = False
         try:
-            with after_freeing_space(replace(request, fresh=False).command_line()):
+            with after_freeing_space(replace(request, fresh=False).command_line()), progress.bar:
                 is_complete = campaign.run()
         except KeyboardInterrupt:
             is_complete, interrupted = False, True
@@ -272,21 +274,30 @@ def _tell(console: Console, table: TuningTable, asked: Sequence[Scenario], path:
     console.print(f"table: {path}", soft_wrap=True)
 
 
-@dataclass
 class _Progress:
-    """Prints one line for each problem that was measured."""
+    """Prints one line for each problem that was measured, and moves a bar where a terminal is."""
 
-    console: Console
-    folder: Path
-    asked: Sequence[Scenario]
+    def __init__(
+        self, console: Console, folder: Path, asked: Sequence[Scenario], budget_s: float
+    ) -> None:
+        self._console = console
+        self._asked = asked
+        ids = {scenario.id for scenario in asked}
+        measured = (r for r in read_results(folder) if not r.is_disturbed)
+        known = {result.scenario.id for result in measured} & ids
+        self._done = len(known)
+        missing = [scenario for scenario in asked if scenario.id not in known]
+        total = sum(map(_weight, missing))
+        self.bar = Bar(console, "tuning", total, by_itself=False, most_s=budget_s)
 
-    def __post_init__(self) -> None:
-        ids = {scenario.id for scenario in self.asked}
-        measured = (r for r in read_results(self.folder) if not r.is_disturbed)
-        self._done = len({result.scenario.id for result in measured} & ids)
-
-    def __call__(self, scenario: Scenario, results: Sequence[CellResult], left_s: float) -> None:
+    def __call__(self, scenario: Scenario, results: Sequence[CellResult], _: float) -> None:
         self._done += 1
-        self.console.print(
-            progress_line(scenario, results, self._done, len(self.asked), left_s), soft_wrap=True
-        )
+        self.bar.advance(_weight(scenario))
+        left_s = self.bar.pace.left_s() or 0.0
+        line = progress_line(scenario, results, self._done, len(self._asked), left_s)
+        self._console.print(line, soft_wrap=True)
+
+
+def _weight(scenario: Scenario) -> float:
+    """Return about how long a problem takes, in seconds a row."""
+    return estimate.scenario_s(scenario, 1)

@@ -29,10 +29,13 @@ FORMATS = {
 STANDARD = ("csv", "plots", "html")
 """What every run gets."""
 
+WEIGHTS = {"csv": 1, "plots": 9, "html": 3, "flame-graphs": 2}
+"""About how long writing these takes, in any unit; the others take as long as "csv"."""
+
 PROFILED = ("flame-graphs",)
 """What a run gets besides that was profiled."""
 
-__all__ = ["FORMATS", "STANDARD", "write", "write_all", "write_comparison"]
+__all__ = ["FORMATS", "STANDARD", "usual_formats", "write", "write_all", "write_comparison"]
 
 
 def write(format_name: str, run: Run, out: Path) -> Path:
@@ -72,7 +75,11 @@ def write_comparison(base: Run, head: Run, out: Path) -> list[Path]:
     return [out / name for name in texts]
 
 
+def usual_formats(run: Run) -> list[str]:
+    """Return what every run gets, and what one gets that was profiled."""
+    return [*STANDARD, *PROFILED] if run.profiles else list(STANDARD)
+
+
 def write_all(run: Run, out: Path) -> list[Path]:
     """Write what every run gets, each in place of an older one; returns the paths."""
-    formats = (*STANDARD, *PROFILED) if run.profiles else STANDARD
-    return [write(format_name, run, out) for format_name in formats]
+    return [write(format_name, run, out) for format_name in usual_formats(run)]

@@ -10,12 +10,13 @@ from reports import units
 from reports.fitted_names import distinct
 from reports.matrix import Matrix
 from reports.networks import BEST_MIX, Network, Total, networks
-from reports.text_frame import cut
+from reports.text_frame import cut, wrapped
 from suite.printable import printable
 
 MOST_ROWS = 6
 """Besides the reference, the best mix and what must be shown; the rest is in the report."""
 LABEL_SHARE = 3
+INDENT = "      "
 
 
 def network_lines(matrix: Matrix, width: int, shown: Collection[str] = ()) -> Iterator[Text]:
@@ -47,6 +48,12 @@ def _of_network(
     label = max(map(len, names))
     for name, total in zip(names, kept, strict=True):
         yield cut(f"  {name:{label}}  {_words(total, network, base_s, references)}", width, "")
+        if total.name == BEST_MIX:
+            mix = ", ".join(f"{row} {count}" for row, count in network.mix.items())
+            yield from (
+                Text.assemble(INDENT, line)
+                for line in wrapped(f"{mix}{_undecided(network)}", width - len(INDENT), "")
+            )
     if len(others) > MOST_ROWS:
         yield cut(f"  and {len(others) - MOST_ROWS} slower rows in the report", width)
 
@@ -62,10 +69,7 @@ def _words(
     if base_s is not None and total.name not in references:
         figures.append(units.times(base_s / time_s))
     remarks = []
-    if total.name == BEST_MIX:
-        mix = ", ".join(f"{row} {count}" for row, count in network.mix.items())
-        remarks.append(f"{mix}" + _undecided(network))
-    elif missing := network.layers - total.passed_layers:
+    if missing := network.layers - total.passed_layers:
         instead = "/".join(sorted(references))
         layers = "1 layer" if missing == 1 else f"{missing} layers"
         remarks.append(f"{instead} in {layers} without it")

@@ -62,9 +62,10 @@ def print_summary(
     unsupported = (
         every_unsupported(results) if in_full else unsupported_lines(results, console.width)
     )
-    totals = network_lines(Matrix.of(run), console.width, {*own, CHOOSING})
+    totals = list(network_lines(Matrix.of(run), console.width, {*own, CHOOSING}))
     choices = choice_lines(results, console.width)
-    for line in [*unsupported, *totals, *choices, *_failures(results)]:
+    gap = [Text("")] if totals or choices else []
+    for line in [*unsupported, *gap, *totals, *choices, *gap, *_failures(results)]:
         console.print(line, soft_wrap=True)
     if sentence := contention_text.sentence(results):
         for text in (sentence, contention_text.remedy_for(results)):
