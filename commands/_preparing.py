@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from rich.console import Console
 
-from reports.progress import tracked
+from reports.progress import waiting
 from suite.errors import UsageError
 from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
@@ -103,13 +102,8 @@ def prepare(
         log = scratch / "start.log"
         chosen = find_scenarios(request, log, instead=instead, narrow=narrow)
         plugins = [Path(str(plugin)) for plugin in request.plugins]
-        catalogue = read_catalogue(
-            new_run.TREE,
-            plugins,
-            log,
-            chosen.scenarios,
-            in_turn=partial(tracked, words="reading implementations", console=console),
-        )
+        with waiting("asking the implementations what they cover", console):
+            catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
     for failure in filter(None, (*catalogue.failures, caches.remark())):
         console.print(failure, style="dim", soft_wrap=True)
     return Prepared(

@@ -6,7 +6,7 @@ it is imported costs one line and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -94,27 +94,20 @@ class Catalogue:
 
 
 def read_catalogue(
-    tree: Path,
-    plugins: Iterable[Path],
-    log: Path,
-    scenarios: Sequence[Scenario] = (),
-    *,
-    in_turn: Callable[[Sequence[Source]], Iterable[Source]] = iter,
+    tree: Path, plugins: Iterable[Path], log: Path, scenarios: Sequence[Scenario] = ()
 ) -> Catalogue:
     """Describe everything in `tree`, in installed packages and in plug-in files.
 
     Args:
         scenarios: what to ask each implementation about, so that no process has to be started
             for a cell that it does not cover.
-        in_turn: yields the sources one by one, and may show how far that has come.
 
     Raises:
         UsageError: a plug-in file that was asked for cannot be used, or registers nothing; two
             sources that register the same name, both files named.
     """
     named = [Source(str(plugin.resolve())) for plugin in plugins]
-    sources = [*builtin_sources(tree), *installed_sources()]
-    usual = describe(in_turn(sources), log, scenarios)
+    usual = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
     asked = describe(named, log, scenarios)
     fruitful = {entry.source for entry in asked.entries}
     idle = [source for source in named if source not in fruitful and not asked.failures]
@@ -125,7 +118,7 @@ def read_catalogue(
     return catalogue
 
 
-def describe(sources: Iterable[Source], log: Path, scenarios: Sequence[Scenario] = ()) -> Catalogue:
+def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario] = ()) -> Catalogue:
     """Import each source in its own process and collect what it registered."""
     request = Describe(scenarios=tuple(scenarios))
     entries: list[Entry] = []
