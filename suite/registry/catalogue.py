@@ -146,23 +146,6 @@ def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario]
     return Catalogue(tuple(entries), tuple(failures))
 
 
-def _registers_nothing(source: Source) -> str:
-    """Return what to say of a plug-in that offers nothing, with what to write into it."""
-    from suite.registry.guessing import guessed, likely_function  # noqa: PLC0415 - here alone
-
-    path = Path(source.location)
-    decorator, function = '@register("NAME")', "the function"
-    if candidate := likely_function(path):
-        decorator, function = (
-            guessed(candidate.parameters).decorator(candidate.name),
-            candidate.name,
-        )
-    return (
-        f"{path}: registers nothing, so there is nothing to run; write "
-        f"`from suite import register` into it, and {decorator} above {function}"
-    )
-
-
 def _refuse_duplicates(entries: Iterable[Entry]) -> None:
     first: dict[str, Entry] = {}
     for entry in entries:
@@ -172,3 +155,18 @@ def _refuse_duplicates(entries: Iterable[Entry]) -> None:
                 f"{entry.file} wants it too; choose another name"
             )
         first[entry.name] = entry
+
+
+def _registers_nothing(source: Source) -> str:
+    """Return what to say of a plug-in that offers nothing, with what to write into it."""
+    from suite.registry.guessing import guessed, likely_function  # noqa: PLC0415 - here alone
+
+    path = Path(source.location)
+    decorator, function = '@register("NAME")', "the function"
+    if candidate := likely_function(path):
+        decorator = guessed(candidate.parameters).decorator(candidate.name)
+        function = candidate.name
+    return (
+        f"{path}: registers nothing, so there is nothing to run; write "
+        f"`from suite import register` into it, and {decorator} above {function}"
+    )
