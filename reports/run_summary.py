@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def _print_winners(console: Console, results: Sequence[CellResult]) -> None:
     by_scenario: dict[str, list[CellResult]] = {}
     for result in results:
         by_scenario.setdefault(result.scenario.id, []).append(result)
-    outcomes = list(map(_outcome, by_scenario.values()))[:MOST_WINNERS]
+    outcomes = list(map(_outcome, islice(by_scenario.values(), MOST_WINNERS)))
     names = without_shared_folder([printable(identity) for identity in by_scenario])
     labels = distinct(names, console.width // LABEL_SHARE)[:MOST_WINNERS]
     shown = Table.grid(padding=(0, 2))
