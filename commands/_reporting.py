@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 import reports
-from reports.progress import tracked
+from reports.progress import Bar
 from suite.results.folder import Run
 
-LEAST_WEIGHT = 1
+LEAST_WEIGHT = 0.1
 
 
 def write_report(
@@ -19,6 +19,21 @@ def write_report(
 ) -> list[Path]:
     """Write a run's formats into a folder, the usual ones if none are named; return the paths."""
     names = reports.usual_formats(run) if formats is None else formats
-    weights = [reports.WEIGHTS.get(name, LEAST_WEIGHT) for name in names]
-    written = tracked(names, "writing the report", weights=weights, console=console)
-    return [reports.write(name, run, out) for name in written]
+    with Bar(console, "writing the report", sum(map(_weight, names))) as bar:
+        return [_written(name, run, out, bar) for name in names]
+
+
+def _weight(name: str) -> float:
+    return reports.WEIGHTS.get(name, LEAST_WEIGHT)
+
+
+def _written(name: str, run: Run, out: Path, bar: Bar) -> Path:
+    parts = reports.write_in_parts(name, run, out)
+    while True:
+        try:
+            part = next(parts)
+            move = bar.advance if part.is_there else bar.leave_out
+            move(_weight(name) * part.share)
+        except StopIteration as ended:
+            path: Path = ended.value
+            return path

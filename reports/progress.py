@@ -22,7 +22,7 @@ from reports.terminal import console as usual_console
 from suite.printable import printable
 
 SHOWN_AFTER_S = 2.0
-LEAST_SHARE = 0.05
+LEAST_SHARE = 0.15
 """Done of all before a time left is told: from less nothing follows."""
 
 Item = TypeVar("Item")
@@ -50,6 +50,10 @@ class Pace:
     def advance(self, weight: float) -> None:
         self._done += weight
         self._advanced_at = time.monotonic()
+
+    def leave_out(self, weight: float) -> None:
+        """Tell that something need not be done."""
+        self._total -= weight
 
     def left_s(self) -> float | None:
         """Return the seconds that the rest takes, None as long as nothing is known."""
@@ -125,6 +129,12 @@ class Bar:
         if self._is_seen and is_due and not self._by_itself:
             self._start()
             self._progress.refresh()
+
+    def leave_out(self, weight: float) -> None:
+        """Tell that a step need not be taken."""
+        self.pace.leave_out(weight)
+        left = self._progress.tasks[self._task].total or 0.0
+        self._progress.update(self._task, total=max(0.0, left - weight))
 
     def _start(self) -> None:
         with self._lock:

@@ -67,6 +67,14 @@ def test_nothing_is_told_from_nothing_but_a_limit_is(clock):
     assert limited.left_s() == 10
 
 
+def test_what_need_not_be_done_counts_neither_as_done_nor_as_left(clock):
+    pace = Pace(8)
+    clock.s += 10
+    pace.advance(2)
+    pace.leave_out(4)
+    assert pace.left_s() == 10
+
+
 def test_a_terminal_shows_what_is_done_and_nothing_stays(monkeypatch):
     monkeypatch.setattr(progress, "SHOWN_AFTER_S", 0.0)
     console = screen()
