@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from rich.console import Console
 
+from reports.progress import waiting
 from suite.errors import UsageError
 from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
@@ -105,7 +106,8 @@ def prepare(
     with scratch_folder() as scratch:
         log = scratch / "start.log"
         chosen = find_scenarios(request, log, instead=instead, narrow=narrow)
-        catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
+        with waiting("asking the implementations what they cover", console):
+            catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
     for failure in filter(None, (*catalogue.failures, caches.remark())):
         console.print(failure, style="dim", soft_wrap=True)
     return Prepared(

@@ -16,7 +16,6 @@ from typing import Any
 
 from rich.console import Console
 
-import reports
 from commands import _resuming
 from commands._asking import asked, given
 from commands._cures import advise_on_memory, after_freeing_space
@@ -43,9 +42,11 @@ from commands._preparing import (
     settings_for,
     settings_for_precision,
 )
+from commands._reporting import write_report
 from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
+from reports.progress import Bar
 from reports.run_summary import print_summary
 from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.machine import placement
@@ -242,14 +243,14 @@ def _measure(
     finished, changed = _read_own(folder, outcome.records)
     for tampered in filter(None, [*tampering, changed]):
         console.print(tampered, style="red", soft_wrap=True)
-    written = reports.write_all(finished, folder)
+    written = write_report(finished, folder, console)
     report = next((path for path in written if path.suffix == ".html"), folder)
     if request.profile:
         for line in profile_text.lines(finished):
             console.print(line, soft_wrap=True)
     print_summary(
         console,
-        finished.results,
+        finished,
         spent=outcome.time_spent.summary(),
         not_measured=outcome.not_measured,
         again=again,
@@ -295,17 +296,19 @@ def _profile(
     def watch(profile: CellProfile, done: int, total: int) -> None:
         text = profile_text.progress(profile, done, total)
         console.print(text, soft_wrap=True)
+        bar.advance(1 / total)
 
-    try:
-        profiler = Profiler(
-            folder,
-            arms,
-            settings,
-            with_instructions=request.instructions,
-            instructions_asked_by="--instructions",
-            watch=watch,
-        )
-        profiler.run(read_results(folder))
-    except KeyboardInterrupt:
-        return False
+    profiler = Profiler(
+        folder,
+        arms,
+        settings,
+        with_instructions=request.instructions,
+        instructions_asked_by="--instructions",
+        watch=watch,
+    )
+    with Bar(console, "profiling", 1.0, by_itself=False) as bar:
+        try:
+            profiler.run(read_results(folder))
+        except KeyboardInterrupt:
+            return False
     return True

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_FIGURE = re.compile(r"[-+]?\d[\d,.]*(?:e[-+]?\d+)?(?<![,.])", re.IGNORECASE)
+_FIGURE = re.compile(r"[-+]?(?:\d[\d,.]*(?:e[-+]?\d+)?(?<![,.])|\b(?:nan|inf)\b)", re.IGNORECASE)
 _CLAUSE = re.compile(r"(?<=[,;]) ")
 
 
@@ -31,14 +31,19 @@ def folded(reasons: Iterable[str]) -> list[Folded]:
     Of a reason that was given with several figures the clauses that differ are left out, apart
     from the first, which gets the range of each figure.
     """
-    alike: dict[str, list[str]] = {}
+    by_kind: dict[str, list[str]] = {}
     for reason in reasons:
-        alike.setdefault(_FIGURE.sub("#", reason), []).append(reason)
+        by_kind.setdefault(alike(reason), []).append(reason)
     merged: dict[str, list[str]] = {}
-    for group in alike.values():
+    for group in by_kind.values():
         merged.setdefault(_common(group), []).extend(group)
     each = (Folded(text, tuple(given)) for text, given in merged.items())
     return sorted(each, key=lambda fold: -fold.count)
+
+
+def alike(reason: str) -> str:
+    """Return what is the same of reasons that differ in figures alone."""
+    return _FIGURE.sub("#", reason)
 
 
 def _common(reasons: list[str]) -> str:
@@ -66,8 +71,8 @@ def _range(figures: tuple[str, ...]) -> str:
     return ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
 
 
-def _value(figure: str) -> float:
+def _value(figure: str) -> tuple[float, ...]:
     try:
-        return float(figure.replace(",", ""))
+        return (float(figure.replace(",", "")),)
     except ValueError:  # "2.13.0"
-        return 0.0
+        return tuple(map(float, re.findall(r"\d+", figure)))

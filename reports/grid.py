@@ -79,10 +79,15 @@ def grid_lines(
     order: Sequence[str] = (),
 ) -> list[Text]:
     """Return the lines that `print_grid` prints."""
-    known = _Known(results, own, order)
+    scenarios = list(dict.fromkeys(result.scenario.id for result in results))
+    shown = set(scenarios[:MOST_LINES])
+    known = _Known([result for result in results if result.scenario.id in shown], own, order)
     if not known.series:
         return []
-    return [*_table(known, width), *_legend(known, width)]
+    lines = _table(known, width)
+    if more := len(scenarios) - len(shown):
+        lines += wrapped(f"and {more:,} more scenarios in the report", width)
+    return [*lines, *_legend(known, width)]
 
 
 class _Known:
@@ -185,19 +190,16 @@ def _style(marks: str, summary: Summary | None) -> str:
 
 
 def _table(known: _Known, width: int) -> list[Text]:
-    scenarios = known.scenarios[:MOST_LINES]
     columns = [
-        [each.cells.get(scenario, Figure()) for scenario in scenarios] for each in known.series
+        [each.cells.get(scenario, Figure()) for scenario in known.scenarios]
+        for each in known.series
     ]
     frame = Frame(
-        labels=without_shared_folder([printable(scenario) for scenario in scenarios]),
+        labels=without_shared_folder([printable(scenario) for scenario in known.scenarios]),
         heads=[printable(each.name) for each in known.series],
         columns=columns,
     )
-    lines = frame.lines(width)
-    if left_out := len(known.scenarios) - len(scenarios):
-        lines += wrapped(f"and {left_out:,} more scenarios in the report", width)
-    return lines
+    return frame.lines(width)
 
 
 def _legend(known: _Known, width: int) -> list[Text]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import contention_text, units
+from reports.choices_text import CHOOSING, choice_lines
 from reports.fitted_names import distinct, width_of, without_shared_folder
 from reports.folding import folded
 from reports.grid import print_grid
+from reports.matrix import Matrix
+from reports.network_text import network_lines
 from reports.terminal import DISTURBED, FAILED, cell_columns
 from reports.unsupported_text import every_unsupported, unsupported_lines
 from suite.printable import printable
 from suite.results.cell import CellResult, Status
+from suite.results.folder import Run
 from suite.results.standing import NONE_PASSED, UNDECIDED, standing
 from suite.results.summary import summarise
 
@@ -29,7 +34,7 @@ LABEL_SHARE = 3
 
 def print_summary(
     console: Console,
-    results: Sequence[CellResult],
+    run: Run,
     *,
     spent: Mapping[str, Any],
     not_measured: Sequence[str],
@@ -39,7 +44,7 @@ def print_summary(
     order: Sequence[str] = (),
     verbose: bool = False,
 ) -> None:
-    """Print winners, the table of all, failures, where the time went, where the report is.
+    """Print winners, the table of all, totals, failures, where the time went, what comes next.
 
     Args:
         spent: the time_spent's summary, in seconds.
@@ -49,6 +54,7 @@ def print_summary(
         order: of the rows.
         verbose: say why of each unsupported cell, not of each row.
     """
+    results = run.results
     _print_winners(console, results)
     console.print()
     print_grid(console, results, own=own, order=order)
@@ -57,7 +63,10 @@ def print_summary(
     unsupported = (
         every_unsupported(results) if in_full else unsupported_lines(results, console.width)
     )
-    for line in [*unsupported, *_failures(results)]:
+    totals = list(network_lines(Matrix.of(run), console.width, {*own, CHOOSING}))
+    choices = choice_lines(results, console.width)
+    gap = [Text("")] if totals or choices else []
+    for line in [*unsupported, *gap, *totals, *choices, *gap, *_failures(results)]:
         console.print(line, soft_wrap=True)
     if sentence := contention_text.sentence(results):
         for text in (sentence, contention_text.remedy_for(results)):
@@ -95,7 +104,7 @@ def _print_winners(console: Console, results: Sequence[CellResult]) -> None:
     by_scenario: dict[str, list[CellResult]] = {}
     for result in results:
         by_scenario.setdefault(result.scenario.id, []).append(result)
-    outcomes = list(map(_outcome, by_scenario.values()))[:MOST_WINNERS]
+    outcomes = list(map(_outcome, islice(by_scenario.values(), MOST_WINNERS)))
     names = without_shared_folder([printable(identity) for identity in by_scenario])
     labels = distinct(names, console.width // LABEL_SHARE)[:MOST_WINNERS]
     shown = Table.grid(padding=(0, 2))

@@ -21,6 +21,8 @@ MOST_LINES = 60
 LEAST_LABEL = 12
 """Columns that the names at the left have at least, if they are so long."""
 MOST_HEAD_LINES = 4
+_ONE_LINE = 0
+"""Names above in one line, and those at the left whole."""
 _CAPS = range(8, 4, -1)
 """Columns of a part of a name, as few as it takes."""
 
@@ -53,7 +55,7 @@ class Frame:
 
     def _whole(self, width: int) -> list[Text] | None:
         ways = [self] if len(self.heads) > MOST_LINES else [self, self._turned()]
-        for caps in ((width,), _CAPS):
+        for caps in ((_ONE_LINE,), (width,), _CAPS):
             for way in ways:
                 for cap in caps:
                     if lines := way._fitted(cap, width):
@@ -96,19 +98,22 @@ class Frame:
         """Return its lines, or None where they would be too wide.
 
         Args:
-            cap: columns that a part of a name may take.
+            cap: columns that a part of a name above may take; its parts stand below each other.
             least: columns that names at the left have, if they are so long.
         """
         widths, heads = [], []
         for head, column in zip(self.heads, self.columns, strict=True):
             own = max((figure.width for figure in column), default=1)
-            head_lines = in_lines(head, max(own - 1, min(cap, width_of(pieces(head)))))
+            widest = width_of(pieces(head))
+            wanted = width if cap == _ONE_LINE else min(cap, widest)
+            head_lines = in_lines(head, max(own - 1, wanted))
             if len(head_lines) > MOST_HEAD_LINES:
                 return None
             heads.append(head_lines)
             widths.append(max(own, width_of(head_lines) + 1))
         room = width - sum(widths) - len(widths)
-        if room < min(least, width_of(self.labels)):
+        whole = width_of(self.labels)
+        if room < (whole if cap == _ONE_LINE else min(least, whole)):
             return None
         labels = distinct(self.labels, room)
         first = width_of(labels)

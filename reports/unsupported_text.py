@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
@@ -10,6 +10,9 @@ from reports.folding import folded
 from reports.text_frame import DIM, cut
 from suite.printable import printable
 from suite.results.cell import CellResult, Status
+
+MOST_NAMED = 3
+"""Rows in one line: the reason needs room, too."""
 
 
 def unsupported_lines(results: Iterable[CellResult], width: int) -> list[Text]:
@@ -31,7 +34,13 @@ def unsupported_lines(results: Iterable[CellResult], width: int) -> list[Text]:
         )
         text = f"{len(given)} of {scenarios[name]} unsupported: {counted}"
         names_by_text.setdefault(text, []).append(name)
-    return [cut(f"{', '.join(names)}: {text}", width) for text, names in names_by_text.items()]
+    return [cut(f"{_named(names)}: {text}", width) for text, names in names_by_text.items()]
+
+
+def _named(names: Sequence[str]) -> str:
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: MOST_NAMED - 1])} and {len(names) - MOST_NAMED + 1} more"
 
 
 def every_unsupported(results: Iterable[CellResult]) -> list[Text]:

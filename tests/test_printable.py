@@ -141,7 +141,7 @@ def test_a_runs_progress_and_summary_hold_nothing_that_steers(monkeypatch):
         spent = {"inside_share": None}
         run_summary.print_summary(
             console,
-            run.results,
+            run,
             spent=spent,
             not_measured=[EVIL],
             again=EVIL,

@@ -74,6 +74,9 @@ class Worker:
         self._note = ""
         """What its import did that readers should know."""
         self._implementation: registering.Implementation
+        self._own_file = source.location
+        """The implementation's: what went wrong is said of a line in it."""
+        self._hint_for: Callable[[Exception], str] = lambda _: ""
         self._scenario: Scenario
         self._given: SharedOperands
         self._results: SharedResults
@@ -92,6 +95,8 @@ class Worker:
         self._watch = Watch()
         sources.load(self._source)
         self._implementation = registering.get(self._name)
+        self._own_file = self._implementation.source
+        self._hint_for = self._implementation.hint_for
         self._note = self._watch.imported()
         return messages.Loaded(unavailable=self._implementation.why_unavailable())
 
@@ -302,7 +307,9 @@ class Worker:
                 reply = handler(asked)
             except Exception as error:
                 traceback.print_exc()
-                failed = cuda_context.why_poisoned(error) or failure(error)
+                failed = cuda_context.why_poisoned(error) or failure(
+                    error, self._own_file, self._hint_for(error)
+                )
             quiet = not settle or wait_until_threads_sleep()
             return messages.TimedAnswer(
                 reply=reply,
