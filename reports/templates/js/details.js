@@ -55,8 +55,8 @@ function conditionFacts(cell) {
         .filter(Boolean)
         .join(", "),
     ],
-    ["Peak memory of a call", cell.known("peak", bytes)],
-    ["Workspace by formula", cell.known("workspace", bytes)],
+    ["Peak memory of a call, output included", cell.known("peak", bytes)],
+    ["Workspace by formula, output apart", cell.known("workspace", bytes)],
     [
       "Implementation",
       [cell.implementation.summary, cell.implementation.source].filter(Boolean).join(" "),
