@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from reports import units
+from reports import glossary, units
 from reports.gate import text
 from reports.page import assets
 from reports.page.templates import TEMPLATES, page_environment
@@ -30,6 +30,7 @@ def render(outcome: GateOutcome) -> str:
         lowest=math.exp(-reach),
         highest=math.exp(reach),
         text=text,
+        glossary=glossary,
         units=units,
         width=WIDTH,
         policy=POLICY,

@@ -15,7 +15,7 @@ import pytest
 import reports
 from suite.results.folder import Run
 from tests.reports.synthetic import large_run, small_run
-from tests.reports.visit import DRAWN, EVIL, PATIENCE_MS, SCHEMES, Visit, axe_violations
+from tests.reports.visit import EVIL, SCHEMES, Visit, axe_violations
 
 pytestmark = pytest.mark.browser
 
@@ -128,7 +128,7 @@ def test_the_table_sorts_searches_and_opens_a_row(visit: Visit) -> None:
         "run_bench.py run scenarios/quick.yaml --scenario vgg_conv3_1 --impl winograd_4x4" in text
     )
     assert "Relative L2 error" in text
-    assert "allowed ±" in text
+    assert "allowed error ±" in text
     assert "pays after" in text
     assert shown.locator(".violinlayer .trace").count() == 8
 
@@ -139,7 +139,7 @@ def test_a_failed_row_tells_its_reason_and_worst_element(visit: Visit) -> None:
     page.locator("#cells button.open").first.click()
     text = page.locator("#cells .details").inner_text()
     assert "element (0, 17, 3, 9) is 4.125" in text
-    assert "(0, 17, 3, 9): got 4.125, expected 4.0156, allowed ±0.002" in text
+    assert "(0, 17, 3, 9): got 4.125, expected 4.0156, allowed error ±0.002" in text
 
 
 def test_every_chart_has_axis_titles_and_a_table_twin(visit: Visit) -> None:
@@ -259,13 +259,145 @@ def test_the_table_leaves_as_csv_without_formulas(browser: Any, tmp_path: Path) 
     visit.close()
 
 
-def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Any, report: Path) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 800})
-    page = context.new_page()
-    page.goto(report.as_uri())
-    page.wait_for_selector(DRAWN, state="attached", timeout=PATIENCE_MS)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+@pytest.fixture(scope="module")
+def on_a_phone(browser: Any, report: Path) -> Iterator[Visit]:
+    """The page 390 px wide, for tests that only look."""
+    visit = Visit(browser, report, width=390)
+    yield visit
+    visit.close()
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(on_a_phone: Visit) -> None:
+    assert on_a_phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_heat_map_shows_several_rows_beside_a_narrow_column_that_stays(
+    on_a_phone: Visit,
+) -> None:
+    page = on_a_phone.page
+    name = page.locator(".heat tbody th").first
+    before = name.bounding_box()
+    assert before["width"] <= 130
+    squares = page.locator(".heat tbody tr").first.locator("td").all()
+    right = [box["x"] + box["width"] for square in squares if (box := square.bounding_box())]
+    assert sum(end <= 390 for end in right) >= 3
+    page.evaluate("document.getElementById('heat-scroll').scrollLeft = 200")
+    assert name.bounding_box()["x"] == before["x"]
+    page.evaluate("document.getElementById('heat-scroll').scrollLeft = 0")
+
+
+def test_on_a_phone_titles_of_axes_and_labels_of_memory_lie_inside_their_charts(
+    on_a_phone: Visit,
+) -> None:
+    page = on_a_phone.page
+    for chart in ("error-chart", "roofline-chart", "network-chart", "memory-chart"):
+        inside = page.locator(f"#{chart} .plot").bounding_box()
+        texts = page.locator(f"#{chart} :is(.xtitle, .ytitle, .bartext, .ytick text)").all()
+        assert len(texts) >= 2
+        for text in texts:
+            box = text.bounding_box()
+            assert box["x"] >= inside["x"] - 1, text.text_content()
+            assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1, text.text_content()
+            assert box["height"] >= 8
+
+
+@pytest.mark.parametrize("width", [390, 800, 1400, 2200])
+def test_the_table_is_cut_nowhere_and_names_the_columns_that_have_no_room(
+    visit: Visit, width: int
+) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function(
+        "document.querySelector('#cells table').offsetWidth <= "
+        "document.getElementById('cells').clientWidth + 1"
+    )
+    headers = page.locator("#cells thead th").all_inner_texts()
+    left_out = page.locator("#cells-left-out").inner_text()
+    for title in ("Error", "Speed-up", "Peak memory", "Reason", "Layer"):
+        shown = any(header.strip() == title for header in headers)
+        assert shown != (title in left_out.replace("Error / bound", "")), title
+
+
+def test_on_a_wide_screen_details_open_beside_their_row(browser: Any, report: Path) -> None:
+    visit = Visit(browser, report, width=2200)
+    page = visit.page
+    page.locator("#cells button.open").nth(3).click()
+    page.wait_for_selector("#cell-beside .details .main-svg")
+    row = page.locator("#cells tr.beside").bounding_box()
+    beside = page.locator("#cell-beside").bounding_box()
+    assert beside["x"] >= row["x"] + row["width"]
+    assert beside["y"] <= row["y"] + row["height"]
+    assert beside["y"] + beside["height"] >= row["y"]
+    assert page.locator("#cell-beside h3").inner_text() == "pointwise_64 × fft"
+    page.locator("#cells button.open").nth(4).click()
+    assert page.locator("#cells [aria-expanded=true]").count() == 1
+    page.locator("#cells [aria-expanded=true]").click()
+    assert page.locator("#cell-beside").is_hidden()
+    assert visit.messages == []
+    visit.close()
+
+
+def test_a_row_looks_the_same_in_every_chart_and_beside_its_name(visit: Visit) -> None:
+    looks = visit.page.evaluate(
+        """() => {
+          const looks = {};
+          const add = (name, look) => (looks[name] ??= new Set()).add(look);
+          for (const id of ["error-chart", "roofline-chart"])
+            for (const trace of document.querySelector(`#${id} .plot`).data) {
+              const colour = trace.marker?.color, symbol = trace.marker?.symbol;
+              if (symbol && !symbol.endsWith("-open")) add(trace.name, `${colour} ${symbol}`);
+            }
+          const [bars, marks] = document.querySelector("#network-chart .plot").data;
+          marks.y.forEach((name, at) => {
+            if (marks.marker.symbol[at] !== "line-ns")
+              add(name, `${marks.marker.color[at]} ${marks.marker.symbol[at]}`);
+          });
+          return Object.entries(looks).map(([name, seen]) => [name, [...seen]]);
+        }"""
+    )
+    seen = dict(looks)
+    assert {len(each) for each in seen.values()} == {1}
+    assert len({each[0] for each in seen.values()}) == len(seen) >= 6
+    icons = visit.page.locator(".heat thead .icon path").evaluate_all(
+        "paths => paths.map(path => path.getAttribute('fill') + path.getAttribute('d'))"
+    )
+    assert len(set(icons)) == len(icons) == 7
+
+
+def test_totals_of_networks_begin_at_zero_and_their_words_stand_beyond_their_intervals(
+    visit: Visit,
+) -> None:
+    axis, words, bars = visit.page.evaluate(
+        """() => {
+          const plot = document.querySelector("#network-chart .plot");
+          const [bars, marks, words] = plot.data;
+          const ends = bars.x.map((end, at) => end + (marks.error_x.array[at] || 0));
+          return [plot._fullLayout.xaxis, words.x.map((x, at) => x - ends[at]), bars.x].map(
+            (part) => part.type ? [part.type, part.range[0]] : part);
+        }"""
+    )
+    assert axis == ["linear", 0]
+    assert all(gap >= -1e-12 for gap in words)
+    assert len(bars) == 7
+
+
+def test_words_of_the_glossary_show_their_meaning_to_pointer_and_keyboard(visit: Visit) -> None:
+    page = visit.page
+    term = page.locator("#verdict .term", has_text="noise grade").first
+    term.hover()
+    assert "how much identical work varied" in page.locator("#tip").inner_text()
+    page.mouse.move(0, 0)
+    assert page.locator("#tip").is_hidden()
+    term.focus()
+    assert page.locator("#tip").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#tip").is_hidden()
+    page.get_by_label("Search").fill("winograd_4x4 vgg_conv3")
+    page.locator("#cells button.open").first.click()
+    unit = page.locator("#cells .details .term", has_text="√K·u·S")
+    unit.focus()
+    assert "a sum of K products" in page.locator("#tip").inner_text()
+    assert "of the ceiling" in page.locator("#cells-words").inner_text()
 
 
 @pytest.mark.slow

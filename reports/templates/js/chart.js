@@ -190,7 +190,9 @@ function errorBars(shown, column) {
 function fillChart(id, { controls = [], build, caption, table }) {
   const figure = document.getElementById(id);
   figure.querySelector(".controls").replaceChildren(...controls);
-  figure.querySelector("figcaption").replaceChildren(caption);
+  figure
+    .querySelector("figcaption")
+    .replaceChildren(...(typeof caption === "string" ? explained(caption) : [caption]));
   const plot = figure.querySelector(".plot");
   plot.classList.toggle("empty", !build);
   if (build) drawChart(plot, build);

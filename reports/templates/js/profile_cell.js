@@ -85,7 +85,7 @@ function smallChart(title, build, caption, table) {
     { class: "chart", "aria-label": title },
     element("h4", {}, title),
     plot,
-    element("figcaption", {}, caption),
+    element("figcaption", {}, explained(caption)),
     twin,
   );
 }

@@ -34,6 +34,10 @@ function numberColumn(title, column, format, unit) {
   };
 }
 
+/** Return whether some interval is so wide that it is told as a factor. */
+const hasWide = () =>
+  cells.some((cell) => spread(cell.get("time_low"), cell.get("time_high")).startsWith("×÷"));
+
 /** Return a number with half its interval, where it has one, and with its mark. */
 function withSpread(cell, column, format) {
   const value = cell.get(column);
@@ -135,6 +139,9 @@ function drawTable() {
     fitColumns(shown);
   }).observe(room);
   shown.on("draw", () => leaveOut(shown));
+  document.getElementById("cells-words").replaceChildren(
+    ...[wordLines([...tableColumns().map((column) => column.title), ...(hasWide() ? ["×÷"] : []), ...(cells.some((cell) => cell.disturbed) ? ["disturbed"] : [])])].filter(Boolean),
+  );
   addEventListener("beforeprint", () => showColumns(shown));
   addEventListener("afterprint", () => fitColumns(shown));
   return shown;
