@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import re
 
-from markupsafe import Markup, escape
-
-from suite.printable import printable_lines
-
 MEANINGS = {
     "×÷": "times, or divided by: 1.20 ms ×÷ 3 lies between 0.40 and 3.60 ms. Said of intervals "
     "too wide for per cent; more blocks narrow them.",
@@ -74,18 +70,7 @@ def _as_listed(word: str) -> str:
     return next(listed for listed in MEANINGS if listed.lower() == word)
 
 
-def markup(text: str) -> Markup:
-    """Return a text as HTML in which each word shows its meaning under a pointer or the focus.
-
-    Without a script: the style sheet shows what follows the word.
-    """
-    pieces = _WORDS.split(printable_lines(text))  # what stands at odd places are words
-    return Markup("").join(
-        _term(piece) if at % 2 else escape(piece) for at, piece in enumerate(pieces)
-    )
-
-
-def _term(word: str) -> Markup:
-    return Markup(
-        '<span class="term" tabindex="0">{}<span class="hint" role="tooltip">{}</span></span>'
-    ).format(word, f"{word}: {_MEANINGS[word.lower()]}")
+def pieces(text: str) -> list[tuple[str, str]]:
+    """Return a text in pieces, each with its meaning; empty for what is no word of these."""
+    found = _WORDS.split(text)  # at odd places are words
+    return [(piece, _MEANINGS[piece.lower()] if at % 2 else "") for at, piece in enumerate(found)]

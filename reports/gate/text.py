@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-
-from markupsafe import Markup
 
 from reports import contention_text, glossary, units
 from reports.markdown import escaped, joined, table
+from reports.markdown import words as markdown_words
 from suite.gate.outcome import GateCell, GateOutcome
 from suite.printable import printable
 
@@ -137,12 +135,6 @@ def words(cells: Sequence[GateCell]) -> list[tuple[str, str]]:
     return glossary.explained("blocks", "smallest visible", *said)
 
 
-def broken(key: str) -> Markup:
-    """Return a cell's name that may break between the words of its parts."""
-    pieces = re.split(r"(?<=[_/.-])(?=.)", printable(key))
-    return Markup("<wbr>").join(pieces)
-
-
 def markdown(outcome: GateOutcome) -> str:
     """Return the outcome as a comment under 60 kB, the verdict first."""
     advisory = outcome.timing_advisory
@@ -163,9 +155,7 @@ def markdown(outcome: GateOutcome) -> str:
     rest = [cell for cell in outcome.cells if cell.key not in shown]
     sections.append(_section("All other cells", rest))
     sections.append(escaped(null_arm(outcome)))
-    texts = "\n".join(sections)
-    sections.append("\n".join(f"- {escaped(line)}" for line in glossary.lines(texts)))
-    return joined(sections)
+    return joined([*sections, markdown_words(sections)])
 
 
 def _section(title: str, cells: Sequence[GateCell], *, reproduce: bool = False) -> str:

@@ -33,6 +33,14 @@ def visit(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterato
     visit.close()
 
 
+@pytest.fixture(scope="module")
+def looked_at(browser: Any, report: Path) -> Iterator[Visit]:
+    """The page for tests that only look at it: opening one takes longer than most of them."""
+    visit = Visit(browser, report)
+    yield visit
+    visit.close()
+
+
 both_schemes = pytest.mark.parametrize("visit", SCHEMES, indirect=True)
 
 
@@ -170,8 +178,8 @@ def test_a_sweep_shows_fits_exponents_and_crossings(browser: Any, tmp_path: Path
     visit.close()
 
 
-def test_the_names_of_marks_in_the_error_chart_do_not_cover_each_other(visit: Visit) -> None:
-    boxes = visit.page.locator("#error-chart .textpoint text").evaluate_all(
+def test_the_names_of_marks_in_the_error_chart_do_not_cover_each_other(looked_at: Visit) -> None:
+    boxes = looked_at.page.locator("#error-chart .textpoint text").evaluate_all(
         "texts => texts.map(text => text.getBoundingClientRect().toJSON())"
     )
     assert len(boxes) >= 3
@@ -282,7 +290,7 @@ def test_on_a_phone_the_heat_map_shows_several_rows_beside_a_narrow_column_that_
     right = [box["x"] + box["width"] for square in squares if (box := square.bounding_box())]
     assert sum(end <= 390 for end in right) >= 3
     page.evaluate("document.getElementById('heat-scroll').scrollLeft = 200")
-    assert name.bounding_box()["x"] == before["x"]
+    assert abs(name.bounding_box()["x"] - before["x"]) <= 3  # the gap between squares
     page.evaluate("document.getElementById('heat-scroll').scrollLeft = 0")
 
 
@@ -301,21 +309,25 @@ def test_on_a_phone_titles_of_axes_and_labels_of_memory_lie_inside_their_charts(
             assert box["height"] >= 8
 
 
-@pytest.mark.parametrize("width", [390, 800, 1400, 2200])
-def test_the_table_is_cut_nowhere_and_names_the_columns_that_have_no_room(
-    visit: Visit, width: int
-) -> None:
+def test_the_table_is_cut_nowhere_and_names_the_columns_that_have_no_room(visit: Visit) -> None:
     page = visit.page
-    page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_function(
-        "document.querySelector('#cells table').offsetWidth <= "
-        "document.getElementById('cells').clientWidth + 1"
-    )
-    headers = page.locator("#cells thead th").all_inner_texts()
-    left_out = page.locator("#cells-left-out").inner_text()
-    for title in ("Error", "Speed-up", "Peak memory", "Reason", "Layer"):
-        shown = any(header.strip() == title for header in headers)
-        assert shown != (title in left_out.replace("Error / bound", "")), title
+    all_shown = []
+    for width in (2200, 1400, 800, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            "document.querySelector('#cells table').offsetWidth <= "
+            "document.getElementById('cells').clientWidth + 1"
+        )
+        shown = {text.strip() for text in page.locator("#cells thead th").all_inner_texts()}
+        note = page.locator("#cells-left-out").inner_text()
+        left_out = set(note.removeprefix("No room here for: ").partition(". ")[0].split("; "))
+        for title in ("Status", "Error", "Speed-up", "Peak memory", "Reason", "Layer"):
+            assert (title in shown) != (title in left_out), (width, title)
+        all_shown.append(len(shown))
+    assert all_shown == sorted(all_shown, reverse=True)
+    assert all_shown[0] > all_shown[-1]
+    unsupported = page.locator("#cells tbody tr", has_text="winograd_2x2").first
+    assert "unsupported" in unsupported.inner_text()  # in the place of its time
 
 
 def test_on_a_wide_screen_details_open_beside_their_row(browser: Any, report: Path) -> None:
@@ -337,8 +349,8 @@ def test_on_a_wide_screen_details_open_beside_their_row(browser: Any, report: Pa
     visit.close()
 
 
-def test_a_row_looks_the_same_in_every_chart_and_beside_its_name(visit: Visit) -> None:
-    looks = visit.page.evaluate(
+def test_a_row_looks_the_same_in_every_chart_and_beside_its_name(looked_at: Visit) -> None:
+    looks = looked_at.page.evaluate(
         """() => {
           const looks = {};
           const add = (name, look) => (looks[name] ??= new Set()).add(look);
@@ -358,16 +370,16 @@ def test_a_row_looks_the_same_in_every_chart_and_beside_its_name(visit: Visit) -
     seen = dict(looks)
     assert {len(each) for each in seen.values()} == {1}
     assert len({each[0] for each in seen.values()}) == len(seen) >= 6
-    icons = visit.page.locator(".heat thead .icon path").evaluate_all(
+    icons = looked_at.page.locator(".heat thead .icon path").evaluate_all(
         "paths => paths.map(path => path.getAttribute('fill') + path.getAttribute('d'))"
     )
     assert len(set(icons)) == len(icons) == 7
 
 
 def test_totals_of_networks_begin_at_zero_and_their_words_stand_beyond_their_intervals(
-    visit: Visit,
+    looked_at: Visit,
 ) -> None:
-    axis, words, bars = visit.page.evaluate(
+    axis, words, bars = looked_at.page.evaluate(
         """() => {
           const plot = document.querySelector("#network-chart .plot");
           const [bars, marks, words] = plot.data;
@@ -426,9 +438,14 @@ def test_a_comparison_frames_clear_changes_and_says_what_is_not_comparable(
         assert visit.messages == []
         assert visit.page.locator(".heat td.framed").count() == framed
         assert visit.page.locator(".heat td", has_text="not comparable").count() == apart
+        if framed:
+            shown = visit.page.locator(".heat td.framed").all_inner_texts()
+            assert shown
+            assert all(1.2 < float(text.rstrip("×")) < 1.4 for text in shown)  # not its inverse
+            assert "slower: 2× or more" in visit.page.locator("#heat-legend").inner_text()
         assert axe_violations(visit.page) == []
         visit.close()
 
 
-def test_a_run_without_profiles_has_no_section_on_them(visit: Visit) -> None:
-    assert visit.page.locator("#profile").count() == 0
+def test_a_run_without_profiles_has_no_section_on_them(looked_at: Visit) -> None:
+    assert looked_at.page.locator("#profile").count() == 0

@@ -26,6 +26,8 @@ function numberColumn(title, column, format, unit) {
     type: "num",
     render: (row, type) => {
       const value = row.cell.get(column);
+      if (type === "display" && column === "time" && !row.cell.passed)
+        return `<span class="in-place">${escaped(row.cell.statusText)}</span>`;
       if (type === "display") return escaped(withSpread(row.cell, column, format));
       if (type === "filter") return format(value);
       if (type === "export") return value ?? "";
@@ -163,6 +165,7 @@ const LESS_NEEDED = [
   "Comparison",
   "Status",
   "Speed-up",
+  "Time", // where there is its change
 ];
 
 /** Return the columns that may be left out, the first to go first. */
@@ -191,6 +194,7 @@ function leaveOut(table) {
   }
   const titles = table.settings().init().columns.map((column) => column.title);
   const hidden = places.filter((place) => !table.column(place).visible());
+  room.classList.toggle("no-status", hidden.includes(titles.indexOf("Status")));
   document.getElementById("cells-left-out").textContent = hidden.length
     ? `No room here for: ${hidden.map((place) => titles[place]).join("; ")}. A row's details and the CSV have them.`
     : "";
