@@ -145,7 +145,8 @@ function drawChart(target, build) {
   for (const name of Object.keys(layout)) {
     if (!/^[xy]axis$/.test(name)) continue;
     const own = axis(layout[name].title?.text ?? "", layout[name]);
-    const names = layout.yaxis?.type === "category" ? traces[0].y.map((text) => text.length) : [0];
+    const isNamed = layout.yaxis?.type === "category";
+    const names = isNamed ? traces.flatMap((trace) => trace.y).map((text) => text.length) : [0];
     const room =
       name === "xaxis"
         ? target.clientWidth - 110 - LETTER_PX * Math.max(...names)

@@ -95,7 +95,7 @@ function drawProfiles(place = null) {
       ? () => ({
           traces: phaseTraces(shown),
           layout: {
-            height: 150 + 34 * shown.length,
+            height: (narrow() ? 250 : 150) + 34 * shown.length,
             barmode: "stack",
             legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
             margin: { l: 150, r: 30, t: 10, b: 60 },
