@@ -165,7 +165,7 @@ const LESS_NEEDED = [
   "Comparison",
   "Status",
   "Speed-up",
-  "Time", // where there is its change
+  ...(isComparison ? ["Time"] : []), // the change says more
 ];
 
 /** Return the columns that may be left out, the first to go first. */
@@ -188,13 +188,14 @@ function fitColumns(table) {
 function leaveOut(table) {
   const room = document.getElementById("cells");
   const places = lessNeeded(table);
+  const titles = table.settings().init().columns.map((column) => column.title);
+  const status = table.column(titles.indexOf("Status"));
   for (const place of places) {
+    room.classList.toggle("no-status", !status.visible()); // then it stands in a time's place
     if (table.table().node().offsetWidth <= room.clientWidth) break;
     if (table.column(place).visible()) table.column(place).visible(false, false);
   }
-  const titles = table.settings().init().columns.map((column) => column.title);
   const hidden = places.filter((place) => !table.column(place).visible());
-  room.classList.toggle("no-status", hidden.includes(titles.indexOf("Status")));
   document.getElementById("cells-left-out").textContent = hidden.length
     ? `No room here for: ${hidden.map((place) => titles[place]).join("; ")}. A row's details and the CSV have them.`
     : "";
