@@ -387,7 +387,8 @@ def test_totals_of_networks_begin_at_zero_and_their_words_stand_beyond_their_int
           const bars = plot.data.filter((trace) => trace.type === "bar");
           const ends = marks.x.map((end, at) => end + (marks.error_x.array[at] || 0));
           const { type, range } = plot._fullLayout.xaxis;
-          return [[type, range[0]], words.x.map((x, at) => x - ends[at]), bars.map((bar) => bar.base)];
+          const gaps = words.x.map((x, at) => x - ends[at]);
+          return [[type, range[0]], gaps, bars.map((bar) => bar.base)];
         }"""
     )
     assert axis == ["linear", 0]
