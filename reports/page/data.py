@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from reports import glossary
 from reports.compare import Comparison
 from reports.layers import describe, layer_family
 from reports.matrix import Matrix, MatrixCell
@@ -59,6 +60,7 @@ def page_data(run: Run, matrix: Matrix, comparison: Comparison | None = None) ->
     caches = (run.manifest.get("machine") or {}).get("caches") or {}
     return {
         "statuses": STATUSES,
+        "glossary": glossary.MEANINGS,
         "parts": {"light": PARTS, "dark": PARTS_ON_DARK},
         "implementations": _implementations(run, matrix),
         "scenarios": [_scenario(scenario, matrix) for scenario in matrix.scenarios],

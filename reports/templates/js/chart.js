@@ -145,7 +145,8 @@ function drawChart(target, build) {
   for (const name of Object.keys(layout)) {
     if (!/^[xy]axis$/.test(name)) continue;
     const own = axis(layout[name].title?.text ?? "", layout[name]);
-    const names = layout.yaxis?.type === "category" ? traces[0].y.map((text) => text.length) : [0];
+    const isNamed = layout.yaxis?.type === "category";
+    const names = isNamed ? traces.flatMap((trace) => trace.y).map((text) => text.length) : [0];
     const room =
       name === "xaxis"
         ? target.clientWidth - 110 - LETTER_PX * Math.max(...names)
@@ -190,7 +191,9 @@ function errorBars(shown, column) {
 function fillChart(id, { controls = [], build, caption, table }) {
   const figure = document.getElementById(id);
   figure.querySelector(".controls").replaceChildren(...controls);
-  figure.querySelector("figcaption").replaceChildren(caption);
+  figure
+    .querySelector("figcaption")
+    .replaceChildren(...(typeof caption === "string" ? explained(caption) : [caption]));
   const plot = figure.querySelector(".plot");
   plot.classList.toggle("empty", !build);
   if (build) drawChart(plot, build);

@@ -16,10 +16,12 @@ function tipText(cell) {
   return lines.filter(Boolean).join("\n");
 }
 
-function showTip(square) {
+/** Show a text beside what it is about. */
+function showTip(target, text) {
   const tip = document.getElementById("tip");
-  const box = square.getBoundingClientRect();
-  tip.textContent = tipText(cells[square.dataset.cell]);
+  const box = target.getBoundingClientRect();
+  (target.closest("dialog") ?? document.body).append(tip); // a dialog covers all else
+  tip.textContent = text;
   tip.hidden = false;
   tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - tip.offsetWidth - 8))}px`;
   const above = box.top - tip.offsetHeight - 6;
@@ -58,7 +60,7 @@ function listenToHeatMap() {
   const scroll = document.getElementById("heat-scroll");
   const over = (event) => {
     const square = event.target.closest("td[data-cell]");
-    if (square) showTip(square);
+    if (square) showTip(square, tipText(cells[square.dataset.cell]));
     else hideTip();
   };
   scroll.addEventListener("mouseover", over);

@@ -49,5 +49,6 @@ addEventListener("beforeprint", () => applyTheme(true));
 addEventListener("afterprint", () => applyTheme(false));
 heatControls();
 listenToHeatMap();
+listenToWords();
 applyTheme();
 addEventListener("DOMContentLoaded", drawNext); // DataTables is there by then

@@ -32,23 +32,18 @@ function networkChart(ordered, names, axisEnd, isCut) {
   });
   return {
     traces: [
-      {
+      ...ordered.map((total, at) => ({
         type: "bar",
         orientation: "h",
-        y: names,
-        x: ends,
+        y: [names[at]],
+        x: [ends[at]],
         hoverinfo: "skip",
         marker: {
-          color: ordered.map((total, at) => (isWhole(total) ? colours[at] : paper)),
-          line: { color: colours, width: 1.5 },
-          pattern: {
-            shape: ordered.map((total) => (isWhole(total) ? "" : "/")),
-            fgcolor: colours,
-            bgcolor: ordered.map(() => paper),
-            size: 6,
-          },
+          color: isWhole(total) ? colours[at] : paper,
+          line: { color: colours[at], width: 1.5 },
+          pattern: { shape: isWhole(total) ? "" : "/", fgcolor: colours[at], size: 6 },
         },
-      },
+      })),
       {
         type: "scatter",
         mode: "markers",
@@ -86,6 +81,7 @@ function networkChart(ordered, names, axisEnd, isCut) {
     ],
     layout: {
       height: 130 + 34 * names.length,
+      barmode: "overlay",
       showlegend: false,
       margin: { l: 20, r: 10, t: 10, b: 60 },
       shapes: ordered.flatMap((total, at) => (isCut(total) ? [gap(at, 0.94), gap(at, 0.97)] : [])),

@@ -26,6 +26,8 @@ function numberColumn(title, column, format, unit) {
     type: "num",
     render: (row, type) => {
       const value = row.cell.get(column);
+      if (type === "display" && column === "time" && !row.cell.passed)
+        return `<span class="in-place">${escaped(row.cell.statusText)}</span>`;
       if (type === "display") return escaped(withSpread(row.cell, column, format));
       if (type === "filter") return format(value);
       if (type === "export") return value ?? "";
@@ -33,6 +35,10 @@ function numberColumn(title, column, format, unit) {
     },
   };
 }
+
+/** Return whether some interval is so wide that it is told as a factor. */
+const hasWide = () =>
+  cells.some((cell) => spread(cell.get("time_low"), cell.get("time_high")).startsWith("×÷"));
 
 /** Return a number with half its interval, where it has one, and with its mark. */
 function withSpread(cell, column, format) {
@@ -135,6 +141,9 @@ function drawTable() {
     fitColumns(shown);
   }).observe(room);
   shown.on("draw", () => leaveOut(shown));
+  document.getElementById("cells-words").replaceChildren(
+    ...[wordLines([...tableColumns().map((column) => column.title), ...(hasWide() ? ["×÷"] : []), ...(cells.some((cell) => cell.disturbed) ? ["disturbed"] : [])])].filter(Boolean),
+  );
   addEventListener("beforeprint", () => showColumns(shown));
   addEventListener("afterprint", () => fitColumns(shown));
   return shown;
@@ -156,6 +165,7 @@ const LESS_NEEDED = [
   "Comparison",
   "Status",
   "Speed-up",
+  ...(isComparison ? ["Time"] : []), // the change says more
 ];
 
 /** Return the columns that may be left out, the first to go first. */
@@ -178,11 +188,13 @@ function fitColumns(table) {
 function leaveOut(table) {
   const room = document.getElementById("cells");
   const places = lessNeeded(table);
+  const titles = table.settings().init().columns.map((column) => column.title);
+  const status = table.column(titles.indexOf("Status"));
   for (const place of places) {
+    room.classList.toggle("no-status", !status.visible()); // then it stands in a time's place
     if (table.table().node().offsetWidth <= room.clientWidth) break;
     if (table.column(place).visible()) table.column(place).visible(false, false);
   }
-  const titles = table.settings().init().columns.map((column) => column.title);
   const hidden = places.filter((place) => !table.column(place).visible());
   document.getElementById("cells-left-out").textContent = hidden.length
     ? `No room here for: ${hidden.map((place) => titles[place]).join("; ")}. A row's details and the CSV have them.`
