@@ -44,7 +44,7 @@ LEAST_VALUES = 7
 """Three and four: 2 of 35 orders show a clean step, of six values 2 of 20."""
 SEED = 0
 LEAST_ORDERS, MOST_ORDERS = 2_000, 20_000
-ENOUGH = 10
+ENOUGH = 5
 """Orders that may show as clear a split, of those drawn: fewer would say little."""
 BATCH = 500
 """Orders between two looks at whether the split can still be rare."""
