@@ -38,9 +38,9 @@ class Mean:
     @classmethod
     def of(cls, values: Sequence[float]) -> Mean:
         logs = [math.log(value) for value in values]
-        centre = math.fsum(logs) / len(logs)
+        centre = sum(logs) / len(logs)
         # statistics.variance sums fractions, which takes a hundred times as long.
-        squares = math.fsum((value - centre) ** 2 for value in logs)
+        squares = sum([(value - centre) ** 2 for value in logs])
         spread = squares / (len(logs) - 1) / len(logs) if len(logs) > 1 else None
         return cls(math.exp(centre), spread)
 
