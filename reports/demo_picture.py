@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from suite.demo.filtering import FILTERS, Photograph
-from suite.demo.steps import Panel, Way
+from reports.demo_steps import Panel, Way
 from suite.errors import UsageError
 
 COLUMNS = 5
@@ -23,10 +23,26 @@ SMALL = 6
 """Panels of no more rows and columns show their numbers."""
 
 
+@dataclass(frozen=True)
+class Original:
+    """A photograph, and what it was made into before the first filter."""
+
+    height: int
+    width: int
+    """As the file has it."""
+    colour: NDArray[np.uint8]
+    """Of shape (H, W, 3)."""
+    grey: NDArray[np.float32]
+    """From 0 to 1, of shape (H, W); smaller than the file's, perhaps."""
+
+
 def write(
-    photograph: Photograph, planes: Sequence[NDArray[np.float32]], ways: Sequence[Way], out: Path
+    original: Original, planes: Mapping[str, NDArray[np.float32]], ways: Sequence[Way], out: Path
 ) -> Path:
     """Write the photograph, grey and filtered, and a row of steps for each way, as PNG.
+
+    Args:
+        planes: up to three filtered ones, by their titles.
 
     Raises:
         UsageError: the file cannot be written.
@@ -40,7 +56,7 @@ def write(
     )
     for axes in grid.ravel():
         axes.set_axis_off()
-    _photograph(grid[0], photograph, planes)
+    _photograph(grid[0], original, planes)
     for axes, way in zip(grid[1:], ways, strict=True):
         _way(axes, way)
     try:
@@ -52,17 +68,17 @@ def write(
 
 
 def _photograph(
-    axes: Sequence[Any], photograph: Photograph, planes: Sequence[NDArray[np.float32]]
+    axes: Sequence[Any], original: Original, planes: Mapping[str, NDArray[np.float32]]
 ) -> None:
-    height, width = photograph.grey.shape
-    shrunk = f", shrunk to {height}×{width}" if photograph.is_shrunk else ""
-    axes[0].imshow(photograph.colour)
-    axes[0].set_title(f"photograph, {photograph.height}×{photograph.width}", fontsize=9)
-    grey = Panel(f"grey{shrunk}", np.asarray(photograph.grey, dtype=float), signed=False)
-    _panel(axes[1], grey)
-    for number, (plane, title) in enumerate(zip(planes, FILTERS, strict=True)):
+    height, width = original.grey.shape
+    is_shrunk = (height, width) != (original.height, original.width)
+    axes[0].imshow(original.colour)
+    axes[0].set_title(f"photograph, {original.height}×{original.width}", fontsize=9)
+    caption = f"grey, shrunk to {height}×{width}" if is_shrunk else "grey"
+    _panel(axes[1], Panel(caption, np.asarray(original.grey, dtype=float), signed=False))
+    for panel_axes, (title, plane) in zip(axes[2:], planes.items(), strict=False):
         values = np.asarray(plane, dtype=float)
-        _panel(axes[2 + number], Panel(title, values, signed=float(plane.min()) < -0.1))
+        _panel(panel_axes, Panel(title, values, signed=float(values.min()) < -0.1))
 
 
 def _way(axes: Sequence[Any], way: Way) -> None:

@@ -21,6 +21,8 @@ TIMEOUT_S = 10
 class Repository:
     """A checkout and its state."""
 
+    name: str
+    """Of the folder that holds the repository, whichever of its worktrees this is."""
     folder: Path
     commit: str
     has_changes: bool
@@ -49,7 +51,7 @@ def _plugin(file: str) -> dict[str, Any]:
         return {"name": file}
     return {
         "name": file,
-        "repository": repository.folder.name,
+        "repository": repository.name,
         "path": Path(file).resolve().relative_to(repository.folder).as_posix(),
         "git_revision": repository.commit,
         "git_dirty": repository.has_changes,
@@ -65,16 +67,21 @@ def repository_of(file: Path) -> Repository | None:
     file = file.resolve()
     if not INSTALLED.isdisjoint(file.parts):
         return None
-    told = _git(file.parent, "rev-parse", "--show-toplevel", "HEAD")
+    told = _git(file.parent, "rev-parse", "--git-common-dir", "--show-toplevel", "HEAD")
     if told is None or _git(file.parent, "check-ignore", "-q", "--", str(file)) is not None:
         return None
-    top, _, commit = told.rpartition("\n")
-    folder = Path(top).resolve()
-    if not commit or not file.is_relative_to(folder):
+    lines = told.split("\n")
+    if len(lines) != 3:  # a folder whose name has line ends
         return None
+    common, top, commit = lines
+    folder = Path(top).resolve()
+    if not file.is_relative_to(folder):
+        return None
+    git_folder = (file.parent / common).resolve()
+    name = git_folder.parent.name if git_folder.name == ".git" else folder.name
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "--", *SOURCES)
-    return Repository(folder, commit, has_changes=bool(changed or unknown))
+    return Repository(name, folder, commit, has_changes=bool(changed or unknown))
 
 
 def _git(folder: Path, *words: str) -> str | None:

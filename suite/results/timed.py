@@ -8,22 +8,23 @@ left alone. Nothing is kept between two calls, so that nothing can be out of dat
 from __future__ import annotations
 
 import functools
-import json
+import marshal
 import math
-import statistics
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from suite.problem import Scenario
 from suite.ranges import AtLeastOne, CallSeconds, Misfit, shown
-from suite.records import from_json, from_plain
-from suite.results.cell import Block, CellResult, Status, cell_key
+from suite.records import decoder, from_plain
+from suite.results.cell import CellResult, Status, cell_key
 from suite.results.folder import RESULTS, Run, no_cells, read_manifest, read_records
 from suite.stats.intervals import block_median_s
 
-Record = TypeVar("Record")
+PLAIN = 2
+"""marshal's version without references, in which equal values are equal bytes. No other way to
+tell 1, 1.0 and True apart is as fast, and these bytes never leave the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Mean:
     @classmethod
     def of(cls, values: Sequence[float]) -> Mean:
         logs = [math.log(value) for value in values]
-        centre = math.fsum(logs) / len(logs)
+        centre = sum(logs) / len(logs)
         # statistics.variance sums fractions, which takes a hundred times as long.
-        squares = math.fsum((value - centre) ** 2 for value in logs)
+        squares = sum([(value - centre) ** 2 for value in logs])
         spread = squares / (len(logs) - 1) / len(logs) if len(logs) > 1 else None
         return cls(math.exp(centre), spread)
 
@@ -94,23 +95,21 @@ def read_timed_run(folder: Path) -> TimedRun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Contention:
-    disturbed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Block:
-    samples_s: tuple[CallSeconds, ...]
-    reference_s: CallSeconds | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Cell:
+    """What of a record says what its cell is; each stands in many runs."""
+
+    scenario: Scenario
     implementation: str
     family: str
     status: Status
     reference: str = "torch"
     threads: AtLeastOne | None = None
+
+
+_NAMES = tuple(field.name for field in fields(_Cell))
+_samples_s = decoder(tuple[CallSeconds, ...])
+_reference_s = decoder(CallSeconds | None)
+_is_disturbed = decoder(bool)
 
 
 def _of_plain(plain: Any) -> TimedCell:
@@ -119,89 +118,82 @@ def _of_plain(plain: Any) -> TimedCell:
     Raises:
         Misfit: what is read of it is none.
     """
-    cell = _part(_Cell, plain)
+    cell = _cell(plain)
     blocks = plain.get("blocks", ())
     if type(blocks) not in (list, tuple):
         raise Misfit(f"found {shown(blocks)}, expected a list", "blocks")
-    has_passed = cell.status is Status.PASSED
-    if has_passed != bool(blocks):
+    if (cell.status is Status.PASSED) != bool(blocks):
         raise Misfit(f"found {len(blocks)} with status {cell.status}", "blocks")
-    is_disturbed, pairs = False, []
+    pairs, is_disturbed = [], False
     try:
         for block in blocks:
-            timed = _part(_Block, block)
-            if not timed.samples_s:
-                raise Misfit("found none, expected one or more", "samples_s")
-            if (contention := block.get("contention")) is not None:
-                is_disturbed |= _part(_Contention, contention).disturbed
-            pairs.append((statistics.median(timed.samples_s), timed.reference_s))
+            if type(block) is not dict:
+                raise Misfit(f"found {shown(block)}, expected a Block")
+            pairs.append(_pair(block))
+            is_disturbed |= _was_disturbed(block.get("contention"))
     except Misfit as misfit:
         raise misfit.inside(len(pairs)).inside("blocks") from None
-    return _timed(
-        _scenario(_text(plain.get("scenario"))),
-        cell,
-        is_disturbed=is_disturbed,
-        pairs=pairs,
-    )
+    return _timed(cell, pairs, is_disturbed=is_disturbed)
 
 
-def _part(kind: type[Record], plain: Any) -> Record:
-    """Return a record from those of its fields that `kind` has."""
-    if type(plain) is not dict:
-        raise Misfit(f"found {shown(plain)}, expected a {kind.__name__.strip('_')}")
-    return from_plain(
-        kind, {name: plain[name] for name in _names(cast(Hashable, kind)) if name in plain}
-    )
-
-
-@functools.cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
-def _text(plain: Any) -> str:
+def _pair(block: dict[str, Any]) -> tuple[float, float | None]:
+    """Return the median of a block's samples, and that of the reference in it."""
+    name = "samples_s"
     try:
-        return json.dumps(plain)
-    except RecursionError:
+        samples_s = _samples_s(block.get(name))
+        if not samples_s:
+            raise Misfit("found none, expected one or more")
+        name = "reference_s"
+        return block_median_s(samples_s), _reference_s(block.get(name))
+    except Misfit as misfit:
+        raise misfit.inside(name) from None
+
+
+def _was_disturbed(contention: Any) -> bool:
+    if contention is None:
+        return False
+    if type(contention) is not dict:
+        raise Misfit(f"found {shown(contention)}, expected a Contention", "contention")
+    try:
+        return bool(_is_disturbed(contention.get("disturbed", False)))
+    except Misfit as misfit:
+        raise misfit.inside("contention.disturbed") from None
+
+
+def _cell(plain: Any) -> _Cell:
+    if type(plain) is not dict:
+        raise Misfit(f"found {shown(plain)}, expected a CellResult")
+    try:
+        return _cell_of(
+            marshal.dumps({name: plain[name] for name in _NAMES if name in plain}, PLAIN)
+        )
+    except Misfit:
+        raise
+    except ValueError:
         raise Misfit("nested too deeply", "scenario") from None
 
 
-@functools.lru_cache(maxsize=4096)
-def _scenario(text: str) -> Scenario:
-    """Return a scenario from JSON; each stands in many runs, and once for each implementation."""
-    try:
-        return from_json(Scenario, text)
-    except Misfit as misfit:
-        raise misfit.inside("scenario") from None
+@functools.lru_cache(maxsize=8192)
+def _cell_of(written: bytes) -> _Cell:
+    return from_plain(_Cell, marshal.loads(written))
 
 
 # -- from a result ---------------------------------------------------------------------------------
 
 
 def _of_result(result: CellResult) -> TimedCell:
-    return _timed(
-        result.scenario,
-        result,
-        is_disturbed=result.is_disturbed,
-        pairs=[_medians_s(block) for block in result.blocks],
-    )
-
-
-def _medians_s(block: Block) -> tuple[float, float | None]:
-    return block_median_s(block.samples_s), block.reference_s
+    pairs = [(block_median_s(block.samples_s), block.reference_s) for block in result.blocks]
+    return _timed(result, pairs, is_disturbed=result.is_disturbed)
 
 
 def _timed(
-    scenario: Scenario,
-    cell: _Cell | CellResult,
-    *,
-    is_disturbed: bool,
-    pairs: Sequence[tuple[float, float | None]],
+    cell: _Cell | CellResult, pairs: Sequence[tuple[float, float | None]], *, is_disturbed: bool
 ) -> TimedCell:
+    """Return a cell from what it is, and own and reference's time of each block."""
     is_reference = cell.implementation == cell.reference
     ratios = [own_s / reference_s for own_s, reference_s in pairs if reference_s is not None]
     return TimedCell(
-        scenario=scenario,
+        scenario=cell.scenario,
         implementation=cell.implementation,
         family=cell.family,
         reference=cell.reference,

@@ -43,9 +43,7 @@ LEAST_SEGMENT = 3
 LEAST_VALUES = 7
 """Three and four: 2 of 35 orders show a clean step, of six values 2 of 20."""
 SEED = 0
-LEAST_ORDERS, MOST_ORDERS = 2_000, 20_000
-ENOUGH = 10
-"""Orders that may show as clear a split, of those drawn: fewer would say little."""
+LEAST_ORDERS = 2_000
 BATCH = 500
 """Orders between two looks at whether the split can still be rare."""
 SLACK = 1.5
@@ -182,7 +180,8 @@ class _Segment:
         count = len(self.values)
         # The same two parts, whichever comes first, are split as clearly.
         share = max(level, SLACK * 2 / math.comb(count, self.clearest))
-        orders = min(MOST_ORDERS, max(LEAST_ORDERS, math.ceil(ENOUGH / share)))
+        # Of fewer than 1 / share none could be so rare, the one that was observed being among them.
+        orders = max(LEAST_ORDERS, math.ceil(1 / share))
         draw = np.random.default_rng(SEED)
         beyond = done = 0
         while done < orders:
@@ -191,7 +190,7 @@ class _Segment:
             # What is equal but for rounding is as clear; the statistic grows with the gain.
             beyond += int((_gains(permuted).max(axis=1) >= self.gain * (1 - 1e-9)).sum())
             done += batch
-            if beyond > share * orders:
+            if 1 + beyond > share * (1 + orders):
                 return False
         return True
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import run_bench
-from commands.demo import OF_FAMILY, ROWS
+from commands._demonstration import OF_FAMILY, ROWS
 from suite.declaration import FAMILIES
 from tests.conftest import Said
 

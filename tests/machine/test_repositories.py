@@ -81,6 +81,12 @@ def test_a_package_installed_within_a_checkout_is_not_of_that_checkout(repositor
     assert plugins(installed) == [{"name": str(installed)}]
 
 
+def test_a_worktree_has_the_name_of_its_repository(repository, tmp_path):
+    git(repository, "worktree", "add", "-q", str(tmp_path / "checkout"))
+    (entry,) = plugins(tmp_path / "checkout" / "bench" / "mine.py")
+    assert (entry["repository"], entry["path"]) == ("filters", "bench/mine.py")
+
+
 def test_no_repository_and_one_without_a_commit_have_no_revision(tmp_path):
     (tmp_path / "mine.py").write_text("")
     assert repository_of(tmp_path / "mine.py") is None

@@ -100,6 +100,6 @@ def _filters() -> dict[str, Any]:
     """Return the weights of the two layers: Sobel (2, 1, 3, 3) and Gaussian (1, 1, 9, 9)."""
     import torch  # noqa: PLC0415
 
-    sobel = torch.from_numpy(kernels.SOBEL)
-    gaussian = torch.from_numpy(kernels.gaussian())
+    sobel = torch.tensor(kernels.SOBEL)
+    gaussian = torch.tensor(kernels.gaussian())
     return {"Sobel": torch.stack([sobel, sobel.T]).unsqueeze(1), "Gaussian": gaussian[None, None]}

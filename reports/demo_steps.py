@@ -10,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
-from suite.demo.kernels import SOBEL, gaussian
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
@@ -45,26 +43,41 @@ class Way:
     panels: tuple[Panel, Panel, Panel, Panel]
 
 
-def ways(families: set[str], grey: NDArray[np.float32]) -> list[Way]:
-    """Return the ways of those families that have one, in a fixed order."""
-    plane = np.asarray(grey, dtype=float)
-    shown = []
-    for members, way in _WAYS:
-        if families & members and min(plane.shape) >= PATCH:
-            shown.append(way(plane))
-    return shown
+@dataclass(frozen=True)
+class Work:
+    """What is filtered, with what."""
+
+    plane: Array
+    gradient: Array
+    """3×3 weights."""
+    blur: Array
+    """A kernel large enough for a product of spectra to pay."""
+
+    @property
+    def patch(self) -> Array:
+        """The piece with the most contrast along a row, where a gradient shows something."""
+        contrast = np.abs(np.diff(self.plane, axis=1))
+        tops = range(0, self.plane.shape[0] - PATCH + 1, 4)
+        lefts = range(0, self.plane.shape[1] - PATCH + 1, 4)
+        corners = [(top, left) for top in tops for left in lefts]
+        top, left = max(
+            corners, key=lambda c: contrast[c[0] : c[0] + PATCH, c[1] : c[1] + PATCH - 1].sum()
+        )
+        return self.plane[top : top + PATCH, left : left + PATCH]
 
 
-def _patch(plane: Array) -> Array:
-    """Return the piece with the most contrast along a row, where a gradient shows something."""
-    contrast = np.abs(np.diff(plane, axis=1))
-    tops = range(0, plane.shape[0] - PATCH + 1, 4)
-    lefts = range(0, plane.shape[1] - PATCH + 1, 4)
-    corners = [(top, left) for top in tops for left in lefts]
-    top, left = max(
-        corners, key=lambda c: contrast[c[0] : c[0] + PATCH, c[1] : c[1] + PATCH - 1].sum()
-    )
-    return plane[top : top + PATCH, left : left + PATCH]
+def ways(families: set[str], grey: ArrayLike, gradient: ArrayLike, blur: ArrayLike) -> list[Way]:
+    """Return the ways of those families that have one, in a fixed order.
+
+    Args:
+        grey: the picture, of shape (H, W).
+        gradient: 3×3 weights that three of the ways are shown with.
+        blur: weights of a larger kernel, with which spectra are multiplied.
+    """
+    work = Work(*(np.asarray(values, dtype=float) for values in (grey, gradient, blur)))
+    if min(work.plane.shape) < PATCH:
+        return []
+    return [way(work) for members, way in _WAYS if families & members]
 
 
 def _windows(patch: Array) -> Array:
@@ -72,9 +85,9 @@ def _windows(patch: Array) -> Array:
     return np.lib.stride_tricks.sliding_window_view(patch, (3, 3))
 
 
-def _sliding(plane: Array) -> Way:
-    patch = _patch(plane)
-    sums = np.einsum("pqrs,rs->pq", _windows(patch), SOBEL)
+def _sliding(work: Work) -> Way:
+    patch = work.patch
+    sums = np.einsum("pqrs,rs->pq", _windows(patch), work.gradient)
     row, column = sums.shape[0] // 2, sums.shape[1] // 2
     done = sums.copy()
     done.ravel()[row * sums.shape[1] + column + 1 :] = np.nan
@@ -84,18 +97,18 @@ def _sliding(plane: Array) -> Way:
         "a window moves over the picture; its pixels times the weights, added up, are one pixel",
         (
             Panel("a window of 3×3 pixels", patch, signed=False, box=(row, column, 3, 3)),
-            Panel("the weights", SOBEL.astype(float)),
-            Panel("pixel × weight, 9 products", window * SOBEL),
+            Panel("the weights", work.gradient),
+            Panel("pixel × weight, 9 products", window * work.gradient),
             Panel("their sum is the next pixel", done, box=(row, column, 1, 1)),
         ),
     )
 
 
-def _columns(plane: Array) -> Way:
-    patch = _patch(plane)
+def _columns(work: Work) -> Way:
+    patch = work.patch
     windows = _windows(patch)
     columns = windows.reshape(-1, 9).T
-    weights = np.stack([SOBEL.ravel(), SOBEL.T.ravel()]).astype(float)
+    weights = np.stack([work.gradient.ravel(), work.gradient.T.ravel()])
     product = weights @ columns
     return Way(
         "im2col, gemm: a matrix product",
@@ -109,8 +122,8 @@ def _columns(plane: Array) -> Way:
     )
 
 
-def _spectra(plane: Array) -> Way:
-    blur = gaussian().astype(float)
+def _spectra(work: Work) -> Way:
+    plane, blur = work.plane, work.blur
     spectrum = np.fft.fft2(plane)
     of_blur = np.fft.fft2(blur, plane.shape)
     pad = blur.shape[0] // 2
@@ -120,7 +133,11 @@ def _spectra(plane: Array) -> Way:
         "in the spectrum a convolution is a product: the blur dims the high frequencies",
         (
             Panel("spectrum of the picture", _brightness(spectrum), signed=False),
-            Panel("spectrum of the 9×9 blur", _brightness(of_blur), signed=False),
+            Panel(
+                f"spectrum of the {'×'.join(map(str, blur.shape))} blur",
+                _brightness(of_blur),
+                signed=False,
+            ),
             Panel("their product", _brightness(spectrum * of_blur), signed=False),
             Panel("transformed back", blurred, signed=False),
         ),
@@ -133,12 +150,12 @@ def _brightness(spectrum: NDArray[np.complex128]) -> Array:
     return brightness
 
 
-def _tiles(plane: Array) -> Way:
-    patch = _patch(plane)
+def _tiles(work: Work) -> Way:
+    patch = work.patch
     row = column = PATCH // 2 - 2
     tile = patch[row : row + 4, column : column + 4]
     of_tile = WINOGRAD_INPUT @ tile @ WINOGRAD_INPUT.T
-    of_weights = WINOGRAD_KERNEL @ SOBEL @ WINOGRAD_KERNEL.T
+    of_weights = WINOGRAD_KERNEL @ work.gradient @ WINOGRAD_KERNEL.T
     sums = WINOGRAD_OUTPUT @ (of_tile * of_weights) @ WINOGRAD_OUTPUT.T
     return Way(
         "winograd: tiles",
@@ -152,7 +169,7 @@ def _tiles(plane: Array) -> Way:
     )
 
 
-_WAYS: tuple[tuple[set[str], Callable[[Array], Way]], ...] = (
+_WAYS: tuple[tuple[set[str], Callable[[Work], Way]], ...] = (
     ({"loops", "direct", "depthwise"}, _sliding),
     ({"im2col", "gemm"}, _columns),
     ({"fft"}, _spectra),

@@ -5,15 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from suite.demo.kernels import SOBEL, gaussian
-from suite.demo.steps import PATCH, ways
+from reports.demo_steps import PATCH, Way, ways
+from suite.demo import kernels
 
+SOBEL, BLUR = np.array(kernels.SOBEL), np.array(kernels.gaussian())
 GREY = np.random.default_rng(1).random((40, 36), dtype=np.float32)
 
 
+def way_of(family: str) -> Way:
+    (way,) = ways({family}, GREY, SOBEL, BLUR)
+    return way
+
+
 def panels(family: str) -> list[np.ndarray]:
-    (way,) = ways({family}, GREY)
-    return [panel.values for panel in way.panels]
+    return [panel.values for panel in way_of(family).panels]
 
 
 def correlated(plane: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -38,17 +43,16 @@ def test_rows_times_columns_are_the_filtered_picture():
 def test_the_product_of_spectra_is_the_blur():
     blurred = panels("fft")[-1]
     inner = blurred[4:-4, 4:-4]
-    assert inner == pytest.approx(correlated(GREY.astype(float), gaussian().astype(float)))
+    assert inner == pytest.approx(correlated(GREY.astype(float), BLUR))
 
 
 def test_sixteen_products_make_the_four_pixels_of_a_tile():
     patch, _, _, sums = panels("winograd")
-    (way,) = ways({"winograd"}, GREY)
-    row, column, height, width = way.panels[0].box
+    row, column, height, width = way_of("winograd").panels[0].box
     assert sums == pytest.approx(
         correlated(patch[row : row + height, column : column + width], SOBEL), abs=1e-6
     )
 
 
 def test_a_picture_too_small_to_cut_a_piece_from_has_no_steps():
-    assert ways({"loops", "fft"}, GREY[: PATCH - 1]) == []
+    assert ways({"loops", "fft"}, GREY[: PATCH - 1], SOBEL, BLUR) == []
