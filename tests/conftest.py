@@ -32,8 +32,6 @@ FAULTY = Path(__file__).parent / "faulty"
 NOBODY_ELSE = Path(__file__).parent / "nobody_else.py"
 """Runs the command line as the fixture of that name does, in a process of its own."""
 
-EVERY_RUN_GETS = reports.STANDARD
-
 TINY = """\
 name: tiny
 layers:
@@ -188,7 +186,7 @@ def command(
 ) -> Callable[..., Said]:
     """Run a ConvGauge command in an empty folder; returns its exit code and what it printed.
 
-    Without plots, which take half as long as all the rest of a small run: see `with_plots`.
+    Without plots, which take half as long as all the rest of a small run; `done_once` has them.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reports, "STANDARD", tuple(f for f in reports.STANDARD if f != "plots"))
@@ -200,12 +198,6 @@ def command(
         return Said(code, captured.out, captured.err)
 
     return run
-
-
-@pytest.fixture
-def with_plots(command: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `command` write all that a run gets."""
-    monkeypatch.setattr(reports, "STANDARD", EVERY_RUN_GETS)
 
 
 @pytest.fixture
