@@ -149,8 +149,9 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     # A budget is of one call: what was asked stays known, the rest may take as long as it takes.
     "--budget": lambda r: r.request.budget_s == 500 and r.runner.budget_s is None,
     "--out": lambda r: (r.folder / "report.html").is_file(),
-    # It is about how the machine was waited for, and nothing in the run depends on that.
+    # They are about how the machine was waited for and what is printed; nothing depends on that.
     "--no-wait": lambda r: "no_wait" not in r.asked,
+    "--verbose": lambda r: "verbose" not in r.asked,
     "--resume": lambda r: len(r.before) < len(r.results) == 4,
 }
 """Option of `run` → whether it survived. A new option needs a line here."""
@@ -226,6 +227,7 @@ OF_ONE_CALL = {
     "--out",
     "--resume",
     "--no-wait",
+    "--verbose",
 }
 
 
