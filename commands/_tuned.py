@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+from rich.console import Console
 from rich.text import Text
 
 from reports import units
+from reports.progress import Bar
 from reports.terminal import clock
 from reports.text_frame import Figure, Frame, wrapped
+from suite.measuring import estimate
 from suite.problem import Scenario
 from suite.results.cell import CellResult
+from suite.results.folder import read_results
 from suite.results.summary import summarise
 from suite.tuning.learning import Here, Outlook
 from suite.tuning.store import Conditions
@@ -39,6 +44,35 @@ def progress_line(
     else:
         outcome = "no row passed"
     return Text(f"[{done}/{total}] {scenario.id}: {outcome}; {clock(left_s)} left")
+
+
+class TuningProgress:
+    """Prints one line for each problem that was measured, and moves a bar where a terminal is."""
+
+    def __init__(
+        self, console: Console, folder: Path, asked: Sequence[Scenario], budget_s: float
+    ) -> None:
+        self._console = console
+        self._asked = asked
+        ids = {scenario.id for scenario in asked}
+        measured = (r for r in read_results(folder) if not r.is_disturbed)
+        known = {result.scenario.id for result in measured} & ids
+        self._done = len(known)
+        missing = [scenario for scenario in asked if scenario.id not in known]
+        total = sum(map(_weight, missing))
+        self.bar = Bar(console, "tuning", total, by_itself=False, most_s=budget_s)
+
+    def __call__(self, scenario: Scenario, results: Sequence[CellResult], _: float) -> None:
+        self._done += 1
+        self.bar.advance(_weight(scenario))
+        left_s = self.bar.pace.left_s() or 0.0
+        line = progress_line(scenario, results, self._done, len(self._asked), left_s)
+        self._console.print(line, soft_wrap=True)
+
+
+def _weight(scenario: Scenario) -> float:
+    """Return about how long a problem takes, in seconds a row."""
+    return estimate.scenario_s(scenario, 1)
 
 
 def learnt_lines(

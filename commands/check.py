@@ -65,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
     prepared = prepare(request, console, _choose)
     arms = prepared.arms
     cells: list[Checked] = []
-    interrupted = False
+    interrupted, failed = False, 0
     with scratch_folder() as scratch:
         settings = settings_for(request, scratch / "worker.log")
         total = len(prepared.scenarios) * len(arms)
@@ -73,7 +73,8 @@ def main(options: argparse.Namespace) -> int:
             try:
                 for checked in check(prepared.scenarios, arms, settings):
                     cells.append(checked)
-                    bar.advance(words=_so_far(cells))
+                    failed += has_failed(checked)
+                    bar.advance(words=f"checking, {failed} failed" if failed else None)
             except KeyboardInterrupt:
                 interrupted = True
     if options.verbose:
@@ -84,12 +85,7 @@ def main(options: argparse.Namespace) -> int:
     advise_on_memory(console, [checked.status for checked in cells])
     if interrupted:
         return EXIT_INTERRUPTED
-    return EXIT_WRONG if any(map(has_failed, cells)) else EXIT_GOOD
-
-
-def _so_far(cells: Sequence[Checked]) -> str:
-    failed = sum(map(has_failed, cells))
-    return f"checking, {failed} failed" if failed else "checking"
+    return EXIT_WRONG if failed else EXIT_GOOD
 
 
 def _print(console: Console, lines: Iterable[Text]) -> None:

@@ -19,12 +19,11 @@ from commands._cures import advise_on_memory, after_freeing_space
 from commands._folders import lock_folder, measuring
 from commands._options import add_alone, add_files, add_measuring, add_selection, add_switch
 from commands._preparing import prepare, settings_for
-from commands._tuned import learnt_lines, progress_line
+from commands._tuned import TuningProgress, learnt_lines
 from commands.arguments import Parser, at_least
 from reports import contention_text, terminal
-from reports.progress import Bar
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
-from suite.measuring import estimate, selection
+from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.problem import MEMORY_FORMATS, Scenario
 from suite.processes.scratch import scratch_folder
@@ -109,7 +108,7 @@ def _tune(request: TuneRequest, console: Console) -> int:
         facts = machine_facts(prepared.facts.torch)
         path = table_path(fingerprint_of(facts))
         folder = _folder(path, fresh=request.fresh)
-        progress = _Progress(console, folder, scenarios, request.budget_s)
+        progress = TuningProgress(console, folder, scenarios, request.budget_s)
         campaign = Campaign(
             folder=folder,
             scenarios=in_turns(scenarios),
@@ -272,32 +271,3 @@ def _tell(console: Console, table: TuningTable, asked: Sequence[Scenario], path:
         for line in lines:
             console.print(line, soft_wrap=True)
     console.print(f"table: {path}", soft_wrap=True)
-
-
-class _Progress:
-    """Prints one line for each problem that was measured, and moves a bar where a terminal is."""
-
-    def __init__(
-        self, console: Console, folder: Path, asked: Sequence[Scenario], budget_s: float
-    ) -> None:
-        self._console = console
-        self._asked = asked
-        ids = {scenario.id for scenario in asked}
-        measured = (r for r in read_results(folder) if not r.is_disturbed)
-        known = {result.scenario.id for result in measured} & ids
-        self._done = len(known)
-        missing = [scenario for scenario in asked if scenario.id not in known]
-        total = sum(map(_weight, missing))
-        self.bar = Bar(console, "tuning", total, by_itself=False, most_s=budget_s)
-
-    def __call__(self, scenario: Scenario, results: Sequence[CellResult], _: float) -> None:
-        self._done += 1
-        self.bar.advance(_weight(scenario))
-        left_s = self.bar.pace.left_s() or 0.0
-        line = progress_line(scenario, results, self._done, len(self._asked), left_s)
-        self._console.print(line, soft_wrap=True)
-
-
-def _weight(scenario: Scenario) -> float:
-    """Return about how long a problem takes, in seconds a row."""
-    return estimate.scenario_s(scenario, 1)

@@ -21,12 +21,13 @@ from suite.printable import printable
 from suite.results.cell import CellResult, Status
 from suite.results.standing import standing
 from suite.results.summary import Summary, summarise
+from suite.stats.intervals import LEAST_BLOCKS
 
 FASTEST, LEVEL, NO_INTERVAL, DISTURBED, UNSUPPORTED = "*", "≈", "~", "!", "·"
 LEGEND = {
     FASTEST: "fastest, beyond its interval",
     LEVEL: "level with the fastest: undecided",
-    NO_INTERVAL: "fewer than 3 blocks: no interval yet",
+    NO_INTERVAL: f"fewer than {LEAST_BLOCKS} blocks: no interval yet",
     DISTURBED: "disturbed: others took the cores",
     UNSUPPORTED: "unsupported",
 }

@@ -55,7 +55,7 @@ class Frame:
 
     def _whole(self, width: int) -> list[Text] | None:
         ways = [self] if len(self.heads) > MOST_LINES else [self, self._turned()]
-        for caps in ((_ONE_LINE,), (width,), _CAPS):
+        for caps in ((_ONE_LINE, width), _CAPS):
             for way in ways:
                 for cap in caps:
                     if lines := way._fitted(cap, width):

@@ -13,7 +13,7 @@ from reports.choices_text import choice_lines
 from reports.matrix import Matrix
 from reports.network_text import network_lines
 from reports.run_summary import print_summary
-from reports.terminal import PlainConsole, RunDisplay
+from reports.terminal import PlainConsole
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
 from tests.reports.synthetic import small_run
@@ -110,18 +110,6 @@ def test_unsupported_cells_have_lines_of_their_own_where_asked_for(verbose, expe
 
     assert text.count(": unsupported: ") == expected
     assert text.count(" of 8 unsupported: ") == (0 if verbose else 2)
-
-
-@pytest.mark.parametrize("verbose", [False, True])
-def test_piped_progress_leaves_unsupported_cells_out_unless_asked_for(verbose):
-    file = io.StringIO()
-    with RunDisplay(PlainConsole(file=file, width=160), verbose=verbose) as display:
-        for done, result in enumerate(small_run().results, start=1):
-            display.watch(result, done, 56, 0.0)
-    text = file.getvalue()
-
-    assert text.count(": passed") == 34
-    assert text.count(": unsupported") == (16 if verbose else 0)
 
 
 def test_failures_of_one_row_that_differ_in_figures_alone_are_one_line():
