@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from suite.results.comparable import (
@@ -19,6 +19,7 @@ from suite.stats.level_changes import (
     LEAST_VALUES,
     Levels,
     Telling,
+    erratic_variance,
     level_changes,
     typical_step,
 )
@@ -29,6 +30,8 @@ LEVEL = 0.05
 """Chance that a history without any change shows one, all its cells taken together."""
 LEAST_CHANGE = 0.02
 """Smaller changes of the level are not worth a look."""
+Timed = Sequence[tuple[TimedRun, TimedCell]]
+"""A cell in each run that has it, oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +141,12 @@ def history(runs: Sequence[TimedRun]) -> History:
             elif cell.time_s is not None:
                 cells.setdefault(cell.key, []).append((run, cell))
     level = LEVEL / max(1, len(cells))
+    series = {key: newest_first[::-1] for key, newest_first in cells.items()}
+    erratic = _erratic_variances(series.values())
     return History(
         runs=tuple(kept),
         left_out=tuple(left_out),
-        series=tuple(
-            _cell_history(key, newest_first[::-1], level) for key, newest_first in cells.items()
-        ),
+        series=tuple(_cell_history(key, timed, level, erratic) for key, timed in series.items()),
         assumed=assumed_equal(unknown),
     )
 
@@ -158,11 +161,29 @@ def _why_other(times: Comparability) -> str:
     return f"another machine or setting: {'; '.join(facts)}"
 
 
-def _telling(means: Sequence[Mean | None]) -> Telling:
+def _erratic_variances(many: Iterable[Timed]) -> dict[tuple[str, bool], float]:
+    """Return how erratic each row is, in its times and in those over the reference's."""
+    alike: dict[tuple[str, bool], list[list[float]]] = {}
+    for timed in many:
+        cells = [cell for _, cell in timed]
+        row = cells[0].implementation
+        alike.setdefault((row, False), []).append(_logs([cell.time_s for cell in cells]))
+        if _reference(cells):
+            ratios = _logs([cell.over_reference for cell in cells])
+            alike.setdefault((row, True), []).append(ratios)
+    return {key: erratic_variance(series) for key, series in alike.items()}
+
+
+def _logs(means: Sequence[Mean | None]) -> list[float]:
+    return [math.log(mean.value) for mean in means if mean is not None]
+
+
+def _telling(means: Sequence[Mean | None], least_variance: float) -> Telling:
     known = [mean for mean in means if mean is not None]
     return Telling(
-        values=[math.log(mean.value) for mean in known],
+        values=_logs(known),
         variances=[mean.variance for mean in known],
+        least_variance=least_variance,
     )
 
 
@@ -173,13 +194,18 @@ def _reference(cells: Sequence[TimedCell]) -> str:
 
 
 def _cell_history(
-    key: str, timed: Sequence[tuple[TimedRun, TimedCell]], level: float
+    key: str,
+    timed: Timed,
+    level: float,
+    erratic: Mapping[tuple[str, bool], float],
 ) -> CellHistory:
     """Return a cell's times as they are, or over the reference's where these are steadier."""
     cells = [cell for _, cell in timed]
-    tellings = [_telling([cell.time_s for cell in cells])]
+    row = cells[0].implementation
+    tellings = [_telling([cell.time_s for cell in cells], erratic[row, False])]
     if reference := _reference(cells):
-        tellings.append(_telling([cell.over_reference for cell in cells]))
+        ratios = [cell.over_reference for cell in cells]
+        tellings.append(_telling(ratios, erratic[row, True]))
     levels = level_changes(tellings, level)
     points = tuple(_point(run, cell) for run, cell in timed)
     is_relative = levels.telling > 0

@@ -13,7 +13,8 @@ things are asked of a change:
   with many runs, a few wild ones in a row are no change of level.
 
 The variance of a segment is not let below that of its values as far as their errors are known: by
-chance alone three runs are often closer to each other than their own blocks allow.
+chance alone three runs are often closer to each other than their own blocks allow. Nor is it let
+below that of the other series of its kind where these jump up and down (`erratic_variance`).
 
 A series may be told in several ways (in seconds, or over a reference's time), of which the
 steadier counts. That choice is made from the same values, so each telling gets its part of `level`:
@@ -25,6 +26,7 @@ Orders are drawn from a fixed seed: the same series has the same changes, whoeve
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -51,6 +53,8 @@ SLACK = 1.5
 FENCE = 1.5
 """Interquartile ranges beyond a quartile at which values are cut off: Tukey's "outside". One wild
 run would otherwise hide a change in the variance that it brings."""
+ERRATIC = 0.2
+"""Typical scatter of logarithms from which on a row's times jump rather than scatter."""
 LEAST_VARIANCE = 1e-18
 """Where nothing varies, to the last bit."""
 
@@ -63,6 +67,8 @@ class Telling:
     """At equal weight, in order of time; logarithms for ratios."""
     variances: Sequence[float | None]
     """Of each value, as far as its run knows; None where it does not."""
+    least_variance: float = 0.0
+    """What is known besides of how values scatter; see `erratic_variance`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +96,22 @@ def typical_step(values: Sequence[float]) -> float:
     """
     ordered = sorted(abs(b - a) for a, b in pairwise(values))
     return ordered[len(ordered) // 2]
+
+
+def erratic_variance(alike: Sequence[Sequence[float]]) -> float:
+    """Return the variance of series of one kind, as one row's cells are, if most are erratic; or 0.
+
+    Such a series goes up and down from one value to the next, and among few values its highs and
+    lows come in a row by chance. The others of its kind tell that this says nothing. The largest
+    step of each is left out: it may be a change of level.
+    """
+    variances = []
+    for values in alike:
+        squares = sorted((b - a) ** 2 for a, b in pairwise(values))[:-1]
+        if squares:
+            variances.append(sum(squares) / len(squares) / 2)
+    typical = statistics.median(variances) if len(variances) > 1 else 0.0
+    return typical if typical > ERRATIC**2 else 0.0
 
 
 def level_changes(tellings: Sequence[Telling], level: float) -> Levels:
@@ -153,7 +175,7 @@ class _Segment:
         values = values.clip(low - reach, high + reach)
         values -= values.mean()
         known = [v for v in telling.variances[first:end] if v is not None]
-        least = sum(known) / len(known) if known else 0.0
+        least = max(telling.least_variance, sum(known) / len(known) if known else 0.0)
         gains = _gains(values[None, :])[0]
         best = int(gains.argmax())
         return cls(

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from suite.stats.level_changes import Telling, level_changes, typical_step
+from suite.stats.level_changes import (
+    Telling,
+    erratic_variance,
+    level_changes,
+    typical_step,
+)
 
 LEVEL = 0.01
 BEFORE_US, AFTER_US = (887, 943, 921, 905), (1059, 1126, 1101, 1078)
@@ -126,3 +131,20 @@ def test_a_step_to_the_last_bit_is_a_change():
 
 def test_a_change_of_level_hardly_counts_as_unsteadiness():
     assert typical_step([0.0, 0.1, 0.0, 0.1, 5.0, 5.1, 5.0]) == pytest.approx(0.1)
+
+
+def test_highs_and_lows_in_a_row_are_no_change_where_others_of_the_kind_jump():
+    low, high = [0.0, 0.02, 0.01, 0.03], [3.0, 3.02, 2.98, 3.01]
+    in_a_row = [*low, *high]
+    jumping = [value for pair in zip(low, high, strict=True) for value in pair]
+    assert changes(in_a_row) == [4]
+    least = erratic_variance([in_a_row, jumping, jumping[::-1]])
+    told = Telling(values=in_a_row, variances=[None] * 8, least_variance=least)
+    assert level_changes([told], LEVEL).changes == ()
+
+
+def test_series_that_step_once_or_scatter_are_not_erratic():
+    stepping = [[0.0, 0.02, 0.01, 3.0, 3.02, 2.98, 3.01, 3.0]] * 3
+    assert erratic_variance(stepping) == 0.0
+    assert erratic_variance([noisy((0.0, 12), seed=seed) for seed in range(4)]) == 0.0
+    assert erratic_variance([[], [1.0]]) == 0.0

@@ -10,12 +10,12 @@ reference's, made from the same values, is among it.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reports.history.cell_history import LEVEL
-from suite.stats.level_changes import Levels, Telling, level_changes
+from suite.stats.level_changes import Levels, Telling, erratic_variance, level_changes
 
 STEP = float(np.log(1.14))
 NOISE = 0.025
@@ -82,8 +82,15 @@ def _telling(values: np.ndarray) -> Telling:
     return Telling(values=values.tolist(), variances=[BLOCK_ERROR**2] * len(values))
 
 
-def decided(cells: list[Cell]) -> list[Levels]:
-    return [level_changes(cell, LEVEL / len(cells)) for cell in cells]
+def decided(cells: list[Cell], which: slice = slice(None)) -> list[Levels]:
+    """Return what is decided of some of a history's cells."""
+    for row in range(ROWS):
+        of_row = cells[row::ROWS]
+        for number in range(len(of_row[0])):
+            least = erratic_variance([cell[number].values for cell in of_row])
+            for cell in of_row:
+                cell[number] = replace(cell[number], least_variance=least)
+    return [level_changes(cell, LEVEL / len(cells)) for cell in cells[which]]
 
 
 def main(histories: int) -> None:
@@ -94,8 +101,9 @@ def main(histories: int) -> None:
             false = sum(any(levels.changes for levels in each) for each in without) / histories
             found = 0
             for _ in range(histories):
-                stepped = history(draw, kind, runs, cells, STEP)[1]
-                changes = level_changes(stepped, LEVEL / cells).changes
+                stepped = history(draw, kind, runs, cells, STEP)
+                (levels,) = decided(stepped, slice(1, 2))
+                changes = levels.changes
                 found += any(abs(change.index - runs // 2) <= 1 for change in changes)
             print(
                 f"{runs} runs, {cells} cells, {name}: {100 * false:.1f} % show a change without "
