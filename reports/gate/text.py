@@ -15,7 +15,10 @@ MOST_REASONS = 3
 
 
 def lines(outcome: GateOutcome) -> list[str]:
-    """Return the verdict, one line a failing cell, and what was not or could not be decided."""
+    """Return the verdict, one line a failing cell, what was not or could not be decided, and words.
+
+    Words are those of the glossary that stand in the lines, with their meaning.
+    """
     shown = [f"{outcome.state.upper()}: {outcome.sentence}"]
     if outcome.timing_advisory:
         shown.insert(0, f"times are not comparable: {outcome.timing_advisory}")
@@ -27,7 +30,7 @@ def lines(outcome: GateOutcome) -> list[str]:
     shown += _listed([f"  accepted: {cell.key}: {text}" for cell, text in accepted(outcome)])
     shown += _listed([f"  not compared: {line(cell)}" for cell in outcome.not_compared])
     shown += _listed([f"  {note}" for note in named(outcome)])
-    return shown
+    return shown + glossary.lines(*shown)
 
 
 def _listed(texts: list[str]) -> list[str]:

@@ -65,6 +65,7 @@ def test_comments_explain_below_what_stands_in_them_and_nothing_else() -> None:
     assert "×÷" not in narrow
     assert "- smallest visible: " in gate_text.markdown(EVERYTHING)
     assert "- null arm: " in gate_text.markdown(EVERYTHING)
+    assert gate_text.lines(EVERYTHING)[-1].partition(": ")[0] in glossary.MEANINGS
 
 
 def test_the_page_holds_the_same_meanings() -> None:
