@@ -58,7 +58,7 @@ def test_the_reference_takes_part_unasked_and_has_speedup_one(small_run):
     torch_rows = [row for row in rows if row["implementation"] == "torch"]
     assert len(torch_rows) == 2
     assert {float(row["speedup"]) for row in torch_rows} == {1.0}
-    assert all(float(row["speedup"]) > 0 for row in rows)
+    assert all(float(row["speedup"]) > 0 for row in rows if row["status"] == "passed")
 
 
 def test_only_the_scenarios_asked_for_are_run_against_the_reference_asked_for(
