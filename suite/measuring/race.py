@@ -9,7 +9,6 @@ process and no memory: other scenarios' blocks may come in between.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import random
@@ -24,6 +23,15 @@ from suite.measuring.contest import Contest
 from suite.measuring.control import control_arm, is_own
 from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.doubts import why_implausible
+from suite.measuring.fitting import (
+    GATES_SHARE,
+    LOADING_SHARE,
+    first_block_s,
+    gate_s,
+    held_to,
+    leave_out_beyond,
+    place_in_line,
+)
 from suite.measuring.gates import gate
 from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JudgeClient
@@ -38,19 +46,7 @@ from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
 
-LOADING_SHARE, GATES_SHARE = 0.3, 0.6
-"""Of what a scenario has left at that point: within a budget the first block has to fit, too."""
 STARTED_AT_ONCE = 4
-AROUND_A_BLOCK_S = 0.15
-"""Packing, warming up, judging: what a block takes besides its calls, in a short cell."""
-SLOW_FAMILIES = ("loops", "reference")
-
-
-def _turn(arm: Arm, reference: str) -> int:
-    """Return when an arm is looked at: where the budget ends early, the last ones are left out."""
-    if arm.key == reference:
-        return 0
-    return 1 if arm.by_name else 3 if arm.family in SLOW_FAMILIES else 2
 
 
 def race(
@@ -93,7 +89,7 @@ class Race:
         self._judge = judge
         self._settings = settings
         self._time_spent = time_spent
-        ordered = sorted(arms, key=lambda arm: _turn(arm, settings.reference))
+        ordered = sorted(arms, key=lambda arm: place_in_line(arm, settings.reference))
         self._cells = [
             Cell(arm, scenario, settings, time_spent, earlier.get(arm.name)) for arm in ordered
         ]
@@ -144,7 +140,7 @@ class Race:
         self._measure_ceilings()
         yield from self._decided()
         self._gate(self._deadline.share(GATES_SHARE))
-        self._leave_out_beyond(self._block_s)
+        leave_out_beyond(self._deadline, self._running(), self._first_block_s)
         yield from self._decided()
         self._run_block()
 
@@ -159,7 +155,7 @@ class Race:
         contest = self._contest()
         return Interim(
             tuple(self._standing()),
-            next_block_s=self._block_took_s or sum(map(self._block_s, self._running())),
+            next_block_s=self._block_took_s or sum(map(self._first_block_s, self._running())),
             blocks_left=max(
                 blocks_wanted(cell, self._settings, contest.half_width(cell))
                 for cell in self._running()
@@ -175,6 +171,9 @@ class Race:
                 result = cell.result(self._settings.reference, ceiling)
                 if not why_implausible(result):
                     yield result
+
+    def _first_block_s(self, cell: Cell) -> float:
+        return first_block_s(cell, self._settings)
 
     def _contest(self) -> Contest:
         return Contest(self._cells, self._settings)
@@ -269,53 +268,24 @@ class Race:
                 for cell in some:
                     cell.start()
                 for cell in some:
-                    with self._until(until, cell):
+                    with held_to(None if cell is self._reference() else until, cell):
                         cell.loaded()
                         cell.open(shared)
         self._time_spent.begin()
 
-    @contextlib.contextmanager
-    def _until(self, deadline: Deadline, cell: Cell) -> Iterator[None]:
-        """Hold a cell to an earlier deadline; the reference may take what there is."""
-        cell.worker.deadline = None if cell is self._reference() else deadline
-        try:
-            yield
-        finally:
-            cell.worker.deadline = None
-
     def _gate(self, until: Deadline) -> None:
         """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
         for kind in RUN_KINDS:
-            self._leave_out_beyond(self._gate_s)
+            leave_out_beyond(self._deadline, self._running(), gate_s)
             if running := self._running():
                 self._judge.draw(kind)
                 for cell in running:
                     if until.passed and cell is not self._reference():
                         cell.leave_out()
                     if cell.alive:
-                        with self._until(until, cell):
+                        with held_to(None if cell is self._reference() else until, cell):
                             gate(cell, self._judge, kind)
         why_void(self._cells)  # what went on between calls that were not timed spoils no block
-
-    def _gate_s(self, cell: Cell) -> float:
-        """Return about what a cell still takes up to the end of the gates."""
-        return cell.call_s or 0.0
-
-    def _block_s(self, cell: Cell) -> float:
-        """Return about what a cell's first block takes: it packs, warms up and takes a turn."""
-        call_s = cell.call_s or 0.0
-        return AROUND_A_BLOCK_S + 2 * call_s + max(call_s, self._settings.first_block_s)
-
-    def _leave_out_beyond(self, seconds_of: Callable[[Cell], float]) -> None:
-        """Leave out the cells that do not fit into what is left, beside those before them."""
-        if math.isinf(self._deadline.at_s):
-            return
-        left_s = self._deadline.left_s
-        for cell in self._running():
-            if seconds_of(cell) > left_s:
-                cell.leave_out()
-            else:
-                left_s -= seconds_of(cell)
 
     def _run_block(self) -> None:
         if not self._running():
