@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reports import units
+from reports import glossary, units
 from reports.headline import Headline, headline
 from reports.matrix import Matrix, MatrixCell
 from reports.networks import Total, networks
@@ -13,6 +13,7 @@ from suite.printable import printable
 from suite.results.cell import Status
 from suite.results.folder import Run
 from suite.results.inside import write_whole
+from suite.results.revisions import revisions
 
 FILE = "results.md"
 AT, DOLLAR = "@", "$"
@@ -60,7 +61,12 @@ def render(run: Run) -> str:
         _heat_map(matrix),
         _times(matrix),
     ]
-    return joined(sections)
+    return joined([*sections, words(sections)])
+
+
+def words(sections: Iterable[str]) -> str:
+    """Return a line for every word in these sections that newcomers do not know."""
+    return "\n".join(f"- {escaped(line)}" for line in glossary.lines(*sections))
 
 
 def joined(sections: Iterable[str]) -> str:
@@ -124,7 +130,7 @@ def _top(run: Run, top: Headline) -> str:
         machine.get("torch") and f"torch {machine['torch']}",
         machine.get("noise_grade") and f"noise grade {machine['noise_grade']}",
         (manifest.get("started_at") or "")[:10],
-        manifest.get("git_revision") and f"revision {manifest['git_revision'][:10]}",
+        *(revision.words for revision in revisions(manifest)),
     ]
     return (
         f"## ConvGauge: {escaped(manifest.get('name') or 'run')}\n\n"

@@ -104,14 +104,16 @@ def read_catalogue(
             for a cell that it does not cover.
 
     Raises:
-        UsageError: a plug-in file that was asked for cannot be used; two sources that register
-            the same name, both files named.
+        UsageError: a plug-in file that was asked for cannot be used, or registers nothing; two
+            sources that register the same name, both files named.
     """
     named = [Source(str(plugin.resolve())) for plugin in plugins]
     require_files(plugins)
     asked = describe(named, log, scenarios)
-    if asked.failures:
-        raise UsageError("\n".join(asked.failures))
+    fruitful = {entry.source for entry in asked.entries}
+    idle = [source for source in named if source not in fruitful and not asked.failures]
+    if faults := [*asked.failures, *map(_registers_nothing, idle)]:
+        raise UsageError("\n".join(faults))
     usual = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
     catalogue = Catalogue((*usual.entries, *asked.entries), usual.failures)
     _refuse_duplicates(catalogue.entries)
@@ -199,3 +201,18 @@ def _refuse_duplicates(entries: Iterable[Entry]) -> None:
                 f"{entry.file} wants it too; choose another name"
             )
         first[entry.name] = entry
+
+
+def _registers_nothing(source: Source) -> str:
+    """Return what to say of a plug-in that offers nothing, with what to write into it."""
+    from suite.registry.guessing import guessed, likely_function  # noqa: PLC0415 - here alone
+
+    path = Path(source.location)
+    decorator, function = '@register("NAME")', "the function"
+    if candidate := likely_function(path):
+        decorator = guessed(candidate.parameters).decorator(candidate.name)
+        function = candidate.name
+    return (
+        f"{path}: registers nothing, so there is nothing to run; write "
+        f"`from suite import register` into it, and {decorator} above {function}"
+    )

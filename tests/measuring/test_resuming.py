@@ -91,8 +91,8 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
     words = (
         "run four.yaml --scenario four/[bcd] --shard 1/2 --impl slow --impl unfold --plugin "
         f"{FAULTY / 'slow.py'} --device cpu --threads 1 --timeout 45 --memory-limit 3 --yes "
-        "--budget 500 --blocks 2 --reference unfold --energy --no-verify --profile --instructions "
-        "--out killed"
+        "--budget 500 --blocks 2 --precision 5 --reference unfold --energy --no-verify --profile "
+        "--instructions --out killed"
     )
     process = start(words.split(), there)
     folder = there / "killed"
@@ -139,6 +139,7 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     "--timeout": lambda r: r.runner.settings.timeout_s == 45,
     "--memory-limit": lambda r: r.runner.settings.memory_limit_bytes == 3 * 2**30,
     "--blocks": lambda r: r.runner.settings.blocks == 2 >= max(len(s.blocks) for s in r.results),
+    "--precision": lambda r: r.runner.settings.target_half_width == 0.05,
     "--reference": lambda r: {s.reference for s in r.results} == {"unfold"},
     "--energy": lambda r: r.runner.settings.energy,
     "--no-verify": lambda r: not r.runner.settings.verify,
@@ -148,8 +149,9 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     # A budget is of one call: what was asked stays known, the rest may take as long as it takes.
     "--budget": lambda r: r.request.budget_s == 500 and r.runner.budget_s is None,
     "--out": lambda r: (r.folder / "report.html").is_file(),
-    # It is about how the machine was waited for, and nothing in the run depends on that.
+    # They are about how the machine was waited for and what is printed; nothing depends on that.
     "--no-wait": lambda r: "no_wait" not in r.asked,
+    "--verbose": lambda r: "verbose" not in r.asked,
     "--resume": lambda r: len(r.before) < len(r.results) == 4,
 }
 """Option of `run` → whether it survived. A new option needs a line here."""
@@ -210,7 +212,8 @@ CONTRADICTIONS = {
     "--threads": ("--threads 4", "with --threads 1"),
     "--timeout": ("--timeout 5", "with --timeout 60"),
     "--memory-limit": ("--memory-limit 3", "with --memory-limit 2"),
-    "--blocks": ("--blocks 9", "with --blocks 5"),
+    "--blocks": ("--blocks 9", "without --blocks"),
+    "--precision": ("--precision 1", "with --precision 2"),
     "--reference": ("--reference unfold", "with --reference torch"),
     "--shard": ("--shard 2/2", "with --shard 1/1"),
     "--energy": ("--energy", "without --energy"),
@@ -224,6 +227,7 @@ OF_ONE_CALL = {
     "--out",
     "--resume",
     "--no-wait",
+    "--verbose",
 }
 
 

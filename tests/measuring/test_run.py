@@ -30,7 +30,8 @@ def statuses(folder: Path) -> dict[str, Status]:
 
 @pytest.fixture(scope="module")
 def small_run(done_once) -> Done:
-    return done_once("run", "tiny.yaml", "--impl", "unfold", *QUICK)
+    rows = ("--impl", "unfold", "--impl", "gemm_1x1")
+    return done_once("run", "tiny.yaml", *rows, *QUICK)
 
 
 def test_a_run_leaves_every_file_that_it_promises(small_run):
@@ -43,6 +44,8 @@ def test_a_run_leaves_every_file_that_it_promises(small_run):
     assert "tiny/a × unfold: passed" in said.out
     assert "inside the implementations' calls" in said.out
     assert "r/report.html" in said.out
+    assert "gemm_1x1: 2 of 2 unsupported: needs a 1×1 kernel" in said.out
+    assert "× gemm_1x1: " not in said.out
     load = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["load"]
     assert load["threads"] == 1
     assert load["others_share"] >= 0
@@ -55,17 +58,19 @@ def test_the_reference_takes_part_unasked_and_has_speedup_one(small_run):
     torch_rows = [row for row in rows if row["implementation"] == "torch"]
     assert len(torch_rows) == 2
     assert {float(row["speedup"]) for row in torch_rows} == {1.0}
-    assert all(float(row["speedup"]) > 0 for row in rows)
+    assert all(float(row["speedup"]) > 0 for row in rows if row["status"] == "passed")
 
 
 def test_only_the_scenarios_asked_for_are_run_against_the_reference_asked_for(
     command, tiny, tmp_path
 ):
-    words = ("--scenario", "tiny/[b-z]", "--impl", "torch", "--reference", "unfold")
-    said = command("run", tiny, *words, "--out", "r", *QUICK)
+    rows = ("--impl", "torch", "--impl", "gemm_1x1", "--reference", "unfold")
+    said = command("run", tiny, "--scenario", "tiny/[b-z]", *rows, "-v", "--out", "r", *QUICK)
 
     assert said.code == 0
-    assert statuses(tmp_path / "r").keys() == {"tiny/b × torch", "tiny/b × unfold"}
+    keys = {"tiny/b × torch", "tiny/b × unfold", "tiny/b × gemm_1x1"}
+    assert statuses(tmp_path / "r").keys() == keys
+    assert "tiny/b × gemm_1x1: unsupported" in said.out
     assert json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))[
         "scenarios"
     ] == ["tiny/b"]

@@ -252,7 +252,7 @@ def test_a_batch_that_nothing_can_be_divided_by_is_foreign(ends, batch):
     frame = json.dumps({"number": 1, "reply": answer(reply=reply)}).encode()
 
     with pytest.raises(ForeignFrame, match=r"reply\.batch: found"):
-        told(ends, Warm(), frame)
+        told(ends, Warm(seconds=0.05, peak=True), frame)
 
 
 @pytest.mark.parametrize(
@@ -375,9 +375,9 @@ from suite.processes.channel import handlers
 def ask(client: WorkerClient) -> None:
     client.ask(Gate(slot=0, kind="normal"))  # wrong
     client.ask(Gate(slot=0, kind="normal", log_operatorz=True))  # wrong
-    client.ask(Warm()).callz_s  # wrong
-    batch: str = client.ask(Warm()).batch  # wrong
-    fine: int = client.ask(Warm()).batch
+    client.ask(Warm(seconds=0.05, peak=True)).callz_s  # wrong
+    batch: str = client.ask(Warm(seconds=0.05, peak=True)).batch  # wrong
+    fine: int = client.ask(Warm(seconds=0.05, peak=True)).batch
 
 def warm(asked: Warm) -> TimedAnswer[Warmed]:
     reply = Warmed(call_s=1.0, peak_bytes=None, batch=1)  # wrong

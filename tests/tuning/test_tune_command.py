@@ -49,6 +49,8 @@ def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
     assert rows == {"kn2row": "impls.gemm", "gemm_1x1": "impls.gemm"}
     for word in ("[4/4]", "dense", "pointwise", "all", "auto over torch", str(folder)):
         assert word in said.out
+    for words in ("over torch on these 2 layers", "expected on layers that were not measured: "):
+        assert said.out.count(words) == 2  # in each memory format
     assert "goes on from here" not in said.out
 
     again = command("tune", own, *ROWS, "--budget", 60, "--threads", 1)
