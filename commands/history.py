@@ -10,10 +10,14 @@ from commands.arguments import Parser
 from reports import terminal
 from reports.history import files, text
 from reports.history.cell_history import history
+from reports.progress import tracked
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
-from suite.results.folder import MANIFEST
+from suite.results.folder import MANIFEST, RESULTS
 from suite.results.inside import leads_elsewhere
 from suite.results.timed import TimedRun, read_timed_run
+
+LEAST_BYTES = 4096
+"""What opening a folder counts."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -51,7 +55,8 @@ def _read(folders: list[Path]) -> tuple[list[TimedRun], list[str]]:
     runs, unread = {}, []
     for folder in folders:
         run_folders = _run_folders(folder)
-        for run_folder in run_folders:
+        sizes = list(map(_size_bytes, run_folders))
+        for run_folder in tracked(run_folders, "reading runs", weights=sizes):
             try:
                 if run_folder != folder and leads_elsewhere(run_folder):
                     raise UsageError(f"{run_folder}: is a link; name what it leads to")
@@ -63,6 +68,12 @@ def _read(folders: list[Path]) -> tuple[list[TimedRun], list[str]]:
     if not runs:
         raise UsageError("no run that can be read\n  " + "\n  ".join(unread))
     return list(runs.values()), unread
+
+
+def _size_bytes(run_folder: Path) -> int:
+    """Return what there is to read of a run, which says how long that takes."""
+    path = run_folder / RESULTS
+    return LEAST_BYTES + (path.stat().st_size if path.is_file() else 0)
 
 
 def _run_folders(folder: Path) -> list[Path]:

@@ -89,7 +89,7 @@ def _line(change: CellChange) -> str:
     ratio = units.times(change.ratio.value if change.ratio else None)
     return (
         f"{_label(change)}: {units.seconds(base.time_s if base else None)} → "
-        f"{units.seconds(head.time_s if head else None)}, {ratio} ({_interval(change)})"
+        f"{units.seconds(head.time_s if head else None)}, {ratio} the time ({_interval(change)})"
     )
 
 

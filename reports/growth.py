@@ -1,6 +1,8 @@
 """How time grows with work: time = a + b·work^p, bends of the line, and where two lines cross.
 
-Work is the direct sum's operations, and so the same for every implementation. Fits minimise the
+Work is the direct sum's operations, and so the same for every implementation. A fit says how far
+each of its points may be trusted, and a crossing is one only where that parts the two lines on
+both sides of it. Fits minimise the
 squared error of the logarithm of time: a curve then is as good in its fast half as in its slow
 one. The fixed part `a` stays zero unless Student's t says that it is not; a bend is believed if
 the F-test at 1 %, shared among all places tried, prefers it to the smooth curve.
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,8 @@ LEAST_CHANGE = 0.15
 RESOLUTION = 1e-3
 """Error of a point that no fit is better than, relative: a perfect fit proves nothing."""
 BELIEVED = 0.01
+KNOWN_HALF_WIDTH = 0.25
+"""An exponent that is known no better is not told: it says neither linear nor constant."""
 EXTRAPOLATED = 4.0
 """Crossings are predicted up to so many times beyond the range of the work that was measured."""
 
@@ -66,9 +70,33 @@ class Fit:
     error: float
     """Root mean square of the relative deviation of the points."""
     bend: Bend | None
+    covariance: Array | None
+    """Of the logarithms of b and a (without a fixed part, of b alone) and of p, times Student's t
+    squared; None where nothing is left over to tell it from."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the exponent is known well enough to be told."""
+        if self.low is None or self.high is None:
+            return False
+        return (self.high - self.low) / 2 <= KNOWN_HALF_WIDTH
+
+    def times_s(self, works_flops: Array) -> Array:
+        shares = np.asarray((works_flops / self.unit_flops) ** self.power, dtype=np.float64)
+        times: Array = self.fixed_s + self.growing_s * shares
+        return times
 
     def time_s(self, work_flops: float) -> float:
-        return float(self.fixed_s + self.growing_s * (work_flops / self.unit_flops) ** self.power)
+        return float(self.times_s(np.array(work_flops)))
+
+    def half_widths(self, works_flops: Array) -> Array:
+        """Return half the 95 % interval of the line's time at each work, as a logarithm."""
+        if self.covariance is None:
+            return np.full(works_flops.shape, math.inf)
+        x = np.log(works_flops / self.unit_flops)
+        slopes = _slopes(x, self.fixed_s / self.growing_s, self.power)
+        halves: Array = np.sqrt(np.einsum("ij,jk,ik->i", slopes, self.covariance, slopes))
+        return halves
 
 
 def fit(works_flops: Sequence[float], times_s: Sequence[float]) -> Fit | None:
@@ -87,6 +115,7 @@ def fit(works_flops: Sequence[float], times_s: Sequence[float]) -> Fit | None:
         if _is_better(squares, bent_squares, 1, len(x) - 3, 0.05):
             law, squares, parameters = (fixed, growing, bent_power), bent_squares, 3
             interval = bent_interval
+    covariance = _covariance(x, law[0] / law[1], law[2], squares, parameters)
     return Fit(
         fixed_s=law[0],
         growing_s=law[1],
@@ -97,7 +126,32 @@ def fit(works_flops: Sequence[float], times_s: Sequence[float]) -> Fit | None:
         points=len(x),
         error=math.sqrt(squares / len(x)),
         bend=_bend(x, y, unit, squares, parameters),
+        covariance=covariance,
     )
+
+
+def _slopes(x: Array, share: float, power: float) -> Array:
+    """Return how the logarithm of time changes with those of b and a, and with p, at each x.
+
+    Without a fixed part (a share of zero) there is no column for it.
+    """
+    growing = np.exp(power * x) / (np.exp(power * x) + share)
+    columns = [growing, 1 - growing, growing * x] if share else [growing, growing * x]
+    return np.stack(columns, axis=1)
+
+
+def _covariance(
+    x: Array, share: float, power: float, squares: float, parameters: int
+) -> Array | None:
+    """Return the covariance of a fit's parameters by the delta method, times t squared."""
+    freedom = len(x) - parameters
+    if freedom < 1:
+        return None
+    slopes = _slopes(x, share, power)
+    variance = max(squares / freedom, RESOLUTION**2)
+    t = student.quantile(0.975, freedom)
+    inverse = np.asarray(np.linalg.pinv(slopes.T @ slopes), dtype=np.float64)
+    return inverse * (variance * t**2)
 
 
 def _line(x: Array, y: Array) -> tuple[float, float, float]:
@@ -195,36 +249,46 @@ def _bend(x: Array, y: Array, unit: float, smooth: float, parameters: int) -> Be
     return Bend(math.exp(knee + unit), float(before), float(before + change))
 
 
-def crossing(difference: Callable[[float], float], low: float, high: float) -> float | None:
-    """Return where a function of the logarithm of its argument changes sign, if it does once.
+@dataclass(frozen=True)
+class WorkRange:
+    """A work with the ends of its 95 % interval."""
 
-    Args:
-        difference: positive on one side of the crossing, negative on the other.
-        low, high: where to look; both positive.
+    work_flops: float
+    low: float
+    high: float
+
+
+def predicted_crossing(first: Fit, second: Fit, least: float, most: float) -> WorkRange | None:
+    """Return the work at which both lines take the same time, None where the fits do not say so.
+
+    Looked for up to `EXTRAPOLATED` times beyond the work that was measured, `least` to `most`. The
+    interval is Fieller's: around the crossing, all work at which the two lines cannot be told
+    apart. On each side of it one of them has to be faster beyond its interval.
     """
-    steps = np.geomspace(low, high, 65)
-    signs = [difference(float(step)) > 0 for step in steps]
-    changes = [at for at, (a, b) in enumerate(itertools.pairwise(signs)) if a != b]
+    works = np.geomspace(least / EXTRAPOLATED, most * EXTRAPOLATED, 257)
+    leads = _leads(first, second, works)
+    halves = np.hypot(first.half_widths(works), second.half_widths(works))
+    parted = np.flatnonzero(np.abs(leads) > halves)
+    changes = np.flatnonzero(np.diff(leads[parted] > 0))
     if len(changes) != 1:
         return None
-    left, right = float(steps[changes[0]]), float(steps[changes[0] + 1])
+    low, high = (float(works[parted[changes[0] + side]]) for side in (0, 1))
+    return WorkRange(_zero(first, second, low, high), low, high)
+
+
+def _leads(first: Fit, second: Fit, works: Array) -> Array:
+    """Return the logarithm of the first's time over the second's."""
+    leads: Array = np.log(first.times_s(works) / second.times_s(works))
+    return leads
+
+
+def _zero(first: Fit, second: Fit, left: float, right: float) -> float:
+    """Return where both take the same time between two works of which each has another faster."""
+    is_slower = first.time_s(left) > second.time_s(left)
     for _ in range(40):
         middle = math.sqrt(left * right)
-        if (difference(middle) > 0) == signs[changes[0]]:
+        if (first.time_s(middle) > second.time_s(middle)) == is_slower:
             left = middle
         else:
             right = middle
     return math.sqrt(left * right)
-
-
-def predicted_crossing(first: Fit, second: Fit, low: float, high: float) -> float | None:
-    """Return the work at which both curves take the same time, None if they do nowhere near.
-
-    Looked for between the least work measured and `EXTRAPOLATED` times the most, and as far
-    below.
-    """
-    return crossing(
-        lambda work: math.log(first.time_s(work) / second.time_s(work)),
-        low / EXTRAPOLATED,
-        high * EXTRAPOLATED,
-    )

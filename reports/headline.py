@@ -70,8 +70,8 @@ class Winner:
     def sentence(self) -> str:
         if self.name is None:
             if self.undecided:
-                return f"who is fastest is undecided in {self._of_all(self.undecided)} scenarios"
-            return f"nothing passed in {self.scenarios} scenarios"
+                return f"Who is fastest is undecided in {self._of_all(self.undecided)} scenarios"
+            return f"Nothing passed in {self.scenarios} scenarios"
         if self.tied:
             *others, last = [self.name, *self.tied]
             return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reports import units
+from reports import glossary, units
 from reports.headline import Headline, headline
 from reports.matrix import Matrix, MatrixCell
 from reports.networks import Total, networks
@@ -61,7 +61,12 @@ def render(run: Run) -> str:
         _heat_map(matrix),
         _times(matrix),
     ]
-    return joined(sections)
+    return joined([*sections, words(sections)])
+
+
+def words(sections: Iterable[str]) -> str:
+    """Return a line for every word in these sections that newcomers do not know."""
+    return "\n".join(f"- {escaped(line)}" for line in glossary.lines(*sections))
 
 
 def joined(sections: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports import units
+from reports import palette, units
 from suite.problem import Scenario
 from suite.results.cell import CellResult
 from suite.results.folder import Run
@@ -76,6 +76,10 @@ class Matrix:
             for result in run.results
         }
         return cls(tuple(scenarios.values()), tuple(ordered), cells)
+
+    def look(self, name: str) -> palette.Look:
+        """Return the colour and the mark of an implementation: the same in every picture."""
+        return palette.look(self.implementations.index(name))
 
     def row(self, scenario: Scenario) -> list[MatrixCell]:
         """Return the scenario's cells in the order of `implementations`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports import units
+from reports.profile_memory import memory_words
 from suite.results.cell import Status
 from suite.results.folder import Run
 from suite.results.profile import CellProfile
@@ -35,22 +36,20 @@ def lines(run: Run) -> Iterator[str]:
         if roofline := roofline_of(result, profile):
             yield f"  bound   {roofline.sentence}"
         if memory := profile.memory:
-            parts = [
-                f"{units.bytes_(memory.peak_bytes)} at the peak of a call",
-                f"the system counts {units.bytes_(memory.system_peak_bytes)}",
-            ]
-            if result.workspace_bytes is not None:
-                formula = units.bytes_(result.workspace_bytes)
-                workspace = units.bytes_(memory.workspace_bytes)
-                parts.append(f"workspace {workspace}, {formula} by formula")
-            yield f"  memory  {'; '.join(parts)}"
+            yield f"  memory  {memory_words(result, memory).text}"
         if profile.threads:
-            efficiency = profile.parallel_efficiency
             times = ", ".join(f"{t.threads}: {units.seconds(t.time_s)}" for t in profile.threads)
-            yield f"  threads {times}; parallel efficiency {units.percent(efficiency)}"
+            yield f"  threads {times}; {threads_text(profile)}"
         if profile.instructions is not None:
             counted = units.digits(profile.instructions)
             yield f"  counted {counted} instructions a call ({profile.instructions_path}, 1 thread)"
+
+
+def threads_text(profile: CellProfile) -> str:
+    """Return how well more threads serve, or that it uses a single one."""
+    if alone := profile.one_thread_of:
+        return f"runs on one thread, with {alone} given"
+    return f"parallel efficiency {units.percent(profile.parallel_efficiency)}"
 
 
 def time_text(profile: CellProfile) -> str:

@@ -32,7 +32,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Growth:
-    """time = fixed_s + growing_s·(work / unit_flops)^power of one implementation in a series."""
+    """time = fixed_s + growing_s·(work / unit_flops)^power of one implementation in a series.
+
+    Only where the power is known well enough to be told (`growth.KNOWN_HALF_WIDTH`), or the line
+    has a turn.
+    """
 
     implementation: str
     fixed_s: float
@@ -40,6 +44,7 @@ class Growth:
     unit_flops: float
     power: float
     low: float | None
+    """Ends of the power's 95 % interval; None where one power does not describe the line."""
     high: float | None
     points: int
     error: float
@@ -55,10 +60,13 @@ class Crossing:
     after: str
     """Faster above."""
     predicted: float | None
-    """The size at which both fits take the same time; None: nowhere near what was measured."""
-    measured: float | None
-    """The same between the two sizes measured around it; None: it lies outside."""
+    """The size at which both fits take the same time; None: they do not say where."""
+    predicted_low: float | None
+    """Ends of the sizes at which the fits cannot tell the two apart, at 95 %."""
+    predicted_high: float | None
     between: tuple[int, int] | None
+    """The two sizes, measured, between which the order changes, each beyond its interval; None: it
+    does not change within what was measured."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class Series:
 
     scenarios: tuple[str, ...]
     growths: tuple[Growth, ...]
+    unknown: tuple[str, ...]
+    """Implementations whose points are too few, or scatter too much, for a power."""
     crossings: tuple[Crossing, ...]
 
 
@@ -89,29 +99,43 @@ def series_of(
         for name, of_cell in times.items()
         if (fit := growth.fit([works[i] for i in of_cell], list(of_cell.values())))
     }
+    known = {name: fit for name, fit in fits.items() if fit.is_known}
     growths = tuple(
-        Growth(
-            implementation=name,
-            fixed_s=fit.fixed_s,
-            growing_s=fit.growing_s,
-            unit_flops=fit.unit_flops,
-            power=fit.power,
-            low=fit.low,
-            high=fit.high,
-            points=fit.points,
-            error=fit.error,
-            turn=_turn(fit.bend, size_at, bytes_at, caches) if fit.bend else None,
-        )
+        _growth(name, fit, _turn(fit.bend, size_at, bytes_at, caches) if fit.bend else None)
         for name, fit in fits.items()
+        if fit.is_known or fit.bend
     )
     ends = min(works.values()), max(works.values())
     crossings = []
     for pair in _pairs(matrix, members, list(fits)):
         apart = _apart(matrix, *pair, [m for m in members if all(m.id in times[n] for n in pair)])
-        if crossing := _crossing(*pair, fits, times, apart, sizes, ends, size_at):
+        predicted = None
+        if all(name in known for name in pair):
+            predicted = growth.predicted_crossing(known[pair[0]], known[pair[1]], *ends)
+        if crossing := _crossing(*pair, fits, times, apart, sizes, predicted, size_at):
             crossings.append(crossing)
-    crossings.sort(key=lambda crossing: crossing.measured is None)
-    return Series(tuple(member.id for member in members), growths, tuple(crossings))
+    crossings.sort(key=lambda crossing: crossing.between is None)
+    return Series(
+        scenarios=tuple(member.id for member in members),
+        growths=growths,
+        unknown=tuple(name for name in fits if name not in known),
+        crossings=tuple(crossings),
+    )
+
+
+def _growth(name: str, fit: growth.Fit, turn: Turn | None) -> Growth:
+    return Growth(
+        implementation=name,
+        fixed_s=fit.fixed_s,
+        growing_s=fit.growing_s,
+        unit_flops=fit.unit_flops,
+        power=fit.power,
+        low=fit.low if fit.is_known else None,
+        high=fit.high if fit.is_known else None,
+        points=fit.points,
+        error=fit.error,
+        turn=turn,
+    )
 
 
 def _times(matrix: Matrix, name: str, members: Sequence[Scenario]) -> dict[str, float]:
@@ -188,40 +212,50 @@ def _crossing(
     times: Mapping[str, Mapping[str, float]],
     apart: Sequence[str],
     sizes: Mapping[str, int],
-    ends: tuple[float, float],
+    predicted: growth.WorkRange | None,
     size_at: Callable[[float], float],
 ) -> Crossing | None:
-    """Return where two lines cross once, by the fits and between the points; else None.
+    """Return where two lines cross once, between the points or by the fits; else None.
 
     Args:
         apart: scenarios in which one is faster beyond chance; others do not say on which side of
             the crossing they lie.
+        predicted: where the fits say that they cross.
     """
-    work = growth.predicted_crossing(fits[first], fits[second], *ends)
-    ratios = [math.log(times[first][key] / times[second][key]) for key in apart]
-    changes = [at for at, (a, b) in enumerate(itertools.pairwise(ratios)) if (a > 0) != (b > 0)]
-    if len(changes) > 1 or (not changes and work is None):
+    is_first_ahead = [times[first][key] < times[second][key] for key in apart]
+    changes = [at for at, (a, b) in enumerate(itertools.pairwise(is_first_ahead)) if a != b]
+    if len(changes) > 1:
         return None
-    between, measured = None, None
+    between = None
     if changes:
         at = changes[0]
         between = (sizes[apart[at]], sizes[apart[at + 1]])
-        share = ratios[at] / (ratios[at] - ratios[at + 1])
-        measured = math.exp(
-            math.log(between[0]) + share * (math.log(between[1]) - math.log(between[0]))
-        )
-        is_first_below = ratios[at] <= 0
-    else:
-        assert work is not None
-        below = work / 2
+        is_first_below = is_first_ahead[at]
+    elif predicted is not None and not _is_denied(predicted, sizes, apart, size_at):
+        below = predicted.low
         is_first_below = fits[first].time_s(below) < fits[second].time_s(below)
-    before, after = (first, second) if is_first_below else (second, first)
-    predicted = None if work is None else size_at(work)
-    if predicted is not None and predicted < 1:  # there is no such size
-        predicted = None
-    if predicted is None and measured is None:
+    else:
         return None
-    return Crossing(before, after, predicted, measured, between)
+    ends: tuple[float | None, float | None, float | None] = (None, None, None)
+    if predicted is not None and (low := size_at(predicted.low)) >= 1:  # no size is below 1
+        ends = (size_at(predicted.work_flops), low, size_at(predicted.high))
+    if between is None and ends[0] is None:
+        return None
+    before, after = (first, second) if is_first_below else (second, first)
+    return Crossing(before, after, *ends, between)
+
+
+def _is_denied(
+    predicted: growth.WorkRange,
+    sizes: Mapping[str, int],
+    apart: Sequence[str],
+    size_at: Callable[[float], float],
+) -> bool:
+    """Whether points around a predicted crossing show the same order on both of its sides."""
+    known = [sizes[key] for key in apart]
+    return bool(known) and min(known) < size_at(predicted.low) <= size_at(predicted.high) < max(
+        known
+    )
 
 
 def _bytes(size: str) -> int:

@@ -273,7 +273,8 @@ def test_demo_filters_the_sample_photograph(command, tmp_path):
 
 @pytest.mark.slow
 def test_check_passes_the_honest_and_tells_how_the_wrong_is_wrong(command):
-    said = command("check", "--plugin", FAULTY / "wrong.py", "--impl", "wrong", "--impl", "unfold")
+    rows = ("--impl", "wrong", "--impl", "unfold")
+    said = command("check", "-v", "--plugin", FAULTY / "wrong.py", *rows)
 
     assert said.code == 3
     assert "× wrong: incorrect" in said.out

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from commands._saying import guarded, say, say_error
-from reports import compare_text, flame_graph, junit, markdown, page, terminal
+from reports import compare_text, flame_graph, junit, markdown, page, run_summary, terminal
 from reports.compare import compare_runs
 from reports.gate import junit as gate_junit
 from reports.gate import page as gate_page
@@ -139,9 +139,9 @@ def test_a_runs_progress_and_summary_hold_nothing_that_steers(monkeypatch):
             for number, result in enumerate(run.results):
                 display.watch(result, number, len(run.results), 1.0)
         spent = {"inside_share": None}
-        terminal.print_summary(
+        run_summary.print_summary(
             console,
-            run.results,
+            run,
             spent=spent,
             not_measured=[EVIL],
             again=EVIL,

@@ -6,7 +6,7 @@ import math
 
 from reports import units
 from reports.gate import text
-from reports.page import assets
+from reports.page import assets, words
 from reports.page.templates import TEMPLATES, page_environment
 from suite.gate.outcome import GateCell, GateOutcome
 
@@ -30,6 +30,7 @@ def render(outcome: GateOutcome) -> str:
         lowest=math.exp(-reach),
         highest=math.exp(reach),
         text=text,
+        words=words,
         units=units,
         width=WIDTH,
         policy=POLICY,

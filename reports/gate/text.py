@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports import contention_text, units
+from reports import contention_text, glossary, units
 from reports.markdown import escaped, joined, table
+from reports.markdown import words as markdown_words
 from suite.gate.outcome import GateCell, GateOutcome
 from suite.printable import printable
 
 MOST_LINES = 40
+MOST_REASONS = 3
 
 
 def lines(outcome: GateOutcome) -> list[str]:
-    """Return the verdict, one line a failing cell, and what was not or could not be decided."""
+    """Return the verdict, one line a failing cell, what was not or could not be decided, and words.
+
+    Words are those of the glossary that stand in the lines, with their meaning.
+    """
     shown = [f"{outcome.state.upper()}: {outcome.sentence}"]
     if outcome.timing_advisory:
         shown.insert(0, f"times are not comparable: {outcome.timing_advisory}")
@@ -25,7 +30,7 @@ def lines(outcome: GateOutcome) -> list[str]:
     shown += _listed([f"  accepted: {cell.key}: {text}" for cell, text in accepted(outcome)])
     shown += _listed([f"  not compared: {line(cell)}" for cell in outcome.not_compared])
     shown += _listed([f"  {note}" for note in named(outcome)])
-    return shown
+    return shown + glossary.lines(*shown)
 
 
 def _listed(texts: list[str]) -> list[str]:
@@ -109,6 +114,30 @@ def null_arm(outcome: GateOutcome) -> str:
     )
 
 
+def reasons(outcome: GateOutcome) -> list[str]:
+    """Return what the verdict rests on, a cell each, the worst first: what a page begins with."""
+    cells = outcome.failing or outcome.undecided
+    shown = [f"{cell.key}: {reason(cell)}" for cell in cells[:MOST_REASONS]]
+    left_out = len(cells) - MOST_REASONS
+    return shown + ([f"… and {left_out} more, below"] if left_out > 0 else [])
+
+
+def reason(cell: GateCell) -> str:
+    """Return why a cell fails or cannot be told, the numbers apart."""
+    texts = [finding.text for finding in cell.findings]
+    if cell.is_slower and cell.time:
+        texts.append(f"{ratio(cell)} the time {interval(cell)}".rstrip())
+    if cell.cannot_tell and cell.time:
+        texts.append(cell.time.why)
+    return "; ".join(texts) or cell.verdict
+
+
+def words(cells: Sequence[GateCell]) -> list[tuple[str, str]]:
+    """Return (word, meaning) of what newcomers do not know in a table of these cells."""
+    said = [remark for cell in cells for remark in remarks(cell)]
+    return glossary.explained("blocks", "smallest visible", *said)
+
+
 def markdown(outcome: GateOutcome) -> str:
     """Return the outcome as a comment under 60 kB, the verdict first."""
     advisory = outcome.timing_advisory
@@ -129,7 +158,7 @@ def markdown(outcome: GateOutcome) -> str:
     rest = [cell for cell in outcome.cells if cell.key not in shown]
     sections.append(_section("All other cells", rest))
     sections.append(escaped(null_arm(outcome)))
-    return joined(sections)
+    return joined([*sections, markdown_words(sections)])
 
 
 def _section(title: str, cells: Sequence[GateCell], *, reproduce: bool = False) -> str:

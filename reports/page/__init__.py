@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports import units
+from reports import glossary, units
 from reports.compare import Comparison
-from reports.headline import headline
+from reports.headline import Headline, headline
 from reports.matrix import Matrix
 from reports.networks import networks
 from reports.page import assets
@@ -34,12 +34,14 @@ def render(run: Run, comparison: Comparison | None = None) -> str:
     """Return the whole page; with a comparison, of which `run` is the head, as a difference."""
     environment = page_environment()
     matrix = Matrix.of(run)
+    top = headline(matrix, run.manifest)
     scripts = assets.scripts(TEMPLATES / "js")
     return environment.get_template("report.html").render(
         manifest=run.manifest,
         revisions=revisions(run.manifest),
         machine=run.manifest.get("machine") or {},
-        headline=headline(matrix, run.manifest),
+        headline=top,
+        headline_words=glossary.explained(*_texts(top)),
         matrix=matrix,
         has_networks=bool(networks(matrix)),
         method=method(run, matrix),
@@ -52,3 +54,8 @@ def render(run: Run, comparison: Comparison | None = None) -> str:
         style=assets.own_style(TEMPLATES / "report.css"),
         units=units,
     )
+
+
+def _texts(top: Headline) -> list[str]:
+    """Return the texts of the first screen's table, whose words are explained below it."""
+    return [text for won in top.by_layer for text in (won.names, won.speedup_text)]

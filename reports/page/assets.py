@@ -19,6 +19,7 @@ OWN_SCRIPTS = (
     "format.js",
     "store.js",
     "theme.js",
+    "words.js",
     "details.js",
     "metrics.js",
     "heatmap.js",

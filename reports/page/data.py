@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from reports import glossary
 from reports.compare import Comparison
 from reports.layers import describe, layer_family
 from reports.matrix import Matrix, MatrixCell
 from reports.networks import networks
 from reports.page.encoding import number, rounded, samples
 from reports.page.profiles import profile_data
-from reports.palette import SERIES, SERIES_ON_DARK
+from reports.palette import PARTS, PARTS_ON_DARK, Look
 from reports.series import Growth
 from reports.sweeps import crossover, scalings
 from suite.problem import Scenario
@@ -59,7 +60,8 @@ def page_data(run: Run, matrix: Matrix, comparison: Comparison | None = None) ->
     caches = (run.manifest.get("machine") or {}).get("caches") or {}
     return {
         "statuses": STATUSES,
-        "colours": {"light": SERIES, "dark": SERIES_ON_DARK},
+        "glossary": glossary.MEANINGS,
+        "parts": {"light": PARTS, "dark": PARTS_ON_DARK},
         "implementations": _implementations(run, matrix),
         "scenarios": [_scenario(scenario, matrix) for scenario in matrix.scenarios],
         "cells": _cells(matrix, comparison),
@@ -110,9 +112,20 @@ def _implementations(run: Run, matrix: Matrix) -> list[dict[str, Any]]:
             "family": families[name],
             "source": (listed.get(name) or {}).get("source"),
             "summary": (listed.get(name) or {}).get("summary"),
+            "look": _look(matrix.look(name)),
         }
         for name in matrix.implementations
     ]
+
+
+def _look(look: Look) -> dict[str, str]:
+    mark = look.mark
+    return {
+        "light": look.colour,
+        "dark": look.colour_on_dark,
+        "symbol": mark.plotly,
+        "path": mark.path,
+    }
 
 
 def _scenario(scenario: Scenario, matrix: Matrix) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reports.matrix import Matrix
 from reports.page.encoding import rounded
+from reports.profile_memory import memory_words
 from suite.phases import NAMES
 from suite.results.cell import CellResult
 from suite.results.folder import Run
@@ -41,7 +42,8 @@ def _entry(result: CellResult, profile: CellProfile) -> dict[str, Any]:
         "operators": operators and _operators(operators),
         "bound": roofline and asdict(roofline),
         "memory": memory and asdict(memory),
-        "over_system": memory and memory.over_system,
+        "memory_words": memory and asdict(memory_words(result, memory)),
+        "one_thread_of": profile.one_thread_of,
         "threads": [[item.threads, item.time_s] for item in profile.threads],
         "efficiency": profile.parallel_efficiency,
         "python": [asdict(function) for function in profile.python],

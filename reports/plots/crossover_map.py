@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports.matrix import Matrix
-from reports.palette import series_colour
 from reports.plots.style import FAINT, INK, heading, machine_line, margins, new_figure, short
 from reports.sweeps import Slot, crossover, no_winner
 from reports.units import times
@@ -32,16 +31,15 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     margins(figure, left_in=1.0, bottom_in=0.85, right_in=right_in, top_in=0.95)
     for slot in slots:
         x, y = channels.index(slot.channels), kernels.index(slot.kernel)
-        colour = (
-            FAINT
-            if slot.winner is None
-            else series_colour(matrix.implementations.index(slot.winner))
-        )
+        colour = FAINT if slot.winner is None else matrix.look(slot.winner).colour
         frame = Rectangle((x + 0.03, y + 0.05), 0.94, 0.9)
         frame.set(facecolor=to_rgba(colour, 0.2), edgecolor=colour, lw=1.2)
         axes.add_patch(frame)
         style: dict[str, Any] = {"ha": "center", "va": "center"}
         middle = x + 0.5
+        if slot.winner is not None:
+            mark = matrix.look(slot.winner).mark.matplotlib
+            axes.plot(x + 0.11, y + 0.7, ls="", ms=4.5, mew=0, color=colour, marker=mark)
         axes.text(middle, y + 0.36, short(slot.winner or no_winner(slot), 16), size=8.5, **style)
         axes.text(middle, y + 0.7, _lead(slot), size=7, color=FAINT, **style)
     axes.set_xlim(0, len(channels))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from reports.matrix import Matrix, MatrixCell
-from reports.palette import MOST_LABELS, series_colour, series_mark
+from reports.palette import MOST_LABELS
 from reports.plots.style import (
     FAINT,
     INK,
@@ -47,8 +47,8 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     figure, axes = scatter_figure(len(points))
     middles = {name: _middle(pairs) for name, pairs in points.items()}
     for name, pairs in points.items():
-        index = matrix.implementations.index(name)
-        look: dict[str, Any] = {"color": series_colour(index), "marker": series_mark(index)}
+        row = matrix.look(name)
+        look: dict[str, Any] = {"color": row.colour, "marker": row.mark.matplotlib}
         speeds, errors = zip(*pairs, strict=True)
         axes.scatter(speeds, errors, s=13, alpha=0.35, lw=0, rasterized=len(pairs) > 200, **look)
         look |= {"edgecolors": "white", "label": name if len(points) > MOST_LABELS else None}

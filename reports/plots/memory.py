@@ -10,7 +10,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports import units
 from reports.matrix import Matrix
-from reports.palette import series_colour, series_mark
 from reports.plots.style import (
     FAINT,
     INK,
@@ -42,9 +41,10 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     values = [float(scenario.least_bytes or 1) for scenario in part.scenarios]
     for y, scenario in enumerate(part.scenarios):
         axes.plot([scenario.least_bytes or 1] * 2, [y - 0.38, y + 0.38], color=INK, lw=2)
-    for index, name in enumerate(part.implementations):
-        look: dict[str, Any] = {"marker": series_mark(index), "s": 42, "zorder": 3}
-        colour = series_colour(index)
+    for name in part.implementations:
+        row = part.look(name)
+        look: dict[str, Any] = {"marker": row.mark.matplotlib, "s": 42, "zorder": 3}
+        colour = row.colour
         for y, scenario in enumerate(part.scenarios):
             cell = part.cells.get((scenario.id, name))
             if cell is None or cell.summary is None:
@@ -84,11 +84,8 @@ def _legend(matrix: Matrix) -> list[Line2D]:
         Line2D([], [], color=FAINT, marker="o", label="filled: measured", **plain),
         Line2D([], [], color=FAINT, marker="o", mfc="none", label="hollow: formula", **plain),
     ]
-    for index, name in enumerate(matrix.implementations):
-        mark: dict[str, Any] = {
-            "color": series_colour(index),
-            "marker": series_mark(index),
-            "mew": 0,
-        }
+    for name in matrix.implementations:
+        row = matrix.look(name)
+        mark: dict[str, Any] = {"color": row.colour, "marker": row.mark.matplotlib, "mew": 0}
         entries.append(Line2D([], [], label=short(name, 22), **mark, **plain))
     return entries

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from reports import units
-from reports.palette import SERIES
+from reports.palette import PARTS
 from reports.plots.style import (
     FAINT,
     INK,
@@ -29,7 +29,7 @@ _LOOKS = dict(
     zip(
         (*NAMES, "unmarked"),
         zip(
-            (SERIES[index] for index in (4, 0, 1, 2, 3, 6)),
+            (PARTS[index] for index in (4, 0, 1, 2, 3, 6)),
             ("..", "", "//", "\\\\", "xx", ""),
             strict=True,
         ),

@@ -14,7 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.matrix import Matrix, MatrixCell
-from reports.palette import series_colour, series_mark
 from reports.plots.style import (
     FAINT,
     INK,
@@ -64,12 +63,13 @@ def _intensity(cell: MatrixCell) -> float:
 
 
 def _draw_cells(axes: Axes, matrix: Matrix, cells: list[MatrixCell]) -> None:
-    for index, name in enumerate(matrix.implementations):
+    for name in matrix.implementations:
         own = [cell for cell in cells if cell.result.implementation == name]
         if not own:
             continue
-        look: dict[str, Any] = {"marker": series_mark(index), "s": 34, "zorder": 3}
-        colour = series_colour(index)
+        row = matrix.look(name)
+        look: dict[str, Any] = {"marker": row.mark.matplotlib, "s": 34, "zorder": 3}
+        colour = row.colour
         direct = [(_intensity(c), c.summary.gflops) for c in own if c.summary]
         axes.scatter(*zip(*direct, strict=True), color=colour, lw=0, label=name, **look)
         executed = [

@@ -12,7 +12,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from reports.layers import describe
 from reports.matrix import Matrix
-from reports.palette import series_colour, series_mark
 from reports.plots.style import (
     FAINT,
     INK,
@@ -61,8 +60,8 @@ def draw(matrix: Matrix, manifest: dict[str, Any]) -> Figure | None:
     heading(
         figure,
         f"How time grows with the {scaling.axis}",
-        f"lines: fits of a + b·work^p, p with its 95 % interval · {len(ranked)} of {total} series "
-        f"of {short(scaling.source)} · {machine_line(manifest)}",
+        "lines: fits of a + b·work^p, p with its 95 % interval; dotted: no fit says p · "
+        f"{len(ranked)} of {total} series of {short(scaling.source)} · {machine_line(manifest)}",
     )
     return figure
 
@@ -77,7 +76,7 @@ def _draw_series(axes: Axes, matrix: Matrix, scaling: Scaling, series: Series) -
     growths = {growth.implementation: growth for growth in series.growths}
     drawn_s: list[float] = []
     exponents = []
-    for index, name in enumerate(matrix.implementations):
+    for name in matrix.implementations:
         cells = [matrix.cells.get((identity, name)) for identity in series.scenarios]
         passed = [(c.result.scenario, c.summary.time_s) for c in cells if c and c.summary]
         if not passed:
@@ -86,13 +85,17 @@ def _draw_series(axes: Axes, matrix: Matrix, scaling: Scaling, series: Series) -
         values = [time_s.value for _, time_s in passed]
         ends = [[t.value - (t.low or t.value) for _, t in passed]]
         ends.append([(t.high or t.value) - t.value for _, t in passed])
-        look: dict[str, Any] = {"color": series_colour(index), "marker": series_mark(index)}
+        row = matrix.look(name)
+        look: dict[str, Any] = {"color": row.colour, "marker": row.mark.matplotlib}
         axes.errorbar(sizes, values, ends, ls="", ms=5, elinewidth=1, capsize=2, label=name, **look)
         drawn_s += values
-        if growth := growths.get(name):
+        growth = growths.get(name)
+        if growth and growth.low is not None:
             members = [scenarios[scenario.id] for scenario, _ in passed]
-            axes.plot(*_line(growth, scaling, members), color=series_colour(index), lw=1.3)
+            axes.plot(*_line(growth, scaling, members), color=row.colour, lw=1.3)
             exponents.append(f"{short(name, 18)} {_power(growth)}")
+        else:
+            axes.plot(sizes, values, color=row.colour, lw=0.8, ls=":")
     axes.set_xscale("log")
     axes.set_yscale("log")
     ticks = sorted({scaling.sizes[identity] for identity in series.scenarios})
@@ -122,8 +125,6 @@ def _draw_series(axes: Axes, matrix: Matrix, scaling: Scaling, series: Series) -
 
 
 def _power(growth: Growth) -> str:
-    if growth.low is None or growth.high is None:
-        return f"p {growth.power:.2f}"
     return f"p {growth.power:.2f} ({growth.low:.2f} to {growth.high:.2f})"
 
 

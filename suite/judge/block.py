@@ -12,7 +12,7 @@ import torch
 
 from suite.judge import projection, reference, sampled
 from suite.judge.projection import inner, nonzero_among
-from suite.judge.tolerance import Tolerance, error_ratio, largest_of
+from suite.judge.tolerance import Tolerance, allowed_words, error_ratio, largest_of
 from suite.messages.judge import TimedCall
 from suite.operands.gate_inputs import STREAM_RMS
 from suite.operands.streams import Stream
@@ -135,7 +135,7 @@ class Block:
         element = ", ".join(str(int(i)) for i in index[worst])
         return (
             f"a timed call: element [{element}] is {float(got[worst]):.9g}, expected "
-            f"{float(expected[worst]):.9g}, allowed error {float(bounds[worst]):.2g}"
+            f"{float(expected[worst]):.9g}, {allowed_words(float(bounds[worst]))}"
         )
 
 

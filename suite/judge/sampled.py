@@ -18,6 +18,7 @@ from suite.judge.projection import inner
 from suite.judge.tolerance import (
     LEAST_NORM_ELEMENTS,
     Tolerance,
+    allowed_words,
     error_ratio,
     integer_bounds,
     largest_of,
@@ -155,7 +156,7 @@ def _element_fault(sample: Sample, residuals: Residuals, ratio: torch.Tensor) ->
     return (
         f"{sample.kind} inputs: {wrong} of {ratio.numel()} elements that were looked at are "
         f"beyond their bound; worst {list(worst.index)}: got {worst.got:.9g}, expected "
-        f"{worst.expected:.9g}, allowed error {worst.bound:.2g}"
+        f"{worst.expected:.9g}, {allowed_words(worst.bound)}"
     )
 
 

@@ -195,6 +195,13 @@ def integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
     return torch.full_like(bounds, torch.finfo(torch.float64).tiny)
 
 
+def allowed_words(bound: float) -> str:
+    """Return the error that an element may have: 0 in place of the least that a bound can be."""
+    if bound <= torch.finfo(torch.float64).tiny:
+        return "allowed error 0: it has to be exact"
+    return f"allowed error {bound:.2g}"
+
+
 def _fault(
     kind: str, tolerance: Tolerance, residuals: Residuals, beyond: int, elements: int
 ) -> str | None:
@@ -210,7 +217,7 @@ def _fault(
         share = f"{beyond} of {elements} elements are beyond their bound"
         return (
             f"{described(kind)}: {share}; worst [{place}]: got {worst.got:.9g}, expected "
-            f"{worst.expected:.9g}, allowed error {worst.bound:.2g}"
+            f"{worst.expected:.9g}, {allowed_words(worst.bound)}"
         )
     # Against spikes the element gate of a transform method is norm-wise already, and fairer: what
     # the spike should have contributed may be nothing. Expanded weights give equal channels.

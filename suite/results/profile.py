@@ -78,7 +78,8 @@ class Counts:
 
     executed_flops: Amount | None
     flops_source: str
-    """Where the number comes from: "closed form", "torch's counter" or ""."""
+    """Where the number comes from: "closed form" (the implementation's own), "torch's counter", or
+    "direct sum" where neither tells; empty without one."""
     counted_flops: Count | None
     """By torch's formulas from the operators that ran: products and convolutions only."""
     moved_bytes: Count
@@ -156,18 +157,13 @@ class Memory:
     system_peak_bytes: Count | None
     """The same peak by the operating system (on CUDA, by the device); None where unknown."""
 
-    @property
-    def over_system(self) -> float | None:
-        """This peak over the operating system's."""
-        if not self.system_peak_bytes:
-            return None
-        return self.peak_bytes / self.system_peak_bytes
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThreadTime:
     threads: AtLeastOne
     time_s: CallSeconds
+    busy: Count | None = None
+    """Threads that took a noticeable part of the processor time; None where that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,6 +221,12 @@ class CellProfile:
             return None
         most = self.threads[-1]
         return self.threads[0].time_s / (most.threads * most.time_s)
+
+    @property
+    def one_thread_of(self) -> int | None:
+        """How many threads it had where it computed on a single one; None where it used more."""
+        most = self.threads[-1] if self.threads else None
+        return most.threads if most and most.threads > 1 and most.busy == 1 else None
 
     def to_dict(self) -> dict[str, Any]:
         return {"profile_version": PROFILE_VERSION, **dataclasses.asdict(self)}

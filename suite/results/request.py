@@ -68,6 +68,19 @@ class Shard:
         return f"{self.index}/{self.count}"
 
 
+@dataclass(frozen=True)
+class Precision:
+    """To what speed-ups are to be known."""
+
+    percent: Annotated[float, Within(0.1, 50)] = 2.0
+    """Half the width of a 95 % interval, of rows that may be the fastest or were asked for."""
+    every_row: bool = False
+    """Whether also of rows that have surely lost."""
+
+    def __str__(self) -> str:
+        return "all" if self.every_row else f"{self.percent:g}"
+
+
 def asked_by(option: str, usual: Any = None) -> Any:
     """Return a field that the command line spells `option`; left out where it is `usual`."""
     return field(default=usual, metadata={"option": option})
@@ -150,7 +163,9 @@ class RunRequest(Request):
     command: ClassVar[str] = "run"
 
     reference: str = asked_by("--reference", "torch")
-    blocks: AtLeastOne = asked_by("--blocks", 5)
+    precision: Precision = asked_by("--precision", Precision())
+    blocks: AtLeastOne | None = asked_by("--blocks")
+    """None: as many as the precision takes, within reason."""
     energy: bool = asked_by("--energy", False)
     verify: bool = asked_by("--no-verify", True)
     shard: Shard | None = asked_by("--shard")

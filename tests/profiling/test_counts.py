@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -87,17 +90,53 @@ def test_bytes_are_those_that_the_operators_read_and_write():
     assert least <= counts.moved_bytes <= 3 * least
 
 
-def test_work_outside_torchs_operators_is_counted_by_the_formulas():
-    def hidden(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-        return torch.from_numpy(input.numpy()[:, :1].repeat(3, axis=1))
-
+def subject_of_function(function: Callable[..., torch.Tensor]) -> Subject:
     implementation = registering.Implementation(
-        name="hidden", family="direct", function=hidden, source="here"
+        name="hidden", family="direct", function=function, source="here"
     )
     problem = Problem(
         batch_size=1, in_channels=3, height=8, width=8, out_channels=3, kernel_h=1, kernel_w=1
     )
-    subject = Subject(implementation, Scenario(id="t/h", problem=problem))
+    return Subject(implementation, Scenario(id="t/h", problem=problem))
+
+
+def in_a_foreign_kernel(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    values = np.einsum("nchw,kc->nkhw", input.numpy(), weight.numpy()[:, :, 0, 0])
+    torch.mm(input[0, :, :, 0].T, weight[:1, :, 0, 0].T)  # a little that torch's counter knows
+    return torch.from_numpy(values)
+
+
+def by_element(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    return (input[:, None] * weight[None, :, :, 0, 0, None, None]).sum(2)
+
+
+@pytest.mark.parametrize("function", [in_a_foreign_kernel, by_element])
+def test_work_that_torchs_counter_does_not_see_counts_as_the_direct_sum(function):
+    subject = subject_of_function(function)
+    seen = operator_view.watch(subject, 1, shapes=True)
+
+    counts = traffic.counts(seen, subject.scenario, None, None, 1.0)
+
+    assert counts.executed_flops == subject.scenario.problem.direct_flops
+    assert counts.flops_source == "direct sum"
+    assert "counted as the direct sum's" in counts.note
+
+
+def test_an_algorithm_of_operators_that_saves_work_counts_as_it_does():
+    subject = subject_of("winograd_4x4")
+    counts = traffic.counts(
+        operator_view.watch(subject, 1, shapes=True), subject.scenario, None, None, 1.0
+    )
+
+    assert counts.flops_source == "torch's counter"
+    assert counts.executed_flops < subject.scenario.problem.direct_flops
+
+
+def test_work_outside_torchs_operators_is_counted_by_the_formulas():
+    def hidden(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        return torch.from_numpy(input.numpy()[:, :1].repeat(3, axis=1))
+
+    subject = subject_of_function(hidden)
     seen = operator_view.watch(subject, 1, shapes=True)
 
     counts = traffic.counts(seen, subject.scenario, 123.0, 1000, 1.0)

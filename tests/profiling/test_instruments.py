@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
+import torch
 
 from suite.errors import Unsupported
 from suite.problem import Problem, Scenario
 from suite.profiling import callgrind, counters
-from suite.profiling.child import python_stacks
+from suite.profiling.child import python_stacks, thread_times
 from suite.profiling.child.process import smallest_of
-from suite.profiling.child.thread_times import numbers
-from suite.registry import sources
+from suite.profiling.child.subject import Subject
+from suite.profiling.child.thread_times import busy_threads, numbers
+from suite.registry import registering, sources
 from tests.conftest import ROOT
 from tests.profiling.subjects import subject_of
 
@@ -23,6 +26,34 @@ from tests.profiling.subjects import subject_of
 )
 def test_threads_are_tried_from_one_to_all(most, counts):
     assert numbers(most) == counts
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "busy"),
+    [([0.2, 0.0, 0.01], 1), ([0.2, 0.15, 0.0], 2), ([0.04, 0.0], None), ([], None)],
+)
+def test_threads_that_took_processor_time_are_those_that_computed(cpu_s, busy):
+    assert busy_threads(cpu_s) == busy
+
+
+def test_what_computes_on_one_thread_is_told_from_what_uses_them_all():
+    def alone(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        values = input.numpy()
+        for _ in range(40):
+            values = np.sqrt(values * values + 1.0)
+        return torch.from_numpy(values)
+
+    problem = Problem(
+        batch_size=4, in_channels=32, height=64, width=64, out_channels=32, kernel_h=1, kernel_w=1
+    )
+    implementation = registering.Implementation(
+        name="alone", family="direct", function=alone, source="here"
+    )
+    times = thread_times.measure(Subject(implementation, Scenario(id="t/a", problem=problem)), 2)
+
+    assert [item.busy for item in times] == [1, 1]
+    wide = {"height": 128, "width": 128, "in_channels": 64, "out_channels": 64}
+    assert thread_times.measure(subject_of("torch", **wide), 2)[-1].busy == 2
 
 
 def test_perfs_output_is_read_and_what_it_cannot_count_is_left_out():

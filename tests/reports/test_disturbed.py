@@ -13,13 +13,14 @@ import pytest
 from rich.console import Console
 
 import reports
-from reports import bencher, csv_table, junit, markdown, pytest_benchmark, terminal
+from reports import bencher, csv_table, junit, markdown, pytest_benchmark, run_summary, terminal
 from reports.compare import compare_runs
 from reports.headline import headline
 from reports.history.cell_history import history
 from reports.matrix import Matrix
 from reports.networks import networks
 from reports.page.data import page_data
+from suite.measuring.run import RunProgress
 from suite.results.cell import Block, CellResult, Status
 from suite.results.contention import Contention, Probe
 from suite.results.folder import Run
@@ -64,11 +65,9 @@ def printed(run: Run) -> str:
     console = Console(file=file, width=200)
     with terminal.RunDisplay(console) as display:
         for done, result in enumerate(run.results, start=1):
-            display.watch(result, done, len(run.results), 0.0)
+            display.watch(result, RunProgress(done, len(run.results), 0.0, 2))
     spent = {"inside_share": None}
-    terminal.print_summary(
-        console, run.results, spent=spent, not_measured=(), again="", report=None
-    )
+    run_summary.print_summary(console, run, spent=spent, not_measured=(), again="", report=None)
     return file.getvalue()
 
 
@@ -119,7 +118,7 @@ def test_a_table_of_winners_names_nobody_whose_lead_is_chance():
     assert "undecided: wild and torch are level" in printed(pair)
     assert "**" not in markdown.render(pair).partition("### Speed-up")[2].partition("###")[0]
     assert headline(Matrix.of(pair), {}).overall.sentence == (
-        "who is fastest is undecided in 1 of 1 scenarios"
+        "Who is fastest is undecided in 1 of 1 scenarios"
     )
 
 

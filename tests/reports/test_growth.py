@@ -94,8 +94,43 @@ def test_work_that_does_not_grow_has_no_fit() -> None:
 def test_two_curves_cross_where_algebra_says() -> None:
     growing = fitted(WORKS, [line(work, 1.0) for work in WORKS])
     flat = fitted(WORKS, [0.05 for _ in WORKS])
-    assert predicted_crossing(growing, flat, WORKS[0], WORKS[-1]) == pytest.approx(50e6, rel=1e-3)
-    assert predicted_crossing(flat, growing, WORKS[0], WORKS[-1]) == pytest.approx(50e6, rel=1e-3)
+    for pair in ((growing, flat), (flat, growing)):
+        crossing = predicted_crossing(*pair, WORKS[0], WORKS[-1])
+        assert crossing is not None
+        assert crossing.work_flops == pytest.approx(50e6, rel=1e-3)
+        assert 0.9 * 50e6 < crossing.low < crossing.high < 1.1 * 50e6
+
+
+def test_the_interval_of_a_crossing_holds_it_about_as_often_as_it_says() -> None:
+    draw = random.Random(8)
+    held = told = 0
+    for _ in range(RUNS):
+        growing = fitted(WORKS, noisy([line(work, 1.0) for work in WORKS], draw))
+        flat = fitted(WORKS, noisy([0.05 for _ in WORKS], draw))
+        crossing = predicted_crossing(growing, flat, WORKS[0], WORKS[-1])
+        told += crossing is not None
+        held += crossing is not None and crossing.low <= 50e6 <= crossing.high
+    assert told >= 0.9 * RUNS
+    assert held >= 0.85 * told
+
+
+@pytest.mark.parametrize("points", [3, 4])
+def test_few_points_that_scatter_tell_neither_a_power_nor_a_crossing(points) -> None:
+    draw = random.Random(9)
+    wild = [line(work, 0.2) * draw.lognormvariate(0, 0.5) for work in WORKS[:points]]
+    fit_of_few = fitted(WORKS[:points], wild)
+    other = fitted(WORKS[:points], [line(work, 0.5) for work in WORKS[:points]])
+    assert not fit_of_few.is_known
+    assert predicted_crossing(fit_of_few, other, WORKS[0], WORKS[points - 1]) is None
+
+
+def test_lines_that_run_side_by_side_do_not_cross() -> None:
+    draw = random.Random(10)
+    for _ in range(20):
+        first = fitted(WORKS, noisy([line(work) for work in WORKS], draw))
+        second = fitted(WORKS, noisy([line(work) for work in WORKS], draw))
+        crossing = predicted_crossing(first, second, WORKS[0], WORKS[-1])
+        assert crossing is None or crossing.high / crossing.low > 2
 
 
 def test_curves_that_cross_only_far_beyond_what_was_measured_are_not_said_to() -> None:

@@ -86,7 +86,7 @@ def test_a_run_in_which_nothing_passed_has_no_winner() -> None:
     failed = tuple(result for result in run.results if result.status is not Status.PASSED)
     top = head_of(Run(run.folder, {}, failed))
     assert top.overall.name is None
-    assert top.overall.sentence.startswith("nothing passed")
+    assert top.overall.sentence.startswith("Nothing passed")
 
 
 def test_layers_are_named_by_what_decides_which_algorithm_fits() -> None:

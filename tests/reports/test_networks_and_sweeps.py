@@ -60,6 +60,37 @@ def test_a_layer_that_did_not_pass_leaves_no_total_but_one_with_the_reference() 
     assert total.passed_layers == 1
 
 
+def spread_out(scenario: Scenario, name: str, time_s: float) -> Any:
+    """Return a passed cell whose blocks differ by a factor of four."""
+    cell_of_one = exact(scenario, name, time_s)
+    blocks = tuple(
+        dataclasses.replace(block, samples_s=(time_s * factor,))
+        for block, factor in zip(cell_of_one.blocks, (0.5, 1.0, 2.0), strict=True)
+    )
+    return dataclasses.replace(cell_of_one, blocks=blocks)
+
+
+def test_the_best_mix_leaves_the_reference_only_for_who_is_faster_beyond_its_interval() -> None:
+    a, b = layer("a", occurrences=2), layer("b")
+    matrix = grid_of(
+        exact(a, "torch", 1.0),
+        exact(b, "torch", 1.0),
+        spread_out(a, "fft", 0.9),  # least by chance
+        exact(b, "fft", 0.5),
+    )
+    (network,) = networks(matrix)
+    assert network.mix == {"torch": 1, "fft": 1}
+    assert network.totals[-1].time_s == pytest.approx(2.5)
+
+
+def test_the_axis_of_totals_holds_what_is_alike_and_cuts_what_is_many_times_slower() -> None:
+    a = layer("a", occurrences=2)
+    alike = [exact(a, "torch", 1.0), exact(a, "fft", 1.9)]
+    assert networks(grid_of(*alike))[0].axis_s == pytest.approx(3.8)
+    (network,) = networks(grid_of(*alike, exact(a, "loops", 900.0)))
+    assert 3.8 < network.axis_s < 8.0
+
+
 def test_a_file_in_which_nothing_occurs_twice_is_no_network() -> None:
     assert networks(grid_of(exact(layer("a"), "torch", 1.0))) == []
 
@@ -105,14 +136,14 @@ def test_a_crossing_is_predicted_beside_the_measured_one() -> None:
     (crossing,) = series(kernel_sweep(torch=lambda k: 1e-4 * k**2, fft=lambda k: 5e-3)).crossings
     assert (crossing.before, crossing.after) == ("torch", "fft")
     assert crossing.between == (7, 9)
-    assert crossing.measured == pytest.approx(50**0.5, rel=1e-3)
     assert crossing.predicted == pytest.approx(50**0.5, rel=1e-2)
+    assert crossing.predicted_low < 50**0.5 < crossing.predicted_high
 
 
 def test_a_crossing_beyond_the_sizes_measured_is_only_predicted() -> None:
     (crossing,) = series(kernel_sweep(torch=lambda k: 1e-4 * k**2, fft=lambda k: 4e-2)).crossings
     assert (crossing.before, crossing.after) == ("torch", "fft")
-    assert crossing.measured is crossing.between is None
+    assert crossing.between is None
     assert crossing.predicted == pytest.approx(20.0, rel=1e-2)
 
 

@@ -197,7 +197,7 @@ def test_a_report_of_nothing_but_failures_is_drawn(tmp_path: Path) -> None:
     run = small_run()
     failed = tuple(result for result in run.results if result.status is not Status.PASSED)
     path = reports.write("html", Run(run.folder, {}, failed), tmp_path)
-    assert "nothing passed" in path.read_text(encoding="utf-8")
+    assert "Nothing passed" in path.read_text(encoding="utf-8")
 
 
 def test_the_writers_load_neither_torch_nor_each_others_libraries() -> None:

@@ -15,7 +15,7 @@ import pytest
 import reports
 from suite.results.folder import Run
 from tests.reports.synthetic import large_run, small_run
-from tests.reports.visit import DRAWN, EVIL, PATIENCE_MS, SCHEMES, Visit, axe_violations
+from tests.reports.visit import EVIL, SCHEMES, Visit, axe_violations
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +29,14 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def visit(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterator[Visit]:
     """The page in light colours, or in those that `both_schemes` asks for."""
     visit = Visit(browser, report, getattr(request, "param", "light"))
+    yield visit
+    visit.close()
+
+
+@pytest.fixture(scope="module")
+def looked_at(browser: Any, report: Path) -> Iterator[Visit]:
+    """The page for tests that only look at it: opening one takes longer than most of them."""
+    visit = Visit(browser, report)
     yield visit
     visit.close()
 
@@ -128,7 +136,7 @@ def test_the_table_sorts_searches_and_opens_a_row(visit: Visit) -> None:
         "run_bench.py run scenarios/quick.yaml --scenario vgg_conv3_1 --impl winograd_4x4" in text
     )
     assert "Relative L2 error" in text
-    assert "allowed ±" in text
+    assert "allowed error ±" in text
     assert "pays after" in text
     assert shown.locator(".violinlayer .trace").count() == 8
 
@@ -139,7 +147,7 @@ def test_a_failed_row_tells_its_reason_and_worst_element(visit: Visit) -> None:
     page.locator("#cells button.open").first.click()
     text = page.locator("#cells .details").inner_text()
     assert "element (0, 17, 3, 9) is 4.125" in text
-    assert "(0, 17, 3, 9): got 4.125, expected 4.0156, allowed ±0.002" in text
+    assert "(0, 17, 3, 9): got 4.125, expected 4.0156, allowed error ±0.002" in text
 
 
 def test_every_chart_has_axis_titles_and_a_table_twin(visit: Visit) -> None:
@@ -170,8 +178,8 @@ def test_a_sweep_shows_fits_exponents_and_crossings(browser: Any, tmp_path: Path
     visit.close()
 
 
-def test_the_names_of_marks_in_the_error_chart_do_not_cover_each_other(visit: Visit) -> None:
-    boxes = visit.page.locator("#error-chart .textpoint text").evaluate_all(
+def test_the_names_of_marks_in_the_error_chart_do_not_cover_each_other(looked_at: Visit) -> None:
+    boxes = looked_at.page.locator("#error-chart .textpoint text").evaluate_all(
         "texts => texts.map(text => text.getBoundingClientRect().toJSON())"
     )
     assert len(boxes) >= 3
@@ -259,13 +267,159 @@ def test_the_table_leaves_as_csv_without_formulas(browser: Any, tmp_path: Path) 
     visit.close()
 
 
-def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Any, report: Path) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 800})
-    page = context.new_page()
-    page.goto(report.as_uri())
-    page.wait_for_selector(DRAWN, state="attached", timeout=PATIENCE_MS)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+@pytest.fixture(scope="module")
+def on_a_phone(browser: Any, report: Path) -> Iterator[Visit]:
+    """The page 390 px wide, for tests that only look."""
+    visit = Visit(browser, report, width=390)
+    yield visit
+    visit.close()
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(on_a_phone: Visit) -> None:
+    assert on_a_phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_heat_map_shows_several_rows_beside_a_narrow_column_that_stays(
+    on_a_phone: Visit,
+) -> None:
+    page = on_a_phone.page
+    name = page.locator(".heat tbody th").first
+    before = name.bounding_box()
+    assert before["width"] <= 130
+    squares = page.locator(".heat tbody tr").first.locator("td").all()
+    right = [box["x"] + box["width"] for square in squares if (box := square.bounding_box())]
+    assert sum(end <= 390 for end in right) >= 3
+    page.evaluate("document.getElementById('heat-scroll').scrollLeft = 200")
+    assert abs(name.bounding_box()["x"] - before["x"]) <= 3  # the gap between squares
+    page.evaluate("document.getElementById('heat-scroll').scrollLeft = 0")
+
+
+def test_on_a_phone_titles_of_axes_and_labels_of_memory_lie_inside_their_charts(
+    on_a_phone: Visit,
+) -> None:
+    page = on_a_phone.page
+    for chart in ("error-chart", "roofline-chart", "network-chart", "memory-chart"):
+        inside = page.locator(f"#{chart} .plot").bounding_box()
+        texts = page.locator(f"#{chart} :is(.xtitle, .ytitle, .bartext, .ytick text)").all()
+        assert len(texts) >= 2
+        for text in texts:
+            box = text.bounding_box()
+            assert box["x"] >= inside["x"] - 1, text.text_content()
+            assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1, text.text_content()
+            assert box["height"] >= 8
+
+
+def wait_until_the_table_fits(page: Any) -> None:
+    """Ask again and again: the page's policy lets no text be run that would wait inside it."""
+    fits = "document.querySelector('#cells table').offsetWidth <= cells.clientWidth + 1"
+    for _ in range(200):
+        page.wait_for_timeout(50)
+        if page.evaluate(fits):
+            return
+    pytest.fail("the table is wider than its place")
+
+
+def test_the_table_is_cut_nowhere_and_names_the_columns_that_have_no_room(visit: Visit) -> None:
+    page = visit.page
+    all_shown = []
+    for width in (2200, 1400, 800, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        wait_until_the_table_fits(page)
+        shown = {text.strip() for text in page.locator("#cells thead th").all_inner_texts()}
+        note = page.locator("#cells-left-out").inner_text()
+        left_out = set(note.removeprefix("No room here for: ").partition(". ")[0].split("; "))
+        for title in ("Status", "Error", "Speed-up", "Peak memory", "Reason", "Layer"):
+            assert (title in shown) != (title in left_out), (width, title)
+        all_shown.append(len(shown))
+    assert all_shown == sorted(all_shown, reverse=True)
+    assert all_shown[0] > all_shown[-1]
+    unsupported = page.locator("#cells tbody tr", has_text="winograd_2x2").first
+    assert "unsupported" in unsupported.inner_text()  # in the place of its time
+
+
+def test_on_a_wide_screen_details_open_beside_their_row(browser: Any, report: Path) -> None:
+    visit = Visit(browser, report, width=2200)
+    page = visit.page
+    page.locator("#cells button.open").nth(3).click()
+    page.wait_for_selector("#cell-beside .details .main-svg")
+    row = page.locator("#cells tr.beside").bounding_box()
+    beside = page.locator("#cell-beside").bounding_box()
+    assert beside["x"] >= row["x"] + row["width"]
+    assert beside["y"] <= row["y"] + row["height"]
+    assert beside["y"] + beside["height"] >= row["y"]
+    assert page.locator("#cell-beside h3").inner_text() == "pointwise_64 × fft"
+    page.locator("#cells button.open").nth(4).click()
+    assert page.locator("#cells [aria-expanded=true]").count() == 1
+    page.locator("#cells [aria-expanded=true]").click()
+    assert page.locator("#cell-beside").is_hidden()
+    assert visit.messages == []
+    visit.close()
+
+
+def test_a_row_looks_the_same_in_every_chart_and_beside_its_name(looked_at: Visit) -> None:
+    looks = looked_at.page.evaluate(
+        """() => {
+          const looks = {};
+          const add = (name, look) => (looks[name] ??= new Set()).add(look);
+          for (const id of ["error-chart", "roofline-chart"])
+            for (const trace of document.querySelector(`#${id} .plot`).data) {
+              const colour = trace.marker?.color, symbol = trace.marker?.symbol;
+              if (symbol && !symbol.endsWith("-open")) add(trace.name, `${colour} ${symbol}`);
+            }
+          const totals = document.querySelector("#network-chart .plot").data;
+          const marks = totals.find((trace) => trace.mode === "markers");
+          marks.y.forEach((name, at) => {
+            if (marks.marker.symbol[at] !== "line-ns")
+              add(name, `${marks.marker.color[at]} ${marks.marker.symbol[at]}`);
+          });
+          return Object.entries(looks).map(([name, seen]) => [name, [...seen]]);
+        }"""
+    )
+    seen = dict(looks)
+    assert {len(each) for each in seen.values()} == {1}
+    assert len({each[0] for each in seen.values()}) == len(seen) >= 6
+    icons = looked_at.page.locator(".heat thead .icon path").evaluate_all(
+        "paths => paths.map(path => path.getAttribute('fill') + path.getAttribute('d'))"
+    )
+    assert len(set(icons)) == len(icons) == 7
+
+
+def test_totals_of_networks_begin_at_zero_and_their_words_stand_beyond_their_intervals(
+    looked_at: Visit,
+) -> None:
+    axis, words, bars = looked_at.page.evaluate(
+        """() => {
+          const plot = document.querySelector("#network-chart .plot");
+          const [marks, words] = plot.data.slice(-2);
+          const bars = plot.data.filter((trace) => trace.type === "bar");
+          const ends = marks.x.map((end, at) => end + (marks.error_x.array[at] || 0));
+          const { type, range } = plot._fullLayout.xaxis;
+          const gaps = words.x.map((x, at) => x - ends[at]);
+          return [[type, range[0]], gaps, bars.map((bar) => bar.base)];
+        }"""
+    )
+    assert axis == ["linear", 0]
+    assert all(gap >= -1e-12 for gap in words)
+    assert bars == [None] * 7  # each from zero
+
+
+def test_words_of_the_glossary_show_their_meaning_to_pointer_and_keyboard(visit: Visit) -> None:
+    page = visit.page
+    term = page.locator("#verdict .term", has_text="noise grade").first
+    term.hover()
+    assert "how much identical work varied" in page.locator("#tip").inner_text()
+    page.mouse.move(0, 0)
+    assert page.locator("#tip").is_hidden()
+    term.focus()
+    assert page.locator("#tip").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#tip").is_hidden()
+    page.get_by_label("Search").fill("winograd_4x4 vgg_conv3")
+    page.locator("#cells button.open").first.click()
+    unit = page.locator("#cells .details .term", has_text="√K·u·S")
+    unit.focus()
+    assert "a sum of K products" in page.locator("#tip").inner_text()
+    assert "of the ceiling" in page.locator("#cells-words").inner_text()
 
 
 @pytest.mark.slow
@@ -294,9 +448,14 @@ def test_a_comparison_frames_clear_changes_and_says_what_is_not_comparable(
         assert visit.messages == []
         assert visit.page.locator(".heat td.framed").count() == framed
         assert visit.page.locator(".heat td", has_text="not comparable").count() == apart
+        if framed:
+            shown = visit.page.locator(".heat td.framed").all_inner_texts()
+            assert shown
+            assert all(1.2 < float(text.rstrip("×")) < 1.4 for text in shown)  # not its inverse
+            assert "slower: 2× or more" in visit.page.locator("#heat-legend").inner_text()
         assert axe_violations(visit.page) == []
         visit.close()
 
 
-def test_a_run_without_profiles_has_no_section_on_them(visit: Visit) -> None:
-    assert visit.page.locator("#profile").count() == 0
+def test_a_run_without_profiles_has_no_section_on_them(looked_at: Visit) -> None:
+    assert looked_at.page.locator("#profile").count() == 0

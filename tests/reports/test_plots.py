@@ -10,7 +10,8 @@ import pytest
 
 import reports
 from reports.matrix import Matrix
-from reports.plots import PICTURES, error_speed, heat_map
+from reports.networks import networks
+from reports.plots import PICTURES, error_speed, heat_map, network_totals
 from reports.plots.error_speed import pareto_front
 from reports.plots.style import shown, styled
 from suite.results.cell import Residuals, Status
@@ -108,6 +109,30 @@ def test_the_colour_scale_is_centred_on_one_and_ends_at_eight(
 def test_the_pareto_front_holds_the_points_that_none_beats_in_both() -> None:
     points = [(1.0, 2.0), (2.0, 3.0), (0.5, 1.0), (0.4, 5.0), (2.0, 4.0)]
     assert pareto_front(points) == [(0.5, 1.0), (1.0, 2.0), (2.0, 3.0)]
+
+
+def test_totals_of_networks_stand_on_a_linear_axis_from_zero_with_words_beyond_intervals() -> None:
+    run = small_run()
+    with styled():
+        figure = network_totals.draw(Matrix.of(run), run.manifest)
+    assert figure is not None
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "linear"
+    assert axes.get_xlim()[0] == 0
+    bars = {round(bar.get_y() + bar.get_height() / 2): bar for bar in axes.patches}
+    assert all(bar.get_x() == 0 for bar in bars.values())
+    (network,) = networks(Matrix.of(run))
+    ordered = sorted(
+        (total for total in network.totals if total.filled_s), key=lambda total: total.filled_s
+    )
+    for y, total in enumerate(ordered):
+        drawn = bars[y].get_width()
+        assert drawn == pytest.approx(min(total.filled_s, network.axis_s))
+    words = [text for text in axes.texts if "ms" in text.get_text()]
+    for text in words:
+        x, y = text.get_position()
+        assert x >= (ordered[y].high_s or 0)
+    assert any(text.get_text() == "59.9 s (cut)" for text in axes.texts)
 
 
 def test_errors_beyond_any_axis_are_left_out_of_the_picture() -> None:

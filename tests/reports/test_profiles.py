@@ -13,12 +13,14 @@ import pytest
 import reports
 from reports import csv_table, flame_graph, profile_text
 from reports.page.profiles import profile_data
+from reports.profile_memory import memory_words
 from suite.results.cell import CellResult, Status
 from suite.results.profile import CellProfile, Phases, StackNode
 from suite.results.roofline import roofline_of
 from tests.reports.synthetic import small_run
 from tests.reports.synthetic_profiles import profile_of, profiled_run
 
+MIB = 2**20
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -39,7 +41,7 @@ def with_counts(profile: CellProfile, overhead_s: float, **changes: object) -> C
 
 @pytest.mark.parametrize(
     ("flops", "moved", "overhead_s", "by"),
-    [(1e12, 1, 0.0, "compute"), (1.0, 10**12, 0.0, "memory"), (1.0, 1, 1.0, "overhead")],
+    [(4e9, 1, 0.0, "compute"), (1.0, 4 * 10**8, 0.0, "memory"), (1.0, 1, 0.04, "overhead")],
 )
 def test_a_cell_is_bound_by_what_takes_longest(
     flops: float, moved: int, overhead_s: float, by: str
@@ -63,6 +65,90 @@ def test_a_cell_that_no_limit_explains_says_so() -> None:
     assert roofline is not None
     assert roofline.sentence.startswith("Nearest to being bound by memory")
     assert "no limit of the machine explains the rest" in roofline.sentence
+
+
+@pytest.mark.parametrize("overhead_s", [0.14, 205.0])
+def test_a_limit_that_the_call_is_faster_than_bounds_nothing(overhead_s: float) -> None:
+    result = passed("unfold")  # 53.9 ms a call
+    roofline = roofline_of(result, with_counts(profile_of(result), overhead_s))
+
+    assert roofline is not None
+    assert roofline.by != "overhead"
+    assert "overhead" not in roofline.shares
+    assert "the overhead estimate does not hold here" in roofline.sentence
+    assert all(share <= 1 for share in roofline.shares.values())
+
+
+def test_noise_makes_no_share_of_more_than_the_whole() -> None:
+    result = passed("unfold")
+    roofline = roofline_of(result, with_counts(profile_of(result), 0.056))
+
+    assert roofline is not None
+    assert roofline.by == "overhead"
+    assert roofline.shares["overhead"] == 1
+    assert "(100%" in roofline.sentence
+
+
+def test_nothing_is_said_to_bound_a_cell_whose_every_limit_is_refuted() -> None:
+    result = passed("unfold")
+    profile = with_counts(profile_of(result), 9.0, executed_flops=1e15, moved_bytes=10**15)
+    roofline = roofline_of(result, profile)
+
+    assert roofline is not None
+    assert (roofline.by, roofline.shares) == ("unknown", {})
+    assert roofline.sentence.startswith("What bounds it is not known; ")
+
+
+def on_one_thread(profile: CellProfile) -> CellProfile:
+    threads = tuple(dataclasses.replace(item, busy=1) for item in profile.threads)
+    return dataclasses.replace(profile, threads=threads)
+
+
+def test_a_cell_on_one_thread_is_held_against_one_threads_part_and_says_so() -> None:
+    result = passed("unfold")
+    profile = with_counts(profile_of(result), 0.0, executed_flops=2e9, moved_bytes=1)
+    both, alone = roofline_of(result, profile), roofline_of(result, on_one_thread(profile))
+
+    assert both is not None
+    assert alone is not None
+    assert alone.shares["compute"] == pytest.approx(2 * both.shares["compute"])
+    assert "it runs on one thread of 2" in alone.sentence
+    assert "one thread" not in both.sentence
+    run = dataclasses.replace(small_run(), profiles={profile.key: on_one_thread(profile)})
+    assert "runs on one thread, with 2 given" in "\n".join(profile_text.lines(run))
+
+
+def test_one_figure_of_memory_is_shown_where_all_agree() -> None:
+    result = passed("unfold")
+    memory = profile_of(result).memory
+    assert memory is not None
+    words = memory_words(result, memory)
+    assert words.peak_bytes == memory.peak_bytes
+    assert words.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("of_result", "of_memory", "peak", "said"),
+    [
+        ({"peak_bytes": 27 * MIB}, {}, 4, "the tables' 27.0 MiB: the process that was timed keeps"),
+        ({"peak_bytes": MIB}, {}, 4, "the tables' 1.00 MiB: the process that was timed had"),
+        ({}, {"system_peak_bytes": 27 * MIB}, 27, "saw 4.00 MiB of it"),
+        ({}, {"system_peak_bytes": MIB}, 4, "1.00 MiB of it was ever written to"),
+        ({"workspace_bytes": 9 * MIB}, {}, 4, "the formula says 9.00 MiB: it counts what"),
+        ({"workspace_bytes": MIB}, {}, 4, "the formula says 1.00 MiB: it leaves out"),
+    ],
+)
+def test_every_other_figure_of_memory_is_explained(of_result, of_memory, peak, said) -> None:
+    agreed = {"peak_bytes": 4 * MIB, "workspace_bytes": 3 * MIB}
+    result = passed("unfold")
+    profiled = profile_of(result).memory
+    assert profiled is not None
+    memory = dataclasses.replace(profiled, **agreed | {"system_peak_bytes": 4 * MIB} | of_memory)
+    own = {"peak_bytes": memory.system_peak_bytes if of_memory else 4 * MIB}
+    words = memory_words(dataclasses.replace(result, **agreed | own | of_result), memory)
+
+    assert words.peak_bytes == peak * MIB
+    assert said in words.text
 
 
 def test_intensity_and_roof_follow_from_operations_and_bytes() -> None:

@@ -18,12 +18,12 @@ SCHEMES = ("light", pytest.param("dark", marks=pytest.mark.slow))
 class Visit:
     """A page that is open, with every message it wrote and every address it asked for."""
 
-    def __init__(self, browser: Any, path: Path, scheme: str = "light") -> None:
+    def __init__(self, browser: Any, path: Path, scheme: str = "light", width: int = 1360) -> None:
         self.messages: list[str] = []
         self.requests: list[str] = []
         self.dialogs: list[str] = []
         self._context = browser.new_context(
-            color_scheme=scheme, viewport={"width": 1360, "height": 900}
+            color_scheme=scheme, viewport={"width": width, "height": 900}
         )
         self.page = self._context.new_page()
         self.page.on("console", lambda message: self.messages.append(message.text))

@@ -15,6 +15,7 @@ from suite.results.request import (
     PROGRAM,
     AskedFile,
     GateRequest,
+    Precision,
     Request,
     RunRequest,
     Shard,
@@ -23,7 +24,7 @@ from suite.results.request import (
 
 OLD = Path(__file__).with_name("manifest_of_version_1.json")
 QUICK = AskedFile("quick", str(Path(__file__).parents[2] / "scenarios/quick.yaml"))
-OF_THE_CALL = {"--help", "-h", "--out", "--resume", "--no-wait"}
+OF_THE_CALL = {"--help", "-h", "--out", "--resume", "--no-wait", "--verbose", "-v"}
 """Where the measurements go, which is no part of what is measured."""
 
 
@@ -46,6 +47,7 @@ FULL = (
     RunRequest(
         **SHARED,
         reference="v1.0",
+        precision=Precision(percent=0.5),
         blocks=9,
         energy=True,
         verify=False,

@@ -59,11 +59,29 @@ function logTicks(low, high) {
   return ticks;
 }
 
+/** Return round numbers from zero up to the end of a linear axis, few enough to be read. */
+function linearTicks(end, most, base) {
+  const least = end / most;
+  const unit = base === 10 ? 1 : base ** Math.floor(Math.log(least) / Math.log(base));
+  const power = unit * 10 ** Math.floor(Math.log10(least / unit));
+  const step = [1, 2, 5, 10].find((factor) => factor * power >= least) * power;
+  return Array.from({ length: Math.floor(end / step) + 1 }, (_, place) => place * step);
+}
+
+/** Return a linear axis from zero to `end`, with room for words beyond the longest bar; `base` is 1024 for bytes. */
+function fromZero(title, end, format, base = 10) {
+  const tickvals = linearTicks(end, narrow() ? 3 : 6, base);
+  const range = [0, end * (narrow() ? 1.6 : 1.2)];
+  return axis(title, { range, tickvals, ticktext: tickvals.map((value) => (value ? format(value) : "0")) });
+}
+
 /** Return a time on an axis: "2 ms", no more digits than it needs. */
 function tickSeconds(value) {
   const [size, unit] = SECONDS.find(([least]) => value >= least * 0.9995) ?? SECONDS.at(-1);
   return `${Number((value / size).toPrecision(3))} ${unit}`;
 }
+
+const tickBytes = (value) => bytes(value).replace(/\.0+ /, " ");
 
 /** Return the range of a time axis over these cells. */
 function timeRange(shown) {
@@ -93,12 +111,30 @@ function baseLayout() {
   };
 }
 
+const narrow = () => innerWidth < 640;
+
 // More names beside their marks, or in a row above, would cover the chart.
 const isCrowded = data.implementations.length > 12;
 
-/** Return the layout of a legend at the side, for charts with a mark per implementation. */
-function sideLegend() {
-  return isCrowded ? { legend: { orientation: "v", x: 1.02, xanchor: "left", y: 1 } } : {};
+/** Return height and legend of a chart with a mark per implementation: at the side of many. */
+function withLegend(height) {
+  if (narrow()) return { height: height + 22 * Math.ceil(data.implementations.length / 2) };
+  return isCrowded
+    ? { height, legend: { orientation: "v", x: 1.02, xanchor: "left", y: 1 } }
+    : { height };
+}
+
+const LETTER_PX = 7.2; // about the mean of a letter of an axis title
+
+/** Return a title in as many lines as it needs beside an axis of so many pixels. */
+function inLines(text, room) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = lines.at(-1) ? `${lines.at(-1)} ${word}` : word;
+    if (lines.at(-1) && longer.length * LETTER_PX > room) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines.join("<br>");
 }
 
 /** Draw a chart, or draw it anew; `build` returns {traces, layout} in the colours of the moment. */
@@ -107,7 +143,15 @@ function drawChart(target, build) {
   const { traces, layout } = build();
   const base = baseLayout();
   for (const name of Object.keys(layout)) {
-    if (/^[xy]axis$/.test(name)) layout[name] = axis(layout[name].title?.text ?? "", layout[name]);
+    if (!/^[xy]axis$/.test(name)) continue;
+    const own = axis(layout[name].title?.text ?? "", layout[name]);
+    const isNamed = layout.yaxis?.type === "category";
+    const names = isNamed ? traces.flatMap((trace) => trace.y).map((text) => text.length) : [0];
+    const room =
+      name === "xaxis"
+        ? target.clientWidth - 110 - LETTER_PX * Math.max(...names)
+        : (layout.height ?? base.height) - 100;
+    layout[name] = { ...own, title: { ...own.title, text: inLines(own.title.text, room) } };
   }
   Plotly.react(target, traces, { ...base, ...layout }, CONFIG);
   drawn.set(target, build);
@@ -124,7 +168,7 @@ function redrawCharts() {
 function series(place, more = {}) {
   return {
     name: escaped(data.implementations[place].name),
-    marker: { color: seriesColour(place), symbol: seriesMark(place), size: 10, ...more },
+    marker: { color: rowColour(place), symbol: rowMark(place), size: 10, ...more },
     hovertemplate: "%{text}<extra></extra>",
   };
 }
@@ -147,7 +191,9 @@ function errorBars(shown, column) {
 function fillChart(id, { controls = [], build, caption, table }) {
   const figure = document.getElementById(id);
   figure.querySelector(".controls").replaceChildren(...controls);
-  figure.querySelector("figcaption").replaceChildren(caption);
+  figure
+    .querySelector("figcaption")
+    .replaceChildren(...(typeof caption === "string" ? explained(caption) : [caption]));
   const plot = figure.querySelector(".plot");
   plot.classList.toggle("empty", !build);
   if (build) drawChart(plot, build);

@@ -4,7 +4,7 @@ function residualFacts(cell) {
   const worst = cell.get("worst");
   return [
     ["Relative L2 error", cell.known("error", scientific)],
-    ["Largest error / bound", cell.known("worst_ratio", plain)],
+    ["Error / bound", cell.known("worst_ratio", plain)],
     ["Worst element", worst && worstText(...worst)],
     ["Error factor", cell.known("error_factor", (factor) => `${factor} (units of √K·u·S)`)],
     ["Computes in", cell.get("precision")],
@@ -13,7 +13,9 @@ function residualFacts(cell) {
 }
 
 function worstText(index, got, expected, bound) {
-  return `(${index.join(", ")}): got ${got}, expected ${expected}, allowed ±${bound}`;
+  // A bound of zero is kept as the least number there is, about 2e-308.
+  const allowed = bound < 1e-300 ? "allowed error 0: it has to be exact" : `allowed error ±${bound}`;
+  return `(${index.join(", ")}): got ${got}, expected ${expected}, ${allowed}`;
 }
 
 function timeFacts(cell) {
@@ -55,8 +57,8 @@ function conditionFacts(cell) {
         .filter(Boolean)
         .join(", "),
     ],
-    ["Peak memory of a call", cell.known("peak", bytes)],
-    ["Workspace by formula", cell.known("workspace", bytes)],
+    ["Peak memory of a call, output included", cell.known("peak", bytes)],
+    ["Workspace by formula, output apart", cell.known("workspace", bytes)],
     [
       "Implementation",
       [cell.implementation.summary, cell.implementation.source].filter(Boolean).join(" "),

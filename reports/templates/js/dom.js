@@ -10,8 +10,14 @@ function element(tag, attributes = {}, ...children) {
     else if (name === "style") Object.assign(made.style, value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
   return made;
+}
+
+/** Return a name that may break after what parts its words: "winograd_|tile6". */
+function breakable(name) {
+  const pieces = name.split(/(?<=[_/.-])(?=.)/);
+  return pieces.flatMap((piece, place) => (place ? [element("wbr"), piece] : [piece]));
 }
 
 /** Return a labelled drop-down; `options` are [value, text] pairs. */
@@ -34,7 +40,12 @@ function facts(pairs) {
     pairs
       .filter(([, value]) => value !== null && value !== undefined && value !== "")
       .map(([label, value]) =>
-        element("div", {}, element("dt", {}, label), element("dd", {}, value)),
+        element(
+          "div",
+          {},
+          element("dt", {}, explained(label)),
+          element("dd", {}, typeof value === "string" ? explained(value) : value),
+        ),
       ),
   );
 }
@@ -46,7 +57,7 @@ const numeric = (text) => ({ text });
 function plainTable(caption, headers, rows) {
   const isNumber = headers.map((_, place) => rows.some((row) => typeof row[place] === "object"));
   const head = headers.map((header, place) =>
-    element("th", { scope: "col", class: isNumber[place] ? "number" : null }, header),
+    element("th", { scope: "col", class: isNumber[place] ? "number" : null }, explained(header)),
   );
   const body = rows.map((row) =>
     element(
@@ -59,15 +70,21 @@ function plainTable(caption, headers, rows) {
       }),
     ),
   );
+  const texts = rows.flat().map((value) => value?.text ?? value);
   return element(
     "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    {},
     element(
-      "table",
-      { class: "plain" },
-      element("thead", {}, element("tr", {}, head)),
-      element("tbody", {}, body),
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+      element(
+        "table",
+        { class: "plain" },
+        element("thead", {}, element("tr", {}, head)),
+        element("tbody", {}, body),
+      ),
     ),
+    wordLines([...headers, ...texts.filter((text) => typeof text === "string")]),
   );
 }
 

@@ -97,7 +97,7 @@ function drawErrorChart(place = fullestScenario()) {
     ],
     layout: {
       margin: { l: 70, r: 30, t: 10, b: 60 },
-      ...sideLegend(),
+      ...(isCrowded ? withLegend(420) : {}),
       xaxis: secondsAxis("time per call (seconds, logarithmic; left is faster)", across),
       yaxis: logAxis("relative L2 error (logarithmic; lower is better)", up),
     },
@@ -107,8 +107,8 @@ function drawErrorChart(place = fullestScenario()) {
     controls: [scenarioChoice(place, drawErrorChart)],
     build: shown.length ? build : null,
     caption: [
-      `${scenario.shape}. Large framed marks are on the Pareto front: nothing here is both faster`,
-      "and more accurate. Bars are 95 % intervals.",
+      `${scenario.shape}. Large framed marks are on the Pareto front: nothing here was both faster`,
+      "and more accurate. Bars are 95 % intervals; those that overlap may change places.",
       exact ? `${exact} with no error at all: in the table only, as the axis has no zero.` : "",
     ].join(" "),
     table: () => [

@@ -10,14 +10,18 @@ function tipText(cell) {
         `95 %: ${cell.interval("speedup", times)}`,
       );
   } else lines.push(`${words(cell.status)}: ${cell.get("reason")}`);
+  if (isComparison && cell.get("change") !== null)
+    lines.push(`time / base ${times(cell.get("change"))} (95 %: ${cell.interval("change", times)})`);
   if (isComparison) lines.push(columns.texts[cell.get("change_note")]);
   return lines.filter(Boolean).join("\n");
 }
 
-function showTip(square) {
+/** Show a text beside what it is about. */
+function showTip(target, text) {
   const tip = document.getElementById("tip");
-  const box = square.getBoundingClientRect();
-  tip.textContent = tipText(cells[square.dataset.cell]);
+  const box = target.getBoundingClientRect();
+  (target.closest("dialog") ?? document.body).append(tip); // a dialog covers all else
+  tip.textContent = text;
   tip.hidden = false;
   tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - tip.offsetWidth - 8))}px`;
   const above = box.top - tip.offsetHeight - 6;
@@ -56,7 +60,7 @@ function listenToHeatMap() {
   const scroll = document.getElementById("heat-scroll");
   const over = (event) => {
     const square = event.target.closest("td[data-cell]");
-    if (square) showTip(square);
+    if (square) showTip(square, tipText(cells[square.dataset.cell]));
     else hideTip();
   };
   scroll.addEventListener("mouseover", over);

@@ -49,6 +49,7 @@ function shownImplementations() {
 
 function heatHeader(places) {
   const sortable = (label, small, place) => {
+    const icon = place === null ? null : rowIcon(place);
     const isSorted = heat.sortBy === place && place !== null;
     const sort = isSorted ? (heat.descending ? "descending" : "ascending") : null;
     const arrow = isSorted ? (heat.descending ? " ↓" : " ↑") : "";
@@ -65,7 +66,9 @@ function heatHeader(places) {
       element(
         "button",
         { type: "button", onclick: press, "data-place": String(place) },
-        `${label}${arrow}`,
+        icon,
+        breakable(label),
+        arrow,
         element("small", {}, small),
       ),
     );
@@ -112,7 +115,13 @@ function heatRow(scenario, implementations, metric, colour) {
   return element(
     "tr",
     {},
-    element("th", { scope: "row" }, id, element("small", {}, shape), undecided(scenario, metric)),
+    element(
+      "th",
+      { scope: "row" },
+      breakable(id),
+      element("small", { class: "shape" }, shape),
+      undecided(scenario, metric),
+    ),
     shown.map((cell, at) => heatCell(cell, row[at], row, metric, colour)),
   );
 }
@@ -133,10 +142,17 @@ function drawHeatMap() {
   drawHeatLegend(metric, scenarios.length);
 }
 
+/** Return what the orange and the blue end of a diverging scale stand for. */
+function ends({ limit, slower }) {
+  return slower === "high"
+    ? [`slower: ${limit}× or more`, `faster: 1/${limit}× or less; 1× is the middle`]
+    : [`1/${limit}× or less`, `${limit}× or more; 1× is the middle`];
+}
+
 function drawHeatLegend(metric, count) {
   const scale = metric.scale === "diverging" ? DIVERGING : SEQUENTIAL;
   const [low, high] = {
-    diverging: [`1/${metric.limit}× or less`, `${metric.limit}× or more; 1× is the middle`],
+    diverging: ends(metric),
     row: [`${metric.limit}× slower or more`, "least of the row"],
     log: ["least", "most"],
   }[metric.scale];

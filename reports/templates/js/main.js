@@ -36,10 +36,19 @@ function drawNext() {
   }
 }
 
+let drawnWidth = innerWidth;
+addEventListener("resize", () => {
+  clearTimeout(startPlotly.pending);
+  startPlotly.pending = setTimeout(() => {
+    if (innerWidth !== drawnWidth) redrawCharts(); // titles break anew
+    drawnWidth = innerWidth;
+  }, 200);
+});
 darkScreen.addEventListener("change", () => applyTheme());
 addEventListener("beforeprint", () => applyTheme(true));
 addEventListener("afterprint", () => applyTheme(false));
 heatControls();
 listenToHeatMap();
+listenToWords();
 applyTheme();
 addEventListener("DOMContentLoaded", drawNext); // DataTables is there by then

@@ -10,18 +10,21 @@ function preparationText(shown) {
     : "Nothing here prepares its weight.";
 }
 
-function drawMemory(place = fullestScenario()) {
-  const scenario = data.scenarios[place];
-  const shown = cellsOf(place).filter((cell) => cell.passed);
+/** Return bars of peak and workspace by row, and the tensors' own size as a line across all. */
+function memoryChart(scenario, shown) {
   const names = shown.map((cell) => escaped(cell.implementation.name));
-  const bar = (name, value, colour, shape) => ({
+  const end = Math.max(
+    scenario.bytes,
+    ...shown.flatMap((cell) => [cell.get("peak") ?? 0, cell.get("workspace") ?? 0]),
+  );
+  const bar = (name, column, colour, shape) => ({
     type: "bar",
+    orientation: "h",
     name,
-    x: names,
-    y: shown.map((cell) => (value(cell) === null ? null : value(cell) / 2 ** 20)),
-    customdata: shown.map((cell) => bytes(value(cell))),
-    text: shown.map((cell) => (value(cell) ? digits(value(cell) / 2 ** 20) : "")),
-    textposition: shown.length > 8 ? "none" : "outside",
+    y: names,
+    x: shown.map((cell) => cell.get(column)),
+    text: shown.map((cell) => (cell.get(column) === null ? "" : bytes(cell.get(column)))),
+    textposition: "outside",
     textangle: 0,
     constraintext: "none",
     textfont: { size: 11 },
@@ -30,25 +33,44 @@ function drawMemory(place = fullestScenario()) {
       color: colour,
       pattern: { shape, bgcolor: colour, fgcolor: themeColour("paper"), size: 7, solidity: 0.25 },
     },
-    hovertemplate: `%{x}<br>${name}: %{customdata}<extra></extra>`,
+    hovertemplate: `%{y}<br>${name}: %{text}<extra></extra>`,
   });
+  const size = bytes(scenario.bytes);
+  return {
+    traces: [
+      bar("peak of a call, measured", "peak", partColour(0), ""),
+      bar("workspace by formula", "workspace", partColour(4), "/"),
+      {
+        type: "scatter",
+        mode: "lines",
+        name: `tensors: input, weight, output (${size})`,
+        y: [names[0], names.at(-1)],
+        x: [scenario.bytes, scenario.bytes],
+        line: { color: themeColour("ink"), dash: "dash", width: 1.5 },
+        hovertemplate: `input, weight and output: ${size}<extra></extra>`,
+      },
+    ],
+    layout: {
+      height: 150 + 44 * shown.length,
+      barmode: "group",
+      margin: { l: 20, r: 10, t: 10, b: 60 },
+      xaxis: fromZero("bytes of one call", end, tickBytes, 1024),
+      yaxis: {
+        title: { text: "" },
+        autorange: "reversed",
+        type: "category",
+        showgrid: false,
+      },
+    },
+  };
+}
+
+function drawMemory(place = fullestScenario()) {
+  const scenario = data.scenarios[place];
+  const shown = cellsOf(place).filter((cell) => cell.passed);
   fillChart("memory-chart", {
     controls: [scenarioChoice(place, drawMemory)],
-    build: shown.length
-      ? () => ({
-          traces: [
-            bar("tensors: input, weight, output", () => scenario.bytes, seriesColour(6), ""),
-            bar("workspace by formula", (cell) => cell.get("workspace"), seriesColour(4), "/"),
-            bar("peak of a call, measured", (cell) => cell.get("peak"), seriesColour(0), "."),
-          ],
-          layout: {
-            height: 400,
-            barmode: "group",
-            xaxis: { title: { text: "implementation" }, type: "category", showgrid: false },
-            yaxis: { title: { text: "MiB" }, rangemode: "tozero" },
-          },
-        })
-      : null,
+    build: shown.length ? () => memoryChart(scenario, shown) : null,
     caption: [
       `${scenario.shape}. Peak is what one call adds at its high-water mark, output included.`,
       preparationText(shown),

@@ -65,12 +65,12 @@ if (isComparison) {
     label: "Change",
     column: "change",
     format: times,
-    unit: "base time / time of this run",
+    unit: "time of this run / base time: above 1× is slower",
     frame: "the interval leaves 1× out",
     absent: "not comparable",
     scale: "diverging",
     limit: 2,
-    invert: true,
+    slower: "high",
   };
 }
 
@@ -80,13 +80,14 @@ function metricValue(cell, metric) {
   if (!cell) return null;
   const value = cell.get(metric.column);
   if (typeof value !== "number") return null;
-  return metric.invert ? 1 / value : value;
+  return value;
 }
 
 /** Return a function from a row's values to a place on the colour scale, 0 to 1, or null. */
 function colouring(metric, scenarios, implementations) {
   if (metric.scale === "diverging") {
-    return (value) => [DIVERGING, (Math.log(value) / Math.log(metric.limit) + 1) / 2];
+    const sign = metric.slower === "high" ? -1 : 1; // orange is slower, whichever way it counts
+    return (value) => [DIVERGING, ((sign * Math.log(value)) / Math.log(metric.limit) + 1) / 2];
   }
   if (metric.scale === "row") {
     return (value, row) => {

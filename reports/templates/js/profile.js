@@ -25,13 +25,13 @@ function phaseTrace(name, colour, shape, shown, share) {
     textposition: "inside",
     insidetextanchor: "middle",
     textangle: 0,
-    textfont: { color: textOn(channels(seriesColour(colour))) },
+    textfont: { color: textOn(channels(partColour(colour))) },
     marker: {
-      color: seriesColour(colour),
+      color: partColour(colour),
       line: { color: themeColour("paper"), width: 1 },
       pattern: {
         shape,
-        bgcolor: seriesColour(colour),
+        bgcolor: partColour(colour),
         fgcolor: themeColour("paper"),
         size: 8,
         solidity: 0.12,
@@ -84,10 +84,9 @@ function drawProfiles(place = null) {
   const options = profiledScenarios();
   const scenario = place ?? options[0][0];
   const own = data.profiles.cells.filter((profile) => profile.scenario === scenario);
-  const shown = own.filter((profile) => profile.phases);
-  const bare = shown
-    .filter((profile) => !Object.keys(profile.phases.shares).length)
-    .map(profileName);
+  const isMarked = (profile) => Object.keys(profile.phases.shares).length > 0;
+  const shown = own.filter((profile) => profile.phases && isMarked(profile));
+  const bare = own.filter((profile) => profile.phases && !isMarked(profile)).map(profileName);
   fillChart("phase-chart", {
     controls: [
       choice("Scenario", options, scenario, (value) => drawProfiles(Number(value))),
@@ -96,7 +95,7 @@ function drawProfiles(place = null) {
       ? () => ({
           traces: phaseTraces(shown),
           layout: {
-            height: 150 + 34 * shown.length,
+            height: (narrow() ? 250 : 150) + 34 * shown.length,
             barmode: "stack",
             legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
             margin: { l: 150, r: 30, t: 10, b: 60 },
@@ -115,9 +114,11 @@ function drawProfiles(place = null) {
         })
       : null,
     caption: [
-      `${data.scenarios[scenario].shape}. Calls with and without a listener took turns; the phases`,
-      "and what lies between them are shares of the time without one, so that they add up to 100 %",
-      "but for noise.",
+      `${data.scenarios[scenario].shape}.`,
+      shown.length
+        ? "Calls with and without a listener took turns; the phases and what lies between them are " +
+          "shares of the time without one, so that they add up to 100 % but for noise."
+        : "",
       bare.length
         ? `${bare.join(", ")}: no phase is marked; the operators below tell where the time goes.`
         : "",

@@ -28,7 +28,7 @@ function profileParts(profile, name) {
 }
 
 function profileFacts(profile) {
-  const { bound, memory, operators } = profile;
+  const { bound, operators, memory_words: memoryWords } = profile;
   const counts = operators?.counts;
   const of = (value, format) => (value === null || value === undefined ? null : format(value));
   const rate = (value) => `${plain(value / 1e9)} GFLOP/s`;
@@ -46,13 +46,13 @@ function profileFacts(profile) {
     ["Roof at that intensity", of(bound?.roof_flops_per_s, rate)],
     ["Operators of a call", of(operators?.count, plain)],
     ["A call costs at least", of(operators?.overhead, seconds)],
-    ["Memory at the peak of a call", of(memory?.peak_bytes, bytes)],
+    ["Memory at the peak of a call, output included", of(memoryWords?.peak_bytes, bytes)],
+    ...(memoryWords?.remarks ?? []).map((remark) => ["Other figures of memory", remark]),
     [
-      "By the operating system",
-      of(memory?.system_peak_bytes, (n) => `${bytes(n)}, of which ${percent(profile.over_system)} is found above`),
+      "Threads",
+      profile.one_thread_of && `runs on one thread, with ${profile.one_thread_of} given`,
     ],
-    ["Not from torch's allocators", of(memory?.outside_bytes, bytes)],
-    ["Parallel efficiency", of(profile.efficiency, percent)],
+    ["Parallel efficiency", profile.one_thread_of ? null : of(profile.efficiency, percent)],
     [
       "Instructions of a call",
       of(profile.instructions, (n) => `${plain(n)} (${profile.instructions_path}, one thread)`),
@@ -85,7 +85,7 @@ function smallChart(title, build, caption, table) {
     { class: "chart", "aria-label": title },
     element("h4", {}, title),
     plot,
-    element("figcaption", {}, caption),
+    element("figcaption", {}, explained(caption)),
     twin,
   );
 }
@@ -122,10 +122,10 @@ function stackPart(stacks, name) {
   stacks.parents.forEach((parent) => depths.push(parent === null ? 0 : depths[parent] + 1));
   const colour = (text) =>
     text.startsWith("phase: ")
-      ? seriesColour(5)
+      ? partColour(5)
       : text.startsWith("aten::")
-        ? seriesColour(4)
-        : seriesColour(2);
+        ? partColour(4)
+        : partColour(2);
   const whole = stacks.ns.reduce(
     (sum, ns, place) => (stacks.parents[place] === null ? sum + ns : sum),
     0,
@@ -189,8 +189,8 @@ function memoryPart(profile, name) {
         mode: "lines",
         name: kind,
         stackgroup: "live",
-        line: { shape: "hv", width: 1, color: seriesColour(place) },
-        fillcolor: `${seriesColour(place)}99`,
+        line: { shape: "hv", width: 1, color: partColour(place) },
+        fillcolor: `${partColour(place)}99`,
         x: timeline.at_s.map((at) => at * 1e3),
         y: timeline[kind].map((size) => size / 2 ** 20),
         hovertemplate: `${kind}: %{y:.3~g} MiB<extra></extra>`,
@@ -201,7 +201,10 @@ function memoryPart(profile, name) {
         yaxis: axis("live memory (MiB)", { rangemode: "tozero" }),
       },
     }),
-    `At its highest ${bytes(profile.memory.peak_bytes)} of output and workspace; the operating system counts ${bytes(profile.memory.system_peak_bytes)}.`,
+    [
+      `At its highest ${bytes(profile.memory_words.peak_bytes)} of output and workspace`,
+      ...profile.memory_words.remarks,
+    ].join("; ") + ".",
     [
       ["Time", ...kinds.map(([kind]) => kind)],
       timeline.at_s.map((at, step) => [
@@ -228,7 +231,7 @@ function threadPart(profile, name) {
           y: timesTaken.map((time) => time * 1e3),
           text: counts.map((_, place) => `${percent(efficiency(place))} efficient`),
           hovertemplate: "%{x} threads: %{y:.3~g} ms, %{text}<extra></extra>",
-          line: { color: seriesColour(0) },
+          line: { color: partColour(0) },
           marker: { size: 9 },
         },
         {
@@ -247,7 +250,9 @@ function threadPart(profile, name) {
         yaxis: axis("time per call (ms)", { rangemode: "tozero" }),
       },
     }),
-    "Efficiency is the time on one thread over n times that on n.",
+    profile.one_thread_of
+      ? "It runs on one thread, however many it is given."
+      : "Efficiency is the time on one thread over n times that on n.",
     [
       ["Threads", "Time per call", "Parallel efficiency"],
       counts.map((count, place) => [

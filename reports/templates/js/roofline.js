@@ -53,9 +53,9 @@ function rooflinePoints(shown) {
         Math.abs(cell.get("executed") / cell.get("gflops") - 1) > 0.02,
     );
     return [
-      trace(own, "gflops", seriesMark(place), {}),
+      trace(own, "gflops", rowMark(place), {}),
       ...(counted.length
-        ? [trace(counted, "executed", `${seriesMark(place)}-open`, { showlegend: false })]
+        ? [trace(counted, "executed", `${rowMark(place)}-open`, { showlegend: false })]
         : []),
     ];
   });
@@ -84,8 +84,7 @@ function drawRoofline(kind = 0) {
     build: () => ({
       traces: [...roofTraces(ceiling, shown), ...rooflinePoints(shown)],
       layout: {
-        height: 500,
-        ...sideLegend(),
+        ...withLegend(500),
         xaxis: logAxis(
           "operations of the direct sum per byte that must move (FLOP/byte, logarithmic)",
         ),

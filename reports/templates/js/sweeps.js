@@ -17,11 +17,11 @@ function crossoverMap(sweep) {
     if (slot.winner === null)
       return element("td", { class: "none" }, element("span", {}, slot.why_undecided));
     const lead = slot.margin === null ? "alone" : `${times(slot.margin)} ahead`;
-    const colour = seriesColour(places.get(slot.winner));
+    const colour = rowColour(places.get(slot.winner));
     return element(
       "td",
       { style: { borderLeftColor: colour, background: `${colour}22` } },
-      element("strong", {}, slot.winner),
+      element("strong", {}, rowIcon(places.get(slot.winner)), slot.winner),
       element("small", {}, lead),
     );
   };
@@ -118,13 +118,14 @@ function scalingTraces(scaling, chosen) {
       .map((identity) => cellAt(places.get(identity), place))
       .filter((cell) => cell?.passed);
     if (!shown.length) return [];
-    const growth = growths.get(implementation.name);
+    const fit = growths.get(implementation.name);
+    const growth = fit?.low === null ? undefined : fit; // one power does not describe it
     const size = (cell) => scaling.sizes[cell.scenario.id];
     const points = {
       ...series(place),
       type: "scatter",
       mode: growth ? "markers" : "lines+markers",
-      line: { color: seriesColour(place), width: 1, dash: "dot" },
+      line: { color: rowColour(place), width: 1, dash: "dot" },
       legendgroup: `series ${place}`,
       x: shown.map(size),
       y: shown.map((cell) => cell.get("time")),
@@ -140,7 +141,7 @@ function scalingTraces(scaling, chosen) {
       legendgroup: `series ${place}`,
       showlegend: false,
       hoverinfo: "skip",
-      line: { color: seriesColour(place), width: 2 },
+      line: { color: rowColour(place), width: 2 },
       ...fittedLine(
         growth,
         scaling,
@@ -152,9 +153,7 @@ function scalingTraces(scaling, chosen) {
 }
 
 const exponent = (growth) =>
-  growth.low === null
-    ? growth.power.toFixed(2)
-    : `${growth.power.toFixed(2)} (${growth.low.toFixed(2)} to ${growth.high.toFixed(2)})`;
+  `${growth.power.toFixed(2)} (${growth.low.toFixed(2)} to ${growth.high.toFixed(2)})`;
 
 function turnText(turn, axisName) {
   const cache = turn.cache ? `, near ${turn.cache}` : "";
@@ -165,18 +164,25 @@ function turnText(turn, axisName) {
 }
 
 function crossingText(crossing, axisName) {
-  const fits = crossing.predicted === null ? "the fits do not cross" : digits(crossing.predicted);
-  return crossing.measured === null
-    ? `${crossing.after} should overtake ${crossing.before} at ${axisName} ${fits} by the fits, ` +
-        "beyond what was measured."
-    : `${crossing.after} overtakes ${crossing.before} at ${axisName} ${digits(crossing.measured)}, ` +
-        `between ${crossing.between.join(" and ")}; predicted by the fits: ${fits}.`;
+  const fits =
+    crossing.predicted === null
+      ? "the fits do not say where"
+      : `by the fits at ${digits(crossing.predicted)} ` +
+        `(${digits(crossing.predicted_low)} to ${digits(crossing.predicted_high)})`;
+  return crossing.between === null
+    ? `${crossing.after} should overtake ${crossing.before} at ${axisName} ` +
+        `${digits(crossing.predicted)} (${digits(crossing.predicted_low)} to ` +
+        `${digits(crossing.predicted_high)}) by the fits; not seen in what was measured.`
+    : `${crossing.after} overtakes ${crossing.before} between ${axisName} ` +
+        `${crossing.between.join(" and ")}; ${fits}.`;
 }
 
 const MOST_CROSSINGS = 6;
 
 function scalingCaption(scaling, chosen) {
-  const told = growthsOf(chosen).map((growth) => `${growth.implementation} ${exponent(growth)}`);
+  const told = growthsOf(chosen)
+    .filter((growth) => growth.low !== null)
+    .map((growth) => `${growth.implementation} ${exponent(growth)}`);
   const turns = growthsOf(chosen)
     .filter((growth) => growth.turn)
     .map((growth) => `${growth.implementation} turns ${turnText(growth.turn, scaling.axis)}.`);
@@ -191,6 +197,9 @@ function scalingCaption(scaling, chosen) {
       {},
       "Lines are fits of time = a + b·work^p, work being the direct sum's operations. ",
       told.length ? `Exponent p with its 95 % interval: ${told.join(", ")}. ` : "",
+      chosen.unknown.length
+        ? `Dotted, as no fit says p to ±0.25: ${chosen.unknown.join(", ")}. `
+        : "",
       scaling.left_out ? `${scaling.left_out} more series are left out. ` : "",
     ),
     element(
@@ -208,10 +217,10 @@ function scalingTable(scaling, chosen) {
       growth.implementation,
       numeric(seconds(growth.fixed_s)),
       numeric(`${seconds(growth.growing_s)} at ${digits(growth.unit_flops / 1e9)} GFLOP`),
-      numeric(growth.power.toFixed(2)),
+      numeric(growth.low === null ? ABSENT : growth.power.toFixed(2)),
       numeric(
         growth.low === null
-          ? "too few points"
+          ? "no one power"
           : `${growth.low.toFixed(2)} to ${growth.high.toFixed(2)}`,
       ),
       numeric(String(growth.points)),
@@ -270,8 +279,7 @@ function drawScaling() {
     build: () => ({
       traces: scalingTraces(scaling, chosen),
       layout: {
-        height: 460,
-        ...sideLegend(),
+        ...withLegend(460),
         xaxis: logAxis(`${scaling.axis} (logarithmic)`, { tickvals: sizes, dtick: null }),
         yaxis: secondsAxis("time per call (seconds, logarithmic)", timeRange(shown)),
       },

@@ -72,22 +72,26 @@ function ramp(scale) {
   return `linear-gradient(90deg, ${stops.join(", ")})`;
 }
 
-const MARKS = [
-  "circle",
-  "square",
-  "triangle-up",
-  "diamond",
-  "triangle-down",
-  "cross",
-  "x",
-  "pentagon",
-  "star",
-  "hexagon",
-  "hourglass",
-];
-
-function seriesColour(place) {
-  const colours = data.colours[isDark ? "dark" : "light"];
-  return colours[place % colours.length];
+/** Colour and mark of an implementation: the same in every chart and beside its name. */
+function rowColour(place) {
+  return data.implementations[place].look[isDark ? "dark" : "light"];
 }
-const seriesMark = (place) => MARKS[place % MARKS.length];
+const rowMark = (place) => data.implementations[place].look.symbol;
+
+/** Return the mark of an implementation as a small drawing, for beside its name. */
+function rowIcon(place) {
+  const namespace = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(namespace, "svg");
+  const shape = document.createElementNS(namespace, "path");
+  for (const [name, value] of Object.entries({ class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true" }))
+    drawing.setAttribute(name, value);
+  shape.setAttribute("d", data.implementations[place].look.path);
+  shape.setAttribute("fill", rowColour(place));
+  drawing.append(shape);
+  return drawing;
+}
+
+/** Colour of what is no implementation: a phase, a kind of memory, a frame. */
+function partColour(place) {
+  return data.parts[isDark ? "dark" : "light"][place];
+}

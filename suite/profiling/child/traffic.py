@@ -73,9 +73,13 @@ VIEWS = frozenset(
 )
 """Operators that move no data."""
 CONVOLUTIONS = ("aten::convolution", "aten::_convolution", "aten::convolution_overrideable")
+DIRECT_SUM = "direct sum"
 BACKWARD = "aten::convolution_backward"
 WHOLLY_IN_OPERATORS = 0.5
 """Share of the call inside operators from which their bytes stand for the whole call's."""
+SAVED = 5
+"""No algorithm executes so many times fewer operations than the direct sum: where its operators
+show fewer, and do not take most of the call, the work is done outside of them."""
 
 
 def counts(
@@ -99,13 +103,13 @@ def counts(
         counted += flops
         as_torch += torch_flops
     counted, as_torch = counted // seen.calls, as_torch // seen.calls
-    forward = scenario.direction == "forward"
-    closed = declared_flops if forward else None
-    if closed is None and counted == 0 and not forward:
-        closed = float(scenario.problem.direct_flops)
-    executed = closed if closed is not None else (float(counted) if counted else None)
     in_operators_s = sum(span.duration_s for span in spans) / seen.calls
     by_operators = in_operators_s >= WHOLLY_IN_OPERATORS * call_s
+    executed, source = float(counted), "torch's counter"
+    if declared_flops is not None and scenario.direction == "forward":
+        executed, source = declared_flops, "closed form"
+    elif _is_hidden(counted, scenario.problem, by_operators):
+        executed, source = float(scenario.problem.direct_flops), DIRECT_SUM
     moved = sum(_moved_bytes(span) for span in spans) // seen.calls if by_operators else 0
     least = scenario.least_bytes
     if moved < least / 2:  # engines hide behind one operator, or none
@@ -113,22 +117,30 @@ def counts(
         moved = least + 2 * (workspace_bytes or 0)
     return Counts(
         executed_flops=executed,
-        flops_source="" if executed is None else "closed form" if closed else "torch's counter",
+        flops_source=source,
         counted_flops=counted or None,
         moved_bytes=moved,
         bytes_source="operators" if by_operators else "formula",
-        note=_note(counted, as_torch, closed, scenario),
+        note=_note(counted, as_torch, executed, source, scenario),
     )
 
 
-def _note(counted: int, as_torch: int, closed: float | None, scenario: Scenario) -> str:
+def _is_hidden(counted: int, problem: Problem, by_operators: bool) -> bool:
+    """Whether torch's counter does not see the work: a foreign kernel's, or one by element."""
+    return counted == 0 or (not by_operators and SAVED * counted < problem.direct_flops)
+
+
+def _note(counted: int, as_torch: int, executed: float, source: str, scenario: Scenario) -> str:
     remarks = []
+    if source == DIRECT_SUM:
+        remarks.append("counted as the direct sum's: fewer where the algorithm saves work")
     if as_torch != counted:
         remarks.append(
             f"torch's formula of the backward convolution forgets groups: {as_torch:,} in place "
             f"of {counted:,}"
         )
-    expected = closed if closed is not None else float(scenario.problem.direct_flops)
+    is_closed = source != "torch's counter"
+    expected = executed if is_closed else float(scenario.problem.direct_flops)
     if counted and math.isclose(counted, expected, rel_tol=1e-6):
         remarks.append("torch's counter and the closed form agree")
     elif counted:
