@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from commands._preparing import chosen_arms
 from reports import demo_picture, terminal, units
 from reports.demo_steps import ways
 from suite.demo.filtering import (
@@ -22,12 +21,13 @@ from suite.demo.filtering import (
 )
 from suite.demo.kernels import SOBEL, gaussian
 from suite.errors import EXIT_GOOD, EXIT_WRONG, UsageError
-from suite.measuring import new_run
 from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import describe, read_catalogue
 from suite.registry.sources import Source
 from suite.results.cell import Status
 
+TREE = Path(__file__).resolve().parents[1]
+"""The checkout, whose `impls/` hold the rows."""
 ROWS = {
     "torch": "impls.vendor",
     "loops": "impls.loops",
@@ -87,9 +87,12 @@ def _rows(plugins: Sequence[Path], patterns: Sequence[str], log: Path) -> list[R
         UsageError: a plug-in does not import or registers nothing, or a name that there is not.
     """
     if patterns:
-        catalogue = read_catalogue(new_run.TREE, plugins, log)
+        # It takes as long to import as all rows to filter, and knows what names there are.
+        from commands._preparing import chosen_arms  # noqa: PLC0415
+
+        catalogue = read_catalogue(TREE, plugins, log)
         return [Row(arm.name, arm.source) for arm in chosen_arms(catalogue, patterns)]
-    rows = [Row(name, Source(module, str(new_run.TREE))) for name, module in ROWS.items()]
+    rows = [Row(name, Source(module, str(TREE))) for name, module in ROWS.items()]
     own = describe([Source(str(plugin.resolve())) for plugin in plugins], log)
     if own.failures:
         raise UsageError("\n".join(own.failures))

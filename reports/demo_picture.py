@@ -18,7 +18,7 @@ from suite.errors import UsageError
 
 COLUMNS = 5
 INCHES = 2.5
-DPI = 110
+DPI = 90
 SMALL = 6
 """Panels of no more rows and columns show their numbers."""
 
