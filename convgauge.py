@@ -9,7 +9,7 @@
 
 | name | what it is |
 | --- | --- |
-| `register` | decorator: makes a function with conv2d's signature an implementation |
+| `register` | decorator: makes a function an implementation; `adapt=` where not called as conv2d |
 | `Problem` | one convolution, as `supports=` and `prepare=` get it |
 | `Unsupported` | raised by an implementation for a problem that it does not cover |
 | `UsageError` | raised here for bad input; its text says what to do |

@@ -36,7 +36,7 @@ def advise_on_memory(console: Console, statuses: Iterable[Status]) -> None:
 def storing_run(request: GateRequest, baseline: Path) -> str:
     """Return the command that stores the run which a gate wants to be compared with."""
     shared = {field.name: getattr(request, field.name) for field in fields(Request)}
-    run = RunRequest(**shared, blocks=request.blocks or RunRequest.blocks)
+    run = RunRequest(**shared, blocks=request.blocks)
     if not run.files:
         run = replace(run, files=asked_files([USUAL_FILE]))
     return run.command_line("--out", str(baseline))

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from commands._preparing import ChosenScenarios, Prepared
+from commands._preparing import ChosenScenarios, Prepared, names_of_plugins
 from reports import contention_text, terminal
 from suite import __version__
 from suite.errors import UsageError
@@ -157,15 +157,21 @@ def race(
     settings: Settings,
     budget_s: float | None,
     console: Console,
+    *,
+    verbose: bool = False,
 ) -> RunOutcome:
     """Measure what is missing in the folder, and show it as it goes."""
-    with terminal.RunDisplay(console) as display:
+    own = names_of_plugins(prepared.request, prepared.catalogue)
+    order = [arm.name for arm in prepared.arms]
+    with terminal.RunDisplay(console, own=own, order=order, verbose=verbose) as display:
         runner = Runner(
             folder,
             prepared.scenarios,
             prepared.arms,
             settings,
             budget_s,
-            lambda result, at: display.watch(result, at.done, at.total, at.left_s),
+            watch=display.watch,
+            watch_standing=display.watch_standing,
+            watch_round=display.watch_round,
         )
         return runner.run()

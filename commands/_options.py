@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from commands.arguments import at_least
-from suite.results.request import Request, Shard
+from suite.results.request import Precision, Request, Shard
 
 
 def shard(text: str) -> Shard:
@@ -18,6 +18,21 @@ def shard(text: str) -> Shard:
     if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
         raise argparse.ArgumentTypeError(f'"{text}" is no shard; give I/N such as 1/3')
     return Shard(int(index), int(count))
+
+
+def precision(text: str) -> Precision:
+    """Convert "all", "1" or "1%"."""
+    if text == "all":
+        return Precision(every_row=True)
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        percent = 0.0
+    if not 0.1 <= percent <= 50:
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is no precision; give percent from 0.1 to 50, or all: every row to 2'
+        )
+    return Precision(percent=percent)
 
 
 def add_files(parser: argparse.ArgumentParser, help: str) -> None:

@@ -5,6 +5,7 @@ request ─► scenario files, scenarios on their device ─► implementations 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from rich.console import Console
 
+from reports.progress import waiting
 from suite.errors import UsageError
 from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
@@ -20,11 +22,13 @@ from suite.messages.judge import TorchFacts
 from suite.problem import Scenario
 from suite.processes import caches
 from suite.processes.scratch import scratch_folder
-from suite.registry.catalogue import Catalogue, read_catalogue
-from suite.results.request import Request
+from suite.registry.catalogue import Catalogue, read_catalogue, require_files
+from suite.results.request import Precision, Request
 from suite.scenario import ScenarioFile, load_files
 
 MOST_CELLS = 50_000
+MOST_BLOCKS = 60
+"""Of a cell, however fine a precision is asked for: a minute of a short one."""
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)
 Narrow = Callable[[list[Scenario]], list[Scenario]]
@@ -97,11 +101,13 @@ def prepare(
     Args:
         choose: the arms among all implementations.
     """
+    plugins = [Path(str(plugin)) for plugin in request.plugins]
+    require_files(plugins)
     with scratch_folder() as scratch:
         log = scratch / "start.log"
         chosen = find_scenarios(request, log, instead=instead, narrow=narrow)
-        plugins = [Path(str(plugin)) for plugin in request.plugins]
-        catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
+        with waiting("asking the implementations what they cover", console):
+            catalogue = read_catalogue(new_run.TREE, plugins, log, chosen.scenarios)
     for failure in filter(None, (*catalogue.failures, caches.remark())):
         console.print(failure, style="dim", soft_wrap=True)
     return Prepared(
@@ -135,7 +141,7 @@ def patterns(chosen: ChosenScenarios[Any], catalogue: Catalogue) -> list[str]:
 def names_of_plugins(request: Request, catalogue: Catalogue) -> list[str]:
     """Return what the plug-in files registered."""
     files = {plugin.path for plugin in request.plugins}
-    return [entry.name for entry in catalogue.entries if entry.file in files]
+    return [entry.name for entry in catalogue.entries if entry.source.location in files]
 
 
 def refuse_too_many(request: Request, scenarios: int, arms: int) -> None:
@@ -145,6 +151,21 @@ def refuse_too_many(request: Request, scenarios: int, arms: int) -> None:
             f"{cells:,} cells are more than {MOST_CELLS:,}; name fewer implementations with "
             "--impl, cut the grid, or confirm with --yes"
         )
+
+
+def settings_for_precision(asked: Precision, blocks: int | None) -> dict[str, Any]:
+    """Return the settings with which a run reaches a precision; blocks as asked, if they were.
+
+    Half the width takes four times the blocks.
+    """
+    finer = max(1.0, Precision.percent / asked.percent)
+    return {
+        "target_half_width": asked.percent / 100,
+        "lost_half_width": max(Settings.lost_half_width, asked.percent / 100),
+        "all_precise": asked.every_row,
+        "cell_budget_s": Settings.cell_budget_s * finer**2,
+        "blocks": blocks or min(MOST_BLOCKS, math.ceil(Settings.blocks * finer**2)),
+    }
 
 
 def settings_for(request: Request, log: Path, **others: Any) -> Settings:

@@ -20,7 +20,13 @@ from suite.errors import UsageError
 from suite.measuring import new_run, selection
 from suite.measuring.settings import Settings
 from suite.processes.scratch import scratch_folder
-from suite.results.folder import MANIFEST, read_manifest, read_results, write_manifest
+from suite.results.folder import (
+    MANIFEST,
+    read_manifest,
+    read_results,
+    read_unfinished,
+    write_manifest,
+)
 from suite.results.request import AskedFile, RunRequest, read_request, spelled
 from suite.scenario import ScenarioFile, find_file
 
@@ -55,7 +61,7 @@ class Interrupted:
         if ids != self.manifest["scenarios"]:
             raise UsageError(_other_scenarios(self.folder, self.manifest))
         now = {scenario.id: scenario for scenario in prepared.scenarios}
-        for result in read_results(self.folder):
+        for result in [*read_results(self.folder), *read_unfinished(self.folder)]:
             if now.get(result.scenario.id) not in (None, result.scenario):
                 raise UsageError(
                     f"{self.folder}: {result.scenario.id} was measured as another problem; put "

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from reports import units
-from reports.terminal import clock, table
+from reports.progress import Bar
+from reports.terminal import clock
+from reports.text_frame import Figure, Frame, wrapped
+from suite.measuring import estimate
 from suite.problem import Scenario
 from suite.results.cell import CellResult
+from suite.results.folder import read_results
 from suite.results.summary import summarise
-from suite.tuning.learning import Outlook
+from suite.tuning.learning import Here, Outlook
+from suite.tuning.store import Conditions
 
 MOST_NAMES = 4
+ALL = "all"
 
 
 def progress_line(
@@ -39,27 +46,75 @@ def progress_line(
     return Text(f"[{done}/{total}] {scenario.id}: {outcome}; {clock(left_s)} left")
 
 
-def outlook_table(conditions: str, outlooks: Mapping[str, Outlook]) -> Table:
-    """Return a table with a line for each kind of problem, and one for all that was asked for."""
-    shown = table(
-        "kind",
-        "measured>",
-        "auto over torch>",
-        "best possible>",
-        "over 3 % slower>",
-        "choices",
-        title=f"{conditions}: what auto should gain, each problem predicted from the others",
-    )
-    for kind, outlook in outlooks.items():
-        shown.add_row(
-            kind.replace("_", " "),
-            str(outlook.problems),
-            units.times(outlook.speedup),
-            units.times(outlook.best_speedup),
-            f"{outlook.slower_share:.1%}",
-            _names(outlook.chosen),
+class TuningProgress:
+    """Prints one line for each problem that was measured, and moves a bar where a terminal is."""
+
+    def __init__(
+        self, console: Console, folder: Path, asked: Sequence[Scenario], budget_s: float
+    ) -> None:
+        self._console = console
+        self._asked = asked
+        ids = {scenario.id for scenario in asked}
+        measured = (r for r in read_results(folder) if not r.is_disturbed)
+        known = {result.scenario.id for result in measured} & ids
+        self._done = len(known)
+        missing = [scenario for scenario in asked if scenario.id not in known]
+        total = sum(map(_weight, missing))
+        self.bar = Bar(console, "tuning", total, by_itself=False, most_s=budget_s)
+
+    def __call__(self, scenario: Scenario, results: Sequence[CellResult], _: float) -> None:
+        self._done += 1
+        self.bar.advance(_weight(scenario))
+        left_s = self.bar.pace.left_s() or 0.0
+        line = progress_line(scenario, results, self._done, len(self._asked), left_s)
+        self._console.print(line, soft_wrap=True)
+
+
+def _weight(scenario: Scenario) -> float:
+    """Return about how long a problem takes, in seconds a row."""
+    return estimate.scenario_s(scenario, 1)
+
+
+def learnt_lines(
+    conditions: Conditions, here: Here | None, outlooks: Mapping[str, Outlook], width: int
+) -> Iterator[Text]:
+    """Yield what was measured on the given layers, and what is expected on others.
+
+    Args:
+        here: None where none of the given layers was measured.
+    """
+    yield Text(str(conditions), "bold")
+    if here:
+        layers = "this layer" if here.problems == 1 else f"these {here.problems} layers"
+        yield from wrapped(
+            f"measured: {units.times(here.speedup)} over torch on {layers}, "
+            f"{units.times(here.best_speedup)} with the best row of each; auto now chooses "
+            f"{_names(here.chosen)}",
+            width,
+            "green" if here.speedup > 1 else "",
         )
-    return shown
+    if every := outlooks.get(ALL):
+        yield from wrapped(
+            f"expected on layers that were not measured: {units.times(every.speedup)} over torch, "
+            f"over 3 % slower on {every.slower_share:.1%} (each of {every.problems} predicted from "
+            "the others):",
+            width,
+            "",
+        )
+    yield from _table(outlooks, width)
+
+
+def _table(outlooks: Mapping[str, Outlook], width: int) -> list[Text]:
+    """Return a line for each kind of layer, and one for all that was asked for."""
+    columns = {
+        "measured": [str(each.problems) for each in outlooks.values()],
+        "auto over torch": [units.times(each.speedup) for each in outlooks.values()],
+        "best possible": [units.times(each.best_speedup) for each in outlooks.values()],
+        "over 3 % slower": [f"{each.slower_share:.1%}" for each in outlooks.values()],
+    }
+    kinds = [kind.replace("_", " ") for kind in outlooks]
+    figures = [list(map(Figure, column)) for column in columns.values()]
+    return Frame(kinds, list(columns), figures).lines(width)
 
 
 def _names(chosen: Mapping[str, int]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from commands._asking import asked_files
 from commands._saying import say
 from commands.arguments import Parser, at_least
+from reports.progress import waiting
 from suite.capture import Captured, Target, TooSlow, as_id, capture, parse_input
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
@@ -66,16 +67,17 @@ def main(options: argparse.Namespace) -> int:
     name = as_id(out.stem)
     with scratch_folder() as scratch:
         try:
-            captured = capture(
-                target,
-                inputs,
-                source=name,
-                dtype=options.dtype,
-                timeout_s=options.timeout,
-                memory_limit_bytes=selection.chosen_memory_limit_bytes(None),
-                log=scratch / "model.log",
-                asked_by="--input",
-            )
+            with waiting(f"running {options.model}, {options.timeout:g} s at most"):
+                captured = capture(
+                    target,
+                    inputs,
+                    source=name,
+                    dtype=options.dtype,
+                    timeout_s=options.timeout,
+                    memory_limit_bytes=selection.chosen_memory_limit_bytes(None),
+                    log=scratch / "model.log",
+                    asked_by="--input",
+                )
         except TooSlow as error:
             raise UsageError(f"{error}; allow it more with --timeout") from error
     given = " and ".join(options.input)

@@ -22,6 +22,7 @@ from reports.gate import text
 from suite.errors import EXIT_INTERRUPTED, UsageError, did_you_mean
 from suite.gate.facts import ACCEPTABLE
 from suite.gate.rule import MARGIN_CPU, MARGIN_GPU, Rule
+from suite.measuring.settings import Settings
 from suite.results.request import GateRequest
 
 ACCEPT = (*map(str, ACCEPTABLE), "missing", "times")
@@ -79,7 +80,8 @@ def add_arguments(parser: Parser) -> None:
         type=at_least(4, int),
         metavar="N",
         help="most fresh process pairs that confirm a suspect (default "
-        f"{Rule.most_blocks}; with --baseline: most fresh processes of a cell, default 5)",
+        f"{Rule.most_blocks}; with --baseline: most fresh processes of a cell, default "
+        f"{Settings.blocks})",
     )
 
 

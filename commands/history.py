@@ -7,13 +7,17 @@ from pathlib import Path
 
 from commands._saying import say
 from commands.arguments import Parser
-from reports.history import text
+from reports import terminal
+from reports.history import files, text
 from reports.history.cell_history import history
+from reports.progress import tracked
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE, UsageError
-from suite.results.folder import MANIFEST, Run, read_run
-from suite.results.inside import leads_elsewhere, write_whole
+from suite.results.folder import MANIFEST, RESULTS
+from suite.results.inside import leads_elsewhere
+from suite.results.timed import TimedRun, read_timed_run
 
-FILE = "history.md"
+LEAST_BYTES = 4096
+"""What opening a folder counts."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -24,22 +28,25 @@ def add_arguments(parser: Parser) -> None:
         metavar="DIR",
         help="folders of runs, or folders that hold such folders",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {FILE} there, too")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"write {files.MARKDOWN} there, and {files.CSV} with every point",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
     runs, unread = _read(options.folders)
     past = history(runs)
-    say(*text.lines(past), *unread)
+    say(*text.lines(past, terminal.console().width), *unread)
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        write_whole(options.out / FILE, text.markdown(past))
-        say(options.out / FILE)
+        say(*files.write(past, options.out))
     is_whole = len(past.runs) > 1 and not past.left_out
     return EXIT_GOOD if is_whole else EXIT_NOT_COMPARABLE
 
 
-def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
+def _read(folders: list[Path]) -> tuple[list[TimedRun], list[str]]:
     """Return the runs that can be read, and a line for each folder that cannot.
 
     Raises:
@@ -48,11 +55,12 @@ def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
     runs, unread = {}, []
     for folder in folders:
         run_folders = _run_folders(folder)
-        for run_folder in run_folders:
+        sizes = list(map(_size_bytes, run_folders))
+        for run_folder in tracked(run_folders, "reading runs", weights=sizes):
             try:
                 if run_folder != folder and leads_elsewhere(run_folder):
                     raise UsageError(f"{run_folder}: is a link; name what it leads to")
-                runs[run_folder.resolve()] = read_run([run_folder])
+                runs[run_folder.resolve()] = read_timed_run(run_folder)
             except UsageError as error:
                 if run_folder == folder:
                     raise
@@ -60,6 +68,12 @@ def _read(folders: list[Path]) -> tuple[list[Run], list[str]]:
     if not runs:
         raise UsageError("no run that can be read\n  " + "\n  ".join(unread))
     return list(runs.values()), unread
+
+
+def _size_bytes(run_folder: Path) -> int:
+    """Return what there is to read of a run, which says how long that takes."""
+    path = run_folder / RESULTS
+    return LEAST_BYTES + (path.stat().st_size if path.is_file() else 0)
 
 
 def _run_folders(folder: Path) -> list[Path]:

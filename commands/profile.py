@@ -36,7 +36,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add_selection(parser)
     add_measuring(parser)
-    run.add_run_options(parser, BLOCKS)
+    run.add_run_options(parser, f"{BLOCKS}")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -52,7 +52,7 @@ def main(options: argparse.Namespace) -> int:
     )
     console = terminal.console()
     with measuring(options, console, options.out):
-        return run.begin(request, options.out, console)
+        return run.begin(request, options.out, console, verbose=options.verbose)
 
 
 def chosen(names: Sequence[str], *, yes: bool = False) -> tuple[list[str], list[str]]:

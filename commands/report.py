@@ -6,9 +6,11 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-import reports
+from commands._reporting import write_report
 from commands._saying import say
 from commands.arguments import Parser
+from reports import terminal
+from reports.progress import waiting
 from suite.errors import EXIT_GOOD, EXIT_NOT_COMPARABLE
 from suite.results.comparable import named_differences, shared_manifest
 from suite.results.folder import Run, read_manifest, read_results, read_run
@@ -24,16 +26,14 @@ def add_arguments(parser: Parser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    finished = read_run(options.folders)
+    console = terminal.console()
+    with waiting("reading the run", console):
+        finished = read_run(options.folders)
     if len(options.folders) > 1:
         finished = _with_differences(finished, options.folders)
     out = options.out or options.folders[0]
     _take_along(finished, options.folders, out)
-    if options.format:
-        written = [reports.write(name, finished, out) for name in options.format]
-    else:
-        written = reports.write_all(finished, out)
-    for path in written:
+    for path in write_report(finished, out, console, options.format or None):
         say(path)
     return EXIT_NOT_COMPARABLE if finished.manifest.get("apart") else EXIT_GOOD
 

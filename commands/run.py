@@ -16,7 +16,6 @@ from typing import Any
 
 from rich.console import Console
 
-import reports
 from commands import _resuming
 from commands._asking import asked, given
 from commands._cures import advise_on_memory, after_freeing_space
@@ -29,20 +28,26 @@ from commands._options import (
     add_scenarios,
     add_selection,
     add_switch,
+    precision,
     shard,
 )
 from commands._preparing import (
     ChosenScenarios,
     Prepared,
     chosen_arms,
+    names_of_plugins,
     patterns,
     prepare,
     refuse_too_many,
     settings_for,
+    settings_for_precision,
 )
+from commands._reporting import write_report
 from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
+from reports.progress import Bar
+from reports.run_summary import print_summary
 from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.machine import placement
 from suite.measuring import selection
@@ -50,7 +55,15 @@ from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.profiling.profiler import Profiler
 from suite.registry.catalogue import Catalogue
-from suite.results.folder import RESULTS, Run, finish_manifest, read_results, read_run
+from suite.results.folder import (
+    RESULTS,
+    UNFINISHED,
+    Run,
+    finish_manifest,
+    has_records,
+    read_results,
+    read_run,
+)
 from suite.results.own_records import OwnRecords
 from suite.results.profile import CellProfile
 from suite.results.request import RunRequest
@@ -64,7 +77,14 @@ def add_arguments(parser: Parser) -> None:
     add_scenarios(parser, "'3x3*'")
     add_selection(parser)
     add_measuring(parser)
-    add_run_options(parser, RunRequest.blocks)
+    add_run_options(parser, "as many as the precision takes, at most 12 for 2 %%")
+    parser.add_argument(
+        "--precision",
+        type=precision,
+        metavar="all|PERCENT",
+        help="to how many percent speed-ups are to be known (default 2) of rows that may be the "
+        "fastest or were asked for; others to 10, with `all` every row to 2",
+    )
     parser.add_argument(
         "--budget",
         type=at_least(1, float),
@@ -100,7 +120,7 @@ def add_arguments(parser: Parser) -> None:
     )
 
 
-def add_run_options(parser: Parser, blocks: int) -> None:
+def add_run_options(parser: Parser, usual_blocks: str) -> None:
     """Add what `profile` takes, too."""
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="results folder (default: results/<time>-<name>)"
@@ -109,7 +129,7 @@ def add_run_options(parser: Parser, blocks: int) -> None:
         "--blocks",
         type=at_least(1, int),
         metavar="N",
-        help=f"most fresh processes that a cell is timed in (default {blocks})",
+        help=f"most fresh processes that a cell is timed in (default: {usual_blocks})",
     )
     parser.add_argument(
         "--reference",
@@ -118,6 +138,12 @@ def add_run_options(parser: Parser, blocks: int) -> None:
     )
     add_alone(parser)
     add_instructions(parser)
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="a line for each unsupported cell, with the whole reason; not one a row",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -125,14 +151,18 @@ def main(options: argparse.Namespace) -> int:
     if options.resume:
         run = _resuming.interrupted(given(RunRequest, options), options.out, USUAL_FILE)
         with measuring(options, console, run.folder):
-            return _resume(run, console)
+            return _resume(run, console, verbose=options.verbose)
     request = asked(RunRequest, options, USUAL_FILE)
     with measuring(options, console, options.out):
-        return begin(request, options.out, console)
+        return begin(request, options.out, console, verbose=options.verbose)
 
 
-def begin(request: RunRequest, out: Path | None, console: Console) -> int:
-    """Measure all that was asked for into a new folder; return the exit code."""
+def begin(request: RunRequest, out: Path | None, console: Console, *, verbose: bool = False) -> int:
+    """Measure all that was asked for into a new folder; return the exit code.
+
+    Args:
+        verbose: say of each unsupported cell why it is.
+    """
     _refuse_lonely_instructions(request)
     prepared = _prepared(request, console)
     name = "-".join(file.name for file in prepared.files)
@@ -140,21 +170,21 @@ def begin(request: RunRequest, out: Path | None, console: Console) -> int:
     settings = settings_for(
         request,
         folder / LOG,
-        blocks=request.blocks,
+        **settings_for_precision(request.precision, request.blocks),
         reference=request.reference,
         energy=request.energy,
         verify=request.verify,
     )
     manifest = record(prepared, prepared.catalogue, folder, name, settings, console)
-    return _measure(prepared, folder, settings, manifest, console)
+    return _measure(prepared, folder, settings, manifest, console, verbose=verbose)
 
 
-def _resume(run: _resuming.Interrupted, console: Console) -> int:
+def _resume(run: _resuming.Interrupted, console: Console, *, verbose: bool) -> int:
     _refuse_lonely_instructions(run.request)
     lock_folder(run.folder)
     prepared = _prepared(run.request, console)
     run.refuse_others(prepared)
-    return _measure(prepared, run.folder, run.settings, run.remember(), console)
+    return _measure(prepared, run.folder, run.settings, run.remember(), console, verbose=verbose)
 
 
 def _refuse_lonely_instructions(request: RunRequest) -> None:
@@ -179,6 +209,8 @@ def _measure(
     settings: Settings,
     manifest: dict[str, Any],
     console: Console,
+    *,
+    verbose: bool,
 ) -> int:
     """Measure what is missing in the folder, profile and report; return the exit code.
 
@@ -194,13 +226,13 @@ def _measure(
     for remark in placement.remarks(settings.threads, os.environ):
         console.print(remark, style="yellow", soft_wrap=True)
     with after_freeing_space(again):
-        outcome = race(prepared, folder, settings, request.budget_s, console)
+        outcome = race(prepared, folder, settings, request.budget_s, console, verbose=verbose)
         interrupted = outcome.interrupted
         if request.profile and not interrupted:
             interrupted = not _profile(request, folder, prepared.arms, settings, console)
     summary = {**outcome.time_spent.summary(), "interrupted": interrupted}
     tampering = [outcome.tampering, finish_manifest(folder, summary, manifest)]
-    if not (folder / RESULTS).stat().st_size:
+    if not any(has_records(folder / name) for name in (RESULTS, UNFINISHED)):
         early = "interrupted" if interrupted else f"the budget of {request.budget_s:g} s ended"
         console.print(
             f"{early} before the first cell was finished; measure them with: {again}",
@@ -211,18 +243,21 @@ def _measure(
     finished, changed = _read_own(folder, outcome.records)
     for tampered in filter(None, [*tampering, changed]):
         console.print(tampered, style="red", soft_wrap=True)
-    written = reports.write_all(finished, folder)
+    written = write_report(finished, folder, console)
     report = next((path for path in written if path.suffix == ".html"), folder)
     if request.profile:
         for line in profile_text.lines(finished):
             console.print(line, soft_wrap=True)
-    terminal.print_summary(
+    print_summary(
         console,
-        finished.results,
+        finished,
         spent=outcome.time_spent.summary(),
         not_measured=outcome.not_measured,
         again=again,
         report=report,
+        own=names_of_plugins(request, prepared.catalogue),
+        order=[arm.name for arm in prepared.arms],
+        verbose=verbose,
     )
     advise_on_memory(console, [result.status for result in outcome.results])
     if interrupted:
@@ -261,17 +296,19 @@ def _profile(
     def watch(profile: CellProfile, done: int, total: int) -> None:
         text = profile_text.progress(profile, done, total)
         console.print(text, soft_wrap=True)
+        bar.advance(1 / total)
 
-    try:
-        profiler = Profiler(
-            folder,
-            arms,
-            settings,
-            with_instructions=request.instructions,
-            instructions_asked_by="--instructions",
-            watch=watch,
-        )
-        profiler.run(read_results(folder))
-    except KeyboardInterrupt:
-        return False
+    profiler = Profiler(
+        folder,
+        arms,
+        settings,
+        with_instructions=request.instructions,
+        instructions_asked_by="--instructions",
+        watch=watch,
+    )
+    with Bar(console, "profiling", 1.0, by_itself=False) as bar:
+        try:
+            profiler.run(read_results(folder))
+        except KeyboardInterrupt:
+            return False
     return True

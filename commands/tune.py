@@ -19,7 +19,7 @@ from commands._cures import advise_on_memory, after_freeing_space
 from commands._folders import lock_folder, measuring
 from commands._options import add_alone, add_files, add_measuring, add_selection, add_switch
 from commands._preparing import prepare, settings_for
-from commands._tuned import outlook_table, progress_line
+from commands._tuned import TuningProgress, learnt_lines
 from commands.arguments import Parser, at_least
 from reports import contention_text, terminal
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
@@ -32,7 +32,7 @@ from suite.results.cell import CellResult
 from suite.results.folder import RESULTS, read_results
 from suite.results.request import Request, asked_by
 from suite.tuning.campaign import Campaign, in_turns, trials_of, under_formats
-from suite.tuning.learning import outlook, shapes_of
+from suite.tuning.learning import gained_here, outlook, shapes_of
 from suite.tuning.store import (
     Conditions,
     Trial,
@@ -108,13 +108,14 @@ def _tune(request: TuneRequest, console: Console) -> int:
         facts = machine_facts(prepared.facts.torch)
         path = table_path(fingerprint_of(facts))
         folder = _folder(path, fresh=request.fresh)
+        progress = TuningProgress(console, folder, scenarios, request.budget_s)
         campaign = Campaign(
             folder=folder,
             scenarios=in_turns(scenarios),
             arms=arms,
             settings=settings,
             budget_s=request.budget_s,
-            watch=_Progress(console, folder, scenarios),
+            watch=progress,
         )
         console.print(
             f"{len(scenarios)} problems, {len(arms)} implementations at first, "
@@ -122,7 +123,7 @@ def _tune(request: TuneRequest, console: Console) -> int:
         )
         interrupted = False
         try:
-            with after_freeing_space(replace(request, fresh=False).command_line()):
+            with after_freeing_space(replace(request, fresh=False).command_line()), progress.bar:
                 is_complete = campaign.run()
         except KeyboardInterrupt:
             is_complete, interrupted = False, True
@@ -148,8 +149,8 @@ def _tune(request: TuneRequest, console: Console) -> int:
             f"{folder}: nothing measured yet, so no table was written; give more than "
             f"--budget {request.budget_s:g}"
         )
-    _write(path, facts, trials)
-    _tell(console, trials, scenarios, path)
+    table = _write(path, facts, trials)
+    _tell(console, table, scenarios, path)
     if not is_complete:
         console.print("more to measure: the same command goes on from here", style="yellow")
     return EXIT_INTERRUPTED if interrupted else EXIT_GOOD
@@ -246,11 +247,13 @@ def _folder(path: Path, *, fresh: bool) -> Path:
     return folder
 
 
-def _write(path: Path, facts: dict[str, object], trials: Sequence[Trial]) -> None:
+def _write(path: Path, facts: dict[str, object], trials: Sequence[Trial]) -> TuningTable:
     by_conditions = _by_conditions(trials)
     made_at = datetime.now().astimezone().isoformat(timespec="minutes")
     shapes = {conditions: shapes_of(part) for conditions, part in by_conditions.items()}
-    write_table(TuningTable(fingerprint_of(facts), facts, made_at, tuple(trials), shapes), path)
+    table = TuningTable(fingerprint_of(facts), facts, made_at, tuple(trials), shapes)
+    write_table(table, path)
+    return table
 
 
 def _by_conditions(trials: Sequence[Trial]) -> dict[Conditions, list[Trial]]:
@@ -260,28 +263,11 @@ def _by_conditions(trials: Sequence[Trial]) -> dict[Conditions, list[Trial]]:
     return trials_of
 
 
-def _tell(console: Console, trials: Sequence[Trial], asked: Sequence[Scenario], path: Path) -> None:
+def _tell(console: Console, table: TuningTable, asked: Sequence[Scenario], path: Path) -> None:
     problems = [scenario.problem for scenario in asked]
-    for conditions, part in _by_conditions(trials).items():
-        console.print(outlook_table(str(conditions), outlook(part, problems)))
+    for conditions, trials in _by_conditions(table.trials).items():
+        here = gained_here(trials, problems, table.shapes.get(conditions))
+        lines = learnt_lines(conditions, here, outlook(trials, problems), console.width)
+        for line in lines:
+            console.print(line, soft_wrap=True)
     console.print(f"table: {path}", soft_wrap=True)
-
-
-@dataclass
-class _Progress:
-    """Prints one line for each problem that was measured."""
-
-    console: Console
-    folder: Path
-    asked: Sequence[Scenario]
-
-    def __post_init__(self) -> None:
-        ids = {scenario.id for scenario in self.asked}
-        measured = (r for r in read_results(self.folder) if not r.is_disturbed)
-        self._done = len({result.scenario.id for result in measured} & ids)
-
-    def __call__(self, scenario: Scenario, results: Sequence[CellResult], left_s: float) -> None:
-        self._done += 1
-        self.console.print(
-            progress_line(scenario, results, self._done, len(self.asked), left_s), soft_wrap=True
-        )

@@ -6,8 +6,11 @@ when their format is written, so that `--help` imports neither matplotlib nor ji
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
+from reports.parts import Part
 from suite.errors import UsageError, did_you_mean
 from suite.own_imports import import_own
 from suite.results.folder import Run
@@ -29,10 +32,21 @@ FORMATS = {
 STANDARD = ("csv", "plots", "html")
 """What every run gets."""
 
+WEIGHTS = {"csv": 0.4, "plots": 7.2, "html": 0.6, "flame-graphs": 1.0}
+"""About how long writing these takes, in any unit; the others take no time to speak of."""
+
 PROFILED = ("flame-graphs",)
 """What a run gets besides that was profiled."""
 
-__all__ = ["FORMATS", "STANDARD", "write", "write_all", "write_comparison"]
+__all__ = [
+    "FORMATS",
+    "STANDARD",
+    "usual_formats",
+    "write",
+    "write_all",
+    "write_comparison",
+    "write_in_parts",
+]
 
 
 def write(format_name: str, run: Run, out: Path) -> Path:
@@ -41,6 +55,26 @@ def write(format_name: str, run: Run, out: Path) -> Path:
     Raises:
         UsageError: an unknown format, or a folder that cannot be written.
     """
+    path: Path = _writer(format_name, out).write(run, out)
+    return path
+
+
+def write_in_parts(format_name: str, run: Run, out: Path) -> Generator[Part, None, Path]:
+    """Write one format, tell of each part that is done, and return its path.
+
+    Raises:
+        UsageError: see `write`.
+    """
+    writer = _writer(format_name, out)
+    if hasattr(writer, "write_in_parts"):
+        path: Path = yield from writer.write_in_parts(run, out)
+    else:
+        path = writer.write(run, out)
+        yield Part(1.0)
+    return path
+
+
+def _writer(format_name: str, out: Path) -> Any:
     if format_name not in FORMATS:
         raise UsageError(
             f'format "{format_name}" is unknown; accepted: {", ".join(FORMATS)}.'
@@ -50,8 +84,7 @@ def write(format_name: str, run: Run, out: Path) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: cannot be made: {error.strerror}") from error
-    path: Path = import_own(FORMATS[format_name]).write(run, out)
-    return path
+    return import_own(FORMATS[format_name])
 
 
 def write_comparison(base: Run, head: Run, out: Path) -> list[Path]:
@@ -72,7 +105,11 @@ def write_comparison(base: Run, head: Run, out: Path) -> list[Path]:
     return [out / name for name in texts]
 
 
+def usual_formats(run: Run) -> list[str]:
+    """Return what every run gets, and what one gets that was profiled."""
+    return [*STANDARD, *PROFILED] if run.profiles else list(STANDARD)
+
+
 def write_all(run: Run, out: Path) -> list[Path]:
     """Write what every run gets, each in place of an older one; returns the paths."""
-    formats = (*STANDARD, *PROFILED) if run.profiles else STANDARD
-    return [write(format_name, run, out) for format_name in formats]
+    return [write(format_name, run, out) for format_name in usual_formats(run)]

@@ -19,6 +19,7 @@ from suite.results.comparable import (
     why_other_work,
 )
 from suite.results.folder import Run
+from suite.results.revisions import revisions
 from suite.stats.intervals import Interval
 
 
@@ -147,7 +148,7 @@ def name_of(run: Run) -> str:
         machine.get("hostname"),
         machine.get("gpu") or machine.get("cpu"),
         (manifest.get("started_at") or "")[:16].replace("T", " "),
-        (manifest.get("git_revision") or "")[:10],
+        *(revision.words for revision in revisions(manifest)),
     ]
     return ", ".join(str(part) for part in parts if part)
 

@@ -14,6 +14,7 @@ from reports.layers import layer_family
 from reports.matrix import Matrix, MatrixCell
 from suite.problem import Scenario
 from suite.results.cell import Status
+from suite.results.revisions import SHOWN, revisions
 from suite.results.standing import UNDECIDED
 from suite.stats.intervals import LEAST_BLOCKS
 
@@ -193,8 +194,12 @@ def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
             f"{_count(len(above), 'cell')} above the machine's ceiling by the operations it says "
             f"it executes: {_names(above)}. The count or the ceiling is wrong."
         )
-    if manifest.get("git_dirty"):
-        yield "The working tree had uncommitted changes: the revision does not name this code."
+    for revision in revisions(manifest):
+        if revision.has_changes:
+            yield (
+                f"{revision.repository}'s working tree had uncommitted changes: "
+                f"{revision.commit[:SHOWN]} does not name this code."
+            )
     unavailable = [
         entry["name"]
         for entry in manifest.get("implementations", [])

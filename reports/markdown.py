@@ -13,6 +13,7 @@ from suite.printable import printable
 from suite.results.cell import Status
 from suite.results.folder import Run
 from suite.results.inside import write_whole
+from suite.results.revisions import revisions
 
 FILE = "results.md"
 AT, DOLLAR = "@", "$"
@@ -129,7 +130,7 @@ def _top(run: Run, top: Headline) -> str:
         machine.get("torch") and f"torch {machine['torch']}",
         machine.get("noise_grade") and f"noise grade {machine['noise_grade']}",
         (manifest.get("started_at") or "")[:10],
-        manifest.get("git_revision") and f"revision {manifest['git_revision'][:10]}",
+        *(revision.words for revision in revisions(manifest)),
     ]
     return (
         f"## ConvGauge: {escaped(manifest.get('name') or 'run')}\n\n"

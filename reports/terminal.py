@@ -1,4 +1,4 @@
-"""What a person sees of a run in the terminal: its progress and its summary.
+"""What a person sees of a run in the terminal while it goes on; `reports.run_summary` is its end.
 
 In a terminal a run is a live table; anywhere else it is one plain line per finished cell. The
 live display never refreshes by itself: a thread of ours must not run while others are timed.
@@ -6,9 +6,9 @@ live display never refreshes by itself: a thread of ours must not run while othe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import os
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console, Group
@@ -18,15 +18,15 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from reports import contention_text, units
+from reports import grid, units
 from suite.printable import printable
 from suite.results.cell import CellResult, Status
-from suite.results.standing import NONE_PASSED, UNDECIDED, standing
 from suite.results.summary import Summary, summarise
 
-__all__ = ["FAILED", "RunDisplay", "console", "print_summary", "table"]
+__all__ = ["FAILED", "RunDisplay", "console", "table"]
 
-RECENT_CELLS = 14
+LINES_BESIDES = 3
+"""Of the terminal, that a live table leaves free."""
 PLAIN_WIDTH = 160
 COLOURS = {Status.PASSED: "green", Status.UNSUPPORTED: "bright_black"}
 FAILED = "bold red"
@@ -66,9 +66,14 @@ def _style(style: str | Style) -> Style:
 
 
 def console() -> Console:
-    """Return a console on standard output; as wide as it needs to be where that is no terminal."""
+    """Return a console on standard output.
+
+    Where that is no terminal it is as wide as the variable COLUMNS says, or as a log may be.
+    """
     terminal = PlainConsole()
-    return terminal if terminal.is_terminal else PlainConsole(width=PLAIN_WIDTH)
+    if terminal.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return terminal
+    return PlainConsole(width=PLAIN_WIDTH)
 
 
 def table(*columns: str, title: str | None = None) -> Table:
@@ -107,12 +112,46 @@ def _speedup_words(summary: Summary) -> str:
     return f"{text.rstrip()} disturbed" if summary.disturbed else text.rstrip()
 
 
-class RunDisplay:
-    """Shows a run as it goes; use as a context manager."""
+class Progress(Protocol):
+    """Where a run stands."""
 
-    def __init__(self, console: Console) -> None:
+    @property
+    def done(self) -> int:
+        """Cells that are decided."""
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that the rest takes."""
+
+    @property
+    def round(self) -> int:
+        """Which block of every cell is measured now, counted from 1."""
+
+
+class RunDisplay:
+    """Shows a run as it goes; use as a context manager.
+
+    Args:
+        own: rows of the user's, whose times are shown besides.
+        order: of the rows.
+        verbose: one line for each unsupported cell, too, where no terminal is.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        own: Collection[str] = (),
+        order: Sequence[str] = (),
+        verbose: bool = False,
+    ) -> None:
         self._console = console
-        self._recent: list[CellResult] = []
+        self._own, self._order = own, order
+        self._verbose = verbose
+        self._results: dict[str, CellResult] = {}
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> RunDisplay:
@@ -124,129 +163,62 @@ class RunDisplay:
         if self._console.is_terminal:
             self._live.stop()
 
-    def watch(self, result: CellResult, done: int, total: int, left_s: float) -> None:
-        """Show a cell that was decided, the `done`th of `total`; the rest takes `left_s`."""
-        if not self._console.is_terminal:
-            line = _plain_line(result, done, total, left_s)
-            self._console.print(line, soft_wrap=True)
-            return
-        self._recent = [*self._recent, result][-RECENT_CELLS:]
-        shown = table("scenario", "implementation", "status", "time>", "speed-up>", "error>", "")
-        for cell in self._recent:
-            columns = (_short(column) for column in cell_columns(cell))
-            style = DISTURBED if cell.is_disturbed else COLOURS.get(cell.status, FAILED)
-            status = Text(cell.status_words, style=style)
-            shown.add_row(cell.scenario.id, cell.implementation, status, *map(Text, columns))
-        progress = f"{done} of {total} cells, about {clock(left_s)} left"
-        self._live.update(Group(shown, Text(progress, style="bold")), refresh=True)
+    def watch(self, result: CellResult, at: Progress) -> None:
+        """Show a cell that was decided."""
+        if self._console.is_terminal:
+            self._show([result], at)
+        elif self._verbose or result.status is not Status.UNSUPPORTED:
+            self._console.print(_plain_line(result, at), soft_wrap=True)
+
+    def watch_standing(self, results: Sequence[CellResult], at: Progress) -> None:
+        """Show cells as they stand, where that is no line that stays."""
+        if self._console.is_terminal:
+            self._show(results, at)
+
+    def watch_round(self, results: Sequence[CellResult], at: Progress) -> None:
+        """Show the first whole table; in a terminal it stands there already, and is renewed."""
+        if not self._console.is_terminal and at.round == 1:
+            grid.print_grid(self._console, results, own=self._own, order=self._order)
+            left = clock(at.left_s)
+            text = f"one block of every cell; more follow where they decide, about {left} left"
+            self._console.print(text, soft_wrap=True)
+
+    def _show(self, results: Sequence[CellResult], at: Progress) -> None:
+        self._results |= {result.key: result for result in results}
+        progress = (
+            f"block {at.round}; {at.done} of {at.total} cells are known, "
+            f"about {clock(at.left_s)} left"
+        )
+        lines = [*self._shown(), Text(progress, style="bold")]
+        self._live.update(Group(*lines), refresh=True)
+
+    def _shown(self) -> Sequence[Text]:
+        """Return the run's table as far as it is known, or the newest cells where it is too high.
+
+        A table that is higher than the terminal would lose its end, and take long to make.
+        """
+        room = self._console.height - LINES_BESIDES
+        results = list(self._results.values())
+        if len({result.scenario.id for result in results}) <= room:
+            lines = grid.grid_lines(results, self._console.width, own=self._own, order=self._order)
+            if len(lines) <= room:
+                return lines
+        return [self._newest(result) for result in results[-room:]]
+
+    def _newest(self, result: CellResult) -> Text:
+        style = DISTURBED if result.is_disturbed else COLOURS.get(result.status, FAILED)
+        details = "  ".join(filter(None, cell_columns(result)))
+        line = Text.assemble(f"{result.key}: ", (result.status_words, style), f"  {details}")
+        line.truncate(self._console.width, overflow="ellipsis")
+        return line
 
 
-def _short(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _plain_line(result: CellResult, done: int, total: int, left_s: float) -> Text:
+def _plain_line(result: CellResult, at: Progress) -> Text:
     time, speedup, error, remark = cell_columns(result)
-    width = len(str(total))
+    width = len(str(at.total))
     facts = [time, speedup, f"error {error}" if error else "", remark]
     details = "  ".join(fact for fact in facts if fact)
     return Text(
-        f"[{done:{width}}/{total}] {result.key}: {result.status_words}"
-        f"{'  ' + details if details else ''}  ({clock(left_s)} left)"
+        f"[{at.done:{width}}/{at.total}] {result.key}: {result.status_words}"
+        f"{'  ' + details if details else ''}  ({clock(at.left_s)} left)"
     )
-
-
-def print_summary(
-    console: Console,
-    results: Sequence[CellResult],
-    *,
-    spent: Mapping[str, Any],
-    not_measured: Sequence[str],
-    again: str,
-    report: Path | None,
-) -> None:
-    """Print winners, failures, the noisiest cell, where the time went, where the report is.
-
-    Args:
-        spent: the time_spent's summary, in seconds.
-        not_measured: keys of the cells that the budget left no time for.
-        again: the command that measures them.
-    """
-    console.print(_winners(results))
-    for result in _failures(results):
-        console.print(
-            Text.assemble((result.status.value, FAILED), f"  {result.key}: {result.reason}"),
-            soft_wrap=True,
-        )
-    if sentence := contention_text.sentence(results):
-        for line in (sentence, contention_text.remedy_for(results)):
-            console.print(line, style=DISTURBED, soft_wrap=True)
-    counts = {status: sum(r.status is status for r in results) for status in Status}
-    disturbed = len(contention_text.disturbed(results))
-    marks = {Status.PASSED: f" ({disturbed} disturbed)"} if disturbed else {}
-    by_status = ", ".join(
-        f"{count} {status.value}{marks.get(status, '')}"
-        for status, count in counts.items()
-        if count
-    )
-    console.print(f"{len(results)} cells: {by_status}")
-    if noisiest := _noisiest(results):
-        console.print(noisiest)
-    if spent["inside_share"] is not None:
-        console.print(
-            f"{spent['inside_share']:.0%} of {spent['wall_s']:.0f} s was spent inside the "
-            f"implementations' calls; verifying them took {_verified_share(spent):.0%}, starting "
-            f"processes {spent['starting_s']:.0f} s"
-        )
-    if not_measured:
-        console.print(
-            f"the budget left no time for {len(not_measured)} cells, first "
-            f"{not_measured[0]}; measure them with: {again}",
-            style="yellow",
-            soft_wrap=True,
-        )
-    if report is not None:
-        console.print(f"report: {report}", soft_wrap=True)
-
-
-def _winners(results: Sequence[CellResult]) -> Table:
-    shown = table(
-        "scenario", "fastest", "time>", "speed-up>", "family", title="Fastest that passed"
-    )
-    by_scenario: dict[str, list[CellResult]] = {}
-    for result in results:
-        by_scenario.setdefault(result.scenario.id, []).append(result)
-    for identity, cells in by_scenario.items():
-        outcome = standing(cells)
-        if winner := outcome.winner:
-            time, speedup, _, _ = cell_columns(winner)
-            shown.add_row(Text(identity), Text(winner.implementation), time, speedup, winner.family)
-        elif outcome.leader is None:
-            shown.add_row(Text(identity), Text(NONE_PASSED, style=FAILED), "", "", "")
-        else:
-            words = Text.assemble((UNDECIDED, DISTURBED), f": {outcome.why_undecided}")
-            shown.add_row(Text(identity), words, "", "", "")
-    return shown
-
-
-def _failures(results: Iterable[CellResult]) -> list[CellResult]:
-    fine = (Status.PASSED, Status.UNSUPPORTED)
-    return [result for result in results if result.status not in fine]
-
-
-def _verified_share(spent: Mapping[str, Any]) -> float:
-    """Return the share of wall time that drawing, judging and checking took."""
-    share: float = (spent["judging_s"] + spent["checking_s"]) / spent["wall_s"]
-    return share
-
-
-def _noisiest(results: Iterable[CellResult]) -> str | None:
-    widths = {}
-    for result in results:
-        summary = summarise(result)
-        if summary and summary.time_s.half_width is not None:
-            widths[result.key] = summary.time_s.half_width
-    if not widths:
-        return None
-    key = max(widths, key=lambda name: widths[name])
-    return f"noisiest cell: {key}, time known to {units.spread(widths[key])}"

@@ -70,3 +70,21 @@ def interval(half_width: float | None, blocks: int) -> str:
 
 def error(value: float | None) -> str:
     return ABSENT if value is None else ("0" if value == 0 else f"{value:.1e}")
+
+
+def short_times(ratio: float) -> str:
+    """Return a ratio in five columns: "1.83×", ".065×", "<.01×"; larger ones from 10,000 on."""
+    if ratio < 0.01:
+        return "<.01×"
+    if ratio < 0.0995:
+        return f"{ratio:.3f}×"[1:]
+    decimals = 2 if ratio < 9.995 else 1 if ratio < 99.95 else 0
+    return f"{ratio:.{decimals}f}×"
+
+
+def short_seconds(value: float) -> str:
+    """Return a time with three digits and no space: "15.9ms"."""
+    size, unit = next((step for step in _SECONDS if value >= step[0] * 0.9995), _SECONDS[-1])
+    scaled = value / size
+    decimals = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+    return f"{scaled:.{decimals}f}{unit}"

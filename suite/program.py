@@ -7,13 +7,35 @@ from pathlib import Path
 
 _TREE = Path(__file__).resolve().parents[1]
 _IN_CHECKOUT = (_TREE / "convgauge.py").is_file()
-_STARTED = sys.argv[0] if sys.argv else ""
-_BY_SCRIPT = Path(_STARTED).stem != "convgauge"
-_SCRIPT = _STARTED if Path(_STARTED).name == "run_bench.py" else "run_bench.py"
 
-PROGRAM = ("python", _SCRIPT) if _IN_CHECKOUT and _BY_SCRIPT else ("convgauge",)
-"""The words before a command, which run where the user stands: the script by the path that was
-typed. A wheel has no run_bench.py at hand."""
+
+def words_of(started: str) -> tuple[str, ...]:
+    """Return the words before a command, which run where the user stands.
+
+    The script by the path that was typed, or where nobody typed one (pytest, a notebook) by its
+    own. A wheel has no run_bench.py at hand.
+
+    Args:
+        started: what Python was started with, `sys.argv[0]`.
+    """
+    name = Path(started).name
+    if name == "convgauge.py":
+        return "python", "-m", "convgauge"
+    if not _IN_CHECKOUT or Path(started).stem == "convgauge":
+        return ("convgauge",)
+    if name == "run_bench.py":
+        return "python", started
+    return "python", "run_bench.py" if _is_here(_TREE) else str(_TREE / "run_bench.py")
+
+
+def _is_here(folder: Path) -> bool:
+    try:
+        return folder.samefile(Path())
+    except OSError:  # the current folder was removed
+        return False
+
+
+PROGRAM = words_of(sys.argv[0] if sys.argv else "")
 COMMAND_LINE = " ".join(f"'{word}'" if " " in word else word for word in PROGRAM)
 
 
@@ -31,10 +53,3 @@ def how_to_install(extra: str = "") -> str:
     constraints = tree / "constraints.txt"
     pinned = ["-c", str(constraints)] if constraints.is_file() else []  # an sdist has none
     return shlex.join(["pip", "install", "-e", f"{tree}{extras}", *pinned])
-
-
-def _is_here(folder: Path) -> bool:
-    try:
-        return folder.samefile(Path())
-    except OSError:  # the current folder was removed
-        return False

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
+import reports
 import run_bench
-from suite.measuring import contention
+from suite.measuring import contention, noise
+from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
+from suite.results.cell import Ceiling
 
 hypothesis.settings.register_profile("convgauge", deadline=None)
 hypothesis.settings.load_profile("convgauge")
@@ -34,12 +40,21 @@ layers:
 """
 
 
+COMPILING = re.compile(r"tests/(impls/|profiling/test_phases\.py|judge/test_timed_outputs\.py)")
+"""Files whose tests call rows on Numba: what one of them has compiled, the others find."""
+LONG = (
+    "tests/gate/test_gate.py",
+    "tests/reports/test_page_in_browser.py",
+    "tests/test_installed.py",
+)
+"""Files that take a minute or more, each at a stretch."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Share the whole suite between two processes, as Numba compiles on one core.
 
-    Whoever names a file gets one process, in which a debugger works. A file's tests stay together:
-    they share what is dear, such as a run or compiled code.
+    Whoever names a file gets one process, in which a debugger works.
     """
     is_one_of_two = hasattr(config, "workerinput")
     whole_suite = config.args_source is pytest.Config.ArgsSource.TESTPATHS
@@ -47,8 +62,31 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole_suite and undecided and not is_one_of_two:
         config.option.numprocesses = 2
         config.option.dist = "loadfile"
+        config.option.loadscopereorder = False
     if config.getoption("numprocesses", None) or is_one_of_two:
         config.option.benchmark_disable = True  # or pytest-benchmark warns that it does so itself
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long at a stretch, so that two processes end at the same time."""
+
+    def turn(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        return 0 if COMPILING.match(file) else 1 if file in LONG else 2
+
+    items.sort(key=turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests together, as they share what is dear: a run, or compiled code."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "compiling" if COMPILING.match(nodeid) else super()._split_scope(nodeid)
+
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
 
 
 OF_WHO_RUNS_THE_TESTS = re.compile(
@@ -68,6 +106,40 @@ def _environment_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setenv("CONVGAUGE_TUNING", str(tmp_path_factory.mktemp("tuning")))
         # Processes that share the tests share the machine: nothing depends on its quiet.
         patch.setenv("CONVGAUGE_LOCKS", str(tmp_path_factory.mktemp("locks")))
+        # What tests start keeps its compiled sources, as it does at a user's.
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine_is_measured_once() -> Iterator[None]:
+    """Let the runs in this process share what each measures of the machine for half a second.
+
+    Commands that are started as processes of their own measure all of it.
+    """
+    ceiling = JudgeClient.ceiling
+    known: dict[tuple[object, ...], Ceiling] = {}
+
+    def shared(
+        judge: JudgeClient,
+        scenario: Scenario,
+        threads: int,
+        precision: str | None = None,
+        *,
+        anew: bool = False,
+    ) -> Ceiling | None:
+        key = (scenario.device, scenario.dtype, threads, precision)
+        before = known.get(key)
+        if anew or before is None:
+            measured = ceiling(judge, scenario, threads, precision, anew=anew)
+            if measured is None:
+                return before
+            known[key] = measured.raised_to(before) if before else measured
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JudgeClient, "ceiling", shared)
+        patch.setattr(noise, "SECONDS", 0.02)
         yield
 
 
@@ -80,12 +152,44 @@ class Said:
     err: str
 
 
+@dataclass(frozen=True)
+class Done:
+    """A command that several tests look at."""
+
+    said: Said
+    folder: Path
+    """What it was given for --out."""
+
+
+@pytest.fixture(scope="module")
+def done_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Done]:
+    """Do a command beside a tiny.yaml, for several tests of a module, with all that it leaves."""
+
+    def do(*words: object) -> Done:
+        there = tmp_path_factory.mktemp("done")
+        (there / "tiny.yaml").write_text(TINY)
+        out, err = StringIO(), StringIO()
+        with (
+            contextlib.chdir(there),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = run_bench.main([*map(str, words), "--out", "r"])
+        return Done(Said(code, out.getvalue(), err.getvalue()), there / "r")
+
+    return do
+
+
 @pytest.fixture
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., Said]:
-    """Run a ConvGauge command in an empty folder; returns its exit code and what it printed."""
+    """Run a ConvGauge command in an empty folder; returns its exit code and what it printed.
+
+    Without plots, which take half as long as all the rest of a small run; `done_once` has them.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reports, "STANDARD", tuple(f for f in reports.STANDARD if f != "plots"))
 
     def run(*words: object) -> Said:
         capfd.readouterr()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
@@ -36,6 +37,6 @@ def race_of(files: Iterable[Path], scenario: Scenario, settings: Settings) -> di
     arms = [builtin("torch", "vendor", "impls.vendor"), *map(arm_of_file, files)]
     try:
         race = Race(scenario, arms, judge, settings, time_spent)
-        return {result.implementation: result for result in race.results()}
+        return {result.implementation: result for result in decided(race.results())}
     finally:
         judge.close()

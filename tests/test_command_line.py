@@ -267,12 +267,14 @@ def test_demo_filters_the_sample_photograph(command, tmp_path):
 
     assert said.code == 0
     assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
-    assert "(1, 1, 256, 218) → (1, 2, 256, 218)" in said.out
+    assert "600×512: made grey and shrunk to 128×109" in said.out
+    assert "(1, 1, 128, 109) → (1, 2, 128, 109)" in said.out
 
 
 @pytest.mark.slow
 def test_check_passes_the_honest_and_tells_how_the_wrong_is_wrong(command):
-    said = command("check", "--plugin", FAULTY / "wrong.py", "--impl", "wrong", "--impl", "unfold")
+    rows = ("--impl", "wrong", "--impl", "unfold")
+    said = command("check", "-v", "--plugin", FAULTY / "wrong.py", *rows)
 
     assert said.code == 3
     assert "× wrong: incorrect" in said.out

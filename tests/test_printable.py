@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from commands._saying import guarded, say, say_error
-from reports import compare_text, flame_graph, junit, markdown, page, terminal
+from reports import compare_text, flame_graph, junit, markdown, page, run_summary, terminal
 from reports.compare import compare_runs
 from reports.gate import junit as gate_junit
 from reports.gate import page as gate_page
 from reports.gate import text as gate_text
+from reports.history import files as history_files
 from reports.history import text as history_text
 from reports.history.cell_history import history
 from reports.plots import _with_plain_names
@@ -27,6 +28,7 @@ from suite.gate.outcome import GateCell, GateOutcome
 from suite.printable import printable
 from suite.results.cell import Status
 from suite.results.folder import Run
+from suite.results.timed import TimedRun
 from tests.conftest import ROOT
 from tests.reports.synthetic import small_run
 from tests.reports.synthetic_profiles import profile_of, profiled_run
@@ -88,6 +90,7 @@ def evil_run() -> Run:
     machine = {**run.manifest["machine"], **dict.fromkeys(("cpu", "hostname", "torch", "os"), EVIL)}
     manifest = {**run.manifest, **texts, "machine": machine, "command": [EVIL], "scenarios": []}
     manifest["verdict"] = {"state": EVIL, "text": EVIL}
+    manifest["plugins"] = [dict.fromkeys(("name", "repository", "path", "git_revision"), EVIL)]
     return Run(run.folder / EVIL, manifest, results)
 
 
@@ -120,7 +123,7 @@ def test_compare_history_and_gate_say_one_line_for_each_of_theirs():
     comparison = compare_runs(small_run(), evil_run())
     for lines in (
         compare_text.lines(comparison),
-        history_text.lines(history([small_run(), evil_run()])),
+        history_text.lines(history([TimedRun.of(small_run()), TimedRun.of(evil_run())])),
         gate_text.lines(evil_outcome()),
     ):
         text = said(*lines)
@@ -136,9 +139,9 @@ def test_a_runs_progress_and_summary_hold_nothing_that_steers(monkeypatch):
             for number, result in enumerate(run.results):
                 display.watch(result, number, len(run.results), 1.0)
         spent = {"inside_share": None}
-        terminal.print_summary(
+        run_summary.print_summary(
             console,
-            run.results,
+            run,
             spent=spent,
             not_measured=[EVIL],
             again=EVIL,
@@ -174,17 +177,17 @@ def test_a_runs_files_hold_nothing_that_steers_who_reads_them(write):
 
 def test_a_gates_and_a_comparisons_files_hold_nothing_that_steers_who_reads_them():
     comparison = compare_runs(small_run(), evil_run())
-    past = history([small_run(), evil_run()])
+    past = history([TimedRun.of(small_run()), TimedRun.of(evil_run())])
     for text in (
         gate_text.markdown(evil_outcome()),
         gate_junit.render(evil_outcome()),
         gate_page.render(evil_outcome()),
         compare_text.markdown(comparison),
-        history_text.markdown(past),
+        history_files.markdown(past),
     ):
         harmless(text, lines=False)
         assert "<b>" not in text
-    for text in (gate_text.markdown(evil_outcome()), history_text.markdown(past)):
+    for text in (gate_text.markdown(evil_outcome()), history_files.markdown(past)):
         assert "@all" not in text
         assert not re.search(r"(?<!\\)\| ?`x`", text)
 

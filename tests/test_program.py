@@ -38,3 +38,22 @@ def test_a_source_distribution_pins_nothing_that_it_has_not(tmp_path, monkeypatc
     monkeypatch.setattr(program, "_TREE", tmp_path)
 
     assert shlex.split(program.how_to_install()) == ["pip", "install", "-e", str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("started", "stands_in_tree", "words"),
+    [
+        ("run_bench.py", True, ("python", "run_bench.py")),
+        ("../there/run_bench.py", False, ("python", "../there/run_bench.py")),
+        ("/venv/bin/convgauge", False, ("convgauge",)),
+        ("/there/convgauge.py", False, ("python", "-m", "convgauge")),
+        ("/venv/bin/pytest", True, ("python", "run_bench.py")),
+        ("/venv/bin/pytest", False, ("python", str(ROOT / "run_bench.py"))),
+    ],
+)
+def test_the_program_is_named_so_that_it_runs_where_the_user_stands(
+    tmp_path, monkeypatch, started, stands_in_tree, words
+):
+    monkeypatch.chdir(ROOT if stands_in_tree else tmp_path)
+
+    assert program.words_of(started) == words

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from suite.measuring.check import check
+from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
@@ -51,7 +52,8 @@ def raced(tricks: Sequence[Path], judge: JudgeClient, settings: Settings) -> dic
         *map(arm_of_file, tricks),
         builtin("unfold", "im2col", "impls.im2col"),
     ]
-    results = {r.implementation: r for r in race(SCENARIO, arms, judge, settings, TimeSpent())}
+    events = race(SCENARIO, arms, judge, settings, TimeSpent())
+    results = {r.implementation: r for r in decided(events)}
     for name in ("torch", "unfold"):
         assert results[name].status is Status.PASSED, results[name].reason
         assert results[name].blocks

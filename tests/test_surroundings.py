@@ -200,7 +200,10 @@ def test_a_user_without_a_home_has_a_cache_that_cannot_be_used(monkeypatch):
 COMMANDS = {
     "run": ("run", "tiny.yaml", "--impl", "torch", "--blocks", "1", "--out", "r"),
     "check": ("check", "tiny.yaml", "--impl", "torch"),
-    "gate": ("gate", "tiny.yaml", "--impl", "torch", "--baseline", "before", "--out", "g"),
+    "gate": (
+        *("gate", "tiny.yaml", "--impl", "torch", "--baseline", "before", "--out", "g"),
+        *("--blocks", "4", "--threads", "1"),  # as the stored run, or they are not comparable
+    ),
     "calibrate": ("calibrate", "tiny.yaml", "--impl", "torch", "--blocks", "8"),
     "compare": ("compare", "before", "before", "--out", "c"),
     "report": ("report", "before", "--out", "p"),

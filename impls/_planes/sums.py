@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from numba import int64
+
 from impls._kernels.copies import copy_rows, prefetch, prefetch_to_write
 from impls._kernels.pointers import View, at
 from impls._kernels.taps import stack_product, tap_product
@@ -210,7 +212,8 @@ def _joined(plan, first_item, last_item, operands, scratch):
                 copy_rows(y, row, plan.out_h, plan.out_w)
 
 
-# Three functions and not one with three branches: what is not called need not be compiled.
+# Three functions and not one with three branches: what is not called need not be compiled. For a
+# literal 0, and for the unsigned numbers that prange counts in, they would be compiled once more.
 
 
 @njit(parallel=True, cache=True)
@@ -224,10 +227,10 @@ def sum_neighbours(sizes, threads, arrays, scratch):
     plan, operands = Plan(*sizes), Operands(*arrays)
     items = plan.images * plan.groups
     if threads == 1:
-        _neighbours(plan, 0, items, operands, scratch[0])
+        _neighbours(plan, int64(0), items, operands, scratch[0])
         return
     for worker in prange(threads):
-        first, last = part(items, worker, threads)
+        first, last = part(items, int64(worker), threads)
         _neighbours(plan, first, last, operands, scratch[worker])
 
 
@@ -237,10 +240,10 @@ def sum_stacks(sizes, threads, arrays, scratch):
     plan, operands = Plan(*sizes), Operands(*arrays)
     items = plan.images * plan.groups
     if threads == 1:
-        _stacks(plan, 0, items, operands, scratch[0])
+        _stacks(plan, int64(0), items, operands, scratch[0])
         return
     for worker in prange(threads):
-        first, last = part(items, worker, threads)
+        first, last = part(items, int64(worker), threads)
         _stacks(plan, first, last, operands, scratch[worker])
 
 
@@ -250,8 +253,8 @@ def sum_joined_rows(sizes, threads, arrays, scratch):
     plan, operands = Plan(*sizes), Operands(*arrays)
     items = plan.images * plan.groups
     if threads == 1:
-        _joined(plan, 0, items, operands, scratch[0])
+        _joined(plan, int64(0), items, operands, scratch[0])
         return
     for worker in prange(threads):
-        first, last = part(items, worker, threads)
+        first, last = part(items, int64(worker), threads)
         _joined(plan, first, last, operands, scratch[worker])

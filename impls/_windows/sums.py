@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from numba import int64
+
 from impls._kernels.copies import copy_rows, copy_transposed
 from impls._kernels.gather import Windows, gather_product
 from impls._kernels.pointers import View, at
@@ -111,13 +113,13 @@ def convolve(sizes, threads, x, arrays, items_outputs):
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
     items = plan.groups * plan.panels * plan.images * chunks
     if threads == 1:
-        _pad(plan, 0, rows, x, operands.x)
-        _compute(plan, 0, items, operands, items_outputs[0])
+        _pad(plan, int64(0), rows, x, operands.x)
+        _compute(plan, int64(0), items, operands, items_outputs[0])
         return
     if plan.copies:
         for worker in prange(threads):
-            first, last = part(rows, worker, threads)
+            first, last = part(rows, int64(worker), threads)
             _pad(plan, first, last, x, operands.x)
     for worker in prange(threads):
-        first, last = part(items, worker, threads)
+        first, last = part(items, int64(worker), threads)
         _compute(plan, first, last, operands, items_outputs[worker])

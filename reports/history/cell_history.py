@@ -4,39 +4,44 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from suite.results.cell import CellResult
 from suite.results.comparable import (
     Comparability,
+    Measured,
     assumed_equal,
     comparability,
     why_other_work,
 )
-from suite.results.folder import Run
-from suite.results.summary import summarise
-from suite.stats.change_points import LEAST_SEGMENT, change_points
+from suite.results.timed import Mean, TimedCell, TimedRun
+from suite.stats.level_changes import (
+    LEAST_VALUES,
+    Levels,
+    Telling,
+    erratic_variance,
+    level_changes,
+    typical_step,
+)
 
-LEAST_RUNS = 7
+LEAST_RUNS = LEAST_VALUES
 """With fewer, no change can be significant, however large it is."""
 LEVEL = 0.05
 """Chance that a history without any change shows one, all its cells taken together."""
-LEAST_LEVEL = 0.001
-"""What so many permutations can still show; reached from 50 cells on."""
 LEAST_CHANGE = 0.02
 """Smaller changes of the level are not worth a look."""
+Timed = Sequence[tuple[TimedRun, TimedCell]]
+"""A cell in each run that has it, oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
     """One cell in one run."""
 
-    run: Run
+    run: TimedRun
     time_s: float
-    value: float
-    """What the series is about: time over the reference's time, or seconds."""
+    over_reference: float | None
+    """Time over the reference's in the same blocks; None for the reference itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,10 @@ class Change:
     first_point: int
     ratio: float
     """Level after over level before: above 1 is slower."""
+    time_ratio: float
+    """The same of the times in seconds, whatever the series is about."""
     p: float
+    """Of so clear a change in any of the history's cells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,34 +63,49 @@ class CellHistory:
 
     cell: str
     points: tuple[Point, ...]
-    relative_to: str
-    """The reference that times are divided by; empty: seconds."""
+    reference: str
+    """What all its runs raced it against; empty: nothing, or not the same."""
+    is_relative: bool
+    """Whether changes are looked for in its times over the reference's, for these are steadier."""
+    step: float | None
+    """How far one run usually is from the next, as a share, in what the changes are looked for."""
+    other_step: float | None
+    """The same of the times that are less steady; None where there is but one way to tell them."""
     changes: tuple[Change, ...]
-    too_short: bool
+
+    @property
+    def too_short(self) -> bool:
+        return len(self.points) < LEAST_RUNS
+
+    @property
+    def values(self) -> list[float]:
+        """Return what the changes are looked for in."""
+        return _values(self.points, is_relative=self.is_relative)
 
     @property
     def trend(self) -> float:
-        """Latest level over the first one."""
+        """Return the latest level over the first one."""
         edges = [0, *(change.first_point for change in self.changes), len(self.points)]
-        first, last = self.points[: edges[1]], self.points[edges[-2] :]
-        return _level(last) / _level(first)
+        values = self.values
+        return statistics.median(values[edges[-2] :]) / statistics.median(values[: edges[1]])
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A run that is not in the history, or not with all its cells."""
+    """A run that is not in the history, or not with this cell."""
 
-    run: Run
+    run: TimedRun
+    cell: str
+    """Empty: all of it."""
     why: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    runs: tuple[Run, ...]
+    runs: tuple[TimedRun, ...]
+    """Oldest first."""
     left_out: tuple[LeftOut, ...]
     series: tuple[CellHistory, ...]
-    level: float
-    """Of each cell's test."""
     assumed: str = ""
     """What counts as equal in all runs though not all tell it; empty: nothing."""
 
@@ -93,102 +116,149 @@ class History:
         return sorted(changed, key=lambda s: -max(abs(math.log(c.ratio)) for c in s.changes))
 
 
-def history(runs: Sequence[Run]) -> History:
+def history(runs: Sequence[TimedRun]) -> History:
     """Return the series of what may be compared with the newest run, and why the rest may not."""
     *older, newest = sorted(runs, key=started)
-    kept: list[Run] = []
+    kept: list[TimedRun] = []
     left_out: list[LeftOut] = []
     unknown: dict[str, None] = {}
     for run in older:
         times = comparability(run, newest)
         if times.mismatches:
-            left_out.append(LeftOut(run=run, why=_why_other(times)))
+            left_out.append(LeftOut(run=run, cell="", why=_why_other(times)))
         else:
             kept.append(run)
             unknown |= dict.fromkeys(times.unknown)
     kept.append(newest)
-    cells: dict[str, list[tuple[Run, CellResult]]] = {}
+    cells: dict[str, list[tuple[TimedRun, TimedCell]]] = {}
     for run in reversed(kept):
-        for result in run.results:
-            latest = cells.get(result.key, [(run, result)])[0][1]
-            if why := why_other_work(result, latest):
-                left_out.append(LeftOut(run=run, why=f"{result.key}: {why}"))
-            elif result.is_disturbed:
-                left_out.append(LeftOut(run=run, why=f"{result.key}: disturbed"))
-            elif summarise(result):
-                cells.setdefault(result.key, []).append((run, result))
-    level = max(LEAST_LEVEL, LEVEL / max(1, len(cells)))
-    series = tuple(_series(cell, newest_first[::-1], level) for cell, newest_first in cells.items())
+        for cell in run.results:
+            latest = cells.get(cell.key, [(run, cell)])[0][1]
+            if why := why_other_work(cell, latest):
+                left_out.append(LeftOut(run=run, cell=cell.key, why=why))
+            elif cell.is_disturbed:
+                left_out.append(LeftOut(run=run, cell=cell.key, why="disturbed"))
+            elif cell.time_s is not None:
+                cells.setdefault(cell.key, []).append((run, cell))
+    level = LEVEL / max(1, len(cells))
+    series = {key: newest_first[::-1] for key, newest_first in cells.items()}
+    erratic = _erratic_variances(series.values())
     return History(
         runs=tuple(kept),
         left_out=tuple(left_out),
-        series=series,
-        level=level,
+        series=tuple(_cell_history(key, timed, level, erratic) for key, timed in series.items()),
         assumed=assumed_equal(unknown),
     )
 
 
-def started(run: Run) -> str:
+def started(run: Measured) -> str:
     return str(run.manifest.get("started_at") or "")
 
 
 def _why_other(times: Comparability) -> str:
-    """Return why a run's times do not belong to the newest one's, or an empty text."""
+    """Return why a run's times do not belong to the newest one's."""
     facts = [f"{m.fact} {m.first}, the newest has {m.second}" for m in times.mismatches]
-    return f"another machine or setting: {'; '.join(facts)}" if facts else ""
+    return f"another machine or setting: {'; '.join(facts)}"
 
 
-def _series(cell: str, results: Sequence[tuple[Run, CellResult]], level: float) -> CellHistory:
-    reference = _reference(results)
-    points = tuple(_point(run, result, bool(reference)) for run, result in results)
-    logs = [math.log(point.value) for point in points]
-    too_short = len(points) < LEAST_RUNS
-    changes = () if too_short else _changes(points, logs, level)
+def _erratic_variances(many: Iterable[Timed]) -> dict[tuple[str, bool], float]:
+    """Return how erratic each row is, in its times and in those over the reference's."""
+    alike: dict[tuple[str, bool], list[list[float]]] = {}
+    for timed in many:
+        cells = [cell for _, cell in timed]
+        row = cells[0].implementation
+        alike.setdefault((row, False), []).append(_logs([cell.time_s for cell in cells]))
+        if _reference(cells):
+            ratios = _logs([cell.over_reference for cell in cells])
+            alike.setdefault((row, True), []).append(ratios)
+    return {key: erratic_variance(series) for key, series in alike.items()}
+
+
+def _logs(means: Sequence[Mean | None]) -> list[float]:
+    return [math.log(mean.value) for mean in means if mean is not None]
+
+
+def _telling(means: Sequence[Mean | None], least_variance: float) -> Telling:
+    known = [mean for mean in means if mean is not None]
+    return Telling(
+        values=_logs(known),
+        variances=[mean.variance for mean in known],
+        least_variance=least_variance,
+    )
+
+
+def _reference(cells: Sequence[TimedCell]) -> str:
+    """Return what all runs raced the cell against; the reference itself has none."""
+    names = {cell.reference if cell.over_reference is not None else "" for cell in cells}
+    return names.pop() if len(names) == 1 else ""
+
+
+def _cell_history(
+    key: str,
+    timed: Timed,
+    level: float,
+    erratic: Mapping[tuple[str, bool], float],
+) -> CellHistory:
+    """Return a cell's times as they are, or over the reference's where these are steadier."""
+    cells = [cell for _, cell in timed]
+    row = cells[0].implementation
+    tellings = [_telling([cell.time_s for cell in cells], erratic[row, False])]
+    if reference := _reference(cells):
+        ratios = [cell.over_reference for cell in cells]
+        tellings.append(_telling(ratios, erratic[row, True]))
+    levels = level_changes(tellings, level)
+    points = tuple(_point(run, cell) for run, cell in timed)
+    is_relative = levels.telling > 0
     return CellHistory(
-        cell=cell, points=points, relative_to=reference, changes=changes, too_short=too_short
+        cell=key,
+        points=points,
+        reference=reference,
+        is_relative=is_relative,
+        step=_step(points, is_relative=is_relative),
+        other_step=_step(points, is_relative=not is_relative) if reference else None,
+        changes=_changes(points, levels, is_relative=is_relative, cells=LEVEL / level),
     )
 
 
-def _reference(results: Sequence[tuple[Run, CellResult]]) -> str:
-    """Return the reference that all runs raced the cell against; the reference itself has none."""
-    names = Counter(
-        result.reference
-        for _, result in results
-        if result.implementation != result.reference and _against_reference(result) is not None
-    )
-    name, count = names.most_common(1)[0] if names else ("", 0)
-    return name if count == len(results) else ""
+def _point(run: TimedRun, cell: TimedCell) -> Point:
+    assert cell.time_s is not None
+    over = cell.over_reference
+    return Point(run=run, time_s=cell.time_s.value, over_reference=over.value if over else None)
 
 
-def _against_reference(result: CellResult) -> float | None:
-    summary = summarise(result)
-    return 1 / summary.speedup.value if summary and summary.speedup else None
+def _values(points: Sequence[Point], *, is_relative: bool) -> list[float]:
+    if not is_relative:
+        return [point.time_s for point in points]
+    return [point.over_reference for point in points if point.over_reference is not None]
 
 
-def _point(run: Run, result: CellResult, relative: bool) -> Point:
-    summary = summarise(result)
-    assert summary is not None
-    time_s = summary.time_s.value
-    value = _against_reference(result) if relative else time_s
-    assert value is not None
-    return Point(run=run, time_s=time_s, value=value)
+def _step(points: Sequence[Point], *, is_relative: bool) -> float | None:
+    logs = [math.log(value) for value in _values(points, is_relative=is_relative)]
+    return math.expm1(typical_step(logs)) if len(logs) > 1 else None
 
 
-def _changes(points: Sequence[Point], logs: Sequence[float], level: float) -> tuple[Change, ...]:
-    steps = change_points(logs, level)
-    edges = [0, *(point.index for point in steps), len(points)]
+def _changes(
+    points: Sequence[Point], levels: Levels, *, is_relative: bool, cells: float
+) -> tuple[Change, ...]:
+    edges = [0, *(change.index for change in levels.changes), len(points)]
+    values = _values(points, is_relative=is_relative)
+    times_s = _values(points, is_relative=False)
     changes = []
-    for number, point in enumerate(steps, start=1):
-        before = points[edges[number - 1] : edges[number]]
-        after = points[edges[number] : edges[number + 1]]
-        ratio = _level(after) / _level(before)
+    for number, change in enumerate(levels.changes, start=1):
+        around = edges[number - 1 : number + 2]
+        ratio = _ratio(values, *around)
         if abs(math.log(ratio)) >= math.log1p(LEAST_CHANGE):
-            changes.append(Change(first_point=point.index, ratio=ratio, p=point.p))
+            changes.append(
+                Change(
+                    first_point=change.index,
+                    ratio=ratio,
+                    time_ratio=_ratio(times_s, *around),
+                    p=min(1.0, cells * change.p),
+                )
+            )
     return tuple(changes)
 
 
-def _level(points: Sequence[Point]) -> float:
-    return statistics.median(point.value for point in points)
-
-
-assert LEAST_RUNS > 2 * LEAST_SEGMENT
+def _ratio(values: Sequence[float], first: int, change: int, end: int) -> float:
+    """Return the level from a change to the next over the level before it."""
+    return statistics.median(values[change:end]) / statistics.median(values[first:change])

@@ -17,6 +17,7 @@ from reports.page.method import method
 from reports.page.templates import TEMPLATES, page_environment
 from suite.results.folder import Run
 from suite.results.inside import write_whole
+from suite.results.revisions import revisions
 
 FILE = "report.html"
 
@@ -37,6 +38,7 @@ def render(run: Run, comparison: Comparison | None = None) -> str:
     scripts = assets.scripts(TEMPLATES / "js")
     return environment.get_template("report.html").render(
         manifest=run.manifest,
+        revisions=revisions(run.manifest),
         machine=run.manifest.get("machine") or {},
         headline=top,
         headline_words=glossary.explained(*_texts(top)),

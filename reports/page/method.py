@@ -34,9 +34,9 @@ def method(run: Run, matrix: Matrix) -> list[str]:
         "was measured again, or is marked. The time shown is the geometric mean of the medians.",
         f"Speed-up is the time of {' or '.join(references) or 'the reference'} over the own time "
         "in the same block, so that a slow minute of the machine hits both.",
-        f"Intervals are 95 % Student intervals over at least {LEAST_BLOCKS} blocks on the "
-        "logarithmic scale"
-        + (f"; a cell stopped early at ±{units.percent(width)}." if width else "."),
+        f"Intervals are of 95 %, over at least {LEAST_BLOCKS} blocks on the logarithmic scale, by "
+        "Student's t at a level that allows for a look after every block"
+        + _stopped(width, settings.get("lost_half_width")),
         "GFLOP/s count the operations of the textbook sum, so algorithms that need fewer may "
         "exceed the machine's peak; the ceilings are large products and copies, measured "
         "in the same run.",
@@ -44,3 +44,10 @@ def method(run: Run, matrix: Matrix) -> list[str]:
         + (f" and took {units.seconds(summary['wall_s'])}" if summary.get("wall_s") else "")
         + (f", {units.percent(inside)} of it inside the implementations." if inside else "."),
     ]
+
+
+def _stopped(width: float | None, lost_width: float | None) -> str:
+    if width is None:
+        return "."
+    lost = f", one that had surely lost at ±{units.percent(lost_width)}" if lost_width else ""
+    return f"; a cell stopped at ±{units.percent(width)}{lost}."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
 from reports.matrix import Matrix
 from reports.page.encoding import spelled
+from reports.parts import Part
 from reports.plots import (
     crossover_map,
     error_speed,
@@ -37,24 +39,51 @@ PICTURES = {
 }
 """File stem → the function that draws it, or returns None where the run has nothing for it."""
 
+AT_TIMES = ("crossover_map", "scaling", "network_totals")
+"""Those for which a run needs sweeps, or layers that occur several times."""
+WEIGHTS = {
+    "crossover_map": 0.5,
+    "scaling": 2.0,
+    "network_totals": 0.3,
+    "speedup_heat_map": 1.4,
+    "time_bars": 1.2,
+    "error_against_speed": 0.5,
+    "roofline": 0.4,
+    "memory": 0.9,
+}
+"""About how long each takes, in any unit."""
+
 MOST_IMPLEMENTATIONS = 60
 """Beyond, a picture has no room for their names."""
 
-__all__ = ["FOLDER", "PICTURES", "write"]
+__all__ = ["FOLDER", "PICTURES", "write", "write_in_parts"]
 
 
 def write(run: Run, out: Path) -> Path:
     """Write every picture that the run has data for into `out`/plots; returns that folder."""
+    for _ in write_in_parts(run, out):
+        pass
+    return folder_inside(out, FOLDER)
+
+
+def write_in_parts(run: Run, out: Path) -> Generator[Part, None, Path]:
+    """Write them one by one, and tell of each; returns the folder.
+
+    Those that not every run has something for come first: how long the rest takes is then known.
+    """
     run = _with_plain_names(run)
     matrix = Matrix.of(run).with_few_implementations(MOST_IMPLEMENTATIONS)
     folder = folder_inside(out, FOLDER)
+    weights = {stem: WEIGHTS.get(stem, 1.0) for stem in PICTURES}
+    total = sum(weights.values())
     with styled():
-        for stem, draw in PICTURES.items():
+        for stem in sorted(PICTURES, key=lambda stem: stem not in AT_TIMES):
             for suffix in ("png", "svg"):
                 (folder / f"{stem}.{suffix}").unlink(missing_ok=True)
-            figure = draw(matrix, run.manifest)
+            figure = PICTURES[stem](matrix, run.manifest)
             if figure is not None:
                 save(figure, folder, stem)
+            yield Part(weights[stem] / total, is_there=figure is not None)
         if run.profiles and (figure := phases.draw(run)):
             save(figure, folder, "phases")
     return folder

@@ -17,6 +17,11 @@ from suite.results.cell import Ceiling
 REPEATS = 3
 MARGIN = 1.2
 """Of memory: libraries take some of their own."""
+MOST_PRODUCT_S = 0.1
+"""Of one product, as a small one lets expect it; what would take longer is made smaller."""
+SMALLER = (1, 2, 4)
+"""By what a product's side may be divided, and by SMALLEST for the first."""
+SMALLEST = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +92,25 @@ def measure(device: str, dtype: str, precision: str | None = None) -> Ceiling:
 
 
 def _product_rate(device: str, dtype: str, sizes: _Sizes) -> float:
+    """Return the rate of a large product, or of the largest that takes a moment only.
+
+    A processor without instructions for 16-bit types does 2 GFLOP/s in them: the large product
+    would keep it busy for half a minute.
+    """
     size = sizes.product_float64 if dtype == "float64" else sizes.product
+    rate = _rate_of_side(size // SMALLEST, device, dtype, sizes.product_calls)
+    for divisor in SMALLER:
+        side = size // divisor
+        if 2 * side**3 / rate <= MOST_PRODUCT_S:
+            return max(rate, _rate_of_side(side, device, dtype, sizes.product_calls))
+    return rate
+
+
+def _rate_of_side(side: int, device: str, dtype: str, calls: int) -> float:
     # Random, not zeros: those take less power, and a card clocks higher on them.
-    a = torch.randn(size, size, device=device).to(DTYPES[dtype])
-    b = torch.randn(size, size, device=device).to(DTYPES[dtype])
-    return 2 * size**3 / _best_s(lambda: torch.mm(a, b), device, sizes.product_calls)
+    a = torch.randn(side, side, device=device).to(DTYPES[dtype])
+    b = torch.randn(side, side, device=device).to(DTYPES[dtype])
+    return 2 * side**3 / _best_s(lambda: torch.mm(a, b), device, calls)
 
 
 def _convolution_rate(dtype: str) -> float:

@@ -10,7 +10,6 @@ import os
 import platform
 import socket
 import statistics
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,30 +124,3 @@ def advice(machine: dict[str, Any], now: dict[str, Any]) -> list[str]:
     if os.environ.get("OMP_NUM_THREADS"):
         hints.append("OMP_NUM_THREADS is set: a run's own number of threads overrides it")
     return hints
-
-
-def git_state(folder: Path) -> dict[str, Any]:
-    """Return the revision of the checkout in `folder`, None without git.
-
-    Whatever a calling hook has set to name another repository does not count.
-    """
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-
-    def git(*words: str) -> str | None:
-        try:
-            completed = subprocess.run(
-                ["git", "-C", str(folder), *words],
-                env=own,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                check=True,
-                timeout=10,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return completed.stdout.strip()
-
-    revision = git("rev-parse", "HEAD")
-    status = git("status", "--porcelain")
-    return {"git_revision": revision, "git_dirty": None if status is None else bool(status)}

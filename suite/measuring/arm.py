@@ -24,6 +24,9 @@ class Arm:
 
     by_name: bool = field(default=False, compare=False)
     """Whether it was asked for by name, and not by a pattern or as one of all."""
+    wanted: bool = field(default=False, compare=False)
+    """Whether somebody asked for it, by name, by a pattern or with a plug-in of theirs, and not
+    only for all there are."""
 
     @property
     def name(self) -> str:

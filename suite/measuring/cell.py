@@ -35,10 +35,18 @@ class Cell:
     """An arm's way through one scenario. A failure ends it and is kept as status and reason.
 
     `suite.measuring.gates` holds its outputs against float64, `suite.measuring.timing` times it.
+
+    Args:
+        earlier: how it stood when an earlier call was interrupted; its blocks go on counting.
     """
 
     def __init__(
-        self, arm: Arm, scenario: Scenario, settings: Settings, time_spent: TimeSpent
+        self,
+        arm: Arm,
+        scenario: Scenario,
+        settings: Settings,
+        time_spent: TimeSpent,
+        earlier: CellResult | None = None,
     ) -> None:
         self.arm = arm
         self.scenario = scenario
@@ -55,9 +63,17 @@ class Cell:
         self.threads = scenario.threads or settings.threads
         self.worker = WorkerClient(arm, self.threads, settings, time_spent)
         self.layout = ResultLayout(scenario)
-        self.results = SharedMemory(self.layout.size_bytes)
-        """What its process writes outputs to, and the judge reads."""
+        self._results: SharedMemory | None = None
         self.evidence = Evidence(arm.declared)
+        for block in (*earlier.blocks, *earlier.set_aside) if earlier else ():
+            self.add(block)
+
+    @property
+    def results(self) -> SharedMemory:
+        """What its process writes outputs to, and the judge reads; new after each `close`."""
+        if self._results is None:
+            self._results = SharedMemory(self.layout.size_bytes)
+        return self._results
 
     @property
     def alive(self) -> bool:
@@ -136,7 +152,9 @@ class Cell:
         """End its process and give back its memory."""
         self.worker.dismiss()
         self.worker.await_exits()
-        self.results.close()
+        if self._results is not None:
+            self._results.close()
+            self._results = None
 
     def result(self, reference: str, ceiling: Ceiling | None) -> CellResult:
         """Return the cell as it stands; without a block that counts, it is an error."""

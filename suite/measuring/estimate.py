@@ -9,6 +9,10 @@ CELL_S = 1.2
 """Processes, gates and blocks of one cell that is short."""
 CALLS = 30
 """Calls of one cell that is long, warm-up and gates included."""
+FIRST_LOOK_S = 0.35
+"""Process, gates and first block of one cell that is short."""
+FIRST_CALLS = 12
+"""Calls of one cell that is long, up to the end of its first block."""
 FLOPS_PER_S = 40e9
 """What a typical implementation reaches, direct-equivalent."""
 JUDGE_FLOPS_PER_S = 8e9
@@ -19,4 +23,11 @@ def scenario_s(scenario: Scenario, implementations: int) -> float:
     """Return about how many seconds a scenario takes with so many implementations."""
     flops = scenario.problem.direct_flops
     per_cell_s = CELL_S + CALLS * flops / FLOPS_PER_S
+    return implementations * per_cell_s + 3 * flops / JUDGE_FLOPS_PER_S
+
+
+def first_look_s(scenario: Scenario, implementations: int) -> float:
+    """Return about how many seconds the gates and the first block of a scenario take."""
+    flops = scenario.problem.direct_flops
+    per_cell_s = FIRST_LOOK_S + FIRST_CALLS * flops / FLOPS_PER_S
     return implementations * per_cell_s + 3 * flops / JUDGE_FLOPS_PER_S

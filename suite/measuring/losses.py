@@ -37,7 +37,8 @@ class Lost(Exception):
 
 class _Named(Protocol):
     @property
-    def implementation(self) -> str: ...
+    def implementation(self) -> str | None:
+        """The row that it decides; None where it only tells how things stand."""
 
 
 Result_co = TypeVar("Result_co", bound=_Named, covariant=True)
@@ -86,16 +87,17 @@ def in_spite_of_losses(
         attempt = begin(group.arms)
         try:
             for result in attempt.results():
-                if result.implementation not in known:
+                if result.implementation is None:
+                    yield result
+                elif result.implementation not in known:
                     known.add(result.implementation)
                     yield result
         except Lost as lost:
             left = [arm for arm in group.arms if arm.name not in known]
             suspect = attempt.at_work_last(lost.arm) or lost.arm
             blamed, again = _after(lost, suspect, group, left, reference)
-            for result in attempt.failed([arm.name for arm in blamed], lost.status, lost.reason):
-                known.add(result.implementation)
-                yield result
+            known |= {arm.name for arm in blamed}
+            yield from attempt.failed([arm.name for arm in blamed], lost.status, lost.reason)
             groups.extendleft(reversed(again))
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from suite.machine import host, placement
+from suite.machine import host, placement, repositories
 from suite.measuring.noise import Noise
 from suite.measuring.torch_process import TorchProcess
 from suite.messages.judge import Facts, TorchFacts
@@ -62,7 +62,7 @@ def write_run_manifest(
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "request": request.to_dict(),
-        **host.git_state(TREE),
+        **repositories.state_of_code(TREE, (entry.file for entry in catalogue.entries)),
         "machine": machine_facts,
         "remarks": placement.remarks(settings["threads"], chosen_environment()),
         "load": noise.to_dict(),

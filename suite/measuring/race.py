@@ -3,32 +3,37 @@
 Exactly one process works at any moment: the parent passes the token by asking one worker and
 waiting for its answer. Within a block the arms alternate in random order, so that what disturbs
 the machine disturbs neighbours alike; blocks are repeated with fresh processes and fresh data,
-and only differences within a block are compared.
+and only differences within a block are compared. Between two blocks a race holds nothing, no
+process and no memory: other scenarios' blocks may come in between.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from suite.input_kinds import RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.contention import watch_block
+from suite.measuring.contest import Contest
 from suite.measuring.control import control_arm, is_own
 from suite.measuring.deadline import Deadline, OutOfTime
 from suite.measuring.doubts import why_implausible
 from suite.measuring.gates import gate
+from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
-from suite.measuring.stopping import has_enough
+from suite.measuring.stopping import blocks_wanted, has_enough
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
 from suite.measuring.turns import hold_clocks_against_ours, take_turns, why_void
+from suite.measuring.two_clocks import clock_fault
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
@@ -54,17 +59,25 @@ def race(
     judge: JudgeClient,
     settings: Settings,
     time_spent: TimeSpent,
-) -> Iterator[CellResult]:
-    """Yield every arm's result as soon as it is decided, whatever processes are lost meanwhile."""
+    earlier: Mapping[str, CellResult] | None = None,
+) -> Iterator[CellResult | Interim]:
+    """Yield every arm's result as soon as it is decided, whatever processes are lost meanwhile.
+
+    And after every block how the others stand, when nothing of the race runs: it goes on when it
+    is asked for more.
+
+    Args:
+        earlier: cells of an interrupted call, by implementation; they keep their blocks.
+    """
 
     def begin(some: Sequence[Arm]) -> Race:
-        return Race(scenario, some, judge, settings, time_spent)
+        return Race(scenario, some, judge, settings, time_spent, earlier)
 
     return in_spite_of_losses(arms, settings.reference, begin)
 
 
 class Race:
-    """Measures one scenario once. `results` yields each cell as soon as it is decided."""
+    """Measures one scenario. `results` yields each cell as soon as it is decided."""
 
     def __init__(
         self,
@@ -73,56 +86,98 @@ class Race:
         judge: JudgeClient,
         settings: Settings,
         time_spent: TimeSpent,
+        earlier: Mapping[str, CellResult] | None = None,
     ) -> None:
+        earlier = earlier or {}
         self._scenario = scenario
         self._judge = judge
         self._settings = settings
         self._time_spent = time_spent
         ordered = sorted(arms, key=lambda arm: _turn(arm, settings.reference))
-        self._cells = [Cell(arm, scenario, settings, time_spent) for arm in ordered]
+        self._cells = [
+            Cell(arm, scenario, settings, time_spent, earlier.get(arm.name)) for arm in ordered
+        ]
         self._control: Cell | None = None
         self._reported: set[str] = set()
         self._order = random.Random()
-        self._blocks_run = 0
+        self._blocks_run = max(len(cell.blocks + cell.disturbed) for cell in self._cells)
+        self._block_took_s = 0.0
 
-    def results(self) -> Iterator[CellResult]:
+    def results(self) -> Iterator[CellResult | Interim]:
         """Yield every arm's result: failures at once, passed cells when they are known well.
 
-        Those of which the budget allowed no block are left out.
+        After every block the others are yielded as they stand. Those of which the budget allowed
+        no block are left out.
 
         Raises:
             Lost: a process ended that was not at work.
         """
-        with SharedMemory(OperandLayout(self._scenario).size_bytes) as shared:
-            try:
-                yield from self._stages(shared)
-            except OutOfTime:
+        yield from self._stages(self._first_look)
+        while self._running():
+            yield self._interim()
+            if self._block_took_s > self._deadline.left_s:
                 for cell in self._running():
                     cell.leave_out()
                 yield from self._decided()
-            finally:
-                for cell in self._every():
-                    cell.close()
+            else:
+                yield from self._stages(self._another_block)
 
-    def _stages(self, shared: SharedMemory) -> Iterator[CellResult]:
-        self._judge.open(self._scenario, shared)
+    def _stages(
+        self, stages: Callable[[SharedMemory], Iterator[CellResult]]
+    ) -> Iterator[CellResult]:
+        """Take steps for which the judge and the processes share a scenario's memory."""
+        try:
+            with SharedMemory(OperandLayout(self._scenario).size_bytes) as shared:
+                try:
+                    self._judge.open(self._scenario, shared)
+                    yield from stages(shared)
+                finally:
+                    for cell in self._every():
+                        cell.close()
+        except OutOfTime:
+            for cell in self._running():
+                cell.leave_out()
+        yield from self._decided()
+
+    def _first_look(self, shared: SharedMemory) -> Iterator[CellResult]:
         self._start_processes(shared, self._deadline.share(LOADING_SHARE))
         self._measure_ceilings()
         yield from self._decided()
         self._gate(self._deadline.share(GATES_SHARE))
         self._leave_out_beyond(self._block_s)
         yield from self._decided()
-        while self._running():
-            began = time.monotonic()
-            if self._blocks_run:
-                self._start_processes(shared, self._deadline)
-            self._run_block()
-            self._blocks_run += 1
-            self._finish_those_known()
-            if time.monotonic() - began > self._deadline.left_s:
-                for cell in self._running():
-                    cell.leave_out()
-            yield from self._decided()
+        self._run_block()
+
+    def _another_block(self, shared: SharedMemory) -> Iterator[CellResult]:
+        began = time.monotonic()
+        self._start_processes(shared, self._deadline)
+        self._run_block()
+        self._block_took_s = time.monotonic() - began
+        yield from self._decided()
+
+    def _interim(self) -> Interim:
+        contest = self._contest()
+        return Interim(
+            tuple(self._standing()),
+            next_block_s=self._block_took_s or sum(map(self._block_s, self._running())),
+            blocks_left=max(
+                blocks_wanted(cell, self._settings, contest.half_width(cell))
+                for cell in self._running()
+            ),
+        )
+
+    def _standing(self) -> Iterator[CellResult]:
+        """Yield what is known of undecided cells, but for those whose times are in doubt."""
+        for cell in self._running():
+            if (cell.blocks or cell.disturbed) and not clock_fault(cell.evidence.unexplained, 1):
+                precision = cell.evidence.precision
+                ceiling = self._judge.ceiling(self._scenario, cell.threads, precision)
+                result = cell.result(self._settings.reference, ceiling)
+                if not why_implausible(result):
+                    yield result
+
+    def _contest(self) -> Contest:
+        return Contest(self._cells, self._settings)
 
     @property
     def _deadline(self) -> Deadline:
@@ -249,7 +304,7 @@ class Race:
     def _block_s(self, cell: Cell) -> float:
         """Return about what a cell's first block takes: it packs, warms up and takes a turn."""
         call_s = cell.call_s or 0.0
-        return AROUND_A_BLOCK_S + 2 * call_s + max(call_s, self._settings.block_s)
+        return AROUND_A_BLOCK_S + 2 * call_s + max(call_s, self._settings.first_block_s)
 
     def _leave_out_beyond(self, seconds_of: Callable[[Cell], float]) -> None:
         """Leave out the cells that do not fit into what is left, beside those before them."""
@@ -270,7 +325,7 @@ class Race:
             cell.worker.await_exits()
         cells = self._shuffled()
         watch = watch_block(cells, self._judge)
-        timings = [Timing(cell, self._judge, self._settings) for cell in cells]
+        timings = [Timing(cell, self._judge, self._settings_of(cell)) for cell in cells]
         for timing in timings:
             if self._deadline.passed:
                 timing.cell.leave_out()
@@ -289,6 +344,20 @@ class Race:
                 timing.cell.worker.dismiss()
             elif timing.cell.alive:
                 timing.end(seed, reference_s, contention, void)
+        self._blocks_run += 1
+        self._finish_those_known()
+
+    def _settings_of(self, cell: Cell) -> Settings:
+        """Return the settings of a cell's next block: what decides nothing is timed shortly."""
+        settings = self._settings
+        block_s = self._contest().block_s(cell)
+        if not self._blocks_run:
+            block_s = min(block_s, settings.first_block_s)
+        if block_s >= settings.block_s:
+            return settings
+        return dataclasses.replace(
+            settings, block_s=block_s, rounds=1, warm_s=settings.short_warm_s
+        )
 
     def _shuffled(self) -> list[Cell]:
         at_work = self._at_work()
@@ -307,12 +376,13 @@ class Race:
 
     def _finish_those_known(self) -> None:
         """End the cells that have enough; the reference runs on while anyone needs it."""
-        reference = self._reference()
+        reference, contest = self._reference(), self._contest()
+        settings, blocks_run = self._settings, self._blocks_run
         for cell in self._running():
             if cell is not reference:
-                cell.finished = has_enough(cell, self._settings, self._blocks_run)
+                cell.finished = has_enough(cell, settings, blocks_run, contest.half_width(cell))
         others = [cell for cell in self._running() if cell is not reference]
         if reference and reference.alive and not others:
             reference.finished = len(self._cells) > 1 or has_enough(
-                reference, self._settings, self._blocks_run, is_reference=True
+                reference, settings, blocks_run, settings.target_half_width, is_reference=True
             )

@@ -132,6 +132,7 @@ def chosen_arms(
             entry.source,
             unsupported=entry.unsupported,
             by_name=entry.name in patterns,
+            wanted=entry.source.is_plugin or not set(patterns) <= {"*"},
         )
         for entry in chosen
     ]

@@ -13,13 +13,26 @@ class Settings:
     threads: int
     log: Path
     """Where the processes' own output goes."""
-    blocks: int = 5
-    """Most blocks of fresh processes a cell gets: Student's t is 2.8 there, 4.3 at three."""
+    blocks: int = 12
+    """Most blocks of fresh processes a cell gets."""
     least_blocks: int = 4
     target_half_width: float = 0.02
-    """A cell stops when its speed-up is known to ±2 % (95 %)."""
+    """A cell stops when its speed-up is known to ±2 % (95 %), if it may be the fastest."""
+    lost_half_width: float = 0.10
+    """The same of one that has surely lost: enough to say so, with a number."""
+    least_when_lost: int = 3
+    all_precise: bool = False
+    """Whether those that have lost are to be known as well as the others."""
     block_s: float = 0.22
     """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
+    warm_s: float = 0.05
+    """Untimed calls before a block."""
+    first_block_s: float = 0.06
+    """The same in a scenario's first block: a whole table is to stand soon."""
+    behind_block_s: float = 0.03
+    """The same of cells that seem to have lost."""
+    short_warm_s: float = 0.01
+    """Before a block as short as those."""
     rounds: int = 2
     """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
     cell_budget_s: float = 2.5

@@ -1,34 +1,62 @@
-"""When a cell has been measured enough: its interval is narrow, or its blocks or time are spent."""
+"""When a cell has been measured enough: its interval is narrow, or its blocks or time are spent.
+
+Cells are looked at after every block, and end by what is seen then; `suite.stats.intervals` allows
+for that in every interval it returns.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from suite.measuring.cell import Cell
 from suite.measuring.settings import Settings
 from suite.stats import intervals
+from suite.stats.intervals import Interval
 
 LEAST_TRIES = 2
 """Blocks before it is said that others hold the cores all the time."""
 
 
 def has_enough(
-    cell: Cell, settings: Settings, blocks_run: int, *, is_reference: bool = False
+    cell: Cell,
+    settings: Settings,
+    blocks_run: int,
+    half_width: float,
+    *,
+    is_reference: bool = False,
 ) -> bool:
     """Return whether a cell needs no other block.
 
     Args:
         blocks_run: of the scenario so far, those that do not count included.
+        half_width: to what its speed-up is to be known, on the logarithmic scale.
         is_reference: whether its own time is wanted, not its ratio to the reference's.
     """
-    if blocks_run < _least_blocks(cell, settings):
+    if blocks_run < _least_blocks(cell, settings, half_width):
         return False
-    known = _is_known(cell, settings, is_reference=is_reference)
+    known = _is_known(cell, settings, half_width, is_reference=is_reference)
     return known or not _may_have_another(cell, settings, blocks_run)
 
 
-def _least_blocks(cell: Cell, settings: Settings) -> int:
+def blocks_wanted(cell: Cell, settings: Settings, half_width: float) -> float:
+    """Return about how many more blocks a cell takes until it has enough, by its spread so far."""
+    most, least = settings.blocks, _least_blocks(cell, settings, half_width)
+    known = len(cell.blocks)
+    if _is_over_budget(cell, settings):
+        return max(1, least - known)
+    interval = _interval(cell, is_reference=False) if known else None
+    if interval is None or interval.half_width is None:
+        return max(1, least - known)
+    wanted = known * (interval.half_width / half_width) ** 2
+    affordable = known * settings.cell_budget_s / max(cell.spent_s, 1e-9)
+    return max(1.0, max(least, min(wanted, most, affordable)) - known)
+
+
+def _least_blocks(cell: Cell, settings: Settings, half_width: float) -> int:
     least = min(settings.least_blocks, settings.blocks)
+    if half_width > settings.target_half_width:
+        least = min(least, settings.least_when_lost)
     return min(least, settings.least_over_budget) if _is_over_budget(cell, settings) else least
 
 
@@ -49,16 +77,20 @@ def _may_have_another(cell: Cell, settings: Settings, blocks_run: int) -> bool:
     return len(cell.blocks) < most and (bool(cell.blocks) or blocks_run < LEAST_TRIES)
 
 
-def _is_known(cell: Cell, settings: Settings, *, is_reference: bool) -> bool:
+def _is_known(cell: Cell, settings: Settings, wanted: float, *, is_reference: bool) -> bool:
     if _is_over_budget(cell, settings):
         return True
-    if len(cell.blocks) < _least_blocks(cell, settings):  # some discarded, or disturbed
+    if len(cell.blocks) < _least_blocks(cell, settings, wanted):  # some discarded, or disturbed
         return False
-    medians_s = [intervals.block_median_s(block.samples_s) for block in cell.blocks]
-    references_s = [block.reference_s for block in cell.blocks]
-    ratios = [
-        median_s if reference_s is None or is_reference else reference_s / median_s
-        for median_s, reference_s in zip(medians_s, references_s, strict=True)
+    half_width = _interval(cell, is_reference=is_reference).half_width
+    return half_width is not None and half_width <= wanted
+
+
+def _interval(cell: Cell, *, is_reference: bool) -> Interval:
+    """Return the speed-up over the blocks that count, or the time where that is wanted."""
+    ratios: Sequence[float] = [
+        median_s if block.reference_s is None or is_reference else block.reference_s / median_s
+        for block in cell.blocks
+        for median_s in [intervals.block_median_s(block.samples_s)]
     ]
-    half_width = intervals.log_interval(ratios).half_width
-    return half_width is not None and half_width <= settings.target_half_width
+    return intervals.log_interval(ratios)

@@ -22,6 +22,8 @@ class TimeSpent:
     """In workers around timed calls: fresh operands, looking at outputs, copying them out."""
     starting_s: float = 0.0
     """Starting processes and loading implementations."""
+    first_table_s: float | None = None
+    """From the first worker on until every cell was decided or had a block; None before that."""
     deadline: Deadline = field(default=Deadline(), repr=False)
     """Of what is measured now."""
     started_at: float | None = field(default=None, repr=False)
@@ -30,6 +32,10 @@ class TimeSpent:
     def begin(self) -> None:
         if self.started_at is None:
             self.started_at = time.monotonic()
+
+    def first_table(self) -> None:
+        """Note that every cell is decided or has a block."""
+        self.first_table_s = self.wall_s
 
     def end(self) -> None:
         """Stop the wall clock: what is written afterwards is no measuring."""
@@ -65,5 +71,6 @@ class TimeSpent:
             "judging_s": self.judging_s,
             "checking_s": self.checking_s,
             "starting_s": self.starting_s,
+            "first_table_s": self.first_table_s,
             "inside_share": self.inside_s / wall_s if wall_s else None,
         }

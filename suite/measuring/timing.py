@@ -73,7 +73,8 @@ class Timing:
         with self.cell.worker.turn():
             packed = self.cell.ask(Bind())
             with self.watch.watching(self.cell.worker.pid):
-                warmed = self.cell.ask(Warm())
+                warm = Warm(seconds=self._settings.warm_s, peak=not self.cell.evidence.peaks_bytes)
+                warmed = self.cell.ask(warm)
         if packed is None or warmed is None or self.cell.misconducts():
             return
         self._prepare_s = packed.prepare_s

@@ -127,6 +127,11 @@ class Warmed:
 class Warm(Request[TimedAnswer[Warmed]]):
     """Call until the time per call is known."""
 
+    seconds: float
+    """How long to go on, if one call takes less."""
+    peak: bool
+    """Whether the memory that one call takes is wanted."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BeginTurn(Request[TimedAnswer[Done]]):

@@ -1,7 +1,8 @@
 """Which implementations there are, found out without importing one of them here.
 
-Every source is imported in a process of its own: a plug-in that crashes, hangs or prints while
-it is imported costs one line and nothing else.
+Every plug-in and every package is imported in a process of its own: one that crashes, hangs or
+prints while it is imported costs one line and nothing else. ConvGauge's own modules share one,
+unless something is wrong with any of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from suite.declaration import Declaration
 from suite.errors import UsageError, did_you_mean
 from suite.problem import Scenario
 from suite.processes.peer import Peer, ProcessFailed
-from suite.registry.description import Describe
+from suite.registry.description import Describe, Description
 from suite.registry.sources import Source, builtin_sources, installed_sources
 
 IMPORT_TIMEOUT_S = 60.0
@@ -94,7 +95,7 @@ class Catalogue:
 
 
 def read_catalogue(
-    tree: Path, plugins: Iterable[Path], log: Path, scenarios: Sequence[Scenario] = ()
+    tree: Path, plugins: Sequence[Path], log: Path, scenarios: Sequence[Scenario] = ()
 ) -> Catalogue:
     """Describe everything in `tree`, in installed packages and in plug-in files.
 
@@ -103,33 +104,45 @@ def read_catalogue(
             for a cell that it does not cover.
 
     Raises:
-        UsageError: a plug-in file that was asked for cannot be used; two sources that register
-            the same name, both files named.
+        UsageError: a plug-in file that was asked for cannot be used, or registers nothing; two
+            sources that register the same name, both files named.
     """
     named = [Source(str(plugin.resolve())) for plugin in plugins]
-    usual = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
+    require_files(plugins)
     asked = describe(named, log, scenarios)
-    if asked.failures:
-        raise UsageError("\n".join(asked.failures))
+    fruitful = {entry.source for entry in asked.entries}
+    idle = [source for source in named if source not in fruitful and not asked.failures]
+    if faults := [*asked.failures, *map(_registers_nothing, idle)]:
+        raise UsageError("\n".join(faults))
+    usual = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
     catalogue = Catalogue((*usual.entries, *asked.entries), usual.failures)
     _refuse_duplicates(catalogue.entries)
     return catalogue
 
 
+def require_files(plugins: Iterable[Path]) -> None:
+    """Refuse plug-in files that are not there, before any process is started.
+
+    Raises:
+        UsageError: all of them.
+    """
+    absent = [plugin.resolve() for plugin in plugins if not plugin.is_file()]
+    if absent:
+        raise UsageError("\n".join(f"{plugin}: no such plug-in file" for plugin in absent))
+
+
 def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario] = ()) -> Catalogue:
-    """Import each source in its own process and collect what it registered."""
+    """Import the sources, each where it can harm no other, and collect what they registered."""
     request = Describe(scenarios=tuple(scenarios))
+    together = _described_together([s for s in sources if s.is_builtin], request, log)
     entries: list[Entry] = []
     failures: list[str] = []
     for source in sources:
-        peer = Peer("suite.registry.process:describe", source, name=source.location, log=log)
         try:
-            description = peer.ask(request, timeout_s=IMPORT_TIMEOUT_S)
+            description = together.get(source) or _ask([source], request, log)[0]
         except ProcessFailed as failed:
             failures.append(f"{source.location}: does not import: {failed.reason}")
             continue
-        finally:
-            peer.close()
         if description.failure:
             failures.append(description.failure)
         entries += [
@@ -144,6 +157,41 @@ def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario]
     return Catalogue(tuple(entries), tuple(failures))
 
 
+def _described_together(
+    sources: Sequence[Source], request: Describe, log: Path
+) -> dict[Source, Description]:
+    """Return what sources say in one process, a third of the work; nothing if any of them fails.
+
+    Imported apart it then is told of each what it does by itself.
+    """
+    if not sources:
+        return {}
+    try:
+        descriptions = _ask(sources, request, log)
+    except ProcessFailed:
+        return {}
+    if any(description.failure for description in descriptions):
+        return {}
+    return dict(zip(sources, descriptions, strict=True))
+
+
+def _ask(sources: Sequence[Source], request: Describe, log: Path) -> tuple[Description, ...]:
+    """Return what sources say in a process of their own.
+
+    Raises:
+        ProcessFailed: it died, hung, or did not answer for all of them.
+    """
+    name = sources[0].location if len(sources) == 1 else "implementations"
+    peer = Peer("suite.registry.process:describe", *sources, name=name, log=log)
+    try:
+        descriptions = peer.ask(request, timeout_s=IMPORT_TIMEOUT_S).of_sources
+    finally:
+        peer.close()
+    if len(descriptions) != len(sources):
+        raise ProcessFailed("error", f"described {len(descriptions)} of {len(sources)} sources")
+    return descriptions
+
+
 def _refuse_duplicates(entries: Iterable[Entry]) -> None:
     first: dict[str, Entry] = {}
     for entry in entries:
@@ -153,3 +201,18 @@ def _refuse_duplicates(entries: Iterable[Entry]) -> None:
                 f"{entry.file} wants it too; choose another name"
             )
         first[entry.name] = entry
+
+
+def _registers_nothing(source: Source) -> str:
+    """Return what to say of a plug-in that offers nothing, with what to write into it."""
+    from suite.registry.guessing import guessed, likely_function  # noqa: PLC0415 - here alone
+
+    path = Path(source.location)
+    decorator, function = '@register("NAME")', "the function"
+    if candidate := likely_function(path):
+        decorator = guessed(candidate.parameters).decorator(candidate.name)
+        function = candidate.name
+    return (
+        f"{path}: registers nothing, so there is nothing to run; write "
+        f"`from suite import register` into it, and {decorator} above {function}"
+    )

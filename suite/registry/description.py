@@ -1,4 +1,4 @@
-"""What is asked of the process that imports a source, and what it answers."""
+"""What is asked of the process that imports sources, and what it answers."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ class Description:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Describe(Request[Description]):
+class Descriptions:
+    """One for each source, in their order."""
+
+    of_sources: tuple[Description, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Describe(Request[Descriptions]):
     scenarios: tuple[Scenario, ...]
     """What to ask each implementation about."""

@@ -1,4 +1,4 @@
-"""What a source registers and which scenarios each of it covers, told by a process of its own.
+"""What sources register and which scenarios each of it covers, told by a process of its own.
 
 Importing runs code that nobody checked: it may crash, and does so alone.
 """
@@ -13,21 +13,36 @@ from suite.errors import UsageError
 from suite.problem import Scenario
 from suite.processes.channel import handlers, serve
 from suite.registry import registering, sources
-from suite.registry.description import Describe, Described, Description
+from suite.registry.description import Describe, Described, Description, Descriptions
 
 
-def describe(connection: Connection, source: sources.Source) -> None:
-    """Import one source, then tell what it registered as often as asked."""
+def describe(connection: Connection, *these: sources.Source) -> None:
+    """Import some sources, then tell what each registered as often as asked."""
 
-    def answer(request: Describe) -> Description:
-        try:
-            entries = sources.load(source)
-        except UsageError as error:
-            return Description(implementations=(), failure=str(error))
-        descriptions = tuple(described(entry, request.scenarios) for entry in entries)
-        return Description(implementations=descriptions, failure=None)
+    def answer(request: Describe) -> Descriptions:
+        # All before any is asked: what a row covers may depend on others, which it then imports.
+        loaded = [_loaded(source) for source in these]
+        return Descriptions(
+            of_sources=tuple(
+                Description(implementations=(), failure=entries)
+                if isinstance(entries, str)
+                else Description(
+                    implementations=tuple(described(e, request.scenarios) for e in entries),
+                    failure=None,
+                )
+                for entries in loaded
+            )
+        )
 
     serve(connection, handlers(Describe.handled_by(answer)))
+
+
+def _loaded(source: sources.Source) -> list[registering.Implementation] | str:
+    """Return what a source registered, or why it does not import."""
+    try:
+        return sources.load(source)
+    except UsageError as error:
+        return str(error)
 
 
 def described(entry: registering.Implementation, scenarios: Sequence[Scenario]) -> Described:

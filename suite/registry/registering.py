@@ -19,6 +19,8 @@ from suite.errors import UsageError, did_you_mean
 from suite.problem import Problem, Scenario
 from suite.ranges import Misfit, shown
 from suite.records import checked
+from suite.registry.adapting import Adaptation
+from suite.registry.guessing import guessed_from, is_in_another_order
 
 SIGNATURE = "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)"
 
@@ -27,6 +29,9 @@ MOST_AMOUNT = 2.0**63
 
 MOST_TEXT = 2000
 """Characters of a reason or a summary; a plug-in could give a gigabyte."""
+
+SIGNS_OF_ONE_NUMBER = ("'int' object is not", "non-iterable int object", "has no len()")
+"""In the words of a TypeError: something expected a pair."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,6 +48,8 @@ class Implementation(Declaration):
     executed_flops: Callable[[Problem], float] | None = None
     accuracy_note: Callable[[Any, Problem], str] | None = None
     """For methods whose error depends on the weights: a sentence for the report."""
+    adapt: str | None = None
+    """How it takes conv2d's arguments, where its signature is another."""
 
     @property
     def declaration(self) -> Declaration:
@@ -82,6 +89,14 @@ class Implementation(Declaration):
             )
         return amount
 
+    def hint_for(self, error: Exception) -> str:
+        """Return what may cure an exception of its own, or an empty text."""
+        if self.adapt is None or not isinstance(error, TypeError) or "pair(" in self.adapt:
+            return ""
+        if not any(sign in str(error) for sign in SIGNS_OF_ONE_NUMBER):
+            return ""
+        return "; adapt gives it one number for both axes, and pair(stride) gives it both"
+
     def why_unavailable(self) -> str | None:
         """Return why it cannot run on this machine at all, or None."""
         return _reason(self.available()) if self.available else None
@@ -116,7 +131,8 @@ _registered: dict[str, Implementation] = {}
 def register(
     name: str,
     *,
-    family: str,
+    family: str = "direct",
+    adapt: str | None = None,
     supports: Callable[[Problem], str | None] | None = None,
     prepare: Callable[[Any, Problem], Any] | None = None,
     available: Callable[[], str | None] | None = None,
@@ -135,6 +151,8 @@ def register(
     Args:
         name: what it is called on the command line and in every table.
         family: one of `FAMILIES`; decides how accurate it has to be.
+        adapt: which of conv2d's parameters a function with another signature takes, in its order:
+            "input, weight, stride, padding"; see `suite.registry.adapting`.
         supports: takes the problem, returns None or the reason why it is not covered.
         prepare: takes the weight and the problem, runs once per weight; the function then gets
             what it returned in place of the weight.
@@ -150,19 +168,23 @@ def register(
         accuracy_note: takes the weight and the problem, returns a sentence on its accuracy.
 
     Raises:
-        UsageError: name taken, unknown family, or a signature other than conv2d's.
+        UsageError: name taken, unknown family, or a signature other than conv2d's or than what
+            `adapt` says.
     """
     source = sys._getframe(1).f_code.co_filename
     usual, _ = ERROR_FACTORS.get(family, (1.0, 1.0))
 
     def add(function: Function) -> Function:
+        adaptation = _adaptation(name, function, source, adapt)
         implementation = Implementation(
             name=name,
             family=family,
-            function=function,
+            function=adaptation.applied_to(function) if adaptation else function,
             source=source,
             summary=_first_line(function),
-            supports=supports,
+            supports=_first_reason(adaptation.why_unsupported, supports)
+            if adaptation
+            else supports,
             prepare=prepare,
             available=available,
             devices=tuple(devices),
@@ -175,12 +197,14 @@ def register(
             workspace_bytes=workspace_bytes,
             executed_flops=executed_flops,
             accuracy_note=accuracy_note,
+            adapt=adapt,
         )
         try:
             checked(implementation.declaration)
         except Misfit as misfit:
             raise UsageError(f"{source}: register({shown(name)}): {misfit}") from None
-        _check_signature(name, function, source)
+        if adaptation is None:
+            _check_signature(name, function, source)
         if name in _registered:
             raise UsageError(
                 f'the name "{name}" is taken: {_registered[name].source} registered it, '
@@ -202,6 +226,33 @@ def shortened(text: str) -> str:
     return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
 
 
+def _adaptation(
+    name: str, function: Callable[..., Any], source: str, adapt: str | None
+) -> Adaptation | None:
+    """Return how a function takes conv2d's arguments, None where it takes them as they are.
+
+    Raises:
+        UsageError: it cannot take them so; names the file.
+    """
+    if adapt is None:
+        return None
+    try:
+        adaptation = Adaptation.parse(adapt)
+        adaptation.require(function)
+    except UsageError as error:
+        raise UsageError(f'{source}: "{name}": {error}') from None
+    return adaptation
+
+
+def _first_reason(
+    first: Callable[[Problem], str | None], second: Callable[[Problem], str | None] | None
+) -> Callable[[Problem], str | None]:
+    def reason(problem: Problem) -> str | None:
+        return first(problem) or (second(problem) if second else None)
+
+    return reason
+
+
 def _check_signature(name: str, function: Callable[..., Any], source: str) -> None:
     try:
         signature = inspect.signature(function)
@@ -210,11 +261,15 @@ def _check_signature(name: str, function: Callable[..., Any], source: str) -> No
     try:
         signature.bind("input", "weight", "bias", (1, 1), (0, 0), (1, 1), 1)
         signature.bind("input", "weight", bias=None, stride=1, padding=0, dilation=1, groups=1)
+        reason = "in another order" if is_in_another_order(signature) else ""
     except TypeError as error:
+        reason = str(error)
+    if reason:
         raise UsageError(
-            f'{source}: "{name}" has the signature {signature} ({error}); '
-            f"it must accept conv2d's: {SIGNATURE}"
-        ) from None
+            f'{source}: "{name}" has the signature {signature} ({reason}); it must accept '
+            f"conv2d's: {SIGNATURE}, or be registered with what it takes of these: "
+            f"{guessed_from(signature).decorator(name)}"
+        )
 
 
 def get(name: str) -> Implementation:

@@ -29,6 +29,10 @@ class Source:
     def is_plugin(self) -> bool:
         return self.location.endswith(".py")
 
+    @property
+    def is_builtin(self) -> bool:
+        return self.tree is not None and not self.is_plugin
+
 
 def builtin_sources(tree: Path) -> list[Source]:
     """Return one source for each public module of `impls/` in `tree`, sorted."""

@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
-from suite.results.cell import CellResult
+from suite.problem import Scenario
 from suite.results.folder import Run
+from suite.results.revisions import plugin_revisions
 
 MACHINE = (
     "cpu",
@@ -89,6 +91,26 @@ SHARED = "…"
 """Stands for the words that two long values share."""
 
 
+class Work(Protocol):
+    """What a cell did, whatever else is known of it."""
+
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def threads(self) -> int | None: ...
+
+
+class Measured(Protocol):
+    """A run, whatever is known of its cells."""
+
+    @property
+    def manifest(self) -> Mapping[str, Any]: ...
+    @property
+    def results(self) -> Sequence[Work]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """What two runs do not share, with the value that it has in each."""
@@ -127,7 +149,7 @@ def assumed_equal(unknown: Iterable[str]) -> str:
     return f"taken as equal, for not every run tells it: {facts}" if facts else ""
 
 
-def comparability(first: Run, second: Run) -> Comparability:
+def comparability(first: Measured, second: Measured) -> Comparability:
     """Return what stands against comparing the times of two runs.
 
     What only times on a GPU or of compiled rows depend on counts where either run has such cells.
@@ -192,13 +214,27 @@ def shared_manifest(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             texts = (none if value is None else str(value) for value in values)
             machine[fact] = " or ".join(dict.fromkeys(texts))
     shared = {**manifests[0], "machine": machine}
-    for name in ("git_revision", "convgauge_version"):
-        if len({manifest.get(name) for manifest in manifests}) > 1:
+    for name in ("git_revision", "convgauge_version", "plugins"):
+        if any(manifest.get(name) != manifests[0].get(name) for manifest in manifests):
             shared[name] = None
+    if remark := mixed_plugins(manifests):
+        shared["remarks"] = [*(shared.get("remarks") or []), remark]
     threads = {(manifest.get("settings") or {}).get("threads") for manifest in manifests}
     if len(threads) > 1 and "settings" in shared:
         shared["settings"] = {**shared["settings"], "threads": None}
     return shared
+
+
+def mixed_plugins(manifests: Sequence[Mapping[str, Any]]) -> str:
+    """Return of which revisions the plug-ins of several runs are, if of more than one.
+
+    That is no reason not to compare their times: to compare two revisions is what some want.
+    """
+    told = [", ".join(r.words for r in plugin_revisions(manifest)) for manifest in manifests]
+    different = list(dict.fromkeys(filter(None, told)))
+    if len(different) < 2:
+        return ""
+    return f"Plug-ins of different revisions are shown as one run: {' and '.join(different)}"
 
 
 def _words(fact: str) -> str:
@@ -276,18 +312,23 @@ def _compare_variables(
 # -- cells ---------------------------------------------------------------------------------------
 
 
-def conditions(cell: CellResult) -> str:
+def conditions(cell: Work) -> str:
     """Return what a cell's scenario is, without what it is called; its threads stand apart."""
-    record = cell.scenario.to_dict()
+    return _conditions(cell.scenario)
+
+
+@lru_cache(maxsize=4096)
+def _conditions(scenario: Scenario) -> str:
+    record = scenario.to_dict()
     for name in ("id", "source", "occurrences", "threads"):
         record.pop(name)
-    record["cache"] = cell.scenario.cache_state
+    record["cache"] = scenario.cache_state
     return json.dumps(record, sort_keys=True)
 
 
-def why_other_work(first: CellResult, second: CellResult) -> str:
+def why_other_work(first: Work, second: Work) -> str:
     """Return why two cells of one name did not do the same work, or an empty text."""
-    if conditions(first) != conditions(second):
+    if first.scenario is not second.scenario and conditions(first) != conditions(second):
         return "another problem or setting under the same name"
     if None not in (first.threads, second.threads) and first.threads != second.threads:
         return f"{first.threads} and {second.threads} threads"

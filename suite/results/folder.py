@@ -1,7 +1,8 @@
 """A run's folder: manifest.json, and results.jsonl with one fsynced record per finished cell.
 
 A run that was profiled has profiles.jsonl beside them, written alike; each of its records carries
-a version of its own.
+a version of its own. While a run goes on, and where it was interrupted, unfinished.jsonl has the
+cells that are not known well enough yet: a record after every block, the last of a cell counts.
 
 Format history
     1   first version
@@ -11,9 +12,10 @@ Format history
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +35,7 @@ SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 RESULTS = "results.jsonl"
 PROFILES = "profiles.jsonl"
+UNFINISHED = "unfinished.jsonl"
 MOST_MANIFEST_BYTES = 2**26
 Decoded = TypeVar("Decoded")
 
@@ -107,6 +110,36 @@ class ResultWriter:
             return self.records.restore()
         except UsageError as error:
             return f"something else changed what was recorded, and it cannot be put back: {error}"
+
+
+class UnfinishedCells:
+    """A run's unfinished.jsonl, which goes when the run ends with nothing unfinished."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: ResultWriter | None = None
+
+    def add(self, results: Iterable[CellResult]) -> None:
+        """Keep how cells stand.
+
+        Raises:
+            CellLost: the disk is full.
+        """
+        for result in results:
+            self._writer = self._writer or ResultWriter(self._folder, UNFINISHED)
+            self._writer.add(result)
+
+    def close(self, results: Sequence[CellResult]) -> None:
+        """Leave these cells and no others."""
+        if self._writer is not None:
+            self._writer.close()
+        path = self._folder / UNFINISHED
+        with contextlib.suppress(OSError):  # what stays there says nothing about finished cells
+            path.unlink()
+        self._writer = None
+        self.add(results)
+        if self._writer is not None:
+            self._writer.close()
 
 
 @dataclass(frozen=True)
@@ -192,13 +225,27 @@ def _manifest(text: str, path: str) -> dict[str, Any]:
     return checked_manifest(upgraded(manifest)) if version == 1 else manifest
 
 
+def has_records(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
 def read_results(folder: Path) -> list[CellResult]:
     """Return the finished cells of one folder, a torn last line left out.
 
     Raises:
         UsageError: a line in the middle is damaged.
     """
-    return _read_records(folder, RESULTS, CellResult.from_dict)
+    return read_records(folder, RESULTS, CellResult.from_dict)
+
+
+def read_unfinished(folder: Path) -> list[CellResult]:
+    """Return how cells stood that a run had no time to finish, the last of each.
+
+    Raises:
+        UsageError: a line in the middle is damaged.
+    """
+    cells = {cell.key: cell for cell in read_records(folder, UNFINISHED, CellResult.from_dict)}
+    return list(cells.values())
 
 
 def read_profiles(folder: Path) -> list[CellProfile]:
@@ -207,12 +254,17 @@ def read_profiles(folder: Path) -> list[CellProfile]:
     Raises:
         UsageError: a line in the middle is damaged, or another version wrote it.
     """
-    return _read_records(folder, PROFILES, CellProfile.from_dict)
+    return read_records(folder, PROFILES, CellProfile.from_dict)
 
 
-def _read_records(
+def read_records(
     folder: Path, name: str, decode: Callable[[dict[str, Any]], Decoded]
 ) -> list[Decoded]:
+    """Return the records of one of a folder's files, a torn last line left out.
+
+    Raises:
+        UsageError: a line in the middle is damaged; `decode` says so by a `Misfit`.
+    """
     text = read_inside(folder, name)
     records = []
     for number, line in enumerate((text or "").split("\n")[:-1], start=1):
@@ -228,6 +280,8 @@ def _read_records(
 def read_run(folders: Iterable[Path]) -> Run:
     """Return one run from one or several folders (shards); the last record of a cell counts.
 
+    Of cells that were not finished, what was known when the run was interrupted.
+
     Raises:
         UsageError: no folder, a folder that is no run's, or nothing measured in any.
     """
@@ -237,13 +291,18 @@ def read_run(folders: Iterable[Path]) -> Run:
     profiles: dict[str, CellProfile] = {}
     for folder in folders:
         profiles |= {profile.key: profile for profile in read_profiles(folder)}
-        for result in read_results(folder):
-            cells[result.key] = result
+        finished = {result.key: result for result in read_results(folder)}
+        cells |= {cell.key: cell for cell in read_unfinished(folder) if cell.key not in cells}
+        cells |= finished
     if not cells:
-        names = ", ".join(str(folder) for folder in folders)
-        raise UsageError(f"{names}: no finished cell in it; nothing to report")
+        raise no_cells(folders)
     order = {
         identity: position for position, identity in enumerate(manifests[0].get("scenarios", []))
     }
     results = sorted(cells.values(), key=lambda cell: order.get(cell.scenario.id, len(order)))
     return Run(folders[0], manifests[0], tuple(results), profiles)
+
+
+def no_cells(folders: Iterable[Path]) -> UsageError:
+    names = ", ".join(str(folder) for folder in folders)
+    return UsageError(f"{names}: no finished cell in it; nothing to report")

@@ -56,6 +56,13 @@ SETTINGS: dict[str, Any] = {
     "blocks": AtLeastOne,
     "least_blocks": AtLeastOne,
     "target_half_width": Share,
+    "lost_half_width": Share,
+    "least_when_lost": AtLeastOne,
+    "all_precise": bool,
+    "first_block_s": Seconds,
+    "behind_block_s": Seconds,
+    "warm_s": Seconds,
+    "short_warm_s": Seconds,
     "block_s": Seconds,
     "rounds": AtLeastOne,
     "cell_budget_s": Seconds,
@@ -67,6 +74,7 @@ SETTINGS: dict[str, Any] = {
 }
 SUMMARY: dict[str, Any] = {
     **dict.fromkeys(("wall_s", "inside_s", "judging_s", "checking_s", "starting_s"), Seconds),
+    "first_table_s": Seconds,
     "inside_share": Share,
     "interrupted": bool,
 }
@@ -90,6 +98,10 @@ LISTS: dict[str, dict[str, Any]] = {
     "implementations": {
         **dict.fromkeys(("name", "family", "source", "summary", "unavailable"), str),
         "on_request": bool,
+    },
+    "plugins": {
+        **dict.fromkeys(("name", "repository", "path", "git_revision"), str),
+        "git_dirty": bool,
     },
 }
 """Each entry has a name."""

@@ -10,6 +10,7 @@ import glob
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from suite.program import PROGRAM
@@ -26,6 +27,26 @@ class AskedFile:
 
     def __str__(self) -> str:
         return self.given
+
+    @property
+    def from_here(self) -> str:
+        """Return what names it in the folder that one stands in now.
+
+        As it was given where that still leads there, as the name of a shipped file does from
+        everywhere; else by its path, a relative one where it lies below this folder.
+        """
+        path = Path(self.path)
+        is_shipped_name = path.stem == self.given and path.suffix in (".yaml", ".yml")
+        if not path.is_absolute() or is_shipped_name:
+            return self.given
+        try:
+            here = Path.cwd()
+            leads_there = Path(self.given).resolve() == path
+        except OSError:  # the folder was removed
+            return self.path
+        if leads_there:
+            return self.given
+        return str(path.relative_to(here)) if path.is_relative_to(here) else self.path
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,19 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
+
+
+@dataclass(frozen=True)
+class Precision:
+    """To what speed-ups are to be known."""
+
+    percent: Annotated[float, Within(0.1, 50)] = 2.0
+    """Half the width of a 95 % interval, of rows that may be the fastest or were asked for."""
+    every_row: bool = False
+    """Whether also of rows that have surely lost."""
+
+    def __str__(self) -> str:
+        return "all" if self.every_row else f"{self.percent:g}"
 
 
 def asked_by(option: str, usual: Any = None) -> Any:
@@ -76,8 +110,11 @@ class Request:
     yes: bool = asked_by("--yes", False)
 
     def words(self) -> list[str]:
-        """Return the command's words that ask for the same again, without the program's."""
-        words = [self.command, *map(str, self.files)]
+        """Return the command's words that ask for the same again, without the program's.
+
+        They do so in the folder that one stands in.
+        """
+        words = [self.command, *(file.from_here for file in self.files)]
         for option, asked in self.options():
             if getattr(self, asked.name) != asked.default:
                 words += spelled(option, getattr(self, asked.name))
@@ -126,7 +163,9 @@ class RunRequest(Request):
     command: ClassVar[str] = "run"
 
     reference: str = asked_by("--reference", "torch")
-    blocks: AtLeastOne = asked_by("--blocks", 5)
+    precision: Precision = asked_by("--precision", Precision())
+    blocks: AtLeastOne | None = asked_by("--blocks")
+    """None: as many as the precision takes, within reason."""
     energy: bool = asked_by("--energy", False)
     verify: bool = asked_by("--no-verify", True)
     shard: Shard | None = asked_by("--shard")
@@ -170,7 +209,8 @@ def spelled(option: str, value: Any) -> list[str]:
         return [option]
     words = []
     for each in value if isinstance(value, tuple) else (value,):
-        text = str(each).removesuffix(".0") if isinstance(each, float) else str(each)
+        text = each.from_here if isinstance(each, AskedFile) else str(each)
+        text = text.removesuffix(".0") if isinstance(each, float) else text
         words += [f"{option}={text}"] if text.startswith("-") else [option, text]
     return words
 

@@ -33,6 +33,9 @@ class Standing:
     """The passed cell with the least time, whether or not that is beyond chance."""
     why_undecided: str
     """Why the leader is no winner; empty where it is one."""
+    level: tuple[CellResult, ...] = ()
+    """The leader, and those that it is not faster than beyond chance; empty while others took the
+    cores."""
 
     @property
     def winner(self) -> CellResult | None:
@@ -49,14 +52,14 @@ def standing(results: Iterable[CellResult]) -> Standing:
     if not passed:
         return Standing(None, NONE_PASSED)
     leader, *rivals = sorted(passed, key=_time_s)
-    return Standing(leader, _why_undecided(leader, rivals))
-
-
-def _why_undecided(leader: CellResult, rivals: Sequence[CellResult]) -> str:
     disturbed = [result.implementation for result in (leader, *rivals) if result.is_disturbed]
     if disturbed:
-        return f"{_listed(disturbed)} disturbed"
-    level = [leader, *(rival for rival in rivals if not is_faster(leader, rival))]
+        return Standing(leader, f"{_listed(disturbed)} disturbed")
+    level = (leader, *(rival for rival in rivals if not is_faster(leader, rival)))
+    return Standing(leader, _why_undecided(level), level)
+
+
+def _why_undecided(level: Sequence[CellResult]) -> str:
     if len(level) == 1:
         return ""
     count = min(len(result.blocks) for result in level)

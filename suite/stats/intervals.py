@@ -13,8 +13,16 @@ from dataclasses import dataclass
 
 from suite.stats import student
 
+NOMINAL = 0.975
+"""Of Student's interval. A run looks at a cell after every block and ends it by what it sees, so
+that an interval of nominally 95 % covers 91 %: those that happen to be narrow are kept. With this
+one it is 95 % (94.5 at the least, over spreads from a third to four times of what is aimed at and
+ends at 5, 8, 16 or 40 blocks: `python -m tests.studies.coverage`). Repeated confidence intervals
+are due to Jennison and Turnbull (J. R. Statist. Soc. B 51, 1989); theirs hold at all looks at once,
+for any rule. Ours stop by the width alone, which is independent of the mean, and so pay less.
+"""
 LEAST_BLOCKS = 3
-"""Fewer have no interval: Student's t is 12.7 for two, and a factor of millions says nothing."""
+"""Fewer have no interval: Student's t is 25 for two, and a factor of millions says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class Interval:
 
 
 def log_interval(values: Sequence[float]) -> Interval:
-    """Return the geometric mean of positive `values` with Student's interval.
+    """Return the geometric mean of positive `values` with its 95 % interval.
 
     Of fewer than `LEAST_BLOCKS` values the interval has no ends.
     """
@@ -56,7 +64,7 @@ def log_interval(values: Sequence[float]) -> Interval:
     if len(logs) < LEAST_BLOCKS:
         return Interval(math.exp(centre), None, None)
     error = statistics.stdev(logs) / math.sqrt(len(logs))
-    half = student.quantile(0.975, len(logs) - 1) * error
+    half = student.quantile((1 + NOMINAL) / 2, len(logs) - 1) * error
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
 
 

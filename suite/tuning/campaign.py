@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.measuring.arm import Arm
+from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
@@ -200,11 +201,11 @@ class Campaign:
                 if left_s <= 0:
                     return False
                 raced = race(scenario, arms, judge, self._quick(), time_spent)
-                decided = [r for r in raced if r.implementation not in measured]
-                for result in decided:
+                now = [r for r in decided(raced) if r.implementation not in measured]
+                for result in now:
                     writer.add(result)
-                so_far.add(decided, before)
-                self.watch(scenario, [*before, *decided], left_s)
+                so_far.add(now, before)
+                self.watch(scenario, [*before, *now], left_s)
         finally:
             judge.close()
             writer.close()

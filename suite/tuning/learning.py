@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from suite.problem import Problem
@@ -29,6 +29,19 @@ class Outlook:
     """Problems on which the choice is more than 3 % slower than torch."""
     chosen: Mapping[str, int]
     """Row → on how many problems it was chosen; torch among them."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """What `auto` now does on problems that were measured, and what that was measured to gain."""
+
+    problems: int
+    speedup: float
+    """Geometric mean over torch."""
+    best_speedup: float
+    """That of the best row each."""
+    chosen: Mapping[str, int]
+    """Row → on how many problems it is chosen; torch among them."""
 
 
 def shapes_of(trials: Sequence[Trial]) -> Shapes:
@@ -65,6 +78,36 @@ def left_out_choices(trials: Sequence[Trial], kind: str) -> list[tuple[str, floa
         name = safe[0].row.name if safe else "torch"
         choices.append((name, actual.get(name, 0.0), max(0.0, *actual.values(), 0.0)))
     return choices
+
+
+def gained_here(
+    trials: Sequence[Trial], problems: Iterable[Problem], shapes: Shapes | None = None
+) -> Here | None:
+    """Return what `auto` gains on those of these problems that were measured; None of none.
+
+    Unlike the outlook it knows them: it chooses by what was measured on them, too.
+
+    Args:
+        shapes: what fitting found out before; None fits anew.
+    """
+    asked = {problem.as_called() for problem in problems}
+    selector = Selector(trials, shapes)
+    gains, bests = [], []
+    chosen: dict[str, int] = {}
+    for trial in trials:
+        if trial.problem not in asked:
+            continue
+        actual = {measured.row: measured.log_speedup for measured in trial.measured}
+        safe = best_first(selector.predictions(trial.problem))
+        row = next((prediction.row for prediction in safe if prediction.row in actual), None)
+        name = row.name if row else "torch"
+        chosen[name] = chosen.get(name, 0) + 1
+        gains.append(actual[row] if row else 0.0)
+        bests.append(max(0.0, *actual.values(), 0.0))
+    if not gains:
+        return None
+    count = len(gains)
+    return Here(count, math.exp(sum(gains) / count), math.exp(sum(bests) / count), chosen)
 
 
 def outlook(trials: Sequence[Trial], problems: Sequence[Problem]) -> dict[str, Outlook]:

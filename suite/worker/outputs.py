@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -87,8 +88,14 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
     return start, start + storage.nbytes()
 
 
-def failure(error: Exception) -> Failure:
-    """Return the status and the reason that an exception stands for."""
+def failure(error: Exception, own_file: str = "", hint: str = "") -> Failure:
+    """Return the status and the reason that an exception stands for.
+
+    Args:
+        own_file: of the implementation: the line that is named is its own, however deep in other
+            people's code the exception was raised.
+        hint: what may cure it.
+    """
     if isinstance(error, Unsupported | NotImplementedError):
         return Failure(status=Status.UNSUPPORTED, reason=str(error) or type(error).__name__)
     if isinstance(error, UsageError):
@@ -98,6 +105,16 @@ def failure(error: Exception) -> Failure:
     text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     if isinstance(error, MemoryError) or any(word in text.lower() for word in _OUT_OF_MEMORY):
         return Failure(status=Status.OUT_OF_MEMORY, reason=text)
+    return Failure(status=Status.ERROR, reason=f"{text}{_line_of(error, own_file)}{hint}")
+
+
+def _line_of(error: Exception, own_file: str) -> str:
+    """Return " (mine.py:12)": the deepest line in the implementation's file, or beside it."""
     frames = traceback.extract_tb(error.__traceback__)
-    line = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return Failure(status=Status.ERROR, reason=text + line)
+    own = [frame for frame in frames if frame.filename == own_file]
+    folder = Path(own_file).parent
+    beside = [frame for frame in frames if own_file and Path(frame.filename).parent == folder]
+    for some in (own, beside, frames):
+        if some:
+            return f" ({some[-1].filename}:{some[-1].lineno})"
+    return ""

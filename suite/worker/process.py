@@ -53,9 +53,8 @@ from suite.worker.outputs import failure, require_output, row_major
 from suite.worker.side_effects import Watch
 from suite.worker.turn import Turn, require_untouched
 
-WARM_S = 0.05
-"""Warm-up goes on for this long, and for at least two calls unless one takes `SLOW_S`."""
 SLOW_S = 0.25
+"""The memory of a call that takes so long is not measured by another one."""
 SETTLED_CALLS = 5
 """Calls that tell the time anew after the timer has changed how it takes it."""
 
@@ -75,6 +74,9 @@ class Worker:
         self._note = ""
         """What its import did that readers should know."""
         self._implementation: registering.Implementation
+        self._own_file = source.location
+        """The implementation's: what went wrong is said of a line in it."""
+        self._hint_for: Callable[[Exception], str] = lambda _: ""
         self._scenario: Scenario
         self._given: SharedOperands
         self._results: SharedResults
@@ -93,6 +95,8 @@ class Worker:
         self._watch = Watch()
         sources.load(self._source)
         self._implementation = registering.get(self._name)
+        self._own_file = self._implementation.source
+        self._hint_for = self._implementation.hint_for
         self._note = self._watch.imported()
         return messages.Loaded(unavailable=self._implementation.why_unavailable())
 
@@ -163,7 +167,7 @@ class Worker:
         self._watch.settle()
         return messages.Packed(prepare_s=self._invocation.prepare_s)
 
-    def warm(self, _asked: messages.Warm) -> messages.Warmed:
+    def warm(self, asked: messages.Warm) -> messages.Warmed:
         operand = torch.empty_like(self._operands.varying)
         call_s: list[float] = []
         peak_bytes = None
@@ -178,10 +182,10 @@ class Worker:
 
         started = self._now()
         once()
-        if call_s[0] < SLOW_S:
+        if call_s[0] < SLOW_S and asked.peak:
             peak_bytes = peak_bytes_of(once, self._scenario.device)
-            while self._now() - started < WARM_S:
-                once()
+        while self._now() - started < asked.seconds:
+            once()
         note = self._timer.settle(self._invocation.call, operand, min(call_s))
         if note:
             call_s.clear()
@@ -303,7 +307,9 @@ class Worker:
                 reply = handler(asked)
             except Exception as error:
                 traceback.print_exc()
-                failed = cuda_context.why_poisoned(error) or failure(error)
+                failed = cuda_context.why_poisoned(error) or failure(
+                    error, self._own_file, self._hint_for(error)
+                )
             quiet = not settle or wait_until_threads_sleep()
             return messages.TimedAnswer(
                 reply=reply,

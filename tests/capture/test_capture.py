@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,8 +86,8 @@ def test_what_was_captured_passes_validate_and_run(command, models, tmp_path):
         "*/layer1*",
         "--blocks",
         "1",
-        "--budget",
-        "2",
+        "--threads",
+        "1",
         "--out",
         "r",
     )
@@ -319,3 +321,17 @@ def test_a_target_is_refused_without_starting_a_process(monkeypatch):
 
     with pytest.raises(UsageError, match="names no model"):
         Target.parse("net")
+
+
+def test_to_record_a_model_imports_no_compiler():
+    """Torch would import it, for two seconds, to keep it out of whoever watches its operators."""
+    code = (
+        "import sys, torch\n"
+        "from suite.capture.child.recorder import Recorder\n"
+        "model = torch.nn.Conv2d(1, 1, 3)\n"
+        "with Recorder(model) as recorder, torch.inference_mode():\n"
+        "    model(torch.ones(1, 1, 5, 5))\n"
+        "assert len(recorder.convolutions) == 1\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -10,6 +10,7 @@ import torch
 
 from suite.judge import memory, reference
 from suite.judge.pieces import pieces
+from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import Lost
 from suite.measuring.race import race
@@ -89,7 +90,7 @@ def test_a_layer_that_does_not_fit_is_out_of_memory_before_anything_is_allocated
         pytest.skip("it fits here")
     torch_row = builtin("torch", "vendor", "impls.vendor")
 
-    (large,) = race(LARGE, [torch_row], judge, settings, time_spent)
+    (large,) = decided(race(LARGE, [torch_row], judge, settings, time_spent))
     with SharedMemory(OperandLayout(SMALL).size_bytes) as shared:
         judge.open(SMALL, shared)  # the same judge goes on
 

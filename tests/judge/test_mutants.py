@@ -69,7 +69,7 @@ def test_the_command_refuses_what_was_refused_here(refused, command, tmp_path):
     chosen = [scenario for scenario in EDGES if scenario.id in shapes]
     file.write_text(scenario_text("edge_shapes", "those that found mutants", chosen))
 
-    said = command("check", file, "--plugin", plugin)
+    said = command("check", file, "--plugin", plugin, "-v")
 
     assert said.code == 3
     for name in BY_COMMAND:

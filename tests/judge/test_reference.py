@@ -77,7 +77,7 @@ def by_autograd(problem: Problem, direction: str, operands: Operands) -> torch.T
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_float64_result_is_what_autograd_gives(direction, problem):
     scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
     operands = operands_of(problem, direction)
@@ -89,7 +89,7 @@ def test_the_float64_result_is_what_autograd_gives(direction, problem):
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems().filter(lambda p: p.batch_size > 0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_projection_of_the_result_follows_from_the_varying_operand(direction, problem):
     scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
     operands = operands_of(problem, direction)
@@ -105,7 +105,7 @@ def test_a_projection_of_the_result_follows_from_the_varying_operand(direction, 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems().filter(lambda p: p.batch_size > 0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_single_elements_from_the_definition_agree_with_the_whole(direction, problem):
     scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
     operands = operands_of(problem, direction)
@@ -131,7 +131,7 @@ def test_a_large_batch_is_lowered_in_pieces_with_the_same_result(problem, monkey
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_usual_elements_are_the_root_mean_squares_over_random_signs(direction, problem):
     """Of an operand of ones with random signs: every S is the same, products are orthogonal."""
     scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")

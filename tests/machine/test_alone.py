@@ -135,8 +135,9 @@ def test_two_runs_into_one_folder_at_once_the_second_is_refused_and_names_the_fi
 def test_a_run_keeps_its_folder_from_others_until_it_has_ended(command, tiny, tmp_path):
     """Both real: the first is seen to be at work before the second is asked."""
     out = tmp_path / "out"
+    few = ("--blocks", "3", "--threads", "1")
     first = subprocess.Popen(
-        [sys.executable, ROOT / "run_bench.py", "run", tiny, "--impl", "torch", "--out", out],
+        [sys.executable, ROOT / "run_bench.py", "run", tiny, "--impl", "torch", *few, "--out", out],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -14,6 +14,7 @@ import pytest
 from suite.machine import cpu_time, placement
 from suite.measuring import contention, race
 from suite.measuring.contention import BlockContention, CellWatch, Others, OthersWatch, is_disturbed
+from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.run import Runner
@@ -151,10 +152,10 @@ def raced(scenario, settings, time_spent, monkeypatch):
 
     def run(script: str, **changed: object) -> CellResult:
         monkeypatch.setattr(race, "watch_block", Played(script))
-        own = dataclasses.replace(settings, target_half_width=0.0, **changed)
+        own = dataclasses.replace(settings, target_half_width=1e-9, **changed)
         judge = JudgeClient(own, time_spent)
         try:
-            (result,) = Race(scenario, [TORCH], judge, own, time_spent).results()
+            (result,) = decided(Race(scenario, [TORCH], judge, own, time_spent).results())
         finally:
             judge.close()
         return result

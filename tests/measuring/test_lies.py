@@ -6,6 +6,7 @@ import pytest
 
 from suite.measuring.arm import Arm
 from suite.measuring.check import check
+from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.problem import Problem, Scenario
@@ -84,7 +85,7 @@ def raced(tmp_path_factory):
     client = JudgeClient(settings, time_spent)
     try:
         race = Race(SCENARIO, arms("lies_on_the_wire", LIES), client, settings, time_spent)
-        return {result.implementation: result for result in race.results()}
+        return {result.implementation: result for result in decided(race.results())}
     finally:
         client.close()
 

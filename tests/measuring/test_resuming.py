@@ -69,6 +69,8 @@ class Resumed:
     """The one that measured the rest."""
     profiled: list[bool]
     """Whether instructions were counted, for each time that profiles were made."""
+    outlived: list[psutil.Process]
+    """What it had started and was still there when it had been killed."""
 
     @property
     def results(self) -> list[CellResult]:
@@ -89,8 +91,8 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
     words = (
         "run four.yaml --scenario four/[bcd] --shard 1/2 --impl slow --impl unfold --plugin "
         f"{FAULTY / 'slow.py'} --device cpu --threads 1 --timeout 45 --memory-limit 3 --yes "
-        "--budget 500 --blocks 2 --reference unfold --energy --no-verify --profile --instructions "
-        "--out killed"
+        "--budget 500 --blocks 2 --precision 5 --reference unfold --energy --no-verify --profile "
+        "--instructions --out killed"
     )
     process = start(words.split(), there)
     folder = there / "killed"
@@ -98,7 +100,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
     below = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    psutil.wait_procs(below, timeout=15)
+    _, alive = psutil.wait_procs(below, timeout=15)
 
     asked = read_manifest(folder)["request"]
     before = (folder / RESULTS).read_text().split("\n")[:-1]
@@ -123,7 +125,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
         patch.setattr(_folders, "Runner", Watched)
         patch.setattr(run_command, "Profiler", NoProfiler)
         assert run_bench.main(["run", "--resume", "--out", str(folder)]) == 0
-    return Resumed(folder, asked, before, runners[0], profiled)
+    return Resumed(folder, asked, before, runners[0], profiled, alive)
 
 
 SURVIVES: dict[str, Callable[[Resumed], bool]] = {
@@ -137,6 +139,7 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     "--timeout": lambda r: r.runner.settings.timeout_s == 45,
     "--memory-limit": lambda r: r.runner.settings.memory_limit_bytes == 3 * 2**30,
     "--blocks": lambda r: r.runner.settings.blocks == 2 >= max(len(s.blocks) for s in r.results),
+    "--precision": lambda r: r.runner.settings.target_half_width == 0.05,
     "--reference": lambda r: {s.reference for s in r.results} == {"unfold"},
     "--energy": lambda r: r.runner.settings.energy,
     "--no-verify": lambda r: not r.runner.settings.verify,
@@ -146,8 +149,9 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     # A budget is of one call: what was asked stays known, the rest may take as long as it takes.
     "--budget": lambda r: r.request.budget_s == 500 and r.runner.budget_s is None,
     "--out": lambda r: (r.folder / "report.html").is_file(),
-    # It is about how the machine was waited for, and nothing in the run depends on that.
+    # They are about how the machine was waited for and what is printed; nothing depends on that.
     "--no-wait": lambda r: "no_wait" not in r.asked,
+    "--verbose": lambda r: "verbose" not in r.asked,
     "--resume": lambda r: len(r.before) < len(r.results) == 4,
 }
 """Option of `run` → whether it survived. A new option needs a line here."""
@@ -162,6 +166,11 @@ def test_resuming_changes_nothing_of_what_was_asked_nor_of_what_was_measured(res
     assert read_manifest(resumed.folder)["request"] == resumed.asked
     lines = (resumed.folder / RESULTS).read_text().split("\n")
     assert lines[: len(resumed.before)] == resumed.before
+    assert 0 < len(resumed.before) < len(resumed.results) == len(lines) - 1
+
+
+def test_a_run_that_is_killed_takes_what_it_has_started_with_it(resumed):
+    assert not [p for p in resumed.outlived if p.status() != psutil.STATUS_ZOMBIE]
 
 
 # -- contradictions --------------------------------------------------------------------------------
@@ -203,7 +212,8 @@ CONTRADICTIONS = {
     "--threads": ("--threads 4", "with --threads 1"),
     "--timeout": ("--timeout 5", "with --timeout 60"),
     "--memory-limit": ("--memory-limit 3", "with --memory-limit 2"),
-    "--blocks": ("--blocks 9", "with --blocks 5"),
+    "--blocks": ("--blocks 9", "without --blocks"),
+    "--precision": ("--precision 1", "with --precision 2"),
     "--reference": ("--reference unfold", "with --reference torch"),
     "--shard": ("--shard 2/2", "with --shard 1/1"),
     "--energy": ("--energy", "without --energy"),
@@ -217,6 +227,7 @@ OF_ONE_CALL = {
     "--out",
     "--resume",
     "--no-wait",
+    "--verbose",
 }
 
 

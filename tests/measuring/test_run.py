@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
+from suite.machine.alone import FOLDER_VARIABLE, lock_path
 from suite.results.cell import Status
 from suite.results.folder import RESULTS, read_results
-from tests.conftest import FAULTY, ROOT
+from tests.conftest import FAULTY, ROOT, TINY, Done
+from tests.processes.test_lock import held
+from tests.started_runs import wait_for_first_cells
 
 QUICK = ("--blocks", "2", "--threads", "1")
 
@@ -25,79 +28,107 @@ def statuses(folder: Path) -> dict[str, Status]:
     return {f"{r.scenario.id} × {r.implementation}": r.status for r in read_results(folder)}
 
 
-def test_a_run_leaves_every_file_that_it_promises(command, tiny, tmp_path):
-    said = command("run", tiny, "--impl", "unfold", "--out", "r", *QUICK)
+@pytest.fixture(scope="module")
+def small_run(done_once) -> Done:
+    rows = ("--impl", "unfold", "--impl", "gemm_1x1")
+    return done_once("run", "tiny.yaml", *rows, *QUICK)
+
+
+def test_a_run_leaves_every_file_that_it_promises(small_run):
+    said, folder = small_run.said, small_run.folder
 
     assert said.code == 0
     for name in ("manifest.json", "results.jsonl", "results.csv", "report.html"):
-        assert (tmp_path / "r" / name).stat().st_size > 0
-    assert list((tmp_path / "r" / "plots").glob("*.png"))
+        assert (folder / name).stat().st_size > 0
+    assert list((folder / "plots").glob("*.png"))
     assert "tiny/a × unfold: passed" in said.out
     assert "inside the implementations' calls" in said.out
     assert "r/report.html" in said.out
-    load = json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))["load"]
+    assert "gemm_1x1: 2 of 2 unsupported: needs a 1×1 kernel" in said.out
+    assert "× gemm_1x1: " not in said.out
+    load = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["load"]
     assert load["threads"] == 1
     assert load["others_share"] >= 0
     assert load["all_threads_s"] > 0
 
 
-def test_the_reference_takes_part_unasked_and_has_speedup_one(command, tiny, tmp_path):
-    command("run", tiny, "--impl", "unfold", "--out", "r", *QUICK)
-
-    with (tmp_path / "r" / "results.csv").open(newline="") as file:
+def test_the_reference_takes_part_unasked_and_has_speedup_one(small_run):
+    with (small_run.folder / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     torch_rows = [row for row in rows if row["implementation"] == "torch"]
     assert len(torch_rows) == 2
     assert {float(row["speedup"]) for row in torch_rows} == {1.0}
-    assert all(float(row["speedup"]) > 0 for row in rows)
+    assert all(float(row["speedup"]) > 0 for row in rows if row["status"] == "passed")
 
 
 def test_only_the_scenarios_asked_for_are_run_against_the_reference_asked_for(
     command, tiny, tmp_path
 ):
-    words = ("--scenario", "tiny/[b-z]", "--impl", "torch", "--reference", "unfold")
-    said = command("run", tiny, *words, "--out", "r", *QUICK)
+    rows = ("--impl", "torch", "--impl", "gemm_1x1", "--reference", "unfold")
+    said = command("run", tiny, "--scenario", "tiny/[b-z]", *rows, "-v", "--out", "r", *QUICK)
 
     assert said.code == 0
-    assert statuses(tmp_path / "r").keys() == {"tiny/b × torch", "tiny/b × unfold"}
+    keys = {"tiny/b × torch", "tiny/b × unfold", "tiny/b × gemm_1x1"}
+    assert statuses(tmp_path / "r").keys() == keys
+    assert "tiny/b × gemm_1x1: unsupported" in said.out
     assert json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))[
         "scenarios"
     ] == ["tiny/b"]
 
 
-@pytest.mark.parametrize(
-    ("plugin", "status", "hint", "code"),
-    [
-        ("wrong", Status.INCORRECT, "elements are beyond their bound; worst [", 3),
-        ("crashes", Status.CRASHED, "SIGSEGV", 3),
-        ("hangs", Status.TIMEOUT, "no answer within 2 s", 4),
-        ("hogs", Status.OUT_OF_MEMORY, "the limit is", 4),
-        ("raises", Status.ERROR, "ValueError: no luck today", 3),
-        ("quits", Status.CRASHED, "exit code 0", 3),
-    ],
-)
-def test_a_planted_fault_costs_its_own_cells_and_nothing_else(
-    command, tiny, tmp_path, plugin, status, hint, code
-):
-    # Only who hangs has to meet this limit: to take 1 GiB can take more than 2 s on a busy machine.
-    limits = ("--timeout", "2" if plugin == "hangs" else "60", "--memory-limit", "1")
-    file = FAULTY / f"{plugin}.py"
-    words = ("--plugin", file, "--impl", plugin, "--out", "r", *QUICK, *limits)
-    said = command("run", tiny, *words)
+FAULTS = {
+    "wrong": (Status.INCORRECT, "elements are beyond their bound; worst ["),
+    "crashes": (Status.CRASHED, "SIGSEGV"),
+    "hangs": (Status.TIMEOUT, "no answer within 2 s"),
+    "hogs": (Status.OUT_OF_MEMORY, "the limit is"),
+    "raises": (Status.ERROR, "ValueError: no luck today"),
+    "quits": (Status.CRASHED, "exit code 0"),
+}
 
-    assert said.code == code
-    found = statuses(tmp_path / "r")
+
+@pytest.fixture(scope="module")
+def faulty(done_once) -> dict[str, Done]:
+    """Runs by the fault that is planted in them: all at once, and who hangs apart.
+
+    Only that one has to meet the limit: to take 1 GiB can take 2 s on a busy machine.
+    """
+
+    def run(names: list[str], timeout_s: str) -> Done:
+        rows = [("--plugin", FAULTY / f"{name}.py", "--impl", name) for name in names]
+        limits = ("--timeout", timeout_s, "--memory-limit", "1")
+        return done_once(
+            "run", "tiny.yaml", *(word for row in rows for word in row), *limits, *QUICK
+        )
+
+    others = run([name for name in FAULTS if name != "hangs"], "60")
+    return dict.fromkeys(FAULTS, others) | {"hangs": run(["hangs"], "2")}
+
+
+@pytest.mark.parametrize("plugin", FAULTS)
+def test_a_planted_fault_costs_its_own_cells_and_nothing_else(faulty, plugin):
+    status, hint = FAULTS[plugin]
+    done = faulty[plugin]
+    found, said = statuses(done.folder), done.said
+
     assert found[f"tiny/a × {plugin}"] is found[f"tiny/b × {plugin}"] is status
     assert found["tiny/a × torch"] is found["tiny/b × torch"] is Status.PASSED
-    assert hint in said.out
-    assert ("--memory-limit GIB" in said.out) is (status is Status.OUT_OF_MEMORY)
-    assert "Traceback" not in said.out + said.err
-    faulty = [r for r in read_results(tmp_path / "r") if r.implementation == plugin]
-    assert all(result.blocks == () for result in faulty)
+    told = [line for line in said.out.splitlines() if f"tiny/a × {plugin}: " in line]
+    assert any(hint in line for line in told), told
+    rows = [r for r in read_results(done.folder) if r.implementation == plugin]
+    assert all(result.blocks == () for result in rows)
 
 
-def test_what_implementations_print_stays_out_of_the_terminal(command, tiny):
-    said = command("run", tiny, "--plugin", FAULTY / "raises.py", "--impl", "raises", *QUICK)
+def test_faults_decide_the_exit_code_and_print_no_traceback(faulty):
+    assert faulty["wrong"].said.code == 3
+    assert faulty["hangs"].said.code == 4
+    assert "--memory-limit GIB" in faulty["hogs"].said.out
+    assert "--memory-limit GIB" not in faulty["hangs"].said.out
+    for done in faulty.values():
+        assert "Traceback" not in done.said.out + done.said.err
+
+
+def test_what_implementations_print_stays_out_of_the_terminal(faulty):
+    said = faulty["raises"].said
 
     assert "about to fail" not in said.out + said.err
     assert "importing" not in said.out + said.err
@@ -112,27 +143,32 @@ INHERITED = {
 }
 """What becomes of a signal before the program starts: it keeps what its parent leaves it."""
 
+NOTES_WHAT_IT_LOADS = f"""\
+import atexit, runpy, signal, sys
+def note():
+    with open("loaded.txt", "w") as file:
+        print(*{{name.partition(".")[0] for name in sys.modules}}, file=file)
+atexit.register(note)
+INHERITED
+sys.path[0] = {str(ROOT)!r}
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
-def start_run(tiny: Path, folder: Path, inherited: str = "") -> subprocess.Popen[str]:
-    words = ("run", tiny, "--plugin", FAULTY / "slow.py", "--impl", "slow", "--impl", "unfold")
-    run = [sys.executable, ROOT / "run_bench.py", *words, "--out", folder, *QUICK]
-    parent = f"import os, signal, sys\n{inherited}\nos.execv(sys.argv[1], sys.argv[1:])"
+
+def start_run(there: Path, inherited: str = "") -> subprocess.Popen[str]:
+    """Start a run into the folder `r`; at its end it writes what it had loaded to loaded.txt."""
+    (there / "tiny.yaml").write_text(TINY)
+    words = ("run", "tiny.yaml", "--plugin", FAULTY / "slow.py", "--impl", "slow")
+    run = [ROOT / "run_bench.py", *words, "--impl", "unfold", "--out", "r", *QUICK]
+    parent = NOTES_WHAT_IT_LOADS.replace("INHERITED", inherited)
     return subprocess.Popen(
         [sys.executable, "-c", parent, *map(str, run)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=tiny.parent,
+        cwd=there,
     )
-
-
-def wait_for_first_cells(folder: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    results = folder / RESULTS
-    while not (results.exists() and results.read_text(encoding="utf-8").count("\n") >= 1):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def processes_below(pid: int) -> list[psutil.Process]:
@@ -144,60 +180,82 @@ def assert_all_end(processes: list[psutil.Process]) -> None:
     assert not [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_kill_9_loses_no_finished_cell_and_resume_measures_exactly_the_rest(
-    command, tiny, tmp_path
-):
-    folder = tmp_path / "r"
-    process = start_run(tiny, folder)
-    wait_for_first_cells(folder, process)
-    below = processes_below(process.pid)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert_all_end(below)
-    before = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
-    kept = [json.loads(line)["implementation"] for line in before]
-    assert kept
-    assert len(kept) < 6
-
-    words = ("--plugin", FAULTY / "slow.py", "--impl", "slow", "--impl", "unfold")
-    said = command("run", tiny, *words, "--out", folder, "--resume", *QUICK)
-
-    assert said.code == 0
-    after = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
-    assert after[: len(before)] == before
-    assert len(after) == len(statuses(folder)) == 6
-
-
-def test_resume_drops_a_torn_last_line(command, tiny, tmp_path):
-    command("run", tiny, "--impl", "torch", "--out", "r", *QUICK)
+def test_resume_drops_a_torn_last_line(command, small_run, tmp_path):
+    shutil.copytree(small_run.folder, tmp_path / "r")
     results = tmp_path / "r" / RESULTS
     whole = results.read_bytes()
     first = whole.index(b"\n") + 1
     results.write_bytes(whole[: first + 40])
 
-    command("run", tiny, "--impl", "torch", "--out", "r", "--resume", *QUICK)
+    said = command("run", "--out", "r", "--resume")
 
-    assert list(statuses(tmp_path / "r")) == ["tiny/a × torch", "tiny/b × torch"]
+    assert said.code == 0, said.err
+    assert sorted(statuses(tmp_path / "r")) == sorted(statuses(small_run.folder))
     assert results.read_bytes()[:first] == whole[:first]
 
 
-@pytest.mark.parametrize("inherited", INHERITED.values(), ids=INHERITED)
-def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tiny, tmp_path, inherited):
-    folder = tmp_path / "r"
-    process = start_run(tiny, folder, inherited)
-    wait_for_first_cells(folder, process)
+@dataclass(frozen=True)
+class Interrupted:
+    """A run that was interrupted after its first cells."""
+
+    folder: Path
+    code: int
+    out: str
+    err: str
+    below: list[psutil.Process]
+    """What it had started by then."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(text, id=name, marks=[pytest.mark.slow] * bool(text))
+        for name, text in INHERITED.items()
+    ],
+)
+def interrupted(request, tmp_path_factory) -> Interrupted:
+    there = tmp_path_factory.mktemp("interrupted")
+    process = start_run(there, request.param)
+    wait_for_first_cells(there / "r" / RESULTS, process)
     below = processes_below(process.pid)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)  # the report is written, on however slow a disk
+    return Interrupted(there / "r", process.returncode, out, err, below)
 
-    assert process.returncode == 130
+
+def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(interrupted):
+    assert interrupted.code == 130
+    out, err = interrupted.out, interrupted.err
+    assert "interrupted; finish" in out, out + err
     hint = next(line for line in out.splitlines() if line.startswith("interrupted; finish"))
     for word in ("--resume", "--impl slow", "--plugin"):
         assert word in hint
     assert "Traceback" not in out + err
-    assert statuses(folder)
-    assert (folder / "report.html").exists()
-    assert_all_end(below)
+    assert statuses(interrupted.folder)
+    assert (interrupted.folder / "report.html").exists()
+    assert_all_end(interrupted.below)
+
+
+def test_the_parent_process_imports_neither_torch_nor_an_implementation(interrupted):
+    loaded = set((interrupted.folder.parent / "loaded.txt").read_text().split())
+
+    assert "convgauge" in loaded  # or this test shows nothing
+    assert not loaded & {"torch", "impls", "numba", "sympy"}, loaded
+
+
+def test_ctrl_c_is_heard_by_a_run_that_was_started_deaf(tmp_path, monkeypatch):
+    """One that waits for the machine: it has started nothing yet."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with held(lock_path()):
+        _, deaf = INHERITED.values()
+        process = start_run(tmp_path, deaf)
+        assert process.stdout is not None
+        assert "waiting for its end" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
 
 
 @pytest.mark.slow
@@ -234,27 +292,6 @@ def test_a_spent_budget_names_the_cells_it_left_out(command, tmp_path):
     assert "the budget left no time for" in said.out or "ended before the first" in said.out
     assert f"measure them with: python run_bench.py run {path} --impl unfold" in said.out
     assert "--out r --resume" in said.out
-
-
-def test_the_parent_process_imports_neither_torch_nor_an_implementation(tiny, tmp_path):
-    code = (
-        "import sys, run_bench\n"
-        f"code = run_bench.main(['run', {str(tiny)!r}, '--impl', 'torch', '--out', 'r',"
-        " '--blocks', '2'])\n"
-        "assert code == 0, code\n"
-        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
-        "assert not loaded & {'torch', 'impls', 'numba', 'sympy'}, loaded\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

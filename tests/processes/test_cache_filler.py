@@ -123,7 +123,7 @@ def test_a_run_with_cold_caches_passes_or_says_why_not(command, tiny, tmp_path):
     rows = ("--plugin", FAULTY / "no_room.py", "--reference", "no_room", "--impl", "torch")
 
     said = command(
-        "run", tiny, *rows, "--scenario", "a", "--blocks", "2", "--threads", "1", "--out", "r"
+        "run", tiny, *rows, "--scenario", "a", "--blocks", "1", "--threads", "1", "--out", "r"
     )
 
     assert said.code == 0, said.out + said.err

@@ -252,7 +252,7 @@ def test_a_batch_that_nothing_can_be_divided_by_is_foreign(ends, batch):
     frame = json.dumps({"number": 1, "reply": answer(reply=reply)}).encode()
 
     with pytest.raises(ForeignFrame, match=r"reply\.batch: found"):
-        told(ends, Warm(), frame)
+        told(ends, Warm(seconds=0.05, peak=True), frame)
 
 
 @pytest.mark.parametrize(
@@ -274,10 +274,11 @@ def test_what_imports_a_source_cannot_declare_what_a_plug_in_may_not(ends, chang
     for number, told_of in enumerate((declared, declared | change), start=1):
         requester.send(asking)
         described = {"declared": told_of, "unavailable": None, "unsupported": {}}
-        reply = {"implementations": [described], "failure": None}
+        reply = {"of_sources": [{"implementations": [described], "failure": None}]}
         theirs.send_bytes(json.dumps({"number": number, "reply": reply}).encode())
         if number == 1:
-            (implementation,) = requester.receive(asking, 1.0).implementations
+            (of_source,) = requester.receive(asking, 1.0).of_sources
+            (implementation,) = of_source.implementations
             assert implementation.declared.family == "direct"
 
     with pytest.raises(ForeignFrame, match=r"implementations\[0\]\.declared"):
@@ -374,9 +375,9 @@ from suite.processes.channel import handlers
 def ask(client: WorkerClient) -> None:
     client.ask(Gate(slot=0, kind="normal"))  # wrong
     client.ask(Gate(slot=0, kind="normal", log_operatorz=True))  # wrong
-    client.ask(Warm()).callz_s  # wrong
-    batch: str = client.ask(Warm()).batch  # wrong
-    fine: int = client.ask(Warm()).batch
+    client.ask(Warm(seconds=0.05, peak=True)).callz_s  # wrong
+    batch: str = client.ask(Warm(seconds=0.05, peak=True)).batch  # wrong
+    fine: int = client.ask(Warm(seconds=0.05, peak=True)).batch
 
 def warm(asked: Warm) -> TimedAnswer[Warmed]:
     reply = Warmed(call_s=1.0, peak_bytes=None, batch=1)  # wrong

@@ -96,11 +96,6 @@ def run_and_kill(runs: int, kills: int, tiny: Path, temporary: Path) -> None:
 
 
 @posix
-def test_runs_and_kills_leave_neither_temporary_files_nor_shared_memory(tiny, temporary):
-    run_and_kill(1, 1, tiny, temporary)
-
-
-@posix
 @pytest.mark.slow
 def test_many_runs_and_kills_leave_no_more(tiny, temporary):
     run_and_kill(20, 20, tiny, temporary)
@@ -128,11 +123,20 @@ def starts(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sessions are looked for in Linux's way")
-def test_what_a_row_started_ends_at_the_next_start_after_its_run_was_killed(tiny, temporary):
-    plugin = tiny.parent / "starts.py"
-    plugin.write_text(STARTS_A_CHILD.replace("child.txt", str(tiny.parent / "child.txt")))
-    run = start("run", tiny, "--plugin", plugin, "--impl", "starts", cwd=tiny.parent)
+def test_the_run_after_one_that_was_killed_ends_what_that_had_started_and_leaves_nothing(
+    tiny, temporary
+):
     noted = tiny.parent / "child.txt"
+    for name, text in (
+        ("leaves", LEAVES_MEMORY),
+        ("starts", STARTS_A_CHILD.replace("child.txt", str(noted))),
+    ):
+        (tiny.parent / f"{name}.py").write_text(text)
+    few = ("--scenario", "a", "--blocks", "2", "--threads", "1")
+    leaves = ("--plugin", "leaves.py", "--impl", "leaves", *few)
+    words = ("run", tiny, *leaves, "--plugin", "starts.py", "--impl", "starts")
+    before = shared_memory_of_python()
+    run = start(*words, "--out", "killed", cwd=tiny.parent)
     deadline = time.monotonic() + 60
     while not (noted.exists() and noted.read_text()):
         assert run.poll() is None, run.communicate()
@@ -140,13 +144,18 @@ def test_what_a_row_started_ends_at_the_next_start_after_its_run_was_killed(tiny
         time.sleep(0.05)
     child = psutil.Process(int(noted.read_text()))
     family = psutil.Process(run.pid).children(recursive=True)
+    assert list(temporary.iterdir())  # or this test shows nothing
     run.send_signal(signal.SIGKILL)
     run.communicate()
     psutil.wait_procs([process for process in family if process.pid != child.pid], timeout=20)
     assert child.is_running()  # or this test shows nothing
 
-    scratch.remove_left_over(temporary)
+    run = start("run", tiny, *leaves, "--out", "next", cwd=tiny.parent)
+    said, _ = run.communicate(timeout=120)
 
+    assert run.returncode == 0, said
+    assert list(temporary.iterdir()) == []
+    assert shared_memory_of_python() <= before
     psutil.wait_procs([child], timeout=10)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 

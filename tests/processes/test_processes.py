@@ -77,22 +77,6 @@ def test_waits_that_the_user_has_chosen_stay_as_they_are(monkeypatch, name):
     assert "GOMP_SPINCOUNT" not in steady_environment()
 
 
-def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may(tmp_path):
-    resource = pytest.importorskip("resource")
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    code = (
-        "import resource\nfrom pathlib import Path\nfrom suite.processes.peer import Peer\n"
-        f"resource.setrlimit(resource.RLIMIT_NOFILE, (64, {hard}))\n"
-        f"log = Path({str(tmp_path / 'log')!r})\n"
-        "Peer('suite.judge.process:main', 1, name='any', log=log).close()\n"
-        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) == (OPEN_FILES if hard < 0 else min(OPEN_FILES, hard))
-
-
 SHARED_MEMORY = Path("/dev/shm")
 needs_maps = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/PID/maps")
 
@@ -156,7 +140,7 @@ def test_no_semaphore_outlives_a_run_that_is_killed(tiny, tmp_path):
                 made |= semaphores_of(process.pid)
             except OSError:  # it has ended meanwhile
                 continue
-        time.sleep(0.01)
+        time.sleep(0.05)
     run.kill()
     run.wait()
     psutil.wait_procs(family, timeout=20)
@@ -188,17 +172,19 @@ def test_a_semaphore_without_a_name_is_not_handed_to_a_process_that_could_not_fi
     assert "not supported" in locks.ask(HandOver()).refusal
 
 
-INTERRUPTED_WHILE_FORKING = """\
-import os, signal
+FEW_FILES_AND_INTERRUPTED_WHILE_FORKING = """\
+import os, resource, signal
 from multiprocessing import forkserver
 from pathlib import Path
 from suite.processes.peer import Peer
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 connect = forkserver._forkserver.connect_to_new_process
 def interrupted(fds):
     connected = connect(fds)
     os.kill(os.getpid(), signal.SIGINT)
     return connected
 Peer('suite.judge.process:main', 1, name='first', log=Path('log')).close()
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 forkserver.connect_to_new_process = interrupted
 try:
     Peer('suite.judge.process:main', 1, name='any', log=Path('log'))
@@ -207,18 +193,29 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="about forks")
-def test_ctrl_c_while_a_process_is_forked_prints_no_traceback(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_WHILE_FORKING],
-        cwd=tmp_path,
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory) -> subprocess.CompletedProcess[str]:
+    """A process that forks with few open files, and is interrupted when it does so again."""
+    pytest.importorskip("resource")
+    return subprocess.run(
+        [sys.executable, "-c", FEW_FILES_AND_INTERRUPTED_WHILE_FORKING],
+        cwd=tmp_path_factory.mktemp("forked"),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stdout == "interrupted\n", done.stderr
-    assert "Traceback" not in done.stderr
+
+
+def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may(forked):
+    resource = pytest.importorskip("resource")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert int(forked.stdout.splitlines()[0]) == (OPEN_FILES if hard < 0 else min(OPEN_FILES, hard))
+
+
+def test_ctrl_c_while_a_process_is_forked_prints_no_traceback(forked):
+    assert forked.stdout.splitlines()[1:] == ["interrupted"], forked.stderr
+    assert "Traceback" not in forked.stderr
 
 
 def test_what_the_suite_gave_a_process_itself_is_no_choice_of_the_users(monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 from suite.profiling.profiler import slug
 from suite.results.folder import PROFILES, read_profiles
 from suite.results.profile import CellProfile
-from tests.conftest import FAULTY, ROOT
+from tests.conftest import FAULTY, ROOT, Done
 
 SHORT = ("--threads", "2", "--timeout", "60")
 
@@ -29,23 +29,23 @@ def rows(folder: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def profiled(tmp_path_factory):
-    """One run of two cells a scenario, one of which dies while it is listened to."""
-    import run_bench
-    from tests.conftest import TINY
+def done(done_once) -> Done:
+    """A run of four cells, one of which is wrong, and one dies while it is listened to."""
+    rows = ["--impl", "unfold"]
+    for name in ("crashes_when_heard", "wrong"):
+        rows += ["--plugin", FAULTY / f"{name}.py", "--impl", name]
+    return done_once("profile", "tiny.yaml/a", *rows, *SHORT)
 
-    folder = tmp_path_factory.mktemp("profiled")
-    (folder / "tiny.yaml").write_text(TINY)
-    words = ["profile", folder / "tiny.yaml", "--impl", "unfold", "--impl", "crashes_when_heard"]
-    words += ["--plugin", FAULTY / "crashes_when_heard.py", "--out", folder / "r", *SHORT]
-    assert run_bench.main([str(word) for word in words]) == 0
-    return folder / "r"
+
+@pytest.fixture(scope="module")
+def profiled(done) -> Path:
+    return done.folder
 
 
 def test_a_crash_while_profiled_costs_that_part_of_that_cell_alone(profiled):
     by_cell = profiles(profiled)
 
-    assert len(by_cell) == 6
+    assert len(by_cell) == 3
     dead = by_cell["tiny/a × crashes_when_heard"]
     assert dead.phases is None
     assert dead.operators is None
@@ -54,7 +54,7 @@ def test_a_crash_while_profiled_costs_that_part_of_that_cell_alone(profiled):
     assert dead.memory is not None
     assert len(dead.threads) == 2
     for name in ("unfold", "torch"):
-        complete = by_cell[f"tiny/b × {name}"]
+        complete = by_cell[f"tiny/a × {name}"]
         assert set(complete.missing) <= {"counters", "instructions"}
         assert complete.phases
         assert complete.operators
@@ -113,7 +113,7 @@ def test_report_rebuilds_the_section_without_torch(profiled, tmp_path):
     assert 'id="profile-cells"' in page
     assert rows(tmp_path / "again") == rows(profiled)
     assert (tmp_path / "again" / "plots" / "phases.png").exists()
-    assert len(list((tmp_path / "again" / "profiles").glob("*/trace.json.gz"))) == 4
+    assert len(list((tmp_path / "again" / "profiles").glob("*/trace.json.gz"))) == 2
 
 
 def test_a_torn_last_profile_is_left_out_and_another_version_is_refused(
@@ -125,7 +125,7 @@ def test_a_torn_last_profile_is_left_out_and_another_version_is_refused(
         (copy / name).write_bytes((profiled / name).read_bytes())
     content = (copy / PROFILES).read_bytes()
     (copy / PROFILES).write_bytes(content[:-20])
-    assert len(profiles(copy)) == 5
+    assert len(profiles(copy)) == 2
 
     record = json.loads(content.splitlines()[0])
     (copy / PROFILES).write_text(json.dumps({**record, "profile_version": 99}) + "\n")
@@ -151,14 +151,12 @@ def test_run_profile_adds_what_a_resumed_run_lacks(command, tiny, tmp_path):
         assert word in said.out
 
 
-def test_a_cell_that_fails_its_gate_is_not_profiled_and_says_why(command, tiny, tmp_path):
-    words = ("--plugin", FAULTY / "wrong.py", "--impl", "wrong", "--out", "r", *SHORT)
-    said = command("profile", f"{tiny}/a", *words)
-
-    assert said.code == 3
-    assert "tiny/a × wrong: not profiled: incorrect" in said.out
-    assert set(profiles(tmp_path / "r")) == {"tiny/a × torch"}
-    assert set(rows(tmp_path / "r")) == {"tiny/a × torch", "tiny/a × wrong"}
+def test_a_cell_that_fails_its_gate_is_not_profiled_and_says_why(done):
+    assert done.said.code == 3
+    assert "tiny/a × wrong: not profiled: incorrect" in done.said.out
+    passed = {f"tiny/a × {name}" for name in ("torch", "unfold", "crashes_when_heard")}
+    assert set(profiles(done.folder)) == passed
+    assert set(rows(done.folder)) == passed | {"tiny/a × wrong"}
 
 
 @pytest.mark.parametrize(

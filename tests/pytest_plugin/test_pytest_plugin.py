@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from suite.machine.alone import lock_path
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TINY
 from tests.processes.test_lock import held
 
 PLUGIN = """\
@@ -46,11 +47,16 @@ def test_speed(convolution, benchmark):
 QUICKLY = ("--benchmark-max-time=0.01", "--benchmark-min-rounds=2")
 
 
+def made(folder: Path) -> Path:
+    """Make a user's folder: a scenario file and a plug-in file."""
+    (folder / "tiny.yaml").write_text(TINY)
+    (folder / "mine.py").write_text(PLUGIN)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, tiny: Path) -> Path:
-    """A user's folder: a scenario file and a plug-in file."""
-    (tmp_path / "mine.py").write_text(PLUGIN)
-    return tmp_path
+def folder(tmp_path: Path) -> Path:
+    return made(tmp_path)
 
 
 def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -108,26 +114,56 @@ def test_a_scenario_file_is_timed_cell_by_cell_and_compares_with_the_saved_run(f
     assert second.returncode
 
 
-def test_a_wrong_cell_gets_no_time_and_one_that_is_not_covered_says_why(folder):
+@dataclass(frozen=True)
+class Session:
+    """One that times, started while a run measured."""
+
+    folder: Path
+    holder: int
+    """The process that measured."""
+    named: str
+    """What was said of it."""
+    returncode: int
+    stdout: str
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory) -> Session:
+    """Cells of a file, wrong and not covered ones among them, and a test of one's own."""
+    folder = made(tmp_path_factory.mktemp("session"))
+    (folder / "test_mine.py").write_text(OWN_TESTS)
     rows = [word for name in ("forgets_bias", "needs_bias") for word in ("--convgauge-impl", name)]
-    words = ("tiny.yaml", "--convgauge-plugin", "mine.py", *rows)
-    completed = run_pytest(folder, *words, "--benchmark-autosave", "-rs")
-    assert completed.returncode == 1
-    assert "tiny/b-forgets_bias: incorrect" in completed.stdout
-    assert {b["name"] for b in saved(folder)} == {
+    words = ("tiny.yaml", "test_mine.py", "--convgauge-plugin", "mine.py", *rows)
+    with held(lock_path()) as first:
+        process = start_pytest(folder, *words, "--benchmark-autosave", "-rs", "-v")
+        assert process.stdout
+        lines = iter(process.stdout.readline, "")
+        named = next((line for line in lines if "another run measures" in line), "")
+    out, err = process.communicate(timeout=120)
+    return Session(folder, first.pid, named, process.returncode, out + err)
+
+
+def test_a_wrong_cell_gets_no_time_and_one_that_is_not_covered_says_why(session):
+    assert session.returncode == 1
+    assert "tiny/b-forgets_bias: incorrect" in session.stdout
+    assert {b["name"] for b in saved(session.folder)} == {
         "test_convolution[tiny/a-forgets_bias]",
         "test_convolution[tiny/b-needs_bias]",
+        "test_speed[tiny/a-honest]",
+        "test_speed[tiny/b-honest]",
     }
-    assert "2 passed, 1 skipped, 1 error" in completed.stdout
-    assert "needs a bias" in completed.stdout
+    assert "4 passed, 1 skipped, 1 error" in session.stdout
+    assert "needs a bias" in session.stdout
 
 
-def test_ones_own_test_takes_cells_by_parametrisation(folder):
-    (folder / "test_mine.py").write_text(OWN_TESTS)
-    completed = run_pytest(folder, "test_mine.py", "-v")
-    assert completed.returncode == 0, completed.stdout
-    assert "test_speed[tiny/a-honest] PASSED" in completed.stdout
-    assert "2 passed" in completed.stdout
+def test_ones_own_test_takes_cells_by_parametrisation(session):
+    assert "test_speed[tiny/a-honest] PASSED" in session.stdout
+    assert "test_speed[tiny/b-honest] PASSED" in session.stdout
+
+
+def test_a_session_that_times_waits_for_a_run_that_measures_and_names_it(session):
+    named = "ConvGauge: another run measures on this machine: process "
+    assert session.named.startswith(f"{named}{session.holder}, ")
 
 
 @pytest.mark.parametrize(
@@ -151,17 +187,3 @@ def test_yaml_files_that_were_not_named_are_left_alone(folder):
     (folder / "test_other.py").write_text("def test_nothing():\n    pass\n")
     completed = run_pytest(folder, "--benchmark-disable", ".", "-o", "addopts=")
     assert "tiny.yaml" not in completed.stdout
-
-
-def test_a_session_that_times_waits_for_a_run_that_measures_and_names_it(folder):
-    words = ("tiny.yaml", "--convgauge-plugin", "mine.py", "--convgauge-impl", "needs_bias")
-    with held(lock_path()) as first:
-        session = start_pytest(folder, *words)
-        assert session.stdout
-        lines = iter(session.stdout.readline, "")
-        named = next(line for line in lines if "another run measures" in line)
-        assert named.startswith("ConvGauge: another run measures on this machine: process ")
-        assert f"process {first.pid}, " in named
-    out, err = session.communicate(timeout=120)
-    assert session.returncode == 0, out + err
-    assert "1 passed, 1 skipped" in out

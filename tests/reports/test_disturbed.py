@@ -13,16 +13,18 @@ import pytest
 from rich.console import Console
 
 import reports
-from reports import bencher, csv_table, junit, markdown, pytest_benchmark, terminal
+from reports import bencher, csv_table, junit, markdown, pytest_benchmark, run_summary, terminal
 from reports.compare import compare_runs
 from reports.headline import headline
 from reports.history.cell_history import history
 from reports.matrix import Matrix
 from reports.networks import networks
 from reports.page.data import page_data
+from suite.measuring.run import RunProgress
 from suite.results.cell import Block, CellResult, Status
 from suite.results.contention import Contention, Probe
 from suite.results.folder import Run
+from suite.results.timed import TimedRun
 from tests.reports.synthetic import small_run
 
 SEEN = Contention(
@@ -63,11 +65,9 @@ def printed(run: Run) -> str:
     console = Console(file=file, width=200)
     with terminal.RunDisplay(console) as display:
         for done, result in enumerate(run.results, start=1):
-            display.watch(result, done, len(run.results), 0.0)
+            display.watch(result, RunProgress(done, len(run.results), 0.0, 2))
     spent = {"inside_share": None}
-    terminal.print_summary(
-        console, run.results, spent=spent, not_measured=(), again="", report=None
-    )
+    run_summary.print_summary(console, run, spent=spent, not_measured=(), again="", report=None)
     return file.getvalue()
 
 
@@ -198,9 +198,11 @@ def test_a_history_leaves_disturbed_cells_out_and_says_so():
         dataclasses.replace(small_run(Path(f"r{number}")), folder=Path(f"r{number}"))
         for number in range(2)
     ]
-    past = history([*runs, disturbed_run()])
+    past = history([TimedRun.of(run) for run in (*runs, disturbed_run())])
 
-    assert f"{DISTURBED} × torch: disturbed" in {each.why for each in past.left_out}
+    assert (f"{DISTURBED} × torch", "disturbed") in {
+        (left.cell, left.why) for left in past.left_out
+    }
     points = {series.cell: len(series.points) for series in past.series}
     assert points[f"{DISTURBED} × torch"] == 2
     assert points["vgg_conv3_1 × torch"] == 3

@@ -164,9 +164,9 @@ def test_a_cells_command_keeps_how_it_was_measured_and_leaves_the_other_cells_ou
     again = data.page_data(run, Matrix.of(run))["again"]
 
     assert shlex.join(again["torch"]["quick"]) == (
-        "python run_bench.py run quick.yaml --scenario '{scenario}' --impl '{implementation}' "
-        "--plugin my.py --device cuda:1 --threads 2 --timeout 9 --memory-limit 1.5 --blocks 7 "
-        "--energy --no-verify"
+        "python run_bench.py run /there/quick.yaml --scenario '{scenario}' "
+        "--impl '{implementation}' --plugin /there/my.py --device cuda:1 --threads 2 --timeout 9 "
+        "--memory-limit 1.5 --blocks 7 --energy --no-verify"
     )
     assert "--reference" not in again["torch"]["quick"]
 

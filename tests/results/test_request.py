@@ -15,6 +15,7 @@ from suite.results.request import (
     PROGRAM,
     AskedFile,
     GateRequest,
+    Precision,
     Request,
     RunRequest,
     Shard,
@@ -23,7 +24,7 @@ from suite.results.request import (
 
 OLD = Path(__file__).with_name("manifest_of_version_1.json")
 QUICK = AskedFile("quick", str(Path(__file__).parents[2] / "scenarios/quick.yaml"))
-OF_THE_CALL = {"--help", "-h", "--out", "--resume", "--no-wait"}
+OF_THE_CALL = {"--help", "-h", "--out", "--resume", "--no-wait", "--verbose", "-v"}
 """Where the measurements go, which is no part of what is measured."""
 
 
@@ -46,6 +47,7 @@ FULL = (
     RunRequest(
         **SHARED,
         reference="v1.0",
+        precision=Precision(percent=0.5),
         blocks=9,
         energy=True,
         verify=False,
@@ -182,3 +184,59 @@ def test_a_gate_of_version_1_is_read_as_one(old):
     assert isinstance(request, GateRequest)
     assert (request.base, request.accept, request.margin) == ("HEAD~1", ("memory",), 0.1)
     assert request.threads == 2
+
+
+# -- where one stands ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with a scenario file and a plug-in, in which one stands."""
+    folder = tmp_path / "project"
+    (folder / "bench").mkdir(parents=True)
+    for name in ("mine.yaml", "bench/mine.py"):
+        (folder / name).write_text("")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_words_name_files_from_the_folder_that_one_stands_in(project, tmp_path, monkeypatch):
+    request = RunRequest(
+        files=(QUICK, here("mine.yaml")), plugins=(here("bench/mine.py"),), blocks=7
+    )
+    assert request.words()[1:5] == ["quick", "mine.yaml", "--plugin", "bench/mine.py"]
+    monkeypatch.chdir(project / "bench")
+    assert request.words()[1:5] == [
+        "quick",
+        str(project / "mine.yaml"),
+        "--plugin",
+        "mine.py",
+    ]
+    monkeypatch.chdir(tmp_path)
+    assert request.words()[1:5] == [
+        "quick",
+        str(Path("project/mine.yaml")),
+        "--plugin",
+        str(Path("project/bench/mine.py")),
+    ]
+
+
+def test_another_file_of_that_name_is_not_taken_for_the_one_that_was_asked_for(
+    project, tmp_path, monkeypatch
+):
+    plugin = here("bench/mine.py")
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "mine.py").write_text("# another")
+    monkeypatch.chdir(tmp_path)
+    assert plugin.from_here == str(Path("project/bench/mine.py"))
+
+
+def test_the_words_of_one_folder_ask_for_the_same_in_another(project, tmp_path, monkeypatch):
+    request = RunRequest(files=(here("mine.yaml"),), plugins=(here("bench/mine.py"),))
+    monkeypatch.chdir(tmp_path)
+    words = request.words()
+    again = asked(RunRequest, build_parser(words).parse_args(words))
+    assert [file.path for file in (*again.files, *again.plugins)] == [
+        str(project / "mine.yaml"),
+        str(project / "bench" / "mine.py"),
+    ]

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
@@ -85,7 +86,7 @@ def main() -> None:
                 if statuses.total() >= options.cells or time.monotonic() > deadline:
                     break
                 scenario = Scenario(id=f"same-code/{name}", problem=problem)
-                for result in Race(scenario, arms, judge, settings, time_spent).results():
+                for result in decided(Race(scenario, arms, judge, settings, time_spent).results()):
                     if result.implementation != "torch":
                         statuses[str(result.status)] += 1
                     if result.status != "passed":

@@ -9,7 +9,7 @@ from building import layer, trial
 
 from suite.problem import Problem
 from suite.tuning.features import KINDS, kind_of, point_of
-from suite.tuning.learning import left_out_choices, outlook, shapes_of
+from suite.tuning.learning import gained_here, left_out_choices, outlook, shapes_of
 from suite.tuning.selector import Selector, best_first
 
 CHANNELS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
@@ -108,6 +108,29 @@ def test_the_outlook_owns_up_to_wrong_choices():
     expected = outlook(trials, [layer(64)])["dense"]
     assert (surprised[0] == "torch") or expected.slower_share == pytest.approx(0.1)
     assert expected.speedup < expected.best_speedup
+
+
+def test_what_is_gained_on_given_layers_is_what_was_measured_there():
+    """Layers so unlike each other that left out none is chosen for, though all were measured."""
+    speedups = {c: 3.0 if number % 2 else 1.2 for number, c in enumerate(CHANNELS)}
+    trials = [trial(layer(c), {"quick": value, "slow": 0.9}) for c, value in speedups.items()]
+    here = gained_here(trials, [layer(c) for c in CHANNELS])
+
+    assert here is not None
+    assert here.problems == len(CHANNELS)
+    assert here.best_speedup == pytest.approx(math.sqrt(3.0 * 1.2))
+    assert outlook(trials, [layer(c) for c in CHANNELS])["all"].speedup < here.speedup
+    assert 1.2 < here.speedup <= here.best_speedup
+    assert sum(here.chosen.values()) == len(CHANNELS)
+
+
+def test_layers_that_nobody_gave_do_not_count_and_none_says_nothing():
+    trials = [trial(layer(c), {"quick": 1.5}) for c in CHANNELS]
+
+    few = gained_here(trials, [layer(CHANNELS[0]), layer(7, size=99)])
+    assert few is not None
+    assert few.problems == 1
+    assert gained_here(trials, [layer(7, size=99)]) is None
 
 
 def test_kinds_weigh_as_they_occur_where_they_are_asked_for():

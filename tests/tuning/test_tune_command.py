@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
+from suite.results.folder import read_results
 from suite.tuning import store
-from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("nobody_else")
 
@@ -51,6 +49,8 @@ def test_measures_writes_a_table_and_says_what_it_learnt(command, own, folder):
     assert rows == {"kn2row": "impls.gemm", "gemm_1x1": "impls.gemm"}
     for word in ("[4/4]", "dense", "pointwise", "all", "auto over torch", str(folder)):
         assert word in said.out
+    for words in ("over torch on these 2 layers", "expected on layers that were not measured: "):
+        assert said.out.count(words) == 2  # in each memory format
     assert "goes on from here" not in said.out
 
     again = command("tune", own, *ROWS, "--budget", 60, "--threads", 1)
@@ -122,15 +122,10 @@ def test_a_folder_that_cannot_be_made_is_named(command, own, folder):
     assert "CONVGAUGE_TUNING" in said.err
 
 
-def test_a_run_with_auto_notes_what_was_chosen_and_why(own, folder, tmp_path):
-    # A process of its own: this one's fork server has the environment of the first test.
-    out = tmp_path / "out"
-    command = (sys.executable, str(ROOT / "run_bench.py"), "run", str(own), "--impl", "auto")
-    subprocess.run([*command, "--blocks", "1", "--out", str(out), "--threads", "1"], check=True)
-    cells = [
-        json.loads(line)
-        for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    notes = [cell["notes"] for cell in cells if cell["implementation"] == "auto"]
+def test_a_run_with_auto_notes_what_was_chosen(command, own, tmp_path):
+    """By what is told in test_auto: the fork server here has the environment of the first test."""
+    said = command("run", own, "--impl", "auto", "--blocks", 1, "--out", "out", "--threads", 1)
+    assert said.code == 0, said.err
+    notes = [cell.notes for cell in read_results(tmp_path / "out") if cell.implementation == "auto"]
     assert len(notes) == 2
-    assert all("chose" in note[0] and "no table yet" in note[0] for note in notes)
+    assert all(note[0].startswith("chose ") for note in notes)

@@ -47,6 +47,14 @@ class Recorder(TorchDispatchMode):
         register_module_forward_pre_hook(self._enter)
         register_module_forward_hook(self._leave, always_call=True)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Answer the question of newer torch whether to keep Dynamo out of this class.
+
+        It would import it for that, which takes two seconds; in this process it is off altogether.
+        """
+        return False
+
     def _enter(self, module: torch.nn.Module, _inputs: object) -> None:
         around = self._entered[-1] if self._entered else ""
         self._entered.append(self._paths.get(id(module), around))

@@ -1,0 +1,71 @@
+"""Which rows of a scenario may still be the fastest: they are worth the most precise times.
+
+Four fifths of a run's calls went into rows that had lost by their second block. What has surely
+lost is measured until that can be said with a number, and no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suite.measuring.cell import Cell
+from suite.measuring.settings import Settings
+from suite.stats import intervals
+from suite.stats.intervals import Interval
+
+BEHIND = 0.6
+"""Of the fastest row's speed, with no interval yet: what is slower has most likely lost."""
+
+
+def speed(cell: Cell) -> Interval | None:
+    """Return a cell's speed against the reference's in the same blocks; None without a block.
+
+    Where there is no reference, it is calls per second.
+    """
+    ratios = [
+        (1.0 if block.reference_s is None else block.reference_s)
+        / intervals.block_median_s(block.samples_s)
+        for block in cell.blocks or cell.disturbed
+    ]
+    return intervals.log_interval(ratios) if ratios else None
+
+
+class Contest:
+    """How the rows of a scenario stand after the blocks so far.
+
+    Args:
+        cells: all that were timed, those that have enough included.
+    """
+
+    def __init__(self, cells: Sequence[Cell], settings: Settings) -> None:
+        self._settings = settings
+        self._speeds = {cell.arm.key: known for cell in cells if (known := speed(cell))}
+        self._fastest = max((known.value for known in self._speeds.values()), default=0.0)
+        lows = (known.low for known in self._speeds.values() if known.low is not None)
+        self._surely_reached = max(lows, default=0.0)
+
+    def has_lost(self, cell: Cell) -> bool:
+        """Whether some other row is faster beyond chance."""
+        known = self._speeds.get(cell.arm.key)
+        return known is not None and known.high is not None and known.high < self._surely_reached
+
+    def is_behind(self, cell: Cell) -> bool:
+        """Whether it seems to have lost, by so much that a short block will do."""
+        known = self._speeds.get(cell.arm.key)
+        return known is not None and known.value < BEHIND * self._fastest
+
+    def wants_all(self, cell: Cell) -> bool:
+        """Whether a row is to be known well however slow it is."""
+        return self._settings.all_precise or cell.arm.wanted
+
+    def half_width(self, cell: Cell) -> float:
+        """Return to what a cell's speed-up is to be known, on the logarithmic scale."""
+        if self.has_lost(cell) and not self.wants_all(cell):
+            return self._settings.lost_half_width
+        return self._settings.target_half_width
+
+    def block_s(self, cell: Cell) -> float:
+        """Return how long a cell's timed calls last in the next block."""
+        if self.is_behind(cell) and not self.wants_all(cell):
+            return self._settings.behind_block_s
+        return self._settings.block_s

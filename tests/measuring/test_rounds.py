@@ -1,0 +1,168 @@
+"""Blocks go round the whole grid: what stands after each round, and what a kill leaves of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+
+import psutil
+import pytest
+
+from suite.measuring.contest import Contest
+from suite.measuring.run import Runner
+from suite.measuring.settings import Settings
+from suite.measuring.stopping import has_enough
+from suite.problem import Problem, Scenario
+from suite.results.cell import Block, Status
+from suite.results.folder import UNFINISHED, read_results, read_run, read_unfinished
+from tests.arms import builtin
+from tests.conftest import FAULTY
+from tests.started_runs import start, wait_for_first_cells
+
+SCENARIOS = [
+    Scenario(id=f"s/{size}", problem=Problem.of_call((1, 4, size, size), (4, 4, 3, 3)))
+    for size in (8, 10)
+]
+ARMS = [builtin("torch", "vendor", "impls.vendor"), builtin("unfold", "im2col", "impls.im2col")]
+
+
+@pytest.fixture
+def rounds(tmp_path, settings, nobody_else):
+    """What stood after each round of a small run, and what was decided."""
+    stood = []
+    few = dataclasses.replace(settings, blocks=2, least_blocks=2, target_half_width=1e-9)
+    runner = Runner(tmp_path, SCENARIOS, ARMS, few)
+    runner.watch_round = lambda results, at: stood.append(
+        (at, list(results), read_unfinished(tmp_path))
+    )
+    return runner.run(), stood
+
+
+def test_after_the_first_round_there_is_a_whole_table(rounds, tmp_path):
+    _, stood = rounds
+    at, results, on_disk = stood[0]
+
+    cells = [(s.id, arm.name) for s in SCENARIOS for arm in ARMS]
+    assert [(r.scenario.id, r.implementation) for r in results] == cells
+    assert {len(r.blocks) for r in results} == {1}
+    assert (at.round, at.done, at.total) == (1, 0, 4)
+    assert at.left_s > 0
+    assert {r.key for r in on_disk} == {r.key for r in results}
+
+
+def test_every_cell_has_the_blocks_of_all_rounds_in_the_end(rounds, tmp_path):
+    outcome, stood = rounds
+
+    assert len(stood) == 1  # the second round was the last
+    first_seeds = {r.key: r.blocks[0].seed for r in stood[0][1]}
+    for result in outcome.results:
+        assert result.blocks[0].seed == first_seeds[result.key]
+        assert len(result.blocks) == 2
+    assert not (tmp_path / UNFINISHED).exists()
+
+
+def seeds_of(result):
+    """Return those of all blocks, also of any in which others took the cores."""
+    return {block.seed for block in (*result.blocks, *result.set_aside)}
+
+
+def test_a_kill_keeps_what_stood_and_resuming_adds_to_its_blocks(command, tmp_path, tiny):
+    words = ["run", tiny, "--plugin", FAULTY / "slow.py", "--impl", "slow", "--threads", "1"]
+    words += ["--blocks", "2", "--precision", "0.1", "--out", "r"]
+    process = start(words, tmp_path)
+    wait_for_first_cells(tmp_path / "r" / UNFINISHED, process)
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    psutil.wait_procs(below, timeout=15)
+    left = {result.key: result for result in read_unfinished(tmp_path / "r")}
+    assert left
+    assert not read_results(tmp_path / "r")
+    assert {r.key for r in read_run([tmp_path / "r"]).results} == left.keys()
+    assert command("report", "r").code == 0
+
+    assert command("run", "--out", "r", "--resume").code == 0
+
+    finished = {result.key: result for result in read_results(tmp_path / "r")}
+    assert len(finished) == 4
+    for key, result in left.items():
+        assert seeds_of(result) < seeds_of(finished[key])
+    assert not (tmp_path / "r" / UNFINISHED).exists()
+
+
+def test_ctrl_c_prints_the_table_as_it_stands(tmp_path, tiny):
+    words = ["run", tiny, "--plugin", FAULTY / "slow.py", "--impl", "slow", "--threads", "1"]
+    process = start([*words, "--precision", "0.1", "--out", "r"], tmp_path)
+    wait_for_first_cells(tmp_path / "r" / UNFINISHED, process)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert "tiny/a" in out
+    assert "--resume" in out
+    assert (tmp_path / "r" / "report.html").is_file()
+    assert read_unfinished(tmp_path / "r")
+
+
+# -- which rows deserve more blocks ----------------------------------------------------------------
+
+
+class TimedCell:
+    """Stands for a cell with blocks of known ratios; its reference takes 1 ms."""
+
+    def __init__(self, arm, ratios, spent_s=0.1):
+        self.arm = arm
+        self.status = Status.PASSED
+        self.spent_s = spent_s
+        self.disturbed = []
+        self.blocks = [
+            Block(samples_s=(1e-3 / r,), calls_per_sample=1, seed="0", reference_s=1e-3)
+            for r in ratios
+        ]
+
+
+def row(name, *, wanted=False):
+    return dataclasses.replace(ARMS[1], label=name, wanted=wanted)
+
+
+@pytest.fixture
+def knobs(tmp_path):
+    return Settings(threads=1, log=tmp_path / "log")
+
+
+def test_a_row_that_has_surely_lost_is_known_well_enough_to_10_percent(knobs):
+    fast = TimedCell(row("fast"), [2.0, 2.02, 1.98])
+    slow = TimedCell(row("slow"), [0.50, 0.51, 0.49])
+    contest = Contest([fast, slow], knobs)
+
+    assert contest.half_width(slow) == knobs.lost_half_width
+    assert contest.half_width(fast) == knobs.target_half_width
+    assert has_enough(slow, knobs, 3, contest.half_width(slow))
+    assert not has_enough(fast, knobs, 3, contest.half_width(fast))
+
+
+def test_a_row_that_may_be_the_fastest_still_is_known_as_well_as_the_fastest(knobs):
+    fast = TimedCell(row("fast"), [2.0, 2.2, 1.8])
+    close = TimedCell(row("close"), [1.9, 2.1, 1.7])
+
+    assert Contest([fast, close], knobs).half_width(close) == knobs.target_half_width
+
+
+@pytest.mark.parametrize("wanted_by", ["name", "precision"])
+def test_a_row_that_was_asked_for_is_known_well_however_slow_it_is(knobs, wanted_by):
+    fast = TimedCell(row("fast"), [2.0, 2.02, 1.98])
+    slow = TimedCell(row("slow", wanted=wanted_by == "name"), [0.50, 0.51, 0.49])
+    settings = dataclasses.replace(knobs, all_precise=wanted_by == "precision")
+    contest = Contest([fast, slow], settings)
+
+    assert contest.half_width(slow) == knobs.target_half_width
+    assert contest.block_s(slow) == knobs.block_s
+
+
+def test_one_block_decides_nothing_but_how_long_the_next_one_takes(knobs):
+    fast, slow = TimedCell(row("fast"), [2.0]), TimedCell(row("slow"), [0.5])
+    contest = Contest([fast, slow], knobs)
+
+    assert contest.half_width(slow) == knobs.target_half_width
+    assert contest.block_s(slow) == knobs.behind_block_s
+    assert not has_enough(slow, knobs, 1, contest.half_width(slow))
