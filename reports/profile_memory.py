@@ -46,8 +46,9 @@ def memory_words(result: CellResult, memory: Memory) -> MemoryWords:
                 "of it: the rest was there for less, or other code's"
             )
         else:
-            remarks.append(f"{units.bytes_(system)} of it was ever written to")
-    if result.peak_bytes is not None and not _alike(result.peak_bytes, peak):
+            remarks.append(f"only {units.bytes_(system)} of it was ever written to")
+    said = (peak, peak if system is None else system)  # the tables' figure is the system's, too
+    if result.peak_bytes is not None and not any(_alike(result.peak_bytes, own) for own in said):
         why = (
             "the process that was timed keeps freed blocks, this one hands them back"
             if result.peak_bytes > peak

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports import contention_text, units
+from reports import contention_text, glossary, units
 from reports.choices_text import CHOOSING, choice_lines
 from reports.fitted_names import distinct, width_of, without_shared_folder
 from reports.folding import folded
@@ -82,6 +82,8 @@ def print_summary(
     console.print(f"{len(results)} cells: {by_status}")
     if noisiest := _noisiest(results):
         console.print(noisiest)
+        for words in glossary.lines(noisiest.rpartition(" known to ")[2]):  # as wide as any
+            console.print(words, style="dim", soft_wrap=True)
     if spent["inside_share"] is not None:
         console.print(
             f"{spent['inside_share']:.0%} of {spent['wall_s']:.0f} s was spent inside the "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import re
 
 import pytest
+from rich.console import Console
 
-from reports import glossary, markdown, page, units
+from reports import glossary, markdown, page, run_summary, units
 from reports.gate import text as gate_text
 from reports.page.words import explained
 from suite.results.folder import Run
@@ -73,3 +75,21 @@ def test_the_page_holds_the_same_meanings() -> None:
     data = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
     assert data
     assert json.loads(data[1])["glossary"] == glossary.MEANINGS
+
+
+def test_the_terminal_explains_an_interval_that_is_told_as_a_factor_and_no_other() -> None:
+    assert "\n×÷: times, or divided by" in printed(wide_run())
+    assert "×÷" not in printed(small_run())
+
+
+def printed(run: Run) -> str:
+    file = io.StringIO()
+    run_summary.print_summary(
+        Console(file=file, width=200),
+        run,
+        spent={"inside_share": None},
+        not_measured=(),
+        again="",
+        report=None,
+    )
+    return file.getvalue()

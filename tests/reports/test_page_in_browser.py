@@ -164,7 +164,7 @@ def test_a_sweep_shows_fits_exponents_and_crossings(browser: Any, tmp_path: Path
     visit = Visit(browser, reports.write("html", large_run(480), tmp_path))
     page = visit.page
     chart = page.locator("#scaling-chart")
-    for text in ("Exponent p with its 95 % interval", "overtakes", "predicted by the fits"):
+    for text in ("Exponent p with its 95 % interval", "overtakes", "; by the fits at "):
         assert text in chart.locator("figcaption").inner_text()
     assert chart.locator(".xtitle").text_content() == "kernel size (logarithmic)"
     chart.locator("summary").click()
