@@ -46,7 +46,7 @@ WEIGHTS = {
     "scaling": 2.0,
     "network_totals": 0.3,
     "speedup_heat_map": 1.4,
-    "time_bars": 1.2,
+    "times": 1.2,
     "error_against_speed": 0.5,
     "roofline": 0.4,
     "memory": 0.9,
