@@ -25,6 +25,7 @@ from reports.history.cell_history import history
 from reports.plots import _with_plain_names
 from suite.gate.facts import Facts
 from suite.gate.outcome import GateCell, GateOutcome
+from suite.measuring.run import RunProgress
 from suite.printable import printable
 from suite.results.cell import Status
 from suite.results.folder import Run
@@ -137,7 +138,7 @@ def test_a_runs_progress_and_summary_hold_nothing_that_steers(monkeypatch):
         console = terminal.PlainConsole(file=out, width=160, force_terminal=is_terminal)
         with terminal.RunDisplay(console) as display:
             for number, result in enumerate(run.results):
-                display.watch(result, number, len(run.results), 1.0)
+                display.watch(result, RunProgress(number, len(run.results), 1.0, 2))
         spent = {"inside_share": None}
         run_summary.print_summary(
             console,
