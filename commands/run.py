@@ -77,7 +77,7 @@ def add_arguments(parser: Parser) -> None:
     add_scenarios(parser, "'3x3*'")
     add_selection(parser)
     add_measuring(parser)
-    add_run_options(parser, "as many as the precision takes, at most 12 for 2 %%")
+    add_run_options(parser, "as many as the precision takes, at most 8 for 2 %%")
     parser.add_argument(
         "--precision",
         type=precision,

@@ -13,7 +13,7 @@ class Settings:
     threads: int
     log: Path
     """Where the processes' own output goes."""
-    blocks: int = 12
+    blocks: int = 8
     """Most blocks of fresh processes a cell gets."""
     least_blocks: int = 4
     target_half_width: float = 0.02
@@ -21,6 +21,8 @@ class Settings:
     lost_half_width: float = 0.10
     """The same of one that has surely lost: enough to say so, with a number."""
     least_when_lost: int = 3
+    most_when_lost: int = 5
+    """Noise may keep a row that is a tenth as fast from being known to ±10 %; nobody waits."""
     all_precise: bool = False
     """Whether those that have lost are to be known as well as the others."""
     block_s: float = 0.22

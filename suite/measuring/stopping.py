@@ -36,12 +36,13 @@ def has_enough(
     if blocks_run < _least_blocks(cell, settings, half_width):
         return False
     known = _is_known(cell, settings, half_width, is_reference=is_reference)
-    return known or not _may_have_another(cell, settings, blocks_run)
+    return known or not _may_have_another(cell, _most_blocks(settings, half_width), blocks_run)
 
 
 def blocks_wanted(cell: Cell, settings: Settings, half_width: float) -> float:
     """Return about how many more blocks a cell takes until it has enough, by its spread so far."""
-    most, least = settings.blocks, _least_blocks(cell, settings, half_width)
+    most = _most_blocks(settings, half_width)
+    least = _least_blocks(cell, settings, half_width)
     known = len(cell.blocks)
     if _is_over_budget(cell, settings):
         return max(1, least - known)
@@ -60,16 +61,21 @@ def _least_blocks(cell: Cell, settings: Settings, half_width: float) -> int:
     return min(least, settings.least_over_budget) if _is_over_budget(cell, settings) else least
 
 
+def _most_blocks(settings: Settings, half_width: float) -> int:
+    if half_width > settings.target_half_width:
+        return min(settings.blocks, settings.most_when_lost)
+    return settings.blocks
+
+
 def _is_over_budget(cell: Cell, settings: Settings) -> bool:
     return cell.spent_s > settings.cell_budget_s
 
 
-def _may_have_another(cell: Cell, settings: Settings, blocks_run: int) -> bool:
+def _may_have_another(cell: Cell, most: int, blocks_run: int) -> bool:
     """Return whether a cell gets one more block; disturbed ones are measured again.
 
     Half as many again at most, and not where others held the cores in all there were.
     """
-    most = settings.blocks
     if blocks_run < most:
         return True
     if not cell.disturbed or blocks_run >= most + math.ceil(most / 2):

@@ -58,6 +58,7 @@ SETTINGS: dict[str, Any] = {
     "target_half_width": Share,
     "lost_half_width": Share,
     "least_when_lost": AtLeastOne,
+    "most_when_lost": AtLeastOne,
     "all_precise": bool,
     "first_block_s": Seconds,
     "behind_block_s": Seconds,

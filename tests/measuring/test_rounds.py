@@ -166,3 +166,12 @@ def test_one_block_decides_nothing_but_how_long_the_next_one_takes(knobs):
     assert contest.half_width(slow) == knobs.target_half_width
     assert contest.block_s(slow) == knobs.behind_block_s
     assert not has_enough(slow, knobs, 1, contest.half_width(slow))
+
+
+def test_noise_keeps_nobody_waiting_for_a_row_that_has_lost(knobs):
+    fast = TimedCell(row("fast"), [20.0, 21.0, 19.0, 22.0, 18.0])
+    noisy = TimedCell(row("noisy"), [1.0, 2.0, 0.5, 1.5, 0.7])
+    contest = Contest([fast, noisy], knobs)
+
+    assert has_enough(noisy, knobs, 5, contest.half_width(noisy))
+    assert not has_enough(fast, knobs, 5, contest.half_width(fast))

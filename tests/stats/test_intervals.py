@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 
 from suite.errors import Defect
+from suite.measuring.settings import Settings
 from suite.results.cell import Block, Ceiling, CellResult, Status
 from suite.results.summary import roofline_s, summarise
 from suite.stats import intervals
@@ -52,7 +53,7 @@ def test_fewer_than_three_observations_have_no_interval(values):
 def test_intervals_cover_the_truth_though_cells_end_when_theirs_are_narrow(spread):
     draw = random.Random(3)
 
-    share, _ = coverage(lambda: draw.gauss(0, spread), most=12, draws=1500)
+    share, _ = coverage(lambda: draw.gauss(0, spread), most=Settings.blocks, draws=1500)
 
     assert share > 0.94
 
