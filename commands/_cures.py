@@ -12,7 +12,7 @@ from rich.console import Console
 from commands._asking import asked_files
 from suite.results.cell import Status
 from suite.results.folder import CellLost
-from suite.results.request import GateRequest, Request, RunRequest
+from suite.results.request import GateRequest, Precision, Request, RunRequest
 
 USUAL_FILE = "ci"
 """What a gate compares where no file was named."""
@@ -36,7 +36,7 @@ def advise_on_memory(console: Console, statuses: Iterable[Status]) -> None:
 def storing_run(request: GateRequest, baseline: Path) -> str:
     """Return the command that stores the run which a gate wants to be compared with."""
     shared = {field.name: getattr(request, field.name) for field in fields(Request)}
-    run = RunRequest(**shared, blocks=request.blocks)
+    run = RunRequest(**shared, blocks=request.blocks, precision=Precision(every_row=True))
     if not run.files:
         run = replace(run, files=asked_files([USUAL_FILE]))
     return run.command_line("--out", str(baseline))
