@@ -390,4 +390,4 @@ def test_without_files_the_run_to_store_is_of_what_a_gate_compares(command):
     said = command("gate", "--baseline", "run.zip")
 
     assert said.code == 5
-    assert said.err.strip().endswith(f"{COMMAND_LINE} run ci --out run")
+    assert said.err.strip().endswith(f"{COMMAND_LINE} run ci --precision all --out run")
