@@ -21,13 +21,15 @@ JUDGE_FLOPS_PER_S = 8e9
 
 def scenario_s(scenario: Scenario, implementations: int) -> float:
     """Return about how many seconds a scenario takes with so many implementations."""
-    flops = scenario.problem.direct_flops
-    per_cell_s = CELL_S + CALLS * flops / FLOPS_PER_S
-    return implementations * per_cell_s + 3 * flops / JUDGE_FLOPS_PER_S
+    return _scenario_s(scenario, implementations, CELL_S, CALLS)
 
 
 def first_look_s(scenario: Scenario, implementations: int) -> float:
     """Return about how many seconds the gates and the first block of a scenario take."""
+    return _scenario_s(scenario, implementations, FIRST_LOOK_S, FIRST_CALLS)
+
+
+def _scenario_s(scenario: Scenario, implementations: int, short_s: float, calls: int) -> float:
     flops = scenario.problem.direct_flops
-    per_cell_s = FIRST_LOOK_S + FIRST_CALLS * flops / FLOPS_PER_S
+    per_cell_s = short_s + calls * flops / FLOPS_PER_S
     return implementations * per_cell_s + 3 * flops / JUDGE_FLOPS_PER_S

@@ -58,9 +58,8 @@ class RunOutcome:
 class _ScenarioRace:
     """One scenario's race, taken a block at a time."""
 
-    def __init__(self, scenario: Scenario, arms: Sequence[Arm], events: Iterator[object]) -> None:
+    def __init__(self, scenario: Scenario, events: Iterator[CellResult | Interim]) -> None:
         self.scenario = scenario
-        self.arms = arms
         self._events = events
         self.interim: Interim | None = None
         self.ended = False
@@ -72,7 +71,6 @@ class _ScenarioRace:
             if isinstance(event, Interim):
                 self.interim = event
                 return
-            assert isinstance(event, CellResult)
             yield event
         self.ended = True
 
@@ -177,7 +175,7 @@ class Runner:
                     if (key := cell_key(scenario.id, name)) in earlier
                 }
                 events = race(scenario, arms, judge, self.settings, self._time_spent, of_scenario)
-                one = _ScenarioRace(scenario, arms, events)
+                one = _ScenarioRace(scenario, events)
                 self._races.append(one)
                 passed = self._take_block(one)
                 # A slow machine, or a busy one.
