@@ -8,25 +8,10 @@ import pytest
 
 from suite.errors import UsageError
 from suite.measuring import selection
-from suite.messages.judge import TorchFacts
 from suite.results.cell import Block, CellResult, Status
+from tests.torch_facts import NO_GPU
 
-NONE = TorchFacts(
-    torch="2.13",
-    torch_build="",
-    torch_parallel="",
-    cpu_capability="AVX2",
-    gpu=None,
-    gpus=(),
-    gpu_driver=None,
-    triton=None,
-    cuda=None,
-    cudnn=None,
-    onednn=True,
-    numba=None,
-    python_executable="python",
-)
-TWO = dataclasses.replace(NONE, gpu="H200", gpus=("H200", "L4"))
+TWO = dataclasses.replace(NO_GPU, gpu="H200", gpus=("H200", "L4"))
 
 
 def test_a_second_gpu_is_reached_by_its_number(scenario):
@@ -50,9 +35,9 @@ def test_what_is_no_device_is_refused(scenario, device):
 
 
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_says_what_is_missing(scenario):
-    assert selection.on_device([scenario], "auto", NONE, asked_by="--device")[0].device == "cpu"
+    assert selection.on_device([scenario], "auto", NO_GPU, asked_by="--device")[0].device == "cpu"
     with pytest.raises(UsageError, match="sees no CUDA GPU here"):
-        selection.on_device([scenario], "cuda", NONE, asked_by="--device")
+        selection.on_device([scenario], "cuda", NO_GPU, asked_by="--device")
 
 
 def test_a_card_s_state_and_the_kernels_survive_the_run_file(scenario):

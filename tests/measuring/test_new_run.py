@@ -9,7 +9,6 @@ from reports import markdown, page
 from suite.declaration import Declaration
 from suite.measuring.new_run import write_run_manifest
 from suite.measuring.noise import Noise
-from suite.messages.judge import TorchFacts
 from suite.registry.catalogue import Catalogue, Entry
 from suite.registry.sources import Source
 from suite.results.contention import Probe
@@ -17,22 +16,8 @@ from suite.results.folder import Run, read_manifest
 from suite.results.request import RunRequest
 from tests.conftest import ROOT
 from tests.reports.synthetic import small_run
+from tests.torch_facts import NO_GPU
 
-FACTS = TorchFacts(
-    torch="2.13.0",
-    torch_build="",
-    torch_parallel="",
-    cpu_capability="AVX2",
-    gpu=None,
-    gpus=(),
-    gpu_driver=None,
-    triton=None,
-    cuda=None,
-    cudnn=None,
-    onednn=True,
-    numba=None,
-    python_executable="python",
-)
 NOISE = Noise(
     one_thread_spread=0.01,
     all_threads_spread=0.01,
@@ -56,7 +41,7 @@ def manifest_of(folder: Path, *files: Path) -> dict:
         files=[],
         scenarios=[],
         catalogue=catalogue,
-        facts=FACTS,
+        facts=NO_GPU,
         settings={"threads": 2},
         request=RunRequest(),
         noise=NOISE,
