@@ -1,4 +1,4 @@
-"""What to try for a problem on this machine, best first: from its table, or without one.
+"""What to try for a problem on this machine, best first: as it was measured, or as predicted.
 
 Called by `auto`, in whichever process computes; nothing is measured for it.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from suite.errors import UsageError
 from suite.problem import Problem
 from suite.tuning.prior import prior_predictions
+from suite.tuning.remembered import recall
 from suite.tuning.selector import Prediction, Selector, best_first
 from suite.tuning.store import (
     TO_TUNE,
@@ -43,6 +44,9 @@ class TableLookup:
 
 def advise(problem: Problem, conditions: Conditions, torch_version: str) -> Advice:
     """Return what to try for a problem; never raises for a missing or damaged table."""
+    if known := recall(problem, conditions, torch_version):
+        gains = [Prediction(gain.row, gain.log_speedup, gain.error) for gain in known.measured]
+        return Advice(tuple(best_first(gains)), "what was measured on it in a network")
     lookup = _find(cache_folder(), torch_version)
     selector = _selector(lookup, conditions)
     if selector is None:
