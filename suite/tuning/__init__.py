@@ -4,5 +4,6 @@
                                        ▲          ▲
                                      prior     learning ◄─ campaign   what `tune` does
 
-`auto` is the one implementation that reads it; it needs no process but its own.
+`auto` is the one implementation that reads it, through `candidates`, which loads the rows advised;
+it needs no process but its own.
 """
