@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 from impls._arguments import problem_of
 from suite import Problem, Unsupported, register
-from suite.tuning.eligible import CHOOSER, MOST_ERROR_FACTOR, rows_to_try
+from suite.tuning.candidates import MOST_ERROR_FACTOR, Candidates, candidates
 from suite.tuning.store import Conditions
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
@@ -48,6 +48,11 @@ class Chosen:
         self.note = note
 
 
+def _candidates(weight: torch.Tensor, problem: Problem, memory_format: str) -> Candidates:
+    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
+    return candidates(problem, conditions, torch.__version__)
+
+
 def _choose(
     weight: torch.Tensor, problem: Problem, memory_format: str, made: dict[str, Choice]
 ) -> tuple[Choice, str]:
@@ -59,17 +64,16 @@ def _choose(
     plain = Choice(F.conv2d, weight)
     if weight.device.type != "cpu" or weight.dtype not in DTYPES:
         return plain, "torch, as always but for the CPU's float32 and float64"
-    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
-    rows, source = rows_to_try(problem, conditions, torch.__version__)
-    for entry in rows:
+    advised = _candidates(weight, problem, memory_format)
+    for entry in advised.entries:
         try:
             if entry.name not in made:
                 packed = entry.prepare(weight.detach(), problem) if entry.prepare else weight
                 made[entry.name] = Choice(entry.function, packed)
         except Unsupported:
             continue
-        return made[entry.name], f"{entry.name}, by {source}"
-    return plain, f"torch, by {source}"
+        return made[entry.name], f"{entry.name}, by {advised.source}"
+    return plain, f"torch, by {advised.source}"
 
 
 def _pack(weight: torch.Tensor, problem: Problem) -> Chosen:
@@ -94,15 +98,14 @@ def _wants_gradients(*tensors: torch.Tensor | None) -> bool:
 
 def _unpacked(weight: torch.Tensor, problem: Problem, memory_format: str) -> Callable[..., Any]:
     """Return the fastest row that takes the weight as it is."""
-    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
-    for entry in rows_to_try(problem, conditions, torch.__version__)[0]:
+    for entry in _candidates(weight, problem, memory_format).entries:
         if entry.prepare is None:
             return entry.function
     return F.conv2d
 
 
 @register(
-    CHOOSER,
+    "auto",
     family="auto",
     error_factor=MOST_ERROR_FACTOR,
     nan_policy="plane",

@@ -17,7 +17,7 @@ from oracle import call, draw, implementations, worst_ratio
 from suite import Unsupported
 from suite.problem import Problem, Scenario
 from suite.registry import registering
-from suite.tuning import eligible, store
+from suite.tuning import candidates, store
 from suite.tuning.advice import _find, _selector_for
 
 ENTRIES = {entry.name: entry for entry in implementations()}
@@ -38,7 +38,7 @@ def table(tmp_path, monkeypatch):
     def forget():
         _find.cache_clear()
         _selector_for.cache_clear()
-        eligible.rows_to_try.cache_clear()
+        candidates.candidates.cache_clear()
 
     def promise(
         speedups: dict[str, float],
@@ -172,7 +172,7 @@ def test_a_row_less_exact_or_made_for_something_else_is_never_picked(table, stub
 def test_everything_it_may_pick_is_held_to_no_looser_bound_than_it_declares():
     scenario_of = Scenario(id="t", problem=layer(64))
     for entry in ENTRIES.values():
-        if eligible.covers(entry, scenario_of):
+        if candidates.is_eligible(entry, scenario_of):
             assert entry.error_factor <= AUTO.error_factor
 
 
@@ -301,7 +301,7 @@ print(sorted(m for m in sys.modules if m.startswith("impls.") and not m.startswi
         capture_output=True,
         text=True,
         check=True,
-        cwd=eligible.TREE,
+        cwd=candidates.TREE,
         env={**os.environ, "CONVGAUGE_TUNING": str(tmp_path / "own")},
     )
     assert done.stdout.strip() == "['impls.auto', 'impls.gemm']"
