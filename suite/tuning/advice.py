@@ -11,6 +11,7 @@ from pathlib import Path
 
 from suite.errors import UsageError
 from suite.problem import Problem
+from suite.tuning.gaussian_process import squeezed
 from suite.tuning.prior import prior_predictions
 from suite.tuning.remembered import recall
 from suite.tuning.selector import Prediction, Selector, best_first
@@ -59,6 +60,22 @@ def advise(problem: Problem, conditions: Conditions, torch_version: str) -> Advi
     return Advice(
         tuple(best_first(selector.predictions(problem))), f"the table of {lookup.table.made_at}"
     )
+
+
+def expected_gains(
+    problem: Problem, conditions: Conditions, torch_version: str
+) -> dict[str, float]:
+    """Return row → expected log speed-up over torch, of each that anything is known of.
+
+    Safe or not, and squeezed (see `gaussian_process`): for putting rows in order.
+    """
+    if known := recall(problem, conditions, torch_version):
+        return {gain.row.name: squeezed(gain.log_speedup) for gain in known.measured}
+    selector = _selector(_find(cache_folder(), torch_version), conditions)
+    predictions = (
+        selector.predictions(problem) if selector else prior_predictions(problem, conditions)
+    )
+    return {each.row.name: each.log_speedup for each in predictions}
 
 
 @functools.lru_cache(maxsize=8)
