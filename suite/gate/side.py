@@ -143,6 +143,10 @@ class CellPeer:
     def ended(self) -> bool:
         return self._peer is not None and self._peer is self._side.current and self._peer.ended
 
+    @property
+    def lost_its_server(self) -> bool:
+        return self._peer is not None and self._peer.lost_its_server
+
     def load(self, threads: int | None = None) -> None:
         """Ask the process to load the cell's implementation; `receive` takes the answer."""
         self._peer = self._side.peer()

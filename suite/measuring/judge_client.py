@@ -145,6 +145,8 @@ class JudgeClient:
             Lost: for good where judging would take more memory than there is.
         """
         self._scenario = scenario
+        if self._peer is not None and self._peer.lost_its_server:
+            self.close()  # who ended the server was told of; the judge dies of it in a moment
         self._hand_over(shared)
         opened = self._ask(messages.Open(scenario=scenario, operands=shared.path))
         if opened.no_room:

@@ -46,6 +46,9 @@ class Channel(Protocol):
     @property
     def ended(self) -> bool: ...
 
+    @property
+    def lost_its_server(self) -> bool: ...
+
     def send(self, request: Request[Any]) -> None: ...
 
     def hand_over(self, memory: SharedMemory, *, writable: bool, timeout_s: float) -> None: ...
@@ -267,7 +270,7 @@ class WorkerClient:
     def release(self) -> Channel | None:
         """Hand on the process, if it is still good for something."""
         peer, self._peer = self._peer, None
-        if peer is not None and peer.ended:
+        if peer is not None and (peer.ended or peer.lost_its_server):
             peer.close()
             return None
         return peer

@@ -224,7 +224,7 @@ class Peer:
         code = self._process.exitcode
         said = self._last_words()
         self.kill()
-        if self._lost_its_server():
+        if self.lost_its_server:
             reason = "the server that processes are forked from was ended, and this one with it"
             return ProcessFailed("crashed", reason, from_outside=True)
         if code == -getattr(signal, "SIGKILL", 0):
@@ -240,7 +240,8 @@ class Peer:
             return ProcessFailed("crashed", reason, from_outside=from_outside)
         return ProcessFailed("crashed", f"the process ended by itself with exit code {code}{said}")
 
-    def _lost_its_server(self) -> bool:
+    @property
+    def lost_its_server(self) -> bool:
         """Whether the server ended that it was forked from: it ends all that it forked."""
         if self._server_pid is None:
             return False
