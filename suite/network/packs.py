@@ -36,6 +36,7 @@ class Packs:
 
     def __init__(self, plans: Iterable[Plan], arguments: Arguments) -> None:
         self.plans = tuple(plans)
+        self.rows = tuple(dict.fromkeys(plan.row.name for plan in self.plans))
         self.arguments = arguments
         self.name = f"layer {next(_numbers)}"
         """By which compiled graphs find it.

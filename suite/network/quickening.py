@@ -47,8 +47,10 @@ class QuickConv(nn.Module):
         return super().forward(input) if output is None else output
 
     def extra_repr(self) -> str:
-        rows = dict.fromkeys(plan.row.name for plan in self._quick.plans)
-        return ", ".join([super().extra_repr(), *(f"row={row}" for row in rows)])
+        text: str = super().extra_repr()
+        for row in self._quick.rows:
+            text += f", row={row}"
+        return text
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
