@@ -1,4 +1,6 @@
-"""Convolution modules of a model that compute by rows, in the caller's process.
+"""Networks: convolution modules that compute by rows, and which row each of them gets.
+
+**Modules**, in the caller's process:
 
     surroundings   samples
           └► ready ◄─┘ pack        a call that is checked and packed; a packed weight
@@ -19,6 +21,18 @@ the weight packed; every other call is torch's own, gradients, autocast and tran
     refresh(module)             drop all packs in it and its submodules
 
 `Plan` and `fingerprint_here` are in `suite.tuning.plan`, where processes without torch have them.
+
+**Optimising** makes the plans, on copies, and changes the caller's network in the last step alone:
+
+    optimising ─► survey         what there is: one pass, every convolution as it was called
+               ─► choosing       rows tried inside the network ◄── candidates, deciding
+               ─► verifying      each layer and the whole against float64
+               ─► settling       whole passes before and after ◄── proving, deciding; rolled back
+               ─► committing     all of it or nothing; the way back
+
+    benches ⇄ child/process ─► bench          passes of variants, timed in processes of their own
+
+What it came to is a `suite.results.network.NetworkOutcome`.
 """
 
 from suite.network.arguments import as_called
