@@ -60,18 +60,22 @@ def optimise(
     Raises:
         UsageError: the network cannot be run with these inputs.
     """
-    optimising = _Optimising(model, inputs, wish, watch)
-    try:
-        if wish.budget_s:
-            with alone(say), scratch_folder() as folder:
-                configuration, outcome = optimising.run(folder)
-        else:
-            configuration, outcome = optimising.run(None)
-    except LeftAlone as reason:
-        configuration, outcome = {}, optimising.left_alone(str(reason))
-    restore(model)
-    commit(model, configuration, outcome)
+    with torch.inference_mode(False):  # copies of weights made in it could not be packed
+        configuration, outcome = _found(_Optimising(model, inputs, wish, watch), say)
+        restore(model)
+        commit(model, configuration, outcome)
     return outcome
+
+
+def _found(optimising: _Optimising, say: Watch) -> tuple[Configuration, NetworkOutcome]:
+    """Return what to replace, nothing perhaps, and all that is known of it."""
+    try:
+        if not optimising.measures:
+            return optimising.run(None)
+        with alone(say), scratch_folder() as folder:
+            return optimising.run(folder)
+    except LeftAlone as reason:
+        return {}, optimising.left_alone(str(reason))
 
 
 class _Optimising:
@@ -91,6 +95,10 @@ class _Optimising:
         self._survey: Survey | None = None
         self._reference: Reference
         self._remarks: list[str] = []
+
+    @property
+    def measures(self) -> bool:
+        return self._wish.budget_s > 0
 
     def run(self, folder: Path | None) -> tuple[Configuration, NetworkOutcome]:
         """Return what to replace, and all that is known of it.

@@ -368,6 +368,16 @@ def test_something_else_than_a_module_is_refused():
         convgauge.optimize(lambda x: x, torch.zeros(1))
 
 
+def test_it_works_in_inference_mode_too(good, known_to_win):
+    model, x = small()
+    known_to_win(model.deep, (1, 8, 10, 9))
+    with torch.inference_mode():
+        known(model, torch.randn_like(x))
+
+    assert rows(model)["deep"] == "good"
+    assert not model.deep.weight.is_inference()
+
+
 def test_random_numbers_and_inputs_are_the_callers():
     model, x = small()
     before, state = x.clone(), torch.get_rng_state()
