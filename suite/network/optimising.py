@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -122,11 +123,11 @@ class _Optimising:
             self._verify(variants)
             variant = variants[0]
         else:
-            benches = self._made_benches(folder)
-            self._measuring_since = time.monotonic()
             try:
-                self._try_rows(variants, benches, folder)
-                settled = self._settle(variants, benches)
+                with contextlib.closing(self._made_benches(folder)) as benches:
+                    self._measuring_since = time.monotonic()
+                    self._try_rows(variants, benches, folder)
+                    settled = self._settle(variants, benches)
             except ArmFailed as failed:
                 raise LeftAlone(f"it failed while it was measured: {failed}") from failed
             variant = next(v for v in variants if v.memory_format == settled.memory_format)
