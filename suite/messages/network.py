@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from suite.messages.answer import Answer
-from suite.processes.channel import Done, Request
+from suite.processes.channel import Request
 from suite.ranges import Count, Seconds
 
 Samples = tuple[Seconds, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LoadNetwork(Request[Answer[Done]]):
+class Loaded:
+    forks: bool
+    """Whether every first request gets a fork of the process, and others that fork, too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadNetwork(Request[Answer[Loaded]]):
     """Load a network and what it is called with."""
 
     path: str
@@ -54,3 +60,5 @@ class TimeArms(Request[Answer[Timings]]):
     arms: str
     """Path of a file that holds them."""
     asked: Asked
+    is_first: bool
+    """Of those that share a process."""

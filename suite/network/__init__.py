@@ -30,7 +30,7 @@ the weight packed; every other call is torch's own, gradients, autocast and tran
                ─► settling       whole passes before and after ◄── proving, deciding; rolled back
                ─► committing     all of it or nothing; the way back
 
-    benches ⇄ child/process ─► bench          passes of variants, timed in processes of their own
+    benches ⇄ child/process ─► child/forked ─► bench    passes of variants, in fresh processes
 
 What it came to is a `suite.results.network.NetworkOutcome`.
 """

@@ -47,23 +47,46 @@ class Benches(Protocol):
     def open(self) -> contextlib.AbstractContextManager[Timer]:
         """Give a bench that nothing was timed on yet."""
 
+    def close(self) -> None:
+        """End what is kept for the next bench."""
+
 
 class FreshBenches:
-    """Each bench is a process of its own, which has loaded the network from a file."""
+    """Each bench is a fresh process: a fork of one that has loaded the network from a file.
+
+    Where that cannot be forked, each is a process that loads it.
+    """
 
     are_fresh = True
 
     def __init__(self, folder: Path, threads: int) -> None:
         self._folder = folder
         self._threads = threads
+        self._peer: Peer | None = None
+        self._forks = False
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Timer]:
-        """Start a process.
+        """Give a bench.
 
         Raises:
-            ArmFailed: it cannot be started, or cannot load the network.
+            ArmFailed: no process can be started, or it cannot load the network.
         """
+        if self._peer is None or self._peer.ended:
+            self.close()
+            self._peer = self._loaded()
+        try:
+            yield _Remote(self._peer, self._folder)
+        finally:
+            if not self._forks:
+                self.close()
+
+    def close(self) -> None:
+        if self._peer is not None:
+            self._peer.close()
+            self._peer = None
+
+    def _loaded(self) -> Peer:
         try:
             peer = Peer(
                 "suite.network.child.process:main",
@@ -74,20 +97,25 @@ class FreshBenches:
         except ProcessFailed as failed:
             raise ArmFailed(failed.reason) from None
         try:
-            _ask(peer, LoadNetwork(path=str(self._folder / NETWORK), threads=self._threads))
-            yield _Remote(peer, self._folder)
-        finally:
+            request = LoadNetwork(path=str(self._folder / NETWORK), threads=self._threads)
+            self._forks = _ask(peer, request).forks
+        except BaseException:
             peer.close()
+            raise
+        return peer
 
 
 class _Remote:
     def __init__(self, peer: Peer, folder: Path) -> None:
         self._peer = peer
         self._file = folder / ARMS
+        self._is_first = True
 
     def time(self, arms: Sequence[Arm], asked: Asked) -> Timings:
         self._file.write_bytes(pickle.dumps(tuple(arms)))
-        return _ask(self._peer, TimeArms(arms=str(self._file), asked=asked))
+        request = TimeArms(arms=str(self._file), asked=asked, is_first=self._is_first)
+        self._is_first = False
+        return _ask(self._peer, request)
 
 
 def _ask(peer: Peer, request: Request[Answer[Reply]]) -> Reply:
@@ -109,6 +137,9 @@ class OwnBenches:
     def __init__(self, model: nn.Module, inputs: Inputs) -> None:
         self._model = model
         self._inputs = inputs
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Timer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -60,18 +61,22 @@ def optimise(
     Raises:
         UsageError: the network cannot be run with these inputs.
     """
-    optimising = _Optimising(model, inputs, wish, watch)
-    try:
-        if wish.budget_s:
-            with alone(say), scratch_folder() as folder:
-                configuration, outcome = optimising.run(folder)
-        else:
-            configuration, outcome = optimising.run(None)
-    except LeftAlone as reason:
-        configuration, outcome = {}, optimising.left_alone(str(reason))
-    restore(model)
-    commit(model, configuration, outcome)
+    with torch.inference_mode(False):  # copies of weights made in it could not be packed
+        configuration, outcome = _found(_Optimising(model, inputs, wish, watch), say)
+        restore(model)
+        commit(model, configuration, outcome)
     return outcome
+
+
+def _found(optimising: _Optimising, say: Watch) -> tuple[Configuration, NetworkOutcome]:
+    """Return what to replace, nothing perhaps, and all that is known of it."""
+    try:
+        if not optimising.measures:
+            return optimising.run(None)
+        with alone(say), scratch_folder() as folder:
+            return optimising.run(folder)
+    except LeftAlone as reason:
+        return {}, optimising.left_alone(str(reason))
 
 
 class _Optimising:
@@ -91,6 +96,10 @@ class _Optimising:
         self._survey: Survey | None = None
         self._reference: Reference
         self._remarks: list[str] = []
+
+    @property
+    def measures(self) -> bool:
+        return self._wish.budget_s > 0
 
     def run(self, folder: Path | None) -> tuple[Configuration, NetworkOutcome]:
         """Return what to replace, and all that is known of it.
@@ -114,11 +123,11 @@ class _Optimising:
             self._verify(variants)
             variant = variants[0]
         else:
-            benches = self._made_benches(folder)
-            self._measuring_since = time.monotonic()
             try:
-                self._try_rows(variants, benches, folder)
-                settled = self._settle(variants, benches)
+                with contextlib.closing(self._made_benches(folder)) as benches:
+                    self._measuring_since = time.monotonic()
+                    self._try_rows(variants, benches, folder)
+                    settled = self._settle(variants, benches)
             except ArmFailed as failed:
                 raise LeftAlone(f"it failed while it was measured: {failed}") from failed
             variant = next(v for v in variants if v.memory_format == settled.memory_format)

@@ -86,7 +86,7 @@ def survey(model: nn.Module, inputs: Inputs) -> Survey:
             output = run(model, inputs)
     except Exception as error:
         raise UsageError(
-            f"{_own_line(error)}: the model raised with these inputs: {type(error).__name__}: "
+            f"{_own_line(error)}: raised with these inputs: {type(error).__name__}: "
             f"{first_line(error)}; give what it is called with: optimize(model, *example_inputs)"
         ) from error
     finally:

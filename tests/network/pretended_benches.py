@@ -39,6 +39,9 @@ class PretendedBenches:
         self.opened += 1
         yield self
 
+    def close(self) -> None:
+        pass
+
     def time(self, arms: Sequence[Arm], asked: Asked) -> Timings:
         rows = [{p: plans[0].row.name for p, plans in a.configuration.items()} for a in arms]
         used = sorted({row for of_arm in rows for row in of_arm.values()})

@@ -341,7 +341,7 @@ def test_hooks_that_replace_inputs_and_outputs_are_part_of_the_network(good, kno
 
 def test_a_network_that_cannot_be_run_is_an_error_that_names_its_own_line():
     model, _ = small()
-    with pytest.raises(UsageError, match=r"small_networks\.py:\d+: the model raised .*channels"):
+    with pytest.raises(UsageError, match=r"small_networks\.py:\d+: raised with .*channels"):
         known(model, torch.randn(1, 5, 8, 8))
     with pytest.raises(UsageError, match="optimize\\(model, \\*example_inputs\\)"):
         known(model)
@@ -366,6 +366,16 @@ def test_bad_arguments_are_named_with_what_is_accepted(words, message):
 def test_something_else_than_a_module_is_refused():
     with pytest.raises(UsageError, match="this is a function"):
         convgauge.optimize(lambda x: x, torch.zeros(1))
+
+
+def test_it_works_in_inference_mode_too(good, known_to_win):
+    model, x = small()
+    known_to_win(model.deep, (1, 8, 10, 9))
+    with torch.inference_mode():
+        known(model, torch.randn_like(x))
+
+    assert rows(model)["deep"] == "good"
+    assert not model.deep.weight.is_inference()
 
 
 def test_random_numbers_and_inputs_are_the_callers():

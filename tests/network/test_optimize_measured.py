@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
+import torch.nn.functional as F
+from quick_modules import planned
 from small_networks import Small
 
 import convgauge
 from suite.errors import UsageError
-from suite.network import candidates, optimising
-from suite.network.bench import ArmFailed
-from suite.network.benches import FreshBenches, benches_for
+from suite.messages.network import Asked
+from suite.network import candidates, optimising, proving
+from suite.network.bench import Arm, ArmFailed
+from suite.network.benches import FreshBenches, OwnBenches, benches_for
 from suite.network.proving import prove
+from suite.network.settling import LOSES, settle
 from suite.tuning.candidates import candidates as known_rows
 from suite.tuning.remembered import SUFFIX
 from tests.conftest import ROOT
@@ -85,8 +91,53 @@ def test_a_network_that_crashes_its_process_is_an_arm_that_failed(tmp_path):
     benches, remark = benches_for(model, (x,), tmp_path, threads=1)
     assert isinstance(benches, FreshBenches)
     assert remark == ""
-    with pytest.raises(ArmFailed):
+    with contextlib.closing(benches), pytest.raises(ArmFailed):
         prove(benches, {None: {"no such layer": ()}}, 0.0, lambda _: None)
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Killing:
+    """Kills the process that loads it."""
+
+    def __reduce__(self):
+        return _die, ()
+
+
+def test_a_process_that_dies_is_an_arm_that_failed_and_the_next_is_fresh(tmp_path):
+    model, x = network()
+    benches, _ = benches_for(model, (x,), tmp_path, threads=1)
+    asked = Asked(seconds=0, least_turns=1, most_turns=1, seed=0, whole=True, layers=("deep",))
+    with contextlib.closing(benches):
+        with benches.open() as bench, pytest.raises(ArmFailed, match="ended: SIGKILL"):
+            bench.time([Killing()], asked)
+        with benches.open() as bench:
+            timings = bench.time([Arm()], asked)
+    assert [len(samples) for samples in timings.whole_s] == [1]
+    assert timings.layers_s[0]["deep"][0] > 0
+
+
+def test_a_row_that_is_slow_is_rolled_back(register_row, monkeypatch):
+    def slow(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        time.sleep(0.05)
+        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+    register_row("slow", slow)
+    monkeypatch.setattr(proving, "BLOCK_S", 0.0)
+    model, x = network()
+    plan = planned(model.deep, (1, 16, 20, 20), row="slow")
+    result = settle(
+        OwnBenches(model, (x,)),
+        {None: {"deep": (plan,)}},
+        fitted=lambda _, rest: rest,
+        until=0.0,
+        watch=lambda _: None,
+    )
+    assert result.configuration == {}
+    assert result.reasons == {"deep": LOSES}
+    assert not result.is_faster
 
 
 def test_another_run_on_this_machine_is_waited_for(few_rows, monkeypatch):
@@ -104,6 +155,8 @@ def test_another_run_on_this_machine_is_waited_for(few_rows, monkeypatch):
 INTERRUPTED = """
 import sys, torch
 sys.path.insert(0, {folder!r})
+import torch.nn.functional as F
+from quick_modules import planned
 from small_networks import Small
 from suite.network.asking import checked_wish
 from suite.network.optimising import optimise

@@ -1,18 +1,18 @@
-"""The process that times variants of a network: the caller's modules, rows that may fail."""
+"""The process that holds a copy of a network: the caller's modules, and rows that may fail."""
 
 from __future__ import annotations
 
-import pickle
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import torch
 
 from suite import own_imports
 from suite.messages.answer import Answer, Failure
-from suite.messages.network import LoadNetwork, TimeArms, Timings
-from suite.network.bench import ArmFailed, Bench
-from suite.processes.channel import Done, handlers, serve
+from suite.messages.network import Loaded, LoadNetwork, TimeArms, Timings
+from suite.network.bench import Bench
+from suite.network.child.forked import ForkedBench, may_fork
+from suite.network.child.timing import timed
+from suite.processes.channel import handlers, serve
 from suite.results.cell import Status
 
 
@@ -28,23 +28,28 @@ def main(connection: Connection) -> None:
 class _Process:
     def __init__(self) -> None:
         self._bench: Bench | None = None
+        self._forks = False
+        self._fork: ForkedBench | None = None
 
-    def load(self, asked: LoadNetwork) -> Answer[Done]:
+    def load(self, request: LoadNetwork) -> Answer[Loaded]:
         own_imports.serve_users()
-        torch.set_num_threads(asked.threads)
+        torch.set_num_threads(request.threads)
         try:
-            model, inputs = torch.load(asked.path, weights_only=False)
+            model, inputs = torch.load(request.path, weights_only=False)
         except Exception as error:  # whatever the caller's classes raise, or are not there
             reason = f"{type(error).__name__}: {error}"
             return Answer(reply=None, failure=Failure(status=Status.ERROR, reason=reason))
         self._bench = Bench(model, inputs)
-        return Answer(reply=Done(), failure=None)
+        self._forks = may_fork()
+        return Answer(reply=Loaded(forks=self._forks), failure=None)
 
-    def time(self, asked: TimeArms) -> Answer[Timings]:
+    def time(self, request: TimeArms) -> Answer[Timings]:
         assert self._bench is not None  # nobody asks before it is loaded
-        arms = pickle.loads(Path(asked.arms).read_bytes())
-        try:
-            return Answer(reply=self._bench.time(arms, asked.asked), failure=None)
-        except ArmFailed as failed:
-            failure = Failure(status=Status.ERROR, reason=str(failed))
-            return Answer(reply=None, failure=failure)
+        if not self._forks:
+            return timed(self._bench, request)
+        if self._fork is not None and (request.is_first or self._fork.ended):
+            self._fork.close()
+            self._fork = None
+        if self._fork is None:
+            self._fork = ForkedBench(self._bench)
+        return self._fork.ask(request)
