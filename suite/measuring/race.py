@@ -318,15 +318,23 @@ class Race:
         self._finish_those_known()
 
     def _settings_of(self, cell: Cell) -> Settings:
-        """Return the settings of a cell's next block: what decides nothing is timed shortly."""
-        settings = self._settings
-        block_s = self._contest().block_s(cell)
+        """Return the settings of a cell's next block: what decides nothing is timed shortly.
+
+        The reference is timed as well as whoever is held against it.
+        """
+        settings, contest = self._settings, self._contest()
+        held = self._running() if cell is self._reference() else [cell]
+        block_s = max((contest.block_s(each) for each in held), default=settings.block_s)
         if not self._blocks_run:
             block_s = min(block_s, settings.first_block_s)
         if block_s >= settings.block_s:
             return settings
+        rounds = settings.short_rounds if block_s >= settings.first_block_s else 1
         return dataclasses.replace(
-            settings, block_s=block_s, rounds=1, warm_s=settings.short_warm_s
+            settings,
+            block_s=block_s,
+            rounds=min(rounds, settings.rounds),
+            warm_s=settings.short_warm_s,
         )
 
     def _shuffled(self) -> list[Cell]:

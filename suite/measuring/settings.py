@@ -35,8 +35,14 @@ class Settings:
     """The same of cells that seem to have lost."""
     short_warm_s: float = 0.01
     """Before a block as short as those."""
-    rounds: int = 2
-    """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
+    rounds: int = 6
+    """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike. On a
+    shared machine turns of one process differ as much as those of several, so that many short ones
+    say more than few long ones: `python -m tests.studies.turns`."""
+    block_samples: int = 36
+    """Most of a block, all its turns together: the median's own error is then far below that."""
+    short_rounds: int = 2
+    """Turns in a block as short as the first."""
     cell_budget_s: float = 2.5
     """A cell whose blocks took this long ends after `least_over_budget`. Gates do not count: what
     is compiled there is compiled once."""

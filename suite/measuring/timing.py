@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -32,10 +33,8 @@ LEAD_CALL_S = 0.05
 """Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
 ENERGY_S = 6.0
 """Where less is left of a budget, joules are not measured."""
-MOST_SAMPLES = 25
-"""Samples of a turn: the median's own error is then far below the spread between blocks."""
-IDLE_SAMPLES = 3
-"""Of a turn, for each number of calls that a sample of this race has."""
+IDLE_SAMPLES = 6
+"""Of a block, for each number of calls that a sample of this race has."""
 HEAD_START_S = 3e-3
 """Of each call on a GPU: `suite.worker.cuda_clock` keeps the card waiting for up to 2 ms while the
 host launches kernels, and synchronises twice."""
@@ -109,7 +108,8 @@ class Timing:
         """Calls of one turn, whose outputs must fit into the shared memory's slots."""
         samples = self._settings.block_s / self.rounds / max(self._call_s * self._batch, 1e-9)
         fits = self.cell.layout.slots // self._batch
-        return self._batch * max(1, min(round(samples), MOST_SAMPLES, fits))
+        most = math.ceil(self._settings.block_samples / self.rounds)
+        return self._batch * max(1, min(round(samples), most, fits))
 
     @property
     def median_s(self) -> float | None:
@@ -126,7 +126,7 @@ class Timing:
         most = max(self._batch, *self.idle_batches, 1)
         if self.cell.ask(BeginTurn(batch=most, lead=lead)) is None:
             return
-        for calls in [*self.idle_batches] * IDLE_SAMPLES:
+        for calls in [*self.idle_batches] * math.ceil(IDLE_SAMPLES / self.rounds):
             self._idle_sample(calls)
         with self.watch.watching(self.cell.worker.pid):
             told_s = self._samples(self.clocks)

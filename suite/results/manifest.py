@@ -66,6 +66,8 @@ SETTINGS: dict[str, Any] = {
     "short_warm_s": Seconds,
     "block_s": Seconds,
     "rounds": AtLeastOne,
+    "block_samples": AtLeastOne,
+    "short_rounds": AtLeastOne,
     "cell_budget_s": Seconds,
     "timeout_s": Seconds,
     "memory_limit_bytes": Count,
