@@ -93,14 +93,18 @@ class Stream:
                     exponent = (bits.exponent - halvings).to(bits.integer)
                     piece.bitwise_or_(exponent << bits.mantissa)
 
+    def windows(self, start: tuple[int, int], count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the operand of so many elements that starts there is the XOR of."""
+        a, b = (offset % STREAM_SLACK for offset in start)
+        return self._a[a : a + count], self._b[b : b + count]
+
     def fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         """Write the operand that starts at `start` into a dense tensor, in memory order."""
         count = operand.numel()
         if count == 0:
             return
         flat = operand.as_strided((count,), (1,)).view(self._bits.integer)
-        a, b = (offset % STREAM_SLACK for offset in start)
-        ours, theirs = self._a[a : a + count], self._b[b : b + count]
+        ours, theirs = self.windows(start, count)
         if operand.is_cpu:
             # By one thread: on a busy machine two wait milliseconds for each other, which is many
             # times what the work takes, and who is measured is not to pay for that.
