@@ -193,10 +193,12 @@ class Judge:
     def untouched(self, asked: messages.Untouched) -> messages.Changed:
         """Name the operands that a worker handed back otherwise than they were drawn."""
         handed_back = self._result(asked.results).handed_back
+        left_out = None if asked.varying else self._drawn.varying
         changed = tuple(
             name
             for name in ("input", "weight", "bias")
             if (drawn := getattr(self._drawn, name)) is not None
+            and drawn is not left_out
             and not same_bits(drawn, getattr(handed_back, name))
         )
         return messages.Changed(operands=changed)

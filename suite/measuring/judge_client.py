@@ -183,10 +183,14 @@ class JudgeClient:
         request = messages.SameBits(results=results.path, first=first, second=second)
         return self._ask(request).same
 
-    def changed_operands(self, results: SharedMemory) -> tuple[str, ...]:
-        """Return which operands a worker handed back changed."""
+    def changed_operands(self, results: SharedMemory, *, varying: bool = True) -> tuple[str, ...]:
+        """Return which operands a worker handed back changed.
+
+        Args:
+            varying: whether the one that differs from call to call is among them.
+        """
         self._hand_over(results)
-        return self._ask(messages.Untouched(results=results.path)).operands
+        return self._ask(messages.Untouched(results=results.path, varying=varying)).operands
 
     def draw_block(self) -> str:
         """Draw a block's operands and streams; return the seed, in hexadecimal."""

@@ -27,8 +27,8 @@ class Settings:
     """Whether those that have lost are to be known as well as the others."""
     block_s: float = 0.22
     """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
-    warm_s: float = 0.05
-    """Untimed calls before a block."""
+    warm_s: float = 0.02
+    """Untimed calls before a block; an untimed one leads each of its turns besides."""
     first_block_s: float = 0.06
     """The same in a scenario's first block: a whole table is to stand soon."""
     behind_block_s: float = 0.03

@@ -31,6 +31,8 @@ from suite.stats import intervals
 
 LEAD_CALL_S = 0.05
 """Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
+LEAD_TWICE_CALL_S = 0.005
+"""Those are preceded by two before a block's first turn."""
 ENERGY_S = 6.0
 """Where less is left of a budget, joules are not measured."""
 IDLE_SAMPLES = 6
@@ -122,9 +124,8 @@ class Timing:
         Every sample is a request of its own, so that the parent's clock sees each of them, and
         none can be prepared before it is due.
         """
-        lead = self._call_s < LEAD_CALL_S
         most = max(self._batch, *self.idle_batches, 1)
-        if self.cell.ask(BeginTurn(batch=most, lead=lead)) is None:
+        if self.cell.ask(BeginTurn(batch=most, lead=self._lead(number))) is None:
             return
         for calls in [*self.idle_batches] * math.ceil(IDLE_SAMPLES / self.rounds):
             self._idle_sample(calls)
@@ -141,6 +142,16 @@ class Timing:
         self._samples_s += samples_s
         # A slow warm-up must not buy fewer samples.
         self._call_s = min(self._call_s, *samples_s)
+
+    def _lead(self, number: int) -> int:
+        """Return how many untimed calls precede a turn's samples.
+
+        Before the first turn the process gave its free memory back; a sample needs room for its
+        outputs and for those of the one before.
+        """
+        if self._call_s >= LEAD_CALL_S:
+            return 0
+        return 2 if number == 0 and self._call_s < LEAD_TWICE_CALL_S else 1
 
     def _idle_sample(self, calls: int) -> None:
         """See what a sample takes besides so many calls, by the parent's clock."""
@@ -201,7 +212,7 @@ class Timing:
         return used
 
     def _busy_time(self, counter: Counter, clocks: TwoClocks) -> BusyTime | None:
-        if self.cell.ask(BeginTurn(batch=self._batch, lead=True)) is None:
+        if self.cell.ask(BeginTurn(batch=self._batch, lead=1)) is None:
             return None
         before_j, before = counter(), time.perf_counter()
         told_s = self._samples(clocks)
@@ -256,7 +267,7 @@ class Timing:
         """
         cell = self.cell
         if self._settings.verify:
-            require_untouched(cell, self._judge, "a timed call")
+            require_untouched(cell, self._judge, "a timed call", varying=False)
         has_time = cell.worker.run_deadline.left_s > ENERGY_S
         if self._settings.energy and cell.evidence.energy is None and has_time:
             cell.evidence.take_energy(self._energy())

@@ -74,7 +74,7 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
     judge = SimpleNamespace(
         judges_elements=None,
         judge=lambda *_: EXACT,
-        changed_operands=lambda _: (),
+        changed_operands=lambda *_, **__: (),
         same_bits=lambda *_: True,
     )
     stage, logged = "gate", []
