@@ -358,7 +358,13 @@ class Race:
         settings, blocks_run = self._settings, self._blocks_run
         for cell in self._running():
             if cell is not reference:
-                cell.finished = has_enough(cell, settings, blocks_run, contest.half_width(cell))
+                cell.finished = has_enough(
+                    cell,
+                    settings,
+                    blocks_run,
+                    contest.half_width(cell),
+                    is_settled=contest.is_settled(cell),
+                )
         others = [cell for cell in self._running() if cell is not reference]
         if reference and reference.alive and not others:
             reference.finished = len(self._cells) > 1 or has_enough(

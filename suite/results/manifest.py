@@ -69,6 +69,7 @@ SETTINGS: dict[str, Any] = {
     "block_samples": AtLeastOne,
     "short_rounds": AtLeastOne,
     "cell_budget_s": Seconds,
+    "lost_budget_s": Seconds,
     "timeout_s": Seconds,
     "memory_limit_bytes": Count,
     "energy": bool,

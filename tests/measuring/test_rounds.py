@@ -11,7 +11,7 @@ import pytest
 from suite.measuring.contest import Contest
 from suite.measuring.run import Runner
 from suite.measuring.settings import Settings
-from suite.measuring.stopping import has_enough
+from suite.measuring.stopping import aimed_at, has_enough
 from suite.problem import Problem, Scenario
 from suite.results.cell import Block, Status
 from suite.results.folder import UNFINISHED, read_results, read_run, read_unfinished
@@ -175,3 +175,44 @@ def test_noise_keeps_nobody_waiting_for_a_row_that_has_lost(knobs):
 
     assert has_enough(noisy, knobs, 5, contest.half_width(noisy))
     assert not has_enough(fast, knobs, 5, contest.half_width(fast))
+
+
+WIDE = [1.0, 1.12, 0.95, 1.07, 0.98, 1.09]
+"""Eight blocks that spread like these know a speed-up to ±7 %, these six to ±9 %."""
+
+
+def test_what_no_number_of_blocks_can_reach_keeps_no_settled_row_waiting(knobs):
+    fast = TimedCell(row("fast"), [2 * ratio for ratio in WIDE])
+
+    assert has_enough(fast, knobs, 6, knobs.target_half_width, is_settled=True)
+
+
+def test_a_row_of_which_it_is_open_whether_it_is_the_fastest_goes_on(knobs):
+    fast = TimedCell(row("fast"), [2 * ratio for ratio in WIDE])
+
+    assert not has_enough(fast, knobs, 6, knobs.target_half_width, is_settled=False)
+
+
+def test_a_precision_that_may_be_reached_is_not_given_up(knobs):
+    fast = TimedCell(row("fast"), [2.0, 2.04, 1.96, 2.05])
+
+    assert not has_enough(fast, knobs, 4, knobs.target_half_width, is_settled=True)
+    assert aimed_at(knobs.target_half_width, 0.02, 4, knobs.blocks) == knobs.target_half_width
+
+
+def test_a_row_is_settled_once_its_place_is_beyond_chance(knobs):
+    fast = TimedCell(row("fast"), [2.0, 2.02, 1.98])
+    slow = TimedCell(row("slow"), [0.50, 0.51, 0.49])
+    close = TimedCell(row("close"), [1.99, 2.03, 2.0])
+
+    assert Contest([fast, slow], knobs).is_settled(fast)
+    assert Contest([fast, slow], knobs).is_settled(slow)
+    assert not Contest([fast, slow, close], knobs).is_settled(fast)
+
+
+def test_a_row_that_has_lost_ends_sooner_where_its_calls_take_long(knobs):
+    slow = TimedCell(row("slow"), [0.5, 0.9, 0.3], spent_s=1.1)
+    quick = TimedCell(row("quick"), [0.5, 0.9, 0.3])
+
+    assert has_enough(slow, knobs, 3, knobs.lost_half_width)
+    assert not has_enough(quick, knobs, 3, knobs.lost_half_width)
