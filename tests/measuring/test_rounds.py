@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from suite.measuring import selection
 from suite.measuring.contest import Contest
 from suite.measuring.run import Runner
 from suite.measuring.settings import Settings
 from suite.measuring.stopping import aimed_at, has_enough
 from suite.problem import Problem, Scenario
+from suite.registry.sources import Source
 from suite.results.cell import Block, Status
 from suite.results.folder import UNFINISHED, read_results, read_run, read_unfinished
 from tests.arms import builtin
@@ -157,6 +160,26 @@ def test_a_row_that_was_asked_for_is_known_well_however_slow_it_is(knobs, wanted
 
     assert contest.half_width(slow) == knobs.target_half_width
     assert contest.block_s(slow) == knobs.block_s
+
+
+class Listed:
+    """Stands for a catalogue that has what is asked for."""
+
+    def select(self, patterns, **_):
+        return [
+            SimpleNamespace(name=name, declared=ARMS[1].declared, source=source, unsupported={})
+            for name in patterns
+            for source in [Source("mine.py") if name == "mine" else ARMS[1].source]
+        ]
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_what_a_scenario_file_lists_was_asked_for_by_nobody_but_a_plugin_was(by_file):
+    names = ["unfold", "mine"]
+    unfold, mine = selection.chosen_arms(Listed(), names, asked_by="--impl", by_file=by_file)
+
+    assert (unfold.wanted, unfold.by_name) == (not by_file, not by_file)
+    assert mine.wanted
 
 
 def test_one_block_decides_nothing_but_how_long_the_next_one_takes(knobs):
