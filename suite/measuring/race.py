@@ -146,8 +146,9 @@ class Race:
 
     def _another_block(self, shared: SharedMemory) -> Iterator[CellResult]:
         began = time.monotonic()
-        self._start_processes(shared, self._deadline)
-        self._run_block()
+        with self._judge.drawing_block() as seed:
+            self._start_processes(shared, self._deadline)
+        self._run_block(seed)
         self._block_took_s = time.monotonic() - began
         yield from self._decided()
 
@@ -287,10 +288,15 @@ class Race:
                             gate(cell, self._judge, kind)
         why_void(self._cells)  # what went on between calls that were not timed spoils no block
 
-    def _run_block(self) -> None:
+    def _run_block(self, seed: str = "") -> None:
+        """Time all that run in turns.
+
+        Args:
+            seed: of the block's operands where they are drawn already.
+        """
         if not self._running():
             return
-        seed = self._judge.draw_block()
+        seed = seed or self._judge.draw_block()
         for cell in self._every():
             cell.worker.await_exits()
         cells = self._shuffled()
