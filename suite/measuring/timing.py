@@ -74,17 +74,28 @@ class Timing:
         with self.cell.worker.turn():
             packed = self.cell.ask(Bind())
             with self.watch.watching(self.cell.worker.pid):
-                warm = Warm(seconds=self._settings.warm_s, peak=not self.cell.evidence.peaks_bytes)
+                warm = Warm(seconds=self._warm_s, peak=not self.cell.evidence.peaks_bytes)
                 warmed = self.cell.ask(warm)
         if packed is None or warmed is None or self.cell.misconducts():
             return
         self._prepare_s = packed.prepare_s
-        self._call_s = warmed.call_s
+        self._call_s = min(warmed.call_s, self._usual_call_s)
         self._batch = min(warmed.batch, self.cell.layout.slots, self._most_batch)
         self.clocks = TwoClocks(calls=self._batch)
         self.cell.evidence.note(warmed.note)
         if warmed.peak_bytes is not None:
             self.cell.evidence.peaks_bytes.append(warmed.peak_bytes)
+
+    @property
+    def _usual_call_s(self) -> float:
+        """What a call takes as the gates saw it, at most."""
+        return math.inf if self.cell.call_s is None else self.cell.call_s
+
+    @property
+    def _warm_s(self) -> float:
+        """How long to call on after the first call: not at all where that is as long."""
+        warm_s, call_s = self._settings.warm_s, self.cell.call_s
+        return 0.0 if call_s is not None and call_s >= warm_s else warm_s
 
     @property
     def _most_batch(self) -> int:

@@ -125,10 +125,10 @@ class Warmed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Warm(Request[TimedAnswer[Warmed]]):
-    """Call until the time per call is known; once at least, or twice in a fresh process."""
+    """Call until the time per call is known, once at least."""
 
     seconds: float
-    """How long to go on, if one call takes less."""
+    """How long to go on after the first call of a fresh process, which may load and compile."""
     peak: bool
     """Whether the memory that one call takes is wanted."""
 

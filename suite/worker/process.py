@@ -183,10 +183,10 @@ class Worker:
             self._require_output(outputs[0])
             return outputs
 
-        started = self._now()
         if self._last_call_s is None:
             once()
             self._last_call_s = call_s[0]
+        started = self._now()
         if self._last_call_s < SLOW_S and asked.peak:
             peak_bytes = peak_bytes_of(once, self._scenario.device)
         while not call_s or self._now() - started < asked.seconds:
