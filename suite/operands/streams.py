@@ -22,6 +22,8 @@ from suite.processes.shared_memory import (
     OperandLayout,
 )
 
+COMPARED = 2**14
+"""Elements at once, which a core's own cache holds."""
 PIECE_ELEMENTS = 4 * 2**20
 """Drawn at once: what is drawn takes twice the memory of what it is drawn for, on the way."""
 
@@ -111,3 +113,14 @@ class Stream:
             np.bitwise_xor(ours.numpy(), theirs.numpy(), out=flat.numpy())
         else:
             torch.bitwise_xor(ours, theirs, out=flat)
+
+    def made(self, operand: torch.Tensor, start: tuple[int, int]) -> bool:
+        """Return whether a dense tensor is, bit for bit, the operand that starts at `start`."""
+        count = operand.numel()
+        flat = operand.as_strided((count,), (1,)).view(self._bits.integer)
+        ours, theirs = self.windows(start, count)
+        if not operand.is_cpu:
+            return torch.equal(ours ^ theirs, flat)
+        pieces = (slice(first, first + COMPARED) for first in range(0, count, COMPARED))
+        a, b, c = ours.numpy(), theirs.numpy(), flat.numpy()
+        return all(np.array_equal(a[piece] ^ b[piece], c[piece]) for piece in pieces)

@@ -224,7 +224,6 @@ class Worker:
         They are not timed: the arms before this one left the caches and the thread pool to
         themselves, and memory that was given back after the warm-up has to be fetched anew.
         """
-        self._watch.begin()
         self._turn = Turn(self._scenario, self._operands, self._stream, self._results, asked.batch)
         for _ in range(asked.lead):
             operands = self._turn.filled([(self._scenario.problem.height, 1)])

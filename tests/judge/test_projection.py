@@ -27,6 +27,8 @@ def test_an_operand_need_not_be_written_down_to_be_projected(dtype, count):
     operand = torch.empty(count, dtype=DTYPES[dtype])
     stream.fill(operand, (17, 4000))
 
+    assert stream.made(operand, (17, 4000))
+    assert count == 0 or not stream.made(operand, (18, 4000))
     projected = inner_of_xor(stream.windows((17, 4000), count), weights, operand.dtype)
 
     assert projected == pytest.approx(inner(operand, weights), rel=1e-12, abs=1e-9)
