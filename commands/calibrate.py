@@ -14,7 +14,7 @@ from rich.console import Console
 from commands._asking import asked
 from commands._cures import advise_on_memory
 from commands._folders import measuring
-from commands._gate_revisions import BLOCK_S, BLOCK_SAMPLES, ROUNDS
+from commands._gate_revisions import BLOCK_S, BLOCK_SAMPLES, ROUNDS, TURN_CALLS
 from commands._gate_rule import rule_for
 from commands._options import add_alone, add_files, add_measuring, add_scenarios, add_selection
 from commands._preparing import (
@@ -101,6 +101,7 @@ def _calibrate(request: CalibrateRequest, out: Path | None, console: Console) ->
             scratch / "worker.log",
             rounds=ROUNDS,
             block_s=BLOCK_S,
+            turn_calls=TURN_CALLS,
             block_samples=BLOCK_SAMPLES,
         )
         measured = measure(

@@ -335,11 +335,10 @@ class Race:
             block_s = min(block_s, settings.first_block_s)
         if block_s >= settings.block_s:
             return settings
-        rounds = settings.short_rounds if block_s >= settings.first_block_s else 1
         return dataclasses.replace(
             settings,
             block_s=block_s,
-            rounds=min(rounds, settings.rounds),
+            rounds=min(settings.short_rounds, settings.rounds),
             warm_s=settings.short_warm_s,
         )
 

@@ -41,8 +41,10 @@ class Settings:
     say more than few long ones: `python -m tests.studies.turns`."""
     block_samples: int = 36
     """Most of a block, all its turns together: the median's own error is then far below that."""
-    short_rounds: int = 2
-    """Turns in a block as short as the first."""
+    turn_calls: int = 2
+    """Timed calls of a turn at least, as an untimed one leads each; long ones take fewer turns."""
+    short_rounds: int = 3
+    """Turns in a block as short as the first, or as that of a row that seems to have lost."""
     cell_budget_s: float = 2.5
     """A cell whose blocks took this long ends after `least_over_budget`. Gates do not count: what
     is compiled there is compiled once."""

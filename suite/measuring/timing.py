@@ -112,8 +112,9 @@ class Timing:
 
     @property
     def rounds(self) -> int:
-        """Turns in this block: one where a single call already fills it."""
-        wanted = int(self._settings.block_s / max(self._call_s, 1e-9))
+        """Turns in this block: fewer where calls are so long that few fill it."""
+        turn_s = self._settings.turn_calls * self._call_s
+        wanted = int(self._settings.block_s / max(turn_s, 1e-9))
         return max(1, min(self._settings.rounds, wanted))
 
     @property

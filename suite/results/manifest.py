@@ -67,6 +67,7 @@ SETTINGS: dict[str, Any] = {
     "block_s": Seconds,
     "rounds": AtLeastOne,
     "block_samples": AtLeastOne,
+    "turn_calls": AtLeastOne,
     "short_rounds": AtLeastOne,
     "cell_budget_s": Seconds,
     "lost_budget_s": Seconds,
