@@ -16,6 +16,8 @@
 | `PACK`, `TRANSFORM`, `PRODUCT`, `INVERSE`, `UNPACK` | phases of a call: `with PRODUCT: ...` |
 | `read_run`, `read_runs` | finished runs as pandas DataFrames |
 | `convolutions` | for pytest: parametrises a test with the cells of scenario files |
+| `optimize` | makes a network's convolutions faster on this machine, verified, never slower |
+| `explain`, `restore`, `refresh` | what `optimize` did; undo it; see weights changed unseen |
 
 This is the only name that an installed ConvGauge takes; `suite/own_imports.py` says how. Nothing
 is loaded before it is used: `import convgauge` imports neither torch nor pandas.
@@ -33,7 +35,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
+    from reports.optimised_text import Explanation
     from suite.errors import Unsupported, UsageError
     from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
     from suite.problem import Problem
@@ -50,9 +54,13 @@ __all__ = [
     "Unsupported",
     "UsageError",
     "convolutions",
+    "explain",
+    "optimize",
     "read_run",
     "read_runs",
+    "refresh",
     "register",
+    "restore",
 ]
 
 _HOMES = {
@@ -111,6 +119,79 @@ def read_runs(*folders: str | PathLike[str]) -> pd.DataFrame:
     """
     frame: pd.DataFrame = _own("reports.data_frames").read_runs([Path(f) for f in folders])
     return frame
+
+
+def optimize(
+    model: torch.nn.Module,
+    *example_inputs: Any,
+    budget_s: float = 60.0,
+    memory_format: torch.memory_format | str | None = None,
+    tolerance: float | None = None,
+    verbose: bool | None = None,
+) -> torch.nn.Module:
+    """Make a network's convolutions faster on this machine's CPU; return the same model.
+
+    Rows are tried inside a copy of the network, in processes of their own, for inputs of these
+    shapes and torch's present number of threads. What was chosen is held against float64, layer by
+    layer and as a whole, and kept only as far as whole passes in fresh processes are faster with it
+    beyond chance. The model is changed in place, at the very end: Parameter objects, state_dict,
+    hooks and training stay as they are; calls of other shapes, and calls that record gradients,
+    are torch's. docs/network.md tells the whole story.
+
+    Args:
+        example_inputs: what the model is called with: `optimize(model, x)` runs `model(x)`.
+        budget_s: seconds to measure for. 0 takes what is known from earlier calls, and from the
+            command `tune`, and measures nothing.
+        memory_format: `torch.contiguous_format`, `torch.channels_last` or their names, and the
+            model is taken there; None: what is measured to be faster, its own if neither is.
+        tolerance: largest relative L2 error of each layer, and of the outputs, against float64;
+            None: that of each row's gate, and four times torch's own for the outputs.
+        verbose: show progress and a summary on standard error; None: where that is a terminal.
+
+    Raises:
+        UsageError: the model cannot be run with these inputs; its own line is named. Models that
+            run and cannot be optimised are left as they are: `explain` gives the reason.
+    """
+    own = _own("commands._optimising")
+    optimized: torch.nn.Module = own.optimize(
+        model,
+        example_inputs,
+        budget_s=budget_s,
+        memory_format=memory_format,
+        tolerance=tolerance,
+        verbose=verbose,
+    )
+    return optimized
+
+
+def explain(model: torch.nn.Module) -> Explanation:
+    """Return what `optimize` did to a model: prints as a table, a line a layer.
+
+    Its `rows` are dicts and `to_frame()` gives a pandas DataFrame: layer, row, seconds before and
+    after inside the network, speed-up with its interval, relative L2 error against float64 next to
+    torch's, bytes of packed weights, and the reason where a layer stays torch's.
+
+    Raises:
+        UsageError: the model was not optimised.
+    """
+    explanation: Explanation = _own("commands._optimising").explain(model)
+    return explanation
+
+
+def restore(model: torch.nn.Module) -> torch.nn.Module:
+    """Give a model back as it was before `optimize`; return it. Others stay as they are."""
+    restored: torch.nn.Module = _own("suite.network.committing").restore(model)
+    return restored
+
+
+def refresh(model: torch.nn.Module) -> None:
+    """Have an optimised model pack its weights anew.
+
+    Only after writes that nothing shows: to single values of a large weight, through `.data`, NumPy
+    or another process. Optimizers, `load_state_dict` and all in-place operators are seen by
+    themselves.
+    """
+    _own("suite.network").refresh(model)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import signal
 import sys
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _answered(arguments: Sequence[str] | None) -> int:
     usual = gc.get_threshold()
+    atexit.register(_leave_as_it_is)
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
     try:
         _hear_interrupts()
@@ -62,6 +64,15 @@ def _answered(arguments: Sequence[str] | None) -> int:
         return EXIT_DEFECT
     finally:
         gc.set_threshold(*usual)
+
+
+def _leave_as_it_is() -> None:
+    """Spare a process that ends its last two looks for garbage, 5 ms of a quick command.
+
+    Not where torch is loaded: libraries that come with it take what is left for leaks, and say so.
+    """
+    if "torch" not in sys.modules:
+        gc.freeze()
 
 
 def _hear_interrupts() -> None:

@@ -27,11 +27,13 @@ from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.problem import MEMORY_FORMATS, Scenario
 from suite.processes.scratch import scratch_folder
-from suite.registry.catalogue import Catalogue, Entry
+from suite.registry.catalogue import Catalogue
 from suite.results.cell import CellResult
 from suite.results.folder import RESULTS, read_results
 from suite.results.request import Request, asked_by
 from suite.tuning.campaign import Campaign, in_turns, trials_of, under_formats
+from suite.tuning.candidates import MOST_ERROR_FACTOR
+from suite.tuning.eligible import CHOOSER, REFERENCE, is_eligible, usual_rows
 from suite.tuning.learning import gained_here, outlook, shapes_of
 from suite.tuning.store import (
     Conditions,
@@ -44,11 +46,6 @@ from suite.tuning.store import (
 )
 
 USUAL_FILE = "tune"
-REFERENCE = "torch"
-CHOOSER = "auto"
-LEFT_TO_REQUESTS = ("engine", "reference")
-TEXTBOOK = ("loops", "loops_unrolled")
-"""Families, and loops in Python, that are measured only when --impl names them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,40 +159,21 @@ def _arms(catalogue: Catalogue, patterns: Sequence[str]) -> list[Arm]:
     Raises:
         UsageError: a pattern that matches nothing, or that leaves nothing to choose from.
     """
-    (chooser,) = catalogue.select([CHOOSER], asked_by="--impl")
     if patterns:
         named = catalogue.select(patterns, asked_by="--impl")
     else:
-        named = _eligible_by_default(catalogue)
-    rows = [
-        entry
-        for entry in named
-        if entry.name not in (CHOOSER, REFERENCE)
-        and entry.unavailable is None
-        and entry.declared.precision is None
-        and entry.declared.error_factor <= chooser.declared.error_factor
-        and "cpu" in entry.declared.devices
-    ]
+        named = usual_rows(catalogue.entries)
+    rows = [entry for entry in named if entry.unavailable is None and is_eligible(entry.declared)]
     if not rows:
         raise UsageError(
             f"--impl {' '.join(patterns)}: nothing that {CHOOSER} may choose: it has to be "
             f"available, compute on the CPU in full precision, and declare an error_factor of at "
-            f"most {chooser.declared.error_factor:g}"
+            f"most {MOST_ERROR_FACTOR:g}"
         )
     (reference,) = catalogue.select([REFERENCE], asked_by="--impl")
     return [
         Arm(entry.declared, entry.source, unsupported=entry.unsupported)
         for entry in (reference, *rows)
-    ]
-
-
-def _eligible_by_default(catalogue: Catalogue) -> list[Entry]:
-    return [
-        entry
-        for entry in catalogue.entries
-        if not (
-            entry.family in LEFT_TO_REQUESTS or entry.name in TEXTBOOK or entry.declared.on_request
-        )
     ]
 
 

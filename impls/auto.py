@@ -10,24 +10,17 @@ and when a call turns out other than it was packed for.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from impls._arguments import problem_of
-from suite import Problem, Unsupported, register, registry
-from suite.errors import UsageError
-from suite.problem import Scenario
-from suite.tuning.advice import advise
+from suite import Problem, Unsupported, register
+from suite.tuning.candidates import MOST_ERROR_FACTOR, Candidates, candidates
 from suite.tuning.store import Conditions
 
-TREE = str(Path(__file__).resolve().parents[1])
-MOST_ERROR_FACTOR = 4
-"""Rows that may err more, Winograd's F(6×6, 3×3) among them, are never chosen."""
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
@@ -55,37 +48,9 @@ class Chosen:
         self.note = note
 
 
-def _is_eligible(entry: registry.Implementation, scenario: Scenario) -> bool:
-    return (
-        entry.name != "auto"
-        and entry.error_factor <= MOST_ERROR_FACTOR
-        and entry.precision is None
-        and entry.why_unsupported(scenario) is None
-    )
-
-
-def _load(name: str, module: str) -> registry.Implementation | None:
-    """Return the row `name`, its module loaded; None where it is no longer there."""
-    try:
-        registry.load(registry.Source(module, TREE))
-        return registry.get(name)
-    except UsageError:
-        return None
-
-
-@functools.lru_cache(maxsize=1024)
-def _candidates(
-    problem: Problem, conditions: Conditions
-) -> tuple[tuple[registry.Implementation, ...], str]:
-    """Return the rows to try before torch, the fastest first, and where that comes from."""
-    advice = advise(problem, conditions, torch.__version__)
-    scenario = Scenario(id="auto", problem=problem, dtype=conditions.dtype)
-    rows = []
-    for prediction in advice.predictions:
-        entry = _load(prediction.row.name, prediction.row.module)
-        if entry is not None and _is_eligible(entry, scenario):
-            rows.append(entry)
-    return tuple(rows), advice.source
+def _candidates(weight: torch.Tensor, problem: Problem, memory_format: str) -> Candidates:
+    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
+    return candidates(problem, conditions, torch.__version__)
 
 
 def _choose(
@@ -99,17 +64,16 @@ def _choose(
     plain = Choice(F.conv2d, weight)
     if weight.device.type != "cpu" or weight.dtype not in DTYPES:
         return plain, "torch, as always but for the CPU's float32 and float64"
-    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
-    rows, source = _candidates(problem, conditions)
-    for entry in rows:
+    advised = _candidates(weight, problem, memory_format)
+    for entry in advised.entries:
         try:
             if entry.name not in made:
                 packed = entry.prepare(weight.detach(), problem) if entry.prepare else weight
                 made[entry.name] = Choice(entry.function, packed)
         except Unsupported:
             continue
-        return made[entry.name], f"{entry.name}, by {source}"
-    return plain, f"torch, by {source}"
+        return made[entry.name], f"{entry.name}, by {advised.source}"
+    return plain, f"torch, by {advised.source}"
 
 
 def _pack(weight: torch.Tensor, problem: Problem) -> Chosen:
@@ -134,8 +98,7 @@ def _wants_gradients(*tensors: torch.Tensor | None) -> bool:
 
 def _unpacked(weight: torch.Tensor, problem: Problem, memory_format: str) -> Callable[..., Any]:
     """Return the fastest row that takes the weight as it is."""
-    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
-    for entry in _candidates(problem, conditions)[0]:
+    for entry in _candidates(weight, problem, memory_format).entries:
         if entry.prepare is None:
             return entry.function
     return F.conv2d

@@ -90,8 +90,8 @@ def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
 
 
 def _why_not_patches(problem: Problem) -> str | None:
-    if problem.kernel != problem.stride:
-        return "needs a kernel as large as the stride"
+    if problem.kernel not in (problem.stride, (problem.height, problem.width)):
+        return "needs a kernel as large as the stride, or as the input"
     if problem.padding != (0, 0) or problem.is_asymmetric:
         return "needs padding 0"
     if problem.dilation != (1, 1) and problem.kernel != (1, 1):
@@ -110,6 +110,7 @@ def _why_not_patches(problem: Problem) -> str | None:
 def gemm_patches(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Windows that do not overlap are a reshape of the input: one copy, one matrix product.
 
+    So is the one window of a kernel as large as the input, whatever its stride.
     Shapes: patches (g, N·P·Q, C/g·R·S), weight (g, C/g·R·S, K/g), result (N, K, P, Q) in
     channels_last order.
     Cost: 2·N·P·Q·K·C/g·R·S operations.

@@ -63,7 +63,7 @@ class Winner:
         """Return what a win means and in how many scenarios nobody has one, in a sentence."""
         if not self.undecided:
             return "" if self.name is None else "Every win is beyond its interval."
-        left = f"{self.undecided} of {self.scenarios} scenarios are undecided"
+        left = f"{self.undecided} of {self.scenarios} scenarios {self._are} undecided"
         return f"{left}: no interval there leaves one implementation ahead of all others."
 
     @property
@@ -86,7 +86,11 @@ class Winner:
 
     @property
     def _left(self) -> str:
-        return f"; {self.undecided} are undecided" if self.undecided else ""
+        return f"; {self.undecided} {self._are} undecided" if self.undecided else ""
+
+    @property
+    def _are(self) -> str:
+        return "is" if self.undecided == 1 else "are"
 
     def _of_all(self, count: int) -> str:
         return f"all {count}" if count == self.scenarios > 1 else f"{count} of {self.scenarios}"

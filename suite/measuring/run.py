@@ -262,6 +262,6 @@ class Runner:
         return RunProgress(
             done=len(self._decided),
             total=self._total,
-            left_s=min(left_s, self._budget.whole.left_s),
+            left_s=max(min(left_s, self._budget.whole.left_s), 0.0),
             round=self._round,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -207,7 +208,7 @@ def _column(table: LayerTable, column: int) -> list[str]:
     """
     last = len(table.columns) - 1
     texts = [row for row in table.rows if isinstance(row, str)]
-    if len(texts) < len(table.rows) or {row.count(",") for row in texts} != {last}:
+    if len(texts) < len(table.rows) or set(map(str.count, texts, repeat(","))) != {last}:
         return [_cells(row)[column] for row in table.rows]
     if column > last / 2:  # fewer cells are cut off from the nearer end
         return [row.rsplit(",", last - column + 1)[column - last - 1] for row in texts]

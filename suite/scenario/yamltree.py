@@ -5,6 +5,7 @@ Scalars follow the core schema of YAML 1.2: `no` is a string, 1e-3 a number.
 
 from __future__ import annotations
 
+import functools
 import re
 from enum import Enum
 from pathlib import Path
@@ -123,6 +124,7 @@ class Faults:
         return line if place.column is None else f"{line}:{place.column}"
 
 
+@functools.lru_cache(maxsize=1024)
 def scalar(text: str) -> Any:
     """Return what a plain scalar means: a number, true or false, None, or the text itself."""
     if _WHOLE.fullmatch(text) and len(text) <= _MOST_DIGITS:

@@ -4,5 +4,7 @@
                                        ▲          ▲
                                      prior     learning ◄─ campaign   what `tune` does
 
-`auto` is the one implementation that reads it; it needs no process but its own.
+`auto` is the one implementation that reads it, through `candidates`; it needs no process but its
+own.
+`remembered` keeps what was measured inside networks, which goes before all predictions.
 """

@@ -1,4 +1,4 @@
-"""What to try for a problem on this machine, best first: from its table, or without one.
+"""What to try for a problem on this machine, best first: as it was measured, or as predicted.
 
 Called by `auto`, in whichever process computes; nothing is measured for it.
 """
@@ -11,7 +11,9 @@ from pathlib import Path
 
 from suite.errors import UsageError
 from suite.problem import Problem
+from suite.tuning.gaussian_process import squeezed
 from suite.tuning.prior import prior_predictions
+from suite.tuning.remembered import recall
 from suite.tuning.selector import Prediction, Selector, best_first
 from suite.tuning.store import (
     TO_TUNE,
@@ -43,6 +45,9 @@ class TableLookup:
 
 def advise(problem: Problem, conditions: Conditions, torch_version: str) -> Advice:
     """Return what to try for a problem; never raises for a missing or damaged table."""
+    if known := recall(problem, conditions, torch_version):
+        gains = [Prediction(gain.row, gain.log_speedup, gain.error) for gain in known.measured]
+        return Advice(tuple(best_first(gains)), "what was measured on it in a network")
     lookup = _find(cache_folder(), torch_version)
     selector = _selector(lookup, conditions)
     if selector is None:
@@ -55,6 +60,22 @@ def advise(problem: Problem, conditions: Conditions, torch_version: str) -> Advi
     return Advice(
         tuple(best_first(selector.predictions(problem))), f"the table of {lookup.table.made_at}"
     )
+
+
+def expected_gains(
+    problem: Problem, conditions: Conditions, torch_version: str
+) -> dict[str, float]:
+    """Return row → expected log speed-up over torch, of each that anything is known of.
+
+    Safe or not, and squeezed (see `gaussian_process`): for putting rows in order.
+    """
+    if known := recall(problem, conditions, torch_version):
+        return {gain.row.name: squeezed(gain.log_speedup) for gain in known.measured}
+    selector = _selector(_find(cache_folder(), torch_version), conditions)
+    predictions = (
+        selector.predictions(problem) if selector else prior_predictions(problem, conditions)
+    )
+    return {each.row.name: each.log_speedup for each in predictions}
 
 
 @functools.lru_cache(maxsize=8)

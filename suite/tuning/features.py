@@ -26,12 +26,19 @@ def kind_of(problem: Problem) -> str:
         return "depthwise"
     if problem.groups > 1:
         return "grouped"
+    is_padded = problem.padding != (0, 0) or problem.is_asymmetric
+    if problem.out_h == problem.out_w == 1 and not is_padded and _sees_all(problem):
+        return "one_pixel"
     if problem.kernel == (1, 1):
-        return "one_pixel" if problem.out_h == problem.out_w == 1 else "pointwise"
-    is_tiled = problem.kernel == problem.stride and problem.padding == (0, 0)
-    if is_tiled and not problem.is_asymmetric:
+        return "pointwise"
+    if problem.kernel == problem.stride and not is_padded:
         return "patches"
     return "wide" if problem.kernel_h * problem.kernel_w >= WIDE_TAPS else "dense"
+
+
+def _sees_all(problem: Problem) -> bool:
+    """Whether the one window is the whole plane, or the one pixel of it that a stride leaves."""
+    return problem.kernel in ((1, 1), (problem.height, problem.width))
 
 
 def point_of(problem: Problem) -> tuple[float, ...]:

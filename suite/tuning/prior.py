@@ -20,6 +20,8 @@ DEVIATION = 0.2
 WINOGRAD = Row("winograd_tile6", "impls.winograd_blocked")
 FFT = Row("fft_tiled", "impls.fft_packed")
 DEPTHWISE = Row("depthwise", "impls.depthwise")
+VECTOR = Row("gemv", "impls.gemv")
+PATCHES = Row("gemm_patches", "impls.gemm")
 
 WINOGRAD_SHARE = 0.55
 """Of the multiplications saved, what is left after the transforms and their memory traffic."""
@@ -29,17 +31,25 @@ FFT_EVEN_TAPS = 150
 """Taps at which an FFT, whose cost does not depend on them, is level with the direct sum."""
 LEAST_FFT_CHANNELS = 8
 DEPTHWISE_SPEEDUP = 1.6
+VECTOR_SPEEDUP = 1.8
+REORDERING_SPEEDUP = 2.0
+LEAST_MATRIX = 200_000
+"""Elements; a smaller one is reordered in less time than a call of torch's product takes."""
 LEAST_WORK = 2e6
 """Direct operations below which overheads decide, and nothing is known of those."""
 
 
 def prior_predictions(problem: Problem, conditions: Conditions) -> list[Prediction]:
     """Return what the model expects of the rows it knows; none where it has no opinion."""
-    if conditions.dtype != "float32" or problem.direct_flops < LEAST_WORK:
+    if conditions.dtype != "float32":
         return []
     kind = kind_of(problem)
     speedups: list[tuple[Row, float]] = []
-    if kind == "dense" and problem.kernel == (3, 3):
+    if kind == "one_pixel":
+        speedups += _one_pixel_speedups(problem)
+    elif problem.direct_flops < LEAST_WORK:
+        return []
+    elif kind == "dense" and problem.kernel == (3, 3):
         speedups.append((WINOGRAD, _winograd_speedup(problem)))
     elif kind == "wide":
         speedups.append((FFT, _fft_speedup(problem)))
@@ -47,6 +57,20 @@ def prior_predictions(problem: Problem, conditions: Conditions) -> list[Predicti
         # torch's own is at its best in channels_last.
         speedups.append((DEPTHWISE, DEPTHWISE_SPEEDUP if _is_rows_first(conditions) else 1.0))
     return [Prediction(row, math.log(speedup), DEVIATION) for row, speedup in speedups]
+
+
+def _one_pixel_speedups(problem: Problem) -> list[tuple[Row, float]]:
+    """Return what a matrix times a vector, or times a few, should gain.
+
+    For one image it needs no more than reading the matrix once, and less around it. torch
+    reorders a kernel as large as the plane in every call: it reads and writes it several times.
+    """
+    is_reordered = problem.kernel != (1, 1)
+    if problem.batch_size == 1:
+        return [(VECTOR, REORDERING_SPEEDUP if is_reordered else VECTOR_SPEEDUP)]
+    if is_reordered and problem.weight_elements >= LEAST_MATRIX:
+        return [(PATCHES, REORDERING_SPEEDUP)]
+    return []
 
 
 def _is_rows_first(conditions: Conditions) -> bool:

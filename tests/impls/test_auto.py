@@ -14,11 +14,10 @@ import torch
 import torch.nn.functional as F
 from oracle import call, draw, implementations, worst_ratio
 
-from impls import auto as module
 from suite import Unsupported
-from suite.problem import Problem
+from suite.problem import Problem, Scenario
 from suite.registry import registering
-from suite.tuning import store
+from suite.tuning import candidates, store
 from suite.tuning.advice import _find, _selector_for
 
 ENTRIES = {entry.name: entry for entry in implementations()}
@@ -39,7 +38,7 @@ def table(tmp_path, monkeypatch):
     def forget():
         _find.cache_clear()
         _selector_for.cache_clear()
-        module._candidates.cache_clear()
+        candidates.candidates.cache_clear()
 
     def promise(
         speedups: dict[str, float],
@@ -171,9 +170,9 @@ def test_a_row_less_exact_or_made_for_something_else_is_never_picked(table, stub
 
 
 def test_everything_it_may_pick_is_held_to_no_looser_bound_than_it_declares():
-    scenario_of = module.Scenario(id="t", problem=layer(64))
+    scenario_of = Scenario(id="t", problem=layer(64))
     for entry in ENTRIES.values():
-        if module._is_eligible(entry, scenario_of):
+        if candidates.is_eligible(entry, scenario_of):
             assert entry.error_factor <= AUTO.error_factor
 
 
@@ -282,7 +281,7 @@ def test_choosing_loads_no_module_but_the_chosen_row_s(tmp_path):
     script = """
 import sys, math, torch
 from suite.tuning import store as tables
-from suite.problem import Problem
+from suite.problem import Problem, Scenario
 facts = tables.machine_facts(torch.__version__)
 def layer(c): return Problem.of_call((1, c, 9, 9), (c, c, 3, 3), padding=(1, 1))
 trials = tuple(
@@ -302,7 +301,7 @@ print(sorted(m for m in sys.modules if m.startswith("impls.") and not m.startswi
         capture_output=True,
         text=True,
         check=True,
-        cwd=module.TREE,
+        cwd=candidates.TREE,
         env={**os.environ, "CONVGAUGE_TUNING": str(tmp_path / "own")},
     )
     assert done.stdout.strip() == "['impls.auto', 'impls.gemm']"

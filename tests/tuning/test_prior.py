@@ -5,8 +5,16 @@ from __future__ import annotations
 import pytest
 from building import USUAL, layer
 
+from suite.problem import Problem
 from suite.registry import registering, sources
-from suite.tuning.prior import DEPTHWISE, FFT, WINOGRAD, prior_predictions
+from suite.tuning.prior import (
+    DEPTHWISE,
+    FFT,
+    PATCHES,
+    VECTOR,
+    WINOGRAD,
+    prior_predictions,
+)
 from suite.tuning.selector import best_first
 from tests.conftest import ROOT
 
@@ -29,6 +37,30 @@ def test_one_channel_a_group_in_rows():
     assert chosen(layer(256, 256, size=56, groups=256), in_columns) == []
 
 
+def whole(size: int, batch_size: int = 1) -> Problem:
+    """Return a layer whose one window is its input."""
+    return Problem(
+        batch_size=batch_size,
+        in_channels=512,
+        height=size,
+        width=size,
+        out_channels=4096,
+        kernel_h=size,
+        kernel_w=size,
+    )
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
+def test_a_kernel_as_large_as_its_input_is_a_matrix_times_a_vector(size, memory_format):
+    assert chosen(whole(size), USUAL._replace(memory_format=memory_format)) == ["gemv"]
+
+
+def test_for_a_few_images_it_is_a_matrix_product_where_the_kernel_would_be_reordered():
+    assert chosen(whole(7, batch_size=8)) == ["gemm_patches"]
+    assert chosen(whole(1, batch_size=8)) == []
+
+
 TORCH_S = {
     "a 1×1 kernel": layer(256, 256, size=14, kernel=1),
     "few channels": layer(16, 16, size=224),
@@ -49,7 +81,9 @@ def test_no_opinion_on_other_dtypes():
     assert chosen(layer(256, 256, size=56), USUAL._replace(dtype="float64")) == []
 
 
-@pytest.mark.parametrize("row", [WINOGRAD, FFT, DEPTHWISE], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", [WINOGRAD, FFT, DEPTHWISE, VECTOR, PATCHES], ids=lambda row: row.name
+)
 def test_the_rows_that_it_names_are_there(row):
     sources.load(sources.Source(row.module, str(ROOT)))
     assert registering.get(row.name).source.endswith(row.module.partition(".")[2] + ".py")

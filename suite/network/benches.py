@@ -1,0 +1,139 @@
+"""Where variants of a network are timed: in fresh processes, or here if none can load it."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import torch
+from torch import nn
+
+from suite.measuring.selection import chosen_memory_limit_bytes
+from suite.messages.answer import Answer
+from suite.messages.network import Asked, LoadNetwork, TimeArms, Timings
+from suite.network.bench import Arm, ArmFailed, Bench
+from suite.network.twin import Inputs, copied, first_line, twin_of
+from suite.processes.channel import Request
+from suite.processes.peer import Peer, ProcessFailed
+
+TIMEOUT_S = 600.0
+"""Of one request: a row that is compiled for the first time may take a minute."""
+NETWORK, ARMS = "network.pt", "arms.pickle"
+
+Reply = TypeVar("Reply")
+
+
+class Timer(Protocol):
+    """Times arms on one bench."""
+
+    def time(self, arms: Sequence[Arm], asked: Asked) -> Timings:
+        """Return what was timed.
+
+        Raises:
+            ArmFailed: an arm raised, or its process did not survive it.
+        """
+
+
+class Benches(Protocol):
+    """Where benches come from."""
+
+    @property
+    def are_fresh(self) -> bool:
+        """Whether each is a process of its own."""
+
+    def open(self) -> contextlib.AbstractContextManager[Timer]:
+        """Give a bench that nothing was timed on yet."""
+
+
+class FreshBenches:
+    """Each bench is a process of its own, which has loaded the network from a file."""
+
+    are_fresh = True
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._folder = folder
+        self._threads = threads
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Timer]:
+        """Start a process.
+
+        Raises:
+            ArmFailed: it cannot be started, or cannot load the network.
+        """
+        try:
+            peer = Peer(
+                "suite.network.child.process:main",
+                name="network",
+                log=self._folder / "network.log",
+                memory_limit_bytes=chosen_memory_limit_bytes(None),
+            )
+        except ProcessFailed as failed:
+            raise ArmFailed(failed.reason) from None
+        try:
+            _ask(peer, LoadNetwork(path=str(self._folder / NETWORK), threads=self._threads))
+            yield _Remote(peer, self._folder)
+        finally:
+            peer.close()
+
+
+class _Remote:
+    def __init__(self, peer: Peer, folder: Path) -> None:
+        self._peer = peer
+        self._file = folder / ARMS
+
+    def time(self, arms: Sequence[Arm], asked: Asked) -> Timings:
+        self._file.write_bytes(pickle.dumps(tuple(arms)))
+        return _ask(self._peer, TimeArms(arms=str(self._file), asked=asked))
+
+
+def _ask(peer: Peer, request: Request[Answer[Reply]]) -> Reply:
+    try:
+        answer = peer.ask(request, timeout_s=TIMEOUT_S)
+    except ProcessFailed as failed:
+        raise ArmFailed(failed.reason) from None
+    if answer.failure:
+        raise ArmFailed(answer.failure.reason)
+    assert answer.reply is not None  # where there is no failure
+    return answer.reply
+
+
+class OwnBenches:
+    """Benches in this process, each with a copy of the network."""
+
+    are_fresh = False
+
+    def __init__(self, model: nn.Module, inputs: Inputs) -> None:
+        self._model = model
+        self._inputs = inputs
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Timer]:
+        yield Bench(twin_of(self._model), copied(self._inputs))
+
+
+def benches_for(
+    model: nn.Module, inputs: Inputs, folder: Path, threads: int
+) -> tuple[Benches, str]:
+    """Return where a network can be timed, and why not in fresh processes if that is so.
+
+    Args:
+        model: a copy, in evaluation mode.
+        folder: for files that processes read.
+    """
+    try:
+        torch.save((model, copied(inputs)), folder / NETWORK)
+        fresh = FreshBenches(folder, threads)
+        with fresh.open():
+            return fresh, ""
+    except OSError:
+        raise
+    except Exception as error:  # pickle raises many kinds, and what the caller's classes raise
+        remark = (
+            f"timed in this process, as no other can load the network ({first_line(error)}); "
+            "classes of a module that can be imported can be loaded"
+        )
+        return OwnBenches(model, inputs), remark

@@ -1,0 +1,196 @@
+"""Which row each layer gets: every row is tried inside the network itself, in processes of its own.
+
+A layer alone, called again and again, finds its weights and its input in the caches; in a network
+it finds what the layers before it left there. So a pass through the whole network is timed, layer
+by layer, with another row in each of them: one pass tells of one row for every layer at once. The
+fastest are then measured again in fresh processes, and only what they show there counts.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from suite.messages.network import Asked, Samples
+from suite.network.bench import Arm, ArmFailed
+from suite.network.benches import Benches, Timer
+from suite.network.candidates import Candidate, columns
+from suite.network.deciding import (
+    MOST_PACK_SHARE,
+    Choice,
+    Option,
+    finalists,
+    gain_of,
+    is_surely_faster,
+    within_memory,
+)
+from suite.stats.intervals import block_time_s
+
+FIRST_LOOK = Asked(seconds=0.0, least_turns=3, most_turns=3, seed=0, whole=False, layers=())
+AGAIN = Asked(seconds=0.3, least_turns=4, most_turns=12, seed=1, whole=False, layers=())
+USUAL_WARM_S = 3.0
+"""First passes that take longer compile something."""
+FIRST_LOOK_SHARE = 0.7
+"""Of the time, before the fastest rows are measured again."""
+PROCESSES = 2
+"""Fresh ones in which the finalists are measured."""
+
+TOO_LARGE = (
+    f"its packed weights would take the whole beyond {MOST_PACK_SHARE:g} times the weights that "
+    "they stand for"
+)
+
+Watch = Callable[[str], None]
+Column = Mapping[str, Candidate]
+
+
+@dataclass
+class Seen:
+    """What was measured of one layer."""
+
+    weight_bytes: int
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    gains: dict[str, float] = field(default_factory=dict)
+    """Row → its gain when it was tried first."""
+    packs: dict[str, int] = field(default_factory=dict)
+    blocks: dict[str, list[float]] = field(default_factory=dict)
+    """Row → its gain in each fresh process, of the finalists."""
+    torch_s: list[float] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def best(self) -> list[Option]:
+        """Return the rows that surely gain, the best first."""
+        surely = {row: blocks for row, blocks in self.blocks.items() if is_surely_faster(blocks)}
+        before_s = statistics.median(self.torch_s) if self.torch_s else 0.0
+        means = {row: statistics.geometric_mean(blocks) for row, blocks in surely.items()}
+        return [
+            Option(row, before_s * (1 - 1 / means[row]), self.packs.get(row, 0))
+            for row in sorted(means, key=lambda row: -means[row])
+        ]
+
+    def why_left(self) -> str:
+        """Return why torch computes the layer, where nothing else was chosen."""
+        if not self.candidates:
+            return "no row covers it"
+        if self.best():
+            return TOO_LARGE
+        if not self.gains:
+            return "; ".join(self.failed.values()) or "not tried: the budget was used up before"
+        row = max(self.gains, key=lambda row: self.gains[row])
+        return f"no row was surely faster inside the network, {row} nearest"
+
+
+class Contest:
+    """Tries the candidates of some layers in the network, in one memory format."""
+
+    def __init__(
+        self,
+        candidates: Mapping[str, Sequence[Candidate]],
+        weight_bytes: Mapping[str, int],
+        benches: Benches,
+        memory_format: str | None,
+    ) -> None:
+        self._benches = benches
+        self._memory_format = memory_format
+        self._columns = columns(candidates)
+        self._compiling_s = 0.0
+        self.seen = {
+            path: Seen(weight_bytes[path], {row.row: row for row in rows})
+            for path, rows in candidates.items()
+        }
+
+    def run(self, seconds: float, watch: Watch) -> float:
+        """Measure for so long: first looks, then the finalists.
+
+        Returns how much longer it took because rows were compiled that had never been used here:
+        that is done once, and takes no more than as long again.
+        """
+        began = time.monotonic()
+        self._look_at_all(began + FIRST_LOOK_SHARE * seconds, seconds, watch)
+        self._look_again(began + seconds + self._compiling_s, watch)
+        return self._compiling_s
+
+    def _look_at_all(self, until: float, most_compiling_s: float, watch: Watch) -> None:
+        def is_time_left() -> bool:
+            return time.monotonic() < until + min(self._compiling_s, most_compiling_s)
+
+        waiting: list[Column] = list(self._columns)
+        while waiting and is_time_left():
+            with self._benches.open() as bench:
+                try:
+                    while waiting and is_time_left():
+                        column = waiting.pop(0)
+                        watch(f"trying {_rows_in(column)}")
+                        self._look_at(column, bench)
+                except ArmFailed as failed:  # its process may be gone: the next goes on
+                    waiting[:0] = self._apart(column, str(failed))
+
+    def _look_at(self, column: Column, bench: Timer) -> None:
+        for path, torch_s, row_s, pack_bytes in self._time(bench, column, FIRST_LOOK):
+            seen, row = self.seen[path], column[path].row
+            seen.gains[row] = gain_of(torch_s, row_s)
+            seen.packs[row] = pack_bytes
+
+    def _apart(self, column: Column, reason: str) -> list[Column]:
+        """Return a column that failed as one for each row; a single row is not tried again."""
+        rows = {candidate.row for candidate in column.values()}
+        if len(rows) == 1:
+            for path, candidate in column.items():
+                self.seen[path].failed[candidate.row] = reason
+            return []
+        return [
+            {path: candidate for path, candidate in column.items() if candidate.row == row}
+            for row in sorted(rows)
+        ]
+
+    def _look_again(self, until: float, watch: Watch) -> None:
+        again = {
+            path: [seen.candidates[row] for row in rows]
+            for path, seen in self.seen.items()
+            if (rows := finalists(seen.gains, seen.packs, seen.weight_bytes))
+        }
+        for number in range(PROCESSES):
+            if not again or (number and time.monotonic() > until):
+                return
+            watch(f"measuring the fastest rows again ({number + 1} of {PROCESSES})")
+            with self._benches.open() as bench:
+                for column in columns(again):
+                    for path, torch_s, row_s, _ in self._time(bench, column, AGAIN):
+                        seen, row = self.seen[path], column[path].row
+                        seen.blocks.setdefault(row, []).append(gain_of(torch_s, row_s))
+                        seen.torch_s.append(block_time_s(torch_s))
+
+    def _time(
+        self, bench: Timer, column: Column, asked: Asked
+    ) -> Iterator[tuple[str, Samples, Samples, int]]:
+        """Yield of each layer in a column the samples of torch and of the row, and its pack."""
+        configuration = {path: candidate.plans for path, candidate in column.items()}
+        arms = Arm({}, self._memory_format), Arm(configuration, self._memory_format)
+        timings = bench.time(arms, asked)
+        self._compiling_s += max(0.0, timings.warm_s - USUAL_WARM_S)
+        torch_s, row_s = timings.layers_s
+        for path in column:
+            yield path, torch_s[path], row_s[path], timings.pack_bytes[1][path]
+
+    def chosen(self) -> dict[str, Candidate]:
+        """Return the row of each layer that surely gains, packs within their limit."""
+        choices = {
+            path: Choice(seen.weight_bytes, tuple(seen.best())) for path, seen in self.seen.items()
+        }
+        return {
+            path: self.seen[path].candidates[option.row]
+            for path, option in within_memory(choices).items()
+        }
+
+    def reasons(self) -> dict[str, str]:
+        """Return why the other layers stay torch's."""
+        chosen = self.chosen()
+        return {path: seen.why_left() for path, seen in self.seen.items() if path not in chosen}
+
+
+def _rows_in(column: Column) -> str:
+    rows = dict.fromkeys(candidate.row for candidate in column.values())
+    named = ", ".join(list(rows)[:3])
+    return named if len(rows) <= 3 else f"{named}, …"

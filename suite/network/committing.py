@@ -1,0 +1,114 @@
+"""The one step that changes a caller's network, and the way back.
+
+What was done is noted on the network itself, so that a copy of it and one that was pickled know it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from suite.errors import UsageError
+from suite.network.bench import Configuration, apply
+from suite.network.quickening import slow_down
+from suite.network.twin import InputsInFormat, in_format, planes_of
+from suite.results.network import NetworkOutcome
+
+ATTRIBUTE = "_convgauge_optimised"
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """What is noted on an optimised network."""
+
+    outcome: NetworkOutcome
+    formats: dict[str, bool]
+    """Name of each tensor of four dimensions → whether it was in channels_last before."""
+
+
+def commit(model: nn.Module, configuration: Configuration, outcome: NetworkOutcome) -> None:
+    """Change a caller's network as was found best, all of it or nothing.
+
+    Ctrl-C waits for the end of it, and then undoes it.
+    """
+    noted = Optimised(outcome, _formats(model))
+    try:
+        with _holding_back_interrupts():
+            setattr(model, ATTRIBUTE, noted)
+            if outcome.memory_format is not None:
+                in_format(model, outcome.memory_format)
+            apply(model, configuration)
+    except BaseException:
+        _undo(model, noted)
+        raise
+
+
+def restore(model: nn.Module) -> nn.Module:
+    """Give a network back as it was: its classes, its memory format, its hooks."""
+    noted = getattr(model, ATTRIBUTE, None)
+    if noted is not None:
+        _undo(model, noted)
+    return model
+
+
+def outcome_of(model: nn.Module) -> NetworkOutcome:
+    """Return what was done to a network.
+
+    Raises:
+        UsageError: nothing was.
+    """
+    noted = getattr(model, ATTRIBUTE, None)
+    if noted is None:
+        raise UsageError(
+            "this model was not optimised, so there is nothing to explain; call "
+            "convgauge.optimize(model, *example_inputs) first"
+        )
+    outcome: NetworkOutcome = noted.outcome
+    return outcome
+
+
+def _undo(model: nn.Module, noted: Optimised) -> None:
+    for module in model.modules():
+        slow_down(module)
+    hooks = model._forward_pre_hooks
+    for key in [key for key, hook in hooks.items() if isinstance(hook, InputsInFormat)]:
+        del hooks[key]
+        model._forward_pre_hooks_with_kwargs.pop(key, None)
+    if noted.outcome.memory_format is not None:
+        for name, tensor in planes_of(model):
+            if name in noted.formats:
+                was_last = noted.formats[name]
+                wanted = torch.channels_last if was_last else torch.contiguous_format
+                tensor.data = tensor.data.contiguous(memory_format=wanted)
+    if hasattr(model, ATTRIBUTE):
+        delattr(model, ATTRIBUTE)
+
+
+def _formats(model: nn.Module) -> dict[str, bool]:
+    return {
+        name: not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
+        for name, tensor in planes_of(model)
+    }
+
+
+@contextlib.contextmanager
+def _holding_back_interrupts() -> Iterator[None]:
+    """Have Ctrl-C wait; only the main thread ever gets one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[tuple[int, Any]] = []
+    before = signal.signal(signal.SIGINT, lambda *it: held.append(it))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held and callable(before):
+        before(*held[0])

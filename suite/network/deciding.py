@@ -1,0 +1,122 @@
+"""From times to decisions: which row a layer gets, and what is rolled back. Numbers alone."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from suite.stats.intervals import Interval, block_time_s, paired_speedup
+
+LEAST_GAIN = 1.03
+"""Less is not worth another way of rounding."""
+FINALISTS = 2
+MOST_PACK_SHARE = 2.5
+"""Packed weights may take so many times the bytes of the weights that they stand for."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One row that may compute a layer."""
+
+    row: str
+    saved_s: float
+    """Seconds of a pass that it saves over torch."""
+    pack_bytes: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The options of one layer, the best first; after them comes torch, which packs nothing."""
+
+    weight_bytes: int
+    options: tuple[Option, ...]
+
+
+def gain_of(torch_s: Sequence[float], row_s: Sequence[float]) -> float:
+    """Return by what factor a row is faster, from samples of the same turns.
+
+    Of each the first decile: what else runs on a shared machine makes passes longer, never shorter.
+    """
+    before_s, after_s = block_time_s(torch_s), block_time_s(row_s)
+    return before_s / after_s if before_s > 0 and after_s > 0 else 1.0
+
+
+def finalists(gains: Mapping[str, float], packs: Mapping[str, int], weight_bytes: int) -> list[str]:
+    """Return the rows that are measured again: the fastest, and one whose pack is small."""
+    faster = [row for row, gain in gains.items() if gain >= LEAST_GAIN]
+    ranked = sorted(faster, key=lambda row: -gains[row])
+    chosen = ranked[:FINALISTS]
+    limit = MOST_PACK_SHARE * weight_bytes
+    small = [row for row in ranked if packs.get(row, 0) <= limit]
+    if small and not set(small) & set(chosen):
+        chosen.append(small[0])
+    return chosen
+
+
+def is_surely_faster(blocks: Sequence[float]) -> bool:
+    """Return whether a row gained in every block, and enough on average."""
+    return bool(blocks) and min(blocks) > 1 and statistics.geometric_mean(blocks) >= LEAST_GAIN
+
+
+def within_memory(choices: Mapping[str, Choice]) -> dict[str, Option]:
+    """Return an option for each layer whose packs take no more than they may, all together.
+
+    Begins with the best of each; where that is too much, whatever costs the least time for the
+    bytes that it frees is taken back to its next smaller option, or to torch.
+    """
+    chosen = {path: 0 for path, choice in choices.items() if choice.options}
+
+    def excess(path: str, number: int) -> float:
+        choice = choices[path]
+        if number == len(choice.options):
+            return 0.0
+        return choice.options[number].pack_bytes - MOST_PACK_SHARE * choice.weight_bytes
+
+    def saved_s(path: str, number: int) -> float:
+        options = choices[path].options
+        return options[number].saved_s if number < len(options) else 0.0
+
+    while sum(excess(path, number) for path, number in chosen.items()) > 0:
+        steps = [
+            ((saved_s(path, number) - saved_s(path, later)) / freed, path, later)
+            for path, number in chosen.items()
+            for later in range(number + 1, len(choices[path].options) + 1)
+            if (freed := excess(path, number) - excess(path, later)) > 0
+        ]
+        _, path, later = min(steps)
+        chosen[path] = later
+    return {
+        path: choices[path].options[number]
+        for path, number in chosen.items()
+        if number < len(choices[path].options)
+    }
+
+
+def whole_gain(blocks: Sequence[tuple[float, float]]) -> Interval:
+    """Return the speed-up over blocks of (before, after), with its interval."""
+    return paired_speedup(blocks)
+
+
+def is_proven(gain: Interval) -> bool:
+    """Return whether a network is faster beyond chance."""
+    return gain.low is not None and gain.low > 1
+
+
+def better_format(gains: Mapping[str | None, Sequence[tuple[float, float]]]) -> str | None:
+    """Return the memory format to choose: the network's own unless another is surely faster.
+
+    Args:
+        gains: memory format → its blocks of (before, after); None is the network's own.
+    """
+    own = gains[None]
+    best: str | None = None
+    best_gain = 1.0
+    for memory_format, blocks in gains.items():
+        if memory_format is None:
+            continue
+        pairs = [(mine[1], theirs[1]) for mine, theirs in zip(own, blocks, strict=True)]
+        over_own = paired_speedup(pairs)
+        if is_proven(over_own) and over_own.value > best_gain:
+            best, best_gain = memory_format, over_own.value
+    return best

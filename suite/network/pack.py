@@ -1,0 +1,56 @@
+"""A packed weight, and what tells whether it is still of the weight's present values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from suite.errors import Unsupported
+from suite.network.samples import samples_of
+from suite.tuning.candidates import load_row
+from suite.tuning.plan import Plan
+
+
+class Pack:
+    """A weight as the row of a plan reads it."""
+
+    __slots__ = ("address", "content", "function", "held", "plan", "samples", "version", "weight")
+
+    def __init__(self, plan: Plan, weight: torch.Tensor) -> None:
+        """Pack a weight.
+
+        Raises:
+            Unsupported: the row is not there, or does not take this weight.
+        """
+        entry = load_row(plan.row)
+        if entry is None:
+            raise Unsupported("it is not registered here")
+        if reason := entry.why_unavailable():
+            raise Unsupported(reason)
+        self.plan = plan
+        self.function: Callable[..., Any] = entry.function
+        self.weight = weight
+        self.version = weight._version
+        self.address = weight.data_ptr()
+        # As long as this is held, no other tensor comes to lie at the address.
+        self.held = weight.detach()
+        self.samples = samples_of(weight)
+        prepare = entry.prepare
+        self.content: Any = self.held if prepare is None else prepare(self.held, plan.problem)
+
+    def is_of(self, weight: torch.Tensor) -> bool:
+        """Return whether it was packed from this weight, and from its present values."""
+        held = self.held
+        is_same = (
+            weight is self.weight
+            and weight._version == self.version
+            and weight.data_ptr() == self.address
+            and (weight.dtype, weight.shape, weight.stride())
+            == (held.dtype, held.shape, held.stride())
+        )
+        if not is_same:  # the samples may lie in memory that is the weight's no more
+            return False
+        view, expected = next(self.samples)
+        return view.tobytes() == expected

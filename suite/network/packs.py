@@ -1,0 +1,201 @@
+"""The packs of one module: made on the first call that a plan fits, dropped when they are stale."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import warnings
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from suite.errors import Unsupported
+from suite.network.arguments import Arguments
+from suite.network.pack import Pack
+from suite.network.ready import Ready
+from suite.network.surroundings import is_plain, needs_gradients, wants_torch
+from suite.tuning.plan import Plan, fingerprint_here
+
+MOST_KEPT = 4
+"""Kinds of calls whose packs are kept, the last used: a pack may be larger than its weight."""
+WORTHWHILE_CALLS = 8
+"""A pack that served fewer, when its weight changes, was not worth making."""
+MOST_WAITING_CALLS = 63
+
+_NAMES = {torch.float32: "float32", torch.float64: "float64"}
+_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+_by_name: weakref.WeakValueDictionary[str, Packs] = weakref.WeakValueDictionary()
+_numbers = itertools.count()
+
+
+class Packs:
+    """The plans of a module, and what was packed for them."""
+
+    def __init__(self, plans: Iterable[Plan], arguments: Arguments) -> None:
+        self.plans = tuple(plans)
+        self.arguments = arguments
+        self.name = f"layer {next(_numbers)}"
+        """By which compiled graphs find it.
+
+        A process that builds the same modules finds what an earlier one compiled. Where a number
+        means another layer, no harm is done: its packs refuse what is not their weight.
+        """
+        _by_name[self.name] = self
+        self._plans = {_call_of(plan): plan for plan in self.plans}
+        self.latest: Ready | None = None
+        """The last used, once it has proved worthwhile: until then calls are counted."""
+        self._kept: list[Ready] = []
+        """The last used first."""
+        self._refused: set[Plan] = set()
+        self._waiting_calls = self._patience = 0
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def named(name: str) -> Packs | None:
+        """Return the packs of that name, None where their module is gone."""
+        return _by_name.get(name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let copies and files have the plans, and nothing that was packed."""
+        return Packs, (self.plans, self.arguments)
+
+    @property
+    def packs(self) -> list[Pack]:
+        """The packs that are kept, each once."""
+        return list({id(ready.pack): ready.pack for ready in self._kept}.values())
+
+    def forget(self) -> None:
+        """Drop every pack; the next call that a plan fits packs anew."""
+        with self._lock:
+            self.latest, self._kept = None, []
+            self._refused.clear()
+            self._waiting_calls = self._patience = 0
+
+    def output(self, input: Any, weight: Any, bias: Any) -> torch.Tensor | None:
+        """Return a call's output, its weight packed where a plan fits; None where torch has to.
+
+        The caller asks `latest` first.
+        """
+        # What training needs comes first: there it is the price of every call.
+        if not _are_tensors(input, weight, bias) or needs_gradients(input, weight, bias):
+            return None
+        if wants_torch() or not _can_be_packed(input, weight, bias):
+            return None
+        with self._lock:
+            self._drop_failed()
+            self._drop_stale(weight)
+            ready = next((r for r in self._kept if r.takes(input, weight, bias)), None)
+            ready = ready or self._packed_now(input, weight, bias)
+            if ready is None:
+                return None
+            ready.calls += 1
+            self.latest = ready if ready.calls >= WORTHWHILE_CALLS else None
+            others = [other for other in self._kept if other is not ready]
+            self._kept = [ready, *others][:MOST_KEPT]
+        return ready.output(input, bias)
+
+    def _drop_failed(self) -> None:
+        for ready in self._kept:
+            if ready.failure is not None:
+                self._refuse(ready.pack.plan, ready.failure)
+
+    def _drop_stale(self, weight: torch.Tensor) -> None:
+        """Drop what was packed of another weight, or of other values.
+
+        Where weights change every few calls, packing takes longer than it saves: then more and
+        more calls are left to torch before the next attempt.
+        """
+        stale = {id(pack) for pack in self.packs if not pack.is_of(weight)}
+        if not stale:
+            return
+        calls = sum(ready.calls for ready in self._kept if id(ready.pack) in stale)
+        was_wasted = calls < WORTHWHILE_CALLS
+        self._patience = min(2 * self._patience + 1, MOST_WAITING_CALLS) if was_wasted else 0
+        self._waiting_calls = self._patience
+        self._kept = [ready for ready in self._kept if id(ready.pack) not in stale]
+        self.latest = None
+
+    def _packed_now(
+        self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> Ready | None:
+        plan = self._plan_for(input, weight, bias)
+        if plan is None or plan in self._refused:
+            return None
+        if self._waiting_calls:
+            self._waiting_calls -= 1
+            return None
+        try:
+            pack = next((pack for pack in self.packs if pack.plan == plan), None)
+            return Ready(pack or Pack(plan, weight), self.arguments, input, bias)
+        except Exception as error:  # whatever is wrong with the row, torch can
+            self._refuse(plan, error)
+            return None
+
+    def _plan_for(
+        self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> Plan | None:
+        n, c, h, w = input.shape
+        call = (
+            self.arguments.padded_shape((n, c, h, w)),
+            tuple(weight.shape),
+            bias is not None,
+            self.arguments.of_conv2d,
+            _NAMES[input.dtype],
+            torch.get_num_threads(),
+        )
+        fitting = (self._plans.get((*call, name)) for name in _formats_of(input))
+        plan = next((plan for plan in fitting if plan is not None), None)
+        if plan is None or plan.fingerprint != fingerprint_here(torch.__version__):
+            return None
+        return plan
+
+    def _refuse(self, plan: Plan, error: Exception) -> None:
+        """Leave a plan to torch from now on, as its row raised an error."""
+        self._refused.add(plan)
+        self._kept = [ready for ready in self._kept if ready.pack.plan != plan]
+        self.latest = None
+        if not isinstance(error, Unsupported):
+            warnings.warn(
+                f"the row {plan.row.name} failed, and torch computes this layer from now on: "
+                f"{type(error).__name__}: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+def _call_of(plan: Plan) -> tuple[Any, ...]:
+    problem, conditions = plan.problem, plan.conditions
+    return (
+        problem.input_shape,
+        problem.weight_shape,
+        problem.bias,
+        (problem.stride, problem.padding, problem.dilation, problem.groups),
+        conditions.dtype,
+        conditions.threads,
+        conditions.memory_format,
+    )
+
+
+def _are_tensors(input: Any, weight: Any, bias: Any) -> bool:
+    """Return whether they are torch's own kind of tensors, and of no class made from it."""
+    kinds = (torch.Tensor, torch.nn.Parameter)
+    return type(input) in kinds and type(weight) in kinds and (bias is None or type(bias) in kinds)
+
+
+def _can_be_packed(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
+    tensors = [input, weight] if bias is None else [input, weight, bias]
+    return (
+        all(map(is_plain, tensors))
+        and input.dim() == weight.dim() == 4
+        and len({tensor.dtype for tensor in tensors}) == 1
+        and not weight.is_inference()  # it would not tell when it changes
+        and bool(_formats_of(weight))
+    )
+
+
+def _formats_of(tensor: torch.Tensor) -> list[str]:
+    """Return the names of the memory formats that a tensor is in."""
+    return [name for name, value in _FORMATS.items() if tensor.is_contiguous(memory_format=value)]

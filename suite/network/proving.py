@@ -1,0 +1,119 @@
+"""Whether a network is faster: whole passes against the unchanged one, in fresh processes."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from suite.messages.network import Asked, Timings
+from suite.network.bench import Arm, Configuration
+from suite.network.benches import Benches
+from suite.network.deciding import whole_gain
+from suite.stats.intervals import Interval, block_time_s
+
+LEAST_BLOCKS = 4
+MOST_BLOCKS = 8
+TARGET_HALF_WIDTH = 0.01
+"""Blocks are repeated until the speed-up is known to ±1 %, or time is up."""
+BLOCK_S = 0.6
+LEAST_TURNS, MOST_TURNS = 2, 15
+
+Pairs = list[tuple[float, float]]
+"""(before, after) of each block, in seconds."""
+Watch = Callable[[str], None]
+
+
+@dataclass
+class Blocks:
+    """What blocks told of one variant of the network."""
+
+    whole: Pairs = field(default_factory=list)
+    """Against the unchanged network."""
+    layers: dict[str, Pairs] = field(default_factory=dict)
+    """Of each replaced layer, against the unchanged network."""
+    layers_in_format: dict[str, Pairs] = field(default_factory=dict)
+    """The same against torch in the variant's own memory format."""
+
+    @property
+    def gain(self) -> Interval:
+        return whole_gain(self.whole)
+
+
+Variants = Mapping[str | None, Configuration]
+"""Memory format (None: the network's own) → what is replaced there."""
+
+
+def prove(
+    benches: Benches,
+    variants: Variants,
+    until: float,
+    watch: Watch,
+    least_blocks: int = LEAST_BLOCKS,
+    most_blocks: int = MOST_BLOCKS,
+) -> dict[str | None, Blocks]:
+    """Return blocks of each variant against the unchanged network.
+
+    Args:
+        until: of the monotonic clock, after which only the least number of blocks is made.
+
+    Raises:
+        ArmFailed: a variant raised.
+    """
+    torch_arms: dict[str | None, int] = {None: 0}
+    arms = [Arm()]
+    arm_of: dict[str | None, int] = {}
+    for memory_format, configuration in variants.items():
+        if memory_format not in torch_arms:
+            torch_arms[memory_format] = len(arms)
+            arms.append(Arm({}, memory_format))
+        if configuration:
+            arm_of[memory_format] = len(arms)
+            arms.append(Arm(configuration, memory_format))
+        else:
+            arm_of[memory_format] = torch_arms[memory_format]
+    blocks = {memory_format: Blocks() for memory_format in variants}
+    drawn = random.Random()
+    for number in range(most_blocks):
+        is_enough = number >= least_blocks and _are_known(blocks.values())
+        if is_enough or (number >= least_blocks and time.monotonic() > until):
+            break
+        watch(f"the whole network before and after: block {number + 1}")
+        asked = Asked(
+            seconds=BLOCK_S,
+            least_turns=LEAST_TURNS,
+            most_turns=MOST_TURNS,
+            seed=drawn.randrange(2**31),
+            whole=True,
+            layers=(),
+        )
+        with benches.open() as bench:
+            timings = bench.time(arms, asked)
+        for memory_format, own in blocks.items():
+            _add(
+                own,
+                timings,
+                arm_of[memory_format],
+                torch_arms[memory_format],
+                variants[memory_format],
+            )
+    return blocks
+
+
+def _are_known(blocks: Iterable[Blocks]) -> bool:
+    widths = [each.gain.half_width for each in blocks]
+    return all(width is not None and width <= TARGET_HALF_WIDTH for width in widths)
+
+
+def _add(
+    blocks: Blocks, timings: Timings, arm: int, torch_arm: int, configuration: Configuration
+) -> None:
+    before, after = timings.whole_s[0], timings.whole_s[arm]
+    blocks.whole.append((block_time_s(before), block_time_s(after)))
+    for path in configuration:
+        after_s = block_time_s(timings.layers_s[arm][path])
+        for pairs, number in ((blocks.layers, 0), (blocks.layers_in_format, torch_arm)):
+            before_s = block_time_s(timings.layers_s[number][path])
+            if before_s > 0 and after_s > 0:
+                pairs.setdefault(path, []).append((before_s, after_s))

@@ -1,0 +1,119 @@
+"""A call that is checked, packed and known: the way that every later call of its kind takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.autograd import forward_ad
+
+from suite.errors import Unsupported
+from suite.network.arguments import Arguments
+from suite.network.pack import Pack
+from suite.network.surroundings import guard_on
+
+# Looked up once: looking up takes as long as asking.
+_function_modes = torch._C._len_torch_function_stack
+_is_deterministic = torch._C._get_deterministic_algorithms
+_is_grad_enabled = torch.is_grad_enabled
+_threads = torch.get_num_threads
+
+
+class Ready:
+    """A pack, and the one kind of call that it answers without asking torch for more."""
+
+    __slots__ = (
+        "address",
+        "arguments",
+        "calls",
+        "check",
+        "content",
+        "failure",
+        "function",
+        "has_bias",
+        "is_recorded",
+        "layout",
+        "of_conv2d",
+        "pack",
+        "pads",
+        "samples",
+        "threads",
+        "version",
+        "weight",
+    )
+
+    def __init__(
+        self, pack: Pack, arguments: Arguments, input: torch.Tensor, bias: torch.Tensor | None
+    ) -> None:
+        """Compute the call with torch, too, to learn how its output lies in memory.
+
+        Raises:
+            Unsupported: by the row, or its output has another shape or type than torch's.
+        """
+        self.pack = pack
+        self.weight, self.version, self.address = pack.weight, pack.version, pack.address
+        self.samples, self.function, self.content = pack.samples, pack.function, pack.content
+        self.arguments, self.of_conv2d = arguments, arguments.of_conv2d
+        self.pads = arguments.sides is not None
+        self.threads = _threads()
+        self.has_bias = bias is not None
+        operands = (input, pack.weight) if bias is None else (input, pack.weight, bias)
+        self.check = guard_on(*operands)
+        self.is_recorded = any(operand.requires_grad for operand in operands)
+        """Whether autograd records such calls where gradients are enabled."""
+        self.calls = 0
+        """As far as `Packs` counts them."""
+        self.failure: Exception | None = None
+        self.layout = self._layout_to_bring_it_into(input, bias)
+
+    def _layout_to_bring_it_into(
+        self, input: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.memory_format | None:
+        """Return what the row's output has to be brought into; None where it lies as torch's."""
+        padded = self.arguments.padded(input)
+        by_torch = F.conv2d(padded, self.pack.held, bias, *self.of_conv2d)
+        by_row = self.function(padded, self.content, bias, *self.of_conv2d)
+        if by_row.shape != by_torch.shape or by_row.dtype is not by_torch.dtype:
+            raise Unsupported(f"it returned {tuple(by_row.shape)} in {by_row.dtype}")
+        layout = layout_of(by_torch)
+        return None if by_row.is_contiguous(memory_format=layout) else layout
+
+    def takes(self, input: Any, weight: Any, bias: Any) -> bool:
+        """Return whether it answers a call now, with a pack of the weight's present values.
+
+        The price of every call: the cheapest checks that leave nothing out.
+        """
+        if (
+            weight is not self.weight
+            or (bias is None) is self.has_bias
+            or (self.is_recorded and _is_grad_enabled())
+            or not (self.check(input, weight, bias) if self.has_bias else self.check(input, weight))
+            or weight._version != self.version
+            or weight.data_ptr() != self.address
+            or _threads() != self.threads
+            # `surroundings.wants_torch_unguarded`, spelled out: to call it takes too long.
+            or _function_modes()
+            or _is_deterministic()
+            or forward_ad._current_level >= 0
+        ):
+            return False
+        view, expected = next(self.samples)
+        return view.tobytes() == expected
+
+    def output(self, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor | None:
+        """Return the row's output, lying in memory as torch's does; None where the row failed."""
+        try:
+            if self.pads:
+                input = self.arguments.padded(input)
+            output: torch.Tensor = self.function(input, self.content, bias, *self.of_conv2d)
+        except Exception as error:  # whatever is wrong with the row, torch can
+            self.failure = error
+            return None
+        return output if self.layout is None else output.contiguous(memory_format=self.layout)
+
+
+def layout_of(tensor: torch.Tensor) -> torch.memory_format:
+    """Return the memory format of a tensor; contiguous where it is in both or in neither."""
+    is_rows = tensor.is_contiguous() or not tensor.is_contiguous(memory_format=torch.channels_last)
+    return torch.contiguous_format if is_rows else torch.channels_last

@@ -1,0 +1,91 @@
+"""Roll back until the whole is faster beyond chance, or nothing is left to roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from suite.network.bench import Configuration
+from suite.network.benches import Benches
+from suite.network.deciding import better_format, is_proven
+from suite.network.proving import Blocks, Variants, prove
+from suite.stats.intervals import paired_speedup
+
+FIRST_BLOCKS = 3
+"""Of every memory format, to find the one to go on with, and the layers that lose."""
+ATTEMPTS = 2
+"""With all that does not lose, then with what surely gains by itself; then nothing is replaced."""
+LOSES = "slower inside the network, where it was measured with all others in place"
+NOT_SURE = "not surely faster inside the network, which as a whole was not surely faster with it"
+
+Watch = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is left of the variants."""
+
+    memory_format: str | None
+    configuration: Configuration
+    blocks: Blocks
+    """Of what is left; of what was tried last where nothing is."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Path of a layer that was rolled back → why."""
+    is_faster: bool = True
+    are_fresh: bool = True
+    """Whether blocks had processes of their own."""
+
+
+def settle(
+    benches: Benches,
+    variants: Variants,
+    fitted: Callable[[str | None, Configuration], Configuration],
+    until: float,
+    watch: Watch,
+) -> Settled:
+    """Measure the variants in whole passes, and roll back what does not gain.
+
+    Args:
+        fitted: what of a configuration keeps within the limit of memory.
+        until: of the monotonic clock.
+
+    Raises:
+        ArmFailed: a variant raised.
+    """
+    first = prove(benches, variants, until, watch, FIRST_BLOCKS, FIRST_BLOCKS)
+    if None in variants:
+        memory_format = better_format({key: blocks.whole for key, blocks in first.items()})
+    else:
+        (memory_format,) = variants
+    last = first[memory_format]
+    losing = _slower_layers(last)
+    reasons = dict.fromkeys(losing, LOSES)
+    rest = _without(variants[memory_format], losing)
+    for _ in range(ATTEMPTS):
+        rest = fitted(memory_format, rest)
+        if not rest and memory_format is None:
+            break
+        last = prove(benches, {memory_format: rest}, until, watch)[memory_format]
+        if is_proven(last.gain):
+            return Settled(memory_format, rest, last, reasons, are_fresh=benches.are_fresh)
+        doubtful = [path for path in rest if not _surely_gains(last, path)]
+        reasons |= dict.fromkeys(doubtful, NOT_SURE)
+        rest = _without(rest, doubtful)
+    reasons |= dict.fromkeys(rest, NOT_SURE)
+    return Settled(None, {}, last, reasons, is_faster=False, are_fresh=benches.are_fresh)
+
+
+def _slower_layers(blocks: Blocks) -> list[str]:
+    """Return the layers that lost to torch in the same memory format."""
+    return [
+        path for path, pairs in blocks.layers_in_format.items() if paired_speedup(pairs).value <= 1
+    ]
+
+
+def _surely_gains(blocks: Blocks, path: str) -> bool:
+    pairs = blocks.layers_in_format.get(path, [])
+    return bool(pairs) and is_proven(paired_speedup(pairs))
+
+
+def _without(configuration: Configuration, paths: list[str]) -> Configuration:
+    return {path: plans for path, plans in configuration.items() if path not in paths}

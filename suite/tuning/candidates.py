@@ -1,0 +1,60 @@
+"""Rows that may stand in for torch on a problem: advised, loaded, and exact enough.
+
+Called where convolutions are computed: loading a row imports its module, with all that it needs.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.errors import UsageError
+from suite.problem import Problem, Scenario
+from suite.registry import Implementation, Source, get, load
+from suite.tuning.advice import advise
+from suite.tuning.store import Conditions, Row
+
+TREE = str(Path(__file__).resolve().parents[2])
+MOST_ERROR_FACTOR = 4
+"""Rows that may err more, Winograd's F(6×6, 3×3) among them, are never chosen."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rows to try before torch, the fastest first, and a sentence on where that comes from."""
+
+    entries: tuple[Implementation, ...]
+    source: str
+
+
+@functools.lru_cache(maxsize=1024)
+def candidates(problem: Problem, conditions: Conditions, torch_version: str) -> Candidates:
+    """Return what this machine's table, or the built-in model, says to try for a problem.
+
+    Only rows that are there, cover the problem and may replace torch are among them.
+    """
+    advice = advise(problem, conditions, torch_version)
+    scenario = Scenario(id="candidate", problem=problem, dtype=conditions.dtype)
+    loaded = (load_row(prediction.row) for prediction in advice.predictions)
+    entries = (entry for entry in loaded if entry and is_eligible(entry, scenario))
+    return Candidates(tuple(entries), advice.source)
+
+
+def is_eligible(entry: Implementation, scenario: Scenario) -> bool:
+    """Return whether a row covers a scenario and errs no more than what replaces torch may."""
+    return (
+        entry.name != "auto"
+        and entry.error_factor <= MOST_ERROR_FACTOR
+        and entry.precision is None
+        and entry.why_unsupported(scenario) is None
+    )
+
+
+def load_row(row: Row) -> Implementation | None:
+    """Return a row, its module loaded; None where it is no longer there."""
+    try:
+        load(Source(row.module, TREE))
+        return get(row.name)
+    except UsageError:
+        return None
