@@ -335,10 +335,12 @@ class Race:
             block_s = min(block_s, settings.first_block_s)
         if block_s >= settings.block_s:
             return settings
+        rounds = min(settings.short_rounds, settings.rounds)
         return dataclasses.replace(
             settings,
             block_s=block_s,
-            rounds=min(settings.short_rounds, settings.rounds),
+            rounds=rounds,
+            block_samples=math.ceil(settings.block_samples * rounds / settings.rounds),
             warm_s=settings.short_warm_s,
         )
 
