@@ -35,6 +35,10 @@ ROUNDS = 4
 """Turns of each side in a block: more than in `run`, as there are only two sides to alternate."""
 BLOCK_S = 0.08
 """Timed calls of a side and cell in one block; a scheduler's tick is 4 ms."""
+TURN_CALLS = 1
+"""Timed calls of a turn at least: sides alternate as often as they can."""
+BLOCK_SAMPLES = 100
+"""Most of a block: the first decile, which is compared, rests on a tenth of them."""
 
 
 def between_revisions(
@@ -69,6 +73,8 @@ def between_revisions(
             blocks=request.blocks,
             rounds=ROUNDS,
             block_s=BLOCK_S,
+            turn_calls=TURN_CALLS,
+            block_samples=BLOCK_SAMPLES,
             reference="base revision",
         )
         rule = rule_for(request.margin, request.blocks, scenarios)

@@ -121,11 +121,24 @@ def prepare(
 
 
 def chosen_arms(
-    catalogue: Catalogue, patterns: Sequence[str], reference: str | None = None
+    catalogue: Catalogue,
+    patterns: Sequence[str],
+    reference: str | None = None,
+    *,
+    by_file: bool = False,
 ) -> list[Arm]:
-    """Return the arms of these names; the reference is always among them."""
+    """Return the arms of these names; the reference is always among them.
+
+    Args:
+        by_file: whether scenario files list them, and the user named none.
+    """
     return selection.chosen_arms(
-        catalogue, patterns, reference, asked_by="--impl", reference_asked_by="--reference"
+        catalogue,
+        patterns,
+        reference,
+        asked_by="--impl",
+        reference_asked_by="--reference",
+        by_file=by_file,
     )
 
 

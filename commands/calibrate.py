@@ -14,7 +14,7 @@ from rich.console import Console
 from commands._asking import asked
 from commands._cures import advise_on_memory
 from commands._folders import measuring
-from commands._gate_revisions import BLOCK_S, ROUNDS
+from commands._gate_revisions import BLOCK_S, BLOCK_SAMPLES, ROUNDS, TURN_CALLS
 from commands._gate_rule import rule_for
 from commands._options import add_alone, add_files, add_measuring, add_scenarios, add_selection
 from commands._preparing import (
@@ -96,7 +96,14 @@ def _calibrate(request: CalibrateRequest, out: Path | None, console: Console) ->
     rule = rule_for(request.margin, None, prepared.scenarios)
     wished = _wished(request.see, rule.margin)
     with scratch_folder() as scratch:
-        settings = settings_for(request, scratch / "worker.log", rounds=ROUNDS, block_s=BLOCK_S)
+        settings = settings_for(
+            request,
+            scratch / "worker.log",
+            rounds=ROUNDS,
+            block_s=BLOCK_S,
+            turn_calls=TURN_CALLS,
+            block_samples=BLOCK_SAMPLES,
+        )
         measured = measure(
             prepared.scenarios,
             prepared.arms,

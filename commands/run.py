@@ -194,7 +194,12 @@ def _refuse_lonely_instructions(request: RunRequest) -> None:
 
 def _prepared(request: RunRequest, console: Console) -> Prepared[RunRequest]:
     def choose(chosen: ChosenScenarios[RunRequest], catalogue: Catalogue) -> list[Arm]:
-        return chosen_arms(catalogue, patterns(chosen, catalogue), request.reference)
+        return chosen_arms(
+            catalogue,
+            patterns(chosen, catalogue),
+            request.reference,
+            by_file=not request.implementations,
+        )
 
     prepared = prepare(
         request, console, choose, narrow=lambda them: selection.shard_of(them, request.shard)

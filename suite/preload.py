@@ -7,6 +7,8 @@ inherit the pool's state and not its threads.
 from __future__ import annotations
 
 import suite.judge.process
+import suite.phases
+import suite.processes.child
 import suite.worker.process  # noqa: F401
 from suite.processes.keeping_out import keep_others_out
 from suite.worker import numba_registries, side_effects

@@ -1,27 +1,45 @@
 """Judging the outputs of one block's timed calls: a projection of each, a few elements of some.
 
-A call's operand is made from the streams once more, and its output held against what that demands:
-whole outputs by one inner product each, and two calls of a turn at single elements, too.
+A call's operand follows from the streams once more, and its output is held against what that
+demands: whole outputs by one inner product each, and some calls of a turn at single elements, too.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from suite.judge import projection, reference, sampled
-from suite.judge.projection import inner, nonzero_among
+from suite.judge.projection import inner, inner_of_xor, nonzero_among
 from suite.judge.tolerance import Tolerance, allowed_words, error_ratio, largest_of
 from suite.messages.judge import TimedCall
+from suite.messages.worker import Start
 from suite.operands.gate_inputs import STREAM_RMS
 from suite.operands.streams import Stream
 from suite.operands.tensors import FORMATS, Operands
 from suite.problem import Scenario
 
 ELEMENTS_A_CALL = 8
-CALLS_BY_ELEMENT = 2
-"""Calls of a turn that are also judged at single elements."""
+CALLS_AN_ELEMENT = 12
+"""Of so many calls, one is also judged at single elements;"""
+MOST_BY_ELEMENT = 2
+"""no more than these of a turn, and at least one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bounds:
+    """What may be off by how much, for a usual operand."""
+
+    of_each: torch.Tensor
+    """Every element; of one sample where all are alike."""
+    of_all: float
+    """The projection."""
+    nothing: torch.Tensor | None
+    """Which elements sum nothing but padding, as `of_each` but flat; None where none does."""
 
 
 class Block:
@@ -43,9 +61,9 @@ class Block:
         # Bounds need no more than float32, and have the size of a sample's result.
         expected, size = reference.usual_elements(scenario, operands, STREAM_RMS)
         self._usual = expected.float(), size.float()
-        self._usual_bounds: dict[Tolerance, torch.Tensor] = {}
+        self._usual_bounds: dict[Tolerance, _Bounds] = {}
         memory_format = FORMATS[scenario.memory_format]
-        self._signs = drawn.signs.contiguous().view(-1)
+        self._signs = drawn.signs.to(torch.int8).contiguous().view(-1)
         self._adjoint = _in_memory_order(drawn.adjoint.contiguous(memory_format=memory_format))
         self._offset = drawn.offset
         self._operand = torch.empty_like(operands.varying, memory_format=memory_format)
@@ -61,39 +79,45 @@ class Block:
         """Return the first fault found in the outputs of timed calls, if any.
 
         Args:
-            output_in: returns a flat copy of what lies in a slot.
+            output_in: returns what lies in a slot, flat. No check reads any of it twice, so that
+                it need be no copy.
         """
         if self._signs.numel() == 0:
             return None
         bounds = self._bounds(limits)
-        few = torch.randperm(len(calls), generator=self._secret)[:CALLS_BY_ELEMENT].tolist()
+        by_element = min(MOST_BY_ELEMENT, math.ceil(len(calls) / CALLS_AN_ELEMENT))
+        few = torch.randperm(len(calls), generator=self._secret)[:by_element].tolist()
         for chosen in few:
             slot, start, channels_last = calls[chosen]
             self._stream.fill(self._operand, start)
-            output = self._in_order(output_in(slot), channels_last)
-            if fault := self._element_fault(output, limits, bounds):
+            output = self._shaped(output_in(slot), channels_last)
+            if fault := self._element_fault(output, limits, bounds.of_each):
                 return fault
-        allowed = projection.allowed_error(bounds, self._signs.numel())
-        nothing = (bounds == 0).flatten()
-        sums_nothing = bool(nothing.any())
         for slot, start, channels_last in calls:
-            output = self._in_order(output_in(slot), channels_last)
-            if sums_nothing and (fault := _padding_fault(output, nothing)):
-                return fault
-            self._stream.fill(self._operand, start)
-            if fault := self._projection_fault(output, allowed):
+            output = output_in(slot)
+            if bounds.nothing is not None:
+                in_order = self._shaped(output, channels_last).contiguous().view(-1)
+                if fault := _padding_fault(in_order, bounds.nothing):
+                    return fault
+            if fault := self._projection_fault(output, channels_last, start, bounds.of_all):
                 return fault
         return None
 
-    def _in_order(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
-        """Return an output in one row, N K P Q."""
-        if not channels_last:
-            return output
+    def _shaped(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
+        """Return a flat output as N K P Q, however it lies."""
         n, k, p, q = self._scenario.result_shape
-        return output.view(n, p, q, k).permute(0, 3, 1, 2).contiguous().view(-1)
+        if channels_last:
+            return output.view(n, p, q, k).permute(0, 3, 1, 2)
+        return output.view(n, k, p, q)
 
-    def _bounds(self, limits: Tolerance) -> torch.Tensor:
-        """Return every element's bound for a usual operand; of one sample where all are alike.
+    @functools.cached_property
+    def _signs_by_channel(self) -> torch.Tensor:
+        """The projection's signs for an output that lies as N P Q K."""
+        signs = self._signs.view(self._scenario.result_shape)
+        return signs.permute(0, 2, 3, 1).contiguous().view(-1)
+
+    def _bounds(self, limits: Tolerance) -> _Bounds:
+        """Return what a usual operand's result may be off by.
 
         What a norm-wise bound or a checksum allows is taken from the whole result: a few elements
         may happen to sum nothing but padding, which allows nothing.
@@ -103,14 +127,24 @@ class Block:
             if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
                 self._operand.fill_(STREAM_RMS)
                 size = reference.reach(self._scenario, self._operands)
-            bounds = limits.element_bounds(expected, size) * largest_of(self._signs.numel())
-            self._usual_bounds[limits] = bounds
+            number = self._signs.numel()
+            bounds = limits.element_bounds(expected, size) * largest_of(number)
+            nothing = (bounds == 0).flatten()
+            self._usual_bounds[limits] = _Bounds(
+                of_each=bounds,
+                of_all=projection.allowed_error(bounds, number),
+                nothing=nothing if bool(nothing.any()) else None,
+            )
         return self._usual_bounds[limits]
 
-    def _projection_fault(self, output: torch.Tensor, allowed: float) -> str | None:
-        projected = inner(output, self._signs)
-        wanted = inner(_in_memory_order(self._operand), self._adjoint) + self._offset
-        fault = projection.checksum_fault(projected, wanted, allowed, self._signs.numel())
+    def _projection_fault(
+        self, output: torch.Tensor, channels_last: bool, start: Start, allowed: float
+    ) -> str | None:
+        signs = self._signs_by_channel if channels_last else self._signs
+        projected = inner(output, signs)
+        windows = self._stream.windows(start, self._adjoint.numel())
+        wanted = inner_of_xor(windows, self._adjoint, self._operand.dtype) + self._offset
+        fault = projection.checksum_fault(projected, wanted, allowed, signs.numel())
         return fault and f"a timed call: {fault}"
 
     def _element_fault(
@@ -122,7 +156,7 @@ class Block:
         expected, size = reference.elements(scenario, self._operands, index)
         if limits.is_norm_wise and reference.meets_no_whole_kernel(scenario.problem):
             size = reference.reach(scenario, self._operands).amax().expand_as(size)
-        got = output.view(scenario.result_shape)[tuple(index.T)].double()
+        got = output[tuple(index.T)].double()
         bounds = limits.element_bounds(expected, size).expand_as(expected)
         bounds = bounds * largest_of(output.numel())
         if limits.is_norm_wise:

@@ -22,7 +22,6 @@ shared memory and write outputs there, the parent hears verdicts. Requests
 from __future__ import annotations
 
 import contextlib
-import functools
 import secrets
 import traceback
 from collections.abc import Callable, Iterator
@@ -194,10 +193,12 @@ class Judge:
     def untouched(self, asked: messages.Untouched) -> messages.Changed:
         """Name the operands that a worker handed back otherwise than they were drawn."""
         handed_back = self._result(asked.results).handed_back
+        left_out = None if asked.varying else self._drawn.varying
         changed = tuple(
             name
             for name in ("input", "weight", "bias")
             if (drawn := getattr(self._drawn, name)) is not None
+            and drawn is not left_out
             and not same_bits(drawn, getattr(handed_back, name))
         )
         return messages.Changed(operands=changed)
@@ -209,15 +210,14 @@ class Judge:
         stream = self._shared.stream.like()
         stream.draw(generator)
         self._shared.stream.copy_(stream)
-        self._block = Block(self._scenario, self._drawn, stream, self._secret)
+        with _threads(self._threads):
+            self._block = Block(self._scenario, self._drawn, stream, self._secret)
         return Done()
 
     def judge_timed(self, asked: messages.JudgeTimed) -> messages.Ruling:
         """Judge the outputs of timed calls; the first fault found, if any."""
         limits = self._limits(asked.allowance)
-        fault = self._block.fault(
-            asked.calls, limits, functools.partial(self._output, asked.results)
-        )
+        fault = self._block.fault(asked.calls, limits, self._result(asked.results).slot)
         return messages.Ruling(fault=fault)
 
     def handlers(self) -> Handlers:

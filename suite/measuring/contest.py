@@ -46,8 +46,18 @@ class Contest:
 
     def has_lost(self, cell: Cell) -> bool:
         """Whether some other row is faster beyond chance."""
-        known = self._speeds.get(cell.arm.key)
+        return self._has_lost(cell.arm.key)
+
+    def _has_lost(self, key: str) -> bool:
+        known = self._speeds.get(key)
         return known is not None and known.high is not None and known.high < self._surely_reached
+
+    def is_settled(self, cell: Cell) -> bool:
+        """Whether a row is the fastest beyond chance, or surely not."""
+        if self.has_lost(cell):
+            return True
+        others = self._speeds.keys() - {cell.arm.key}
+        return all(self._has_lost(other) for other in others)
 
     def is_behind(self, cell: Cell) -> bool:
         """Whether it seems to have lost, by so much that a short block will do."""

@@ -92,9 +92,13 @@ def gradcheck(cell: Cell) -> None:
         cell.fail(Status.INCORRECT, f"gradients: {checked.fault}")
 
 
-def require_untouched(cell: Cell, judge: JudgeClient, who: str) -> None:
-    """Have the operands that its process was given compared with what was drawn."""
-    if cell.ask(HandBack()) is None:
+def require_untouched(cell: Cell, judge: JudgeClient, who: str, *, varying: bool = True) -> None:
+    """Have the operands that its process was given compared with what was drawn.
+
+    Args:
+        varying: the one that differs from call to call, too.
+    """
+    if cell.ask(HandBack(varying=varying)) is None:
         return
-    if changed := judge.changed_operands(cell.results):
+    if changed := judge.changed_operands(cell.results, varying=varying):
         cell.fail(Status.INCORRECT, f"{who} changed its {' and '.join(changed)} in place")

@@ -99,8 +99,14 @@ class JudgeClient:
             Lost: it is gone, hangs, or has no room for what it was asked.
             OutOfTime: the budget ended first.
         """
+        with self._or_lost(request.do):
+            self._process().send(request)
+        return self._reply(request)
+
+    def _reply(self, request: Request[Answer[Reply]]) -> Reply:
+        """Return the judge's reply to what it was asked; raises as `_ask` does."""
         with self._time_spent.judging(), self._or_lost(request.do):
-            answer = self._process().ask(request, timeout_s=self._timeout_s)
+            answer = self._process().receive(request, self._timeout_s)
         if failure := answer.failure:
             self.close()  # what it allocated so far, or its limits, may be the cause
             raise Lost(failure.status, failure.reason)
@@ -185,16 +191,33 @@ class JudgeClient:
         request = messages.SameBits(results=results.path, first=first, second=second)
         return self._ask(request).same
 
-    def changed_operands(self, results: SharedMemory) -> tuple[str, ...]:
-        """Return which operands a worker handed back changed."""
+    def changed_operands(self, results: SharedMemory, *, varying: bool = True) -> tuple[str, ...]:
+        """Return which operands a worker handed back changed.
+
+        Args:
+            varying: whether the one that differs from call to call is among them.
+        """
         self._hand_over(results)
-        return self._ask(messages.Untouched(results=results.path)).operands
+        return self._ask(messages.Untouched(results=results.path, varying=varying)).operands
 
     def draw_block(self) -> str:
         """Draw a block's operands and streams; return the seed, in hexadecimal."""
-        seed = secrets.randbits(63)
-        self._ask(messages.DrawBlock(seed=seed))
-        return f"{seed:016x}"
+        with self.drawing_block() as seed:
+            return seed
+
+    @contextlib.contextmanager
+    def drawing_block(self) -> Iterator[str]:
+        """Draw a block's operands and streams while the body runs; give the seed, in hexadecimal.
+
+        The body asks the judge for nothing, and has nobody timed.
+        """
+        request = messages.DrawBlock(seed=secrets.randbits(63))
+        with self._or_lost(request.do):
+            self._process().send(request)
+        try:
+            yield f"{request.seed:016x}"
+        finally:
+            self._reply(request)
 
     def judge_timed(
         self, results: SharedMemory, calls: Iterable[TimedCall], allowance: Allowance

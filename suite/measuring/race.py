@@ -146,8 +146,9 @@ class Race:
 
     def _another_block(self, shared: SharedMemory) -> Iterator[CellResult]:
         began = time.monotonic()
-        self._start_processes(shared, self._deadline)
-        self._run_block()
+        with self._judge.drawing_block() as seed:
+            self._start_processes(shared, self._deadline)
+        self._run_block(seed)
         self._block_took_s = time.monotonic() - began
         yield from self._decided()
 
@@ -287,10 +288,15 @@ class Race:
                             gate(cell, self._judge, kind)
         why_void(self._cells)  # what went on between calls that were not timed spoils no block
 
-    def _run_block(self) -> None:
+    def _run_block(self, seed: str = "") -> None:
+        """Time all that run in turns.
+
+        Args:
+            seed: of the block's operands where they are drawn already.
+        """
         if not self._running():
             return
-        seed = self._judge.draw_block()
+        seed = seed or self._judge.draw_block()
         for cell in self._every():
             cell.worker.await_exits()
         cells = self._shuffled()
@@ -318,15 +324,24 @@ class Race:
         self._finish_those_known()
 
     def _settings_of(self, cell: Cell) -> Settings:
-        """Return the settings of a cell's next block: what decides nothing is timed shortly."""
-        settings = self._settings
-        block_s = self._contest().block_s(cell)
+        """Return the settings of a cell's next block: what decides nothing is timed shortly.
+
+        The reference is timed as well as whoever is held against it.
+        """
+        settings, contest = self._settings, self._contest()
+        held = self._running() if cell is self._reference() else [cell]
+        block_s = max((contest.block_s(each) for each in held), default=settings.block_s)
         if not self._blocks_run:
             block_s = min(block_s, settings.first_block_s)
         if block_s >= settings.block_s:
             return settings
+        rounds = min(settings.short_rounds, settings.rounds)
         return dataclasses.replace(
-            settings, block_s=block_s, rounds=1, warm_s=settings.short_warm_s
+            settings,
+            block_s=block_s,
+            rounds=rounds,
+            block_samples=math.ceil(settings.block_samples * rounds / settings.rounds),
+            warm_s=settings.short_warm_s,
         )
 
     def _shuffled(self) -> list[Cell]:
@@ -350,7 +365,13 @@ class Race:
         settings, blocks_run = self._settings, self._blocks_run
         for cell in self._running():
             if cell is not reference:
-                cell.finished = has_enough(cell, settings, blocks_run, contest.half_width(cell))
+                cell.finished = has_enough(
+                    cell,
+                    settings,
+                    blocks_run,
+                    contest.half_width(cell),
+                    is_settled=contest.is_settled(cell),
+                )
         others = [cell for cell in self._running() if cell is not reference]
         if reference and reference.alive and not others:
             reference.finished = len(self._cells) > 1 or has_enough(

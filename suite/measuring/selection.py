@@ -117,8 +117,13 @@ def chosen_arms(
     *,
     asked_by: str,
     reference_asked_by: str = "",
+    by_file: bool = False,
 ) -> list[Arm]:
     """Return the arms for these name patterns; the reference is always among them.
+
+    Args:
+        by_file: whether the patterns are what scenario files list, which is nobody's wish to know
+            these rows better than others.
 
     Raises:
         UsageError: a pattern or a reference that is no implementation.
@@ -126,13 +131,14 @@ def chosen_arms(
     chosen = catalogue.select(patterns, asked_by=asked_by)
     if reference is not None and all(entry.name != reference for entry in chosen):
         chosen = [*catalogue.select([reference], asked_by=reference_asked_by), *chosen]
+    asked = [] if by_file else patterns
     return [
         Arm(
             entry.declared,
             entry.source,
             unsupported=entry.unsupported,
-            by_name=entry.name in patterns,
-            wanted=entry.source.is_plugin or not set(patterns) <= {"*"},
+            by_name=entry.name in asked,
+            wanted=entry.source.is_plugin or not set(asked) <= {"*"},
         )
         for entry in chosen
     ]

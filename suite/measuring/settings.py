@@ -27,19 +27,29 @@ class Settings:
     """Whether those that have lost are to be known as well as the others."""
     block_s: float = 0.22
     """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
-    warm_s: float = 0.05
-    """Untimed calls before a block."""
+    warm_s: float = 0.02
+    """Untimed calls before a block; an untimed one leads each of its turns besides."""
     first_block_s: float = 0.06
     """The same in a scenario's first block: a whole table is to stand soon."""
     behind_block_s: float = 0.03
     """The same of cells that seem to have lost."""
     short_warm_s: float = 0.01
     """Before a block as short as those."""
-    rounds: int = 2
-    """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike."""
+    rounds: int = 6
+    """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike. On a
+    shared machine turns of one process differ as much as those of several, so that many short ones
+    say more than few long ones: `python -m tests.studies.turns`."""
+    block_samples: int = 36
+    """Most of a block, all its turns together: the median's own error is then far below that."""
+    turn_calls: int = 2
+    """Timed calls of a turn at least, as an untimed one leads each; long ones take fewer turns."""
+    short_rounds: int = 3
+    """Turns in a block as short as the first, or as that of a row that seems to have lost."""
     cell_budget_s: float = 2.5
     """A cell whose blocks took this long ends after `least_over_budget`. Gates do not count: what
     is compiled there is compiled once."""
+    lost_budget_s: float = 1.0
+    """The same of one that has surely lost: calls of a tenth of a second narrow nothing cheaply."""
     least_over_budget: int = 3
     """Fewer blocks have no interval."""
     timeout_s: float = 60.0

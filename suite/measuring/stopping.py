@@ -2,18 +2,30 @@
 
 Cells are looked at after every block, and end by what is seen then; `suite.stats.intervals` allows
 for that in every interval it returns.
+
+Where blocks spread so widely that no number of them that a cell may have makes its interval as
+narrow as is wanted, the next coarser step that they can is aimed at. That is stopping for futility
+(Lan, Simon and Halperin, Commun. Stat. C 1, 1982): as in Stein's two stages (Ann. Math. Stat. 16,
+1945) only the spread seen so far decides, which says nothing of the mean. What is wanted is given
+up only where the spread is too wide for it with 90 % confidence. A row of which it is open whether
+it is the fastest goes on.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from suite.measuring.cell import Cell
 from suite.measuring.settings import Settings
-from suite.stats import intervals
+from suite.stats import intervals, student
 from suite.stats.intervals import Interval
 
+COARSER = (2.5, 5.0, 10.0)
+"""What is aimed at then, in multiples of what is wanted: 5, 10 and 20 %."""
+CONFIDENCE = 0.9
+"""That what is wanted is out of reach, before a coarser step is aimed at."""
 LEAST_TRIES = 2
 """Blocks before it is said that others hold the cores all the time."""
 
@@ -24,6 +36,7 @@ def has_enough(
     blocks_run: int,
     half_width: float,
     *,
+    is_settled: bool = True,
     is_reference: bool = False,
 ) -> bool:
     """Return whether a cell needs no other block.
@@ -31,12 +44,28 @@ def has_enough(
     Args:
         blocks_run: of the scenario so far, those that do not count included.
         half_width: to what its speed-up is to be known, on the logarithmic scale.
+        is_settled: whether it is known to be the fastest of its scenario, or not to be.
         is_reference: whether its own time is wanted, not its ratio to the reference's.
     """
     if blocks_run < _least_blocks(cell, settings, half_width):
         return False
-    known = _is_known(cell, settings, half_width, is_reference=is_reference)
+    known = _is_known(cell, settings, half_width, is_settled=is_settled, is_reference=is_reference)
     return known or not _may_have_another(cell, _most_blocks(settings, half_width), blocks_run)
+
+
+def aimed_at(wanted: float, spread: float, blocks: int, most: int) -> float:
+    """Return how narrow an interval is aimed at: what is wanted, or what is in reach of it.
+
+    Args:
+        wanted: half width, on the logarithmic scale.
+        spread: the deviation between the blocks so far, at least two.
+        most: blocks that there may be in the end.
+    """
+    reached = intervals.half_width_of(spread, max(most, blocks))
+    if reached * student.least_spread(blocks - 1, CONFIDENCE) <= wanted:
+        return wanted
+    steps = [step * wanted for step in COARSER]
+    return next((step for step in steps if reached <= step), steps[-1])
 
 
 def blocks_wanted(cell: Cell, settings: Settings, half_width: float) -> float:
@@ -44,13 +73,14 @@ def blocks_wanted(cell: Cell, settings: Settings, half_width: float) -> float:
     most = _most_blocks(settings, half_width)
     least = _least_blocks(cell, settings, half_width)
     known = len(cell.blocks)
-    if _is_over_budget(cell, settings):
+    if _is_over_budget(cell, settings, half_width):
         return max(1, least - known)
     interval = _interval(cell, is_reference=False) if known else None
     if interval is None or interval.half_width is None:
         return max(1, least - known)
-    wanted = known * (interval.half_width / half_width) ** 2
-    affordable = known * settings.cell_budget_s / max(cell.spent_s, 1e-9)
+    aim = aimed_at(half_width, _spread(cell), known, most) if known > 1 else half_width
+    wanted = known * (interval.half_width / aim) ** 2
+    affordable = known * _budget_s(settings, half_width) / max(cell.spent_s, 1e-9)
     return max(1.0, max(least, min(wanted, most, affordable)) - known)
 
 
@@ -58,7 +88,8 @@ def _least_blocks(cell: Cell, settings: Settings, half_width: float) -> int:
     least = min(settings.least_blocks, settings.blocks)
     if half_width > settings.target_half_width:
         least = min(least, settings.least_when_lost)
-    return min(least, settings.least_over_budget) if _is_over_budget(cell, settings) else least
+    is_over = _is_over_budget(cell, settings, half_width)
+    return min(least, settings.least_over_budget) if is_over else least
 
 
 def _most_blocks(settings: Settings, half_width: float) -> int:
@@ -67,8 +98,14 @@ def _most_blocks(settings: Settings, half_width: float) -> int:
     return settings.blocks
 
 
-def _is_over_budget(cell: Cell, settings: Settings) -> bool:
-    return cell.spent_s > settings.cell_budget_s
+def _is_over_budget(cell: Cell, settings: Settings, half_width: float) -> bool:
+    return cell.spent_s > _budget_s(settings, half_width)
+
+
+def _budget_s(settings: Settings, half_width: float) -> float:
+    if half_width > settings.target_half_width:
+        return min(settings.lost_budget_s, settings.cell_budget_s)
+    return settings.cell_budget_s
 
 
 def _may_have_another(cell: Cell, most: int, blocks_run: int) -> bool:
@@ -83,20 +120,34 @@ def _may_have_another(cell: Cell, most: int, blocks_run: int) -> bool:
     return len(cell.blocks) < most and (bool(cell.blocks) or blocks_run < LEAST_TRIES)
 
 
-def _is_known(cell: Cell, settings: Settings, wanted: float, *, is_reference: bool) -> bool:
-    if _is_over_budget(cell, settings):
+def _is_known(
+    cell: Cell, settings: Settings, wanted: float, *, is_settled: bool, is_reference: bool
+) -> bool:
+    if _is_over_budget(cell, settings, wanted):
         return True
     if len(cell.blocks) < _least_blocks(cell, settings, wanted):  # some discarded, or disturbed
         return False
     half_width = _interval(cell, is_reference=is_reference).half_width
-    return half_width is not None and half_width <= wanted
+    if half_width is None or half_width <= wanted or not is_settled:
+        return half_width is not None and half_width <= wanted
+    most = _most_blocks(settings, wanted)
+    spread = _spread(cell, is_reference=is_reference)
+    return half_width <= aimed_at(wanted, spread, len(cell.blocks), most)
 
 
 def _interval(cell: Cell, *, is_reference: bool) -> Interval:
     """Return the speed-up over the blocks that count, or the time where that is wanted."""
-    ratios: Sequence[float] = [
+    return intervals.log_interval(_ratios(cell, is_reference=is_reference))
+
+
+def _spread(cell: Cell, *, is_reference: bool = False) -> float:
+    """Return the deviation of its logarithm between blocks."""
+    return statistics.stdev(map(math.log, _ratios(cell, is_reference=is_reference)))
+
+
+def _ratios(cell: Cell, *, is_reference: bool) -> Sequence[float]:
+    return [
         median_s if block.reference_s is None or is_reference else block.reference_s / median_s
         for block in cell.blocks
         for median_s in [intervals.block_median_s(block.samples_s)]
     ]
-    return intervals.log_interval(ratios)

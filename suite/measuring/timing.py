@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -30,12 +31,12 @@ from suite.stats import intervals
 
 LEAD_CALL_S = 0.05
 """Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
+LEAD_TWICE_CALL_S = 0.005
+"""Those are preceded by two before a block's first turn."""
 ENERGY_S = 6.0
 """Where less is left of a budget, joules are not measured."""
-MOST_SAMPLES = 25
-"""Samples of a turn: the median's own error is then far below the spread between blocks."""
-IDLE_SAMPLES = 3
-"""Of a turn, for each number of calls that a sample of this race has."""
+IDLE_SAMPLES = 6
+"""Of a block, for each number of calls that a sample of this race has."""
 HEAD_START_S = 3e-3
 """Of each call on a GPU: `suite.worker.cuda_clock` keeps the card waiting for up to 2 ms while the
 host launches kernels, and synchronises twice."""
@@ -73,17 +74,28 @@ class Timing:
         with self.cell.worker.turn():
             packed = self.cell.ask(Bind())
             with self.watch.watching(self.cell.worker.pid):
-                warm = Warm(seconds=self._settings.warm_s, peak=not self.cell.evidence.peaks_bytes)
+                warm = Warm(seconds=self._warm_s, peak=not self.cell.evidence.peaks_bytes)
                 warmed = self.cell.ask(warm)
         if packed is None or warmed is None or self.cell.misconducts():
             return
         self._prepare_s = packed.prepare_s
-        self._call_s = warmed.call_s
+        self._call_s = min(warmed.call_s, self._usual_call_s)
         self._batch = min(warmed.batch, self.cell.layout.slots, self._most_batch)
         self.clocks = TwoClocks(calls=self._batch)
         self.cell.evidence.note(warmed.note)
         if warmed.peak_bytes is not None:
             self.cell.evidence.peaks_bytes.append(warmed.peak_bytes)
+
+    @property
+    def _usual_call_s(self) -> float:
+        """What a call takes as the gates saw it, at most."""
+        return math.inf if self.cell.call_s is None else self.cell.call_s
+
+    @property
+    def _warm_s(self) -> float:
+        """How long to call on after the first call: not at all where that is as long."""
+        warm_s, call_s = self._settings.warm_s, self.cell.call_s
+        return 0.0 if call_s is not None and call_s >= warm_s else warm_s
 
     @property
     def _most_batch(self) -> int:
@@ -100,8 +112,9 @@ class Timing:
 
     @property
     def rounds(self) -> int:
-        """Turns in this block: one where a single call already fills it."""
-        wanted = int(self._settings.block_s / max(self._call_s, 1e-9))
+        """Turns in this block: fewer where calls are so long that few fill it."""
+        turn_s = self._settings.turn_calls * self._call_s
+        wanted = int(self._settings.block_s / max(turn_s, 1e-9))
         return max(1, min(self._settings.rounds, wanted))
 
     @property
@@ -109,7 +122,8 @@ class Timing:
         """Calls of one turn, whose outputs must fit into the shared memory's slots."""
         samples = self._settings.block_s / self.rounds / max(self._call_s * self._batch, 1e-9)
         fits = self.cell.layout.slots // self._batch
-        return self._batch * max(1, min(round(samples), MOST_SAMPLES, fits))
+        most = math.ceil(self._settings.block_samples / self.rounds)
+        return self._batch * max(1, min(round(samples), most, fits))
 
     @property
     def median_s(self) -> float | None:
@@ -122,11 +136,10 @@ class Timing:
         Every sample is a request of its own, so that the parent's clock sees each of them, and
         none can be prepared before it is due.
         """
-        lead = self._call_s < LEAD_CALL_S
         most = max(self._batch, *self.idle_batches, 1)
-        if self.cell.ask(BeginTurn(batch=most, lead=lead)) is None:
+        if self.cell.ask(BeginTurn(batch=most, lead=self._lead(number))) is None:
             return
-        for calls in [*self.idle_batches] * IDLE_SAMPLES:
+        for calls in [*self.idle_batches] * math.ceil(IDLE_SAMPLES / self.rounds):
             self._idle_sample(calls)
         with self.watch.watching(self.cell.worker.pid):
             told_s = self._samples(self.clocks)
@@ -141,6 +154,16 @@ class Timing:
         self._samples_s += samples_s
         # A slow warm-up must not buy fewer samples.
         self._call_s = min(self._call_s, *samples_s)
+
+    def _lead(self, number: int) -> int:
+        """Return how many untimed calls precede a turn's samples.
+
+        Before the first turn the process gave its free memory back; a sample needs room for its
+        outputs and for those of the one before.
+        """
+        if self._call_s >= LEAD_CALL_S:
+            return 0
+        return 2 if number == 0 and self._call_s < LEAD_TWICE_CALL_S else 1
 
     def _idle_sample(self, calls: int) -> None:
         """See what a sample takes besides so many calls, by the parent's clock."""
@@ -201,7 +224,7 @@ class Timing:
         return used
 
     def _busy_time(self, counter: Counter, clocks: TwoClocks) -> BusyTime | None:
-        if self.cell.ask(BeginTurn(batch=self._batch, lead=True)) is None:
+        if self.cell.ask(BeginTurn(batch=self._batch, lead=1)) is None:
             return None
         before_j, before = counter(), time.perf_counter()
         told_s = self._samples(clocks)
@@ -256,7 +279,7 @@ class Timing:
         """
         cell = self.cell
         if self._settings.verify:
-            require_untouched(cell, self._judge, "a timed call")
+            require_untouched(cell, self._judge, "a timed call", varying=False)
         has_time = cell.worker.run_deadline.left_s > ENERGY_S
         if self._settings.energy and cell.evidence.energy is None and has_time:
             cell.evidence.take_energy(self._energy())

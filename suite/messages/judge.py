@@ -166,6 +166,8 @@ class Changed:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Untouched(Request[Answer[Changed]]):
     results: str
+    varying: bool = True
+    """Whether the operand that differs from call to call was handed back, too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -125,10 +125,10 @@ class Warmed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Warm(Request[TimedAnswer[Warmed]]):
-    """Call until the time per call is known."""
+    """Call until the time per call is known, once at least."""
 
     seconds: float
-    """How long to go on, if one call takes less."""
+    """How long to go on after the first call of a fresh process, which may load and compile."""
     peak: bool
     """Whether the memory that one call takes is wanted."""
 
@@ -139,8 +139,8 @@ class BeginTurn(Request[TimedAnswer[Done]]):
 
     batch: int
     """Operands of a sample."""
-    lead: bool
-    """Make one call that is not timed."""
+    lead: Annotated[int, Within(0)]
+    """Calls to make that are not timed, each while the one before is held as a sample's are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,3 +178,6 @@ class EndTurn(Request[TimedAnswer[TurnEnded]]):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HandBack(Request[TimedAnswer[Done]]):
     """Write the operands back, so that the judge sees what became of them."""
+
+    varying: bool = True
+    """The one that differs from call to call, too: a gate's call is given it, timed ones others."""

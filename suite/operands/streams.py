@@ -22,6 +22,8 @@ from suite.processes.shared_memory import (
     OperandLayout,
 )
 
+COMPARED = 2**14
+"""Elements at once, which a core's own cache holds."""
 PIECE_ELEMENTS = 4 * 2**20
 """Drawn at once: what is drawn takes twice the memory of what it is drawn for, on the way."""
 
@@ -93,17 +95,32 @@ class Stream:
                     exponent = (bits.exponent - halvings).to(bits.integer)
                     piece.bitwise_or_(exponent << bits.mantissa)
 
+    def windows(self, start: tuple[int, int], count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the operand of so many elements that starts there is the XOR of."""
+        a, b = (offset % STREAM_SLACK for offset in start)
+        return self._a[a : a + count], self._b[b : b + count]
+
     def fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
         """Write the operand that starts at `start` into a dense tensor, in memory order."""
         count = operand.numel()
         if count == 0:
             return
         flat = operand.as_strided((count,), (1,)).view(self._bits.integer)
-        a, b = (offset % STREAM_SLACK for offset in start)
-        ours, theirs = self._a[a : a + count], self._b[b : b + count]
+        ours, theirs = self.windows(start, count)
         if operand.is_cpu:
             # By one thread: on a busy machine two wait milliseconds for each other, which is many
             # times what the work takes, and who is measured is not to pay for that.
             np.bitwise_xor(ours.numpy(), theirs.numpy(), out=flat.numpy())
         else:
             torch.bitwise_xor(ours, theirs, out=flat)
+
+    def made(self, operand: torch.Tensor, start: tuple[int, int]) -> bool:
+        """Return whether a dense tensor is, bit for bit, the operand that starts at `start`."""
+        count = operand.numel()
+        flat = operand.as_strided((count,), (1,)).view(self._bits.integer)
+        ours, theirs = self.windows(start, count)
+        if not operand.is_cpu:
+            return torch.equal(ours ^ theirs, flat)
+        pieces = (slice(first, first + COMPARED) for first in range(0, count, COMPARED))
+        a, b, c = ours.numpy(), theirs.numpy(), flat.numpy()
+        return all(np.array_equal(a[piece] ^ b[piece], c[piece]) for piece in pieces)

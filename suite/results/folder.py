@@ -82,24 +82,29 @@ class ResultWriter:
             if whole < len(data):
                 os.truncate(self._path, whole)
 
-    def add(self, result: Record) -> None:
-        """Append one record.
+    def add(self, *results: Record) -> None:
+        """Append records, one or some that are known at once.
 
         Raises:
-            CellLost: the disk is full; everything before this cell is kept.
+            CellLost: the disk is full; everything before these cells is kept.
         """
-        line = json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True) + "\n"
+        lines = [
+            json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True).encode() + b"\n"
+            for result in results
+        ]
         end = self._file.tell()
         try:
-            data = line.encode()
+            data = b"".join(lines)
             while data:
                 data = data[self._file.write(data) :]
             os.fsync(self._file.fileno())
-            self.records.wrote(line.encode())
+            for line in lines:
+                self.records.wrote(line)
         except OSError as error:
             self._file.truncate(end)
+            named = ", ".join(result.key for result in results)
             raise CellLost(
-                f"{self._path}: cannot be written: {error.strerror}; the {result.key} cell is "
+                f"{self._path}: cannot be written: {error.strerror}; the {named} cell is "
                 "lost, everything before it is kept"
             ) from error
 
@@ -119,15 +124,15 @@ class UnfinishedCells:
         self._folder = folder
         self._writer: ResultWriter | None = None
 
-    def add(self, results: Iterable[CellResult]) -> None:
+    def add(self, results: Sequence[CellResult]) -> None:
         """Keep how cells stand.
 
         Raises:
             CellLost: the disk is full.
         """
-        for result in results:
+        if results:
             self._writer = self._writer or ResultWriter(self._folder, UNFINISHED)
-            self._writer.add(result)
+            self._writer.add(*results)
 
     def close(self, results: Sequence[CellResult]) -> None:
         """Leave these cells and no others."""

@@ -63,9 +63,13 @@ def log_interval(values: Sequence[float]) -> Interval:
     centre = statistics.fmean(logs)
     if len(logs) < LEAST_BLOCKS:
         return Interval(math.exp(centre), None, None)
-    error = statistics.stdev(logs) / math.sqrt(len(logs))
-    half = student.quantile((1 + NOMINAL) / 2, len(logs) - 1) * error
+    half = half_width_of(statistics.stdev(logs), len(logs))
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+
+
+def half_width_of(spread: float, blocks: int) -> float:
+    """Return half the interval over so many blocks, by the deviation of their logarithms."""
+    return student.quantile((1 + NOMINAL) / 2, blocks - 1) * spread / math.sqrt(blocks)
 
 
 def no_interval(blocks: int) -> str:

@@ -17,6 +17,17 @@ def quantile(probability: float, degrees: float) -> float:
     return float(stdtrit(degrees, probability))
 
 
+@lru_cache(maxsize=1024)
+def least_spread(degrees: float, confidence: float) -> float:
+    """Return what a deviation is at least, as a share of what it was estimated to be.
+
+    With this confidence, for normal observations: the chi-squared bound.
+    """
+    from scipy.special import chdtri  # noqa: PLC0415
+
+    return float((degrees / chdtri(degrees, 1 - confidence)) ** 0.5)
+
+
 def upper_tail(t: float, degrees: float) -> float:
     """Return P(T > t)."""
     from scipy.special import stdtr  # noqa: PLC0415

@@ -73,6 +73,8 @@ class Worker:
         self._inside_s = 0.0
         self._note = ""
         """What its import did that readers should know."""
+        self._last_call_s: float | None = None
+        """Of a gate; None in a process that has made no call yet."""
         self._implementation: registering.Implementation
         self._own_file = source.location
         """The implementation's: what went wrong is said of a line in it."""
@@ -139,7 +141,8 @@ class Worker:
         with logging as log:
             output = self._invocation.call(self._operands.varying)
         self._synchronise()
-        self._inside_s += self._now() - start
+        self._last_call_s = self._now() - start
+        self._inside_s += self._last_call_s
         self._require_output(output)
         settled = self._watch.settle()
         self._results.write(asked.slot, row_major(output))
@@ -180,11 +183,13 @@ class Worker:
             self._require_output(outputs[0])
             return outputs
 
+        if self._last_call_s is None:
+            once()
+            self._last_call_s = call_s[0]
         started = self._now()
-        once()
-        if call_s[0] < SLOW_S and asked.peak:
+        if self._last_call_s < SLOW_S and asked.peak:
             peak_bytes = peak_bytes_of(once, self._scenario.device)
-        while self._now() - started < asked.seconds:
+        while not call_s or self._now() - started < asked.seconds:
             once()
         note = self._timer.settle(self._invocation.call, operand, min(call_s))
         if note:
@@ -214,16 +219,17 @@ class Worker:
             self._card.state()
 
     def begin_turn(self, asked: messages.BeginTurn) -> Done:
-        """Make the call that leads, before the operands of timed ones are known.
+        """Make the calls that lead, before the operands of timed ones are known.
 
-        It is not timed: the arms before this one left the caches and the thread pool to
-        themselves.
+        They are not timed: the arms before this one left the caches and the thread pool to
+        themselves, and memory that was given back after the warm-up has to be fetched anew.
         """
-        self._watch.begin()
         self._turn = Turn(self._scenario, self._operands, self._stream, self._results, asked.batch)
-        if asked.lead:
+        for _ in range(asked.lead):
             operands = self._turn.filled([(self._scenario.problem.height, 1)])
-            self._inside_s += self._timer(self._invocation.call, operands)[1]
+            outputs, took_s = self._timer(self._invocation.call, operands)
+            self._require_output(outputs[0])  # and hold it while the next is made
+            self._inside_s += took_s
         return Done()
 
     def sample(self, asked: messages.Sample) -> messages.Sampled:
@@ -259,14 +265,15 @@ class Worker:
         if self._scenario.on_cuda:
             torch.cuda.synchronize()
 
-    def hand_back(self, _: messages.HandBack) -> Done:
+    def hand_back(self, asked: messages.HandBack) -> Done:
         """Write the operands back into the shared memory for the judge to compare."""
+        left_out = None if asked.varying else self._operands.varying
         for ours, shared in (
             (self._operands.weight, self._results.handed_back.weight),
             (self._operands.bias, self._results.handed_back.bias),
             (self._operands.input, self._results.handed_back.input),
         ):
-            if ours is not None and shared is not None:
+            if ours is not None and shared is not None and ours is not left_out:
                 shared.copy_(ours)
         return Done()
 

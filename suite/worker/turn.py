@@ -89,7 +89,5 @@ class Turn:
 
 def require_untouched(operand: torch.Tensor, stream: Stream, start: Start) -> None:
     """Refuse an operand that is no longer what was filled in from `start`."""
-    fresh = torch.empty_like(operand)
-    stream.fill(fresh, start)
-    if not torch.equal(fresh, operand):
+    if not stream.made(operand, start):
         raise OutputFault("a timed call changed its input in place")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
 
 from suite.measuring.cell import Cell
 from suite.measuring.gates import gate
+from suite.measuring.settings import Settings
 from suite.measuring.timing import Timing
 from suite.messages.judge import Judgement
 from suite.messages.worker import (
@@ -62,8 +64,33 @@ def test_a_batch_never_has_more_outputs_than_there_are_slots(settings, time_spen
 
 
 TINY = Problem.of_call((1, 2, 6, 6), (2, 2, 3, 3))
-EXACT = Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
 WARMED = Warmed(call_s=10e-6, batch=4, peak_bytes=None, note=None)
+
+
+@pytest.mark.parametrize(
+    ("call_s", "turns", "calls"),
+    [(1e-3, 6, 6), (0.02, 5, 2), (0.05, 2, 2), (0.5, 1, 1)],
+    ids=["short calls", "20 ms", "50 ms", "half a second"],
+)
+def test_a_block_has_many_short_turns_of_which_long_calls_fill_fewer(
+    settings, time_spent, monkeypatch, call_s, turns, calls
+):
+    warmed = dataclasses.replace(WARMED, call_s=call_s, batch=1)
+    replies = {Bind: Packed(prepare_s=None), Warm: warmed}
+    scenario = Scenario(id="b/1", problem=TINY)
+    cell = opened_cell(
+        scenario, settings, time_spent, monkeypatch, lambda request: replies[type(request)]
+    )
+    usual = Settings(threads=1, log=settings.log)
+
+    timing = Timing(cell, None, usual)
+    timing.begin()
+    cell.close()
+
+    assert (timing.rounds, timing.turn_calls) == (turns, calls)
+
+
+EXACT = Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
 
 
 @pytest.mark.parametrize(("device", "logged_with"), [("cpu", "gate"), ("cuda", "end")])
@@ -74,7 +101,7 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
     judge = SimpleNamespace(
         judges_elements=None,
         judge=lambda *_: EXACT,
-        changed_operands=lambda _: (),
+        changed_operands=lambda *_, **__: (),
         same_bits=lambda *_: True,
     )
     stage, logged = "gate", []

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from suite.measuring import selection
 from suite.measuring.contest import Contest
 from suite.measuring.run import Runner
 from suite.measuring.settings import Settings
-from suite.measuring.stopping import has_enough
+from suite.measuring.stopping import aimed_at, has_enough
 from suite.problem import Problem, Scenario
+from suite.registry.sources import Source
 from suite.results.cell import Block, Status
 from suite.results.folder import UNFINISHED, read_results, read_run, read_unfinished
 from tests.arms import builtin
@@ -159,6 +162,26 @@ def test_a_row_that_was_asked_for_is_known_well_however_slow_it_is(knobs, wanted
     assert contest.block_s(slow) == knobs.block_s
 
 
+class Listed:
+    """Stands for a catalogue that has what is asked for."""
+
+    def select(self, patterns, **_):
+        return [
+            SimpleNamespace(name=name, declared=ARMS[1].declared, source=source, unsupported={})
+            for name in patterns
+            for source in [Source("mine.py") if name == "mine" else ARMS[1].source]
+        ]
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_what_a_scenario_file_lists_was_asked_for_by_nobody_but_a_plugin_was(by_file):
+    names = ["unfold", "mine"]
+    unfold, mine = selection.chosen_arms(Listed(), names, asked_by="--impl", by_file=by_file)
+
+    assert (unfold.wanted, unfold.by_name) == (not by_file, not by_file)
+    assert mine.wanted
+
+
 def test_one_block_decides_nothing_but_how_long_the_next_one_takes(knobs):
     fast, slow = TimedCell(row("fast"), [2.0]), TimedCell(row("slow"), [0.5])
     contest = Contest([fast, slow], knobs)
@@ -175,3 +198,44 @@ def test_noise_keeps_nobody_waiting_for_a_row_that_has_lost(knobs):
 
     assert has_enough(noisy, knobs, 5, contest.half_width(noisy))
     assert not has_enough(fast, knobs, 5, contest.half_width(fast))
+
+
+WIDE = [1.0, 1.12, 0.95, 1.07, 0.98, 1.09]
+"""Eight blocks that spread like these know a speed-up to ±7 %, these six to ±9 %."""
+
+
+def test_what_no_number_of_blocks_can_reach_keeps_no_settled_row_waiting(knobs):
+    fast = TimedCell(row("fast"), [2 * ratio for ratio in WIDE])
+
+    assert has_enough(fast, knobs, 6, knobs.target_half_width, is_settled=True)
+
+
+def test_a_row_of_which_it_is_open_whether_it_is_the_fastest_goes_on(knobs):
+    fast = TimedCell(row("fast"), [2 * ratio for ratio in WIDE])
+
+    assert not has_enough(fast, knobs, 6, knobs.target_half_width, is_settled=False)
+
+
+def test_a_precision_that_may_be_reached_is_not_given_up(knobs):
+    fast = TimedCell(row("fast"), [2.0, 2.04, 1.96, 2.05])
+
+    assert not has_enough(fast, knobs, 4, knobs.target_half_width, is_settled=True)
+    assert aimed_at(knobs.target_half_width, 0.02, 4, knobs.blocks) == knobs.target_half_width
+
+
+def test_a_row_is_settled_once_its_place_is_beyond_chance(knobs):
+    fast = TimedCell(row("fast"), [2.0, 2.02, 1.98])
+    slow = TimedCell(row("slow"), [0.50, 0.51, 0.49])
+    close = TimedCell(row("close"), [1.99, 2.03, 2.0])
+
+    assert Contest([fast, slow], knobs).is_settled(fast)
+    assert Contest([fast, slow], knobs).is_settled(slow)
+    assert not Contest([fast, slow, close], knobs).is_settled(fast)
+
+
+def test_a_row_that_has_lost_ends_sooner_where_its_calls_take_long(knobs):
+    slow = TimedCell(row("slow"), [0.5, 0.9, 0.3], spent_s=1.1)
+    quick = TimedCell(row("quick"), [0.5, 0.9, 0.3])
+
+    assert has_enough(slow, knobs, 3, knobs.lost_half_width)
+    assert not has_enough(quick, knobs, 3, knobs.lost_half_width)

@@ -4,7 +4,8 @@
     python -m tests.studies.coverage results/mine ...    # blocks recorded with --blocks 20 or more
 
 Replays the rule of `suite.measuring.stopping` on blocks: a cell is looked at after every one from
-the least on, and its interval is printed when it is narrow enough or the blocks are spent. Recorded
+the least on, and its interval is printed when it is as narrow as is wanted, or as its spread lets
+the blocks make it, or the blocks are spent. Recorded
 blocks are drawn with replacement around the mean of all, which is the truth then. Prints, for each
 spread or cell, the share that covers and how many blocks it took; wanted are 94 % or more.
 """
@@ -19,12 +20,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from suite.measuring.settings import Settings
+from suite.measuring.stopping import aimed_at
 from suite.results.folder import read_results
 from suite.stats import intervals
 
 DRAWS = 1500
 LEAST_RECORDED = 12
-SPREADS = (0.006, 0.01, 0.013, 0.016, 0.02, 0.025, 0.03, 0.05)
+SPREADS = (0.006, 0.01, 0.013, 0.016, 0.02, 0.025, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 """Standard deviations of ln(ratio) between blocks, from a third of the half width wanted on."""
 ENDS = (5, Settings.blocks, 48)
 
@@ -39,7 +41,9 @@ def replayed(draw: Callable[[], float], least: int, most: int) -> tuple[bool, in
     while True:
         interval = intervals.log_interval(ratios)
         assert interval.half_width is not None
-        if interval.half_width <= Settings.target_half_width or len(ratios) >= most:
+        spread = statistics.stdev(map(math.log, ratios))
+        aim = aimed_at(Settings.target_half_width, spread, len(ratios), most)
+        if interval.half_width <= aim or len(ratios) >= most:
             return not interval.leaves_out_1, len(ratios)
         ratios.append(math.exp(draw()))
 

@@ -1,0 +1,42 @@
+"""Inner products over a call's operand: the same from the streams as from the operand itself."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from suite.judge import projection
+from suite.judge.projection import inner, inner_of_xor
+from suite.operands.streams import BITS, Stream
+from suite.operands.tensors import DTYPES
+from suite.processes.shared_memory import STREAM_SLACK
+
+
+@pytest.mark.parametrize("dtype", sorted(DTYPES))
+@pytest.mark.parametrize("count", [0, 1, projection.PIECE, 3 * projection.PIECE + 5])
+def test_an_operand_need_not_be_written_down_to_be_projected(dtype, count):
+    generator = torch.Generator().manual_seed(count)
+    bits = BITS[dtype]
+    stream = Stream(
+        bits,
+        torch.empty(count + STREAM_SLACK, dtype=bits.integer),
+        torch.empty(count + STREAM_SLACK, dtype=bits.integer),
+    )
+    stream.draw(generator)
+    weights = torch.randn(count, generator=generator, dtype=torch.float64)
+    operand = torch.empty(count, dtype=DTYPES[dtype])
+    stream.fill(operand, (17, 4000))
+
+    assert stream.made(operand, (17, 4000))
+    assert count == 0 or not stream.made(operand, (18, 4000))
+    projected = inner_of_xor(stream.windows((17, 4000), count), weights, operand.dtype)
+
+    assert projected == pytest.approx(inner(operand, weights), rel=1e-12, abs=1e-9)
+    assert inner(operand, weights) == pytest.approx(float(operand.double() @ weights))
+
+
+def test_small_integers_weigh_as_their_values_do():
+    values = torch.randn(1000)
+    signs = torch.randint(0, 2, (1000,), dtype=torch.int8) * 2 - 1
+
+    assert inner(values, signs) == pytest.approx(float(values.double() @ signs.double()))
