@@ -191,7 +191,7 @@ def refresh(model: torch.nn.Module) -> None:
     or another process. Optimizers, `load_state_dict` and all in-place operators are seen by
     themselves.
     """
-    _own("suite.network").refresh(model)
+    _own("suite.modules").refresh(model)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

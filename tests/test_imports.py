@@ -16,9 +16,9 @@ from suite.errors import UsageError
 from tests.conftest import ROOT
 from tests.studies.rooms import arrows_of, floors_of, rooms_of
 
-COMPUTING = ("operands", "worker", "judge", "network")
+COMPUTING = ("operands", "worker", "judge", "modules", "network")
 """Rooms of suite/ with torch, as every `child/` is: they run where convolutions are computed, in
-processes of their own, or, network/, in that of a user's model."""
+processes of their own; modules/ and network/ in that of a user's model."""
 PARENTS = ("measuring", "gate", "profiling", "tuning", "capture", "pytest_plugin", "demo")
 """Rooms that start those processes."""
 SLOW_TO_IMPORT = {"torch", "numba", "numpy", "pandas", "matplotlib", "scipy", "sympy"}
@@ -65,8 +65,8 @@ def rooms_imported(root: Path, path: Path) -> set[str]:
 def breaches(root: Path) -> Iterator[str]:
     """Yield how the modules of suite/ below `root` break its law, three sentences long.
 
-    torch and numba only under operands/, worker/, judge/, network/ and */child/. No parent folder
-    imports those. Judge and worker never import each other.
+    torch and numba only under operands/, worker/, judge/, modules/, network/ and */child/. No
+    parent folder imports those. Judge and worker never import each other.
     """
     for path in sorted((root / "suite").rglob("*.py")):
         place = path.relative_to(root / "suite")
@@ -94,7 +94,7 @@ def test_torch_stays_in_its_rooms_parents_outside_of_them_and_judge_and_worker_a
         ("measuring/cell.py", "from suite.operands import tensors", "a parent imports operands"),
         ("profiling/profiler.py", "import suite.profiling.child.traffic", "a parent imports child"),
         ("tuning/store.py", "def f():\n    from suite import judge", "a parent imports judge"),
-        ("tuning/plan.py", "from suite.network import quicken", "a parent imports network"),
+        ("tuning/plan.py", "from suite.modules import quicken", "a parent imports modules"),
         ("judge/process.py", "from suite.worker import outputs", "judge and worker"),
         ("worker/process.py", "import suite.judge.reference", "judge and worker"),
     ],

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from suite.messages.network import Asked, Timings
-from suite.network.quickening import quicken
-from suite.network.sizes import pack_bytes
+from suite.modules.quickening import quicken
+from suite.modules.sizes import pack_bytes
 from suite.network.twin import Inputs, in_format, sharing, twin_of
 from suite.tuning.plan import Plan
 

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from suite.errors import UsageError
+from suite.modules.quickening import slow_down
 from suite.network.bench import Configuration, apply
-from suite.network.quickening import slow_down
 from suite.network.twin import InputsInFormat, in_format, planes_of
 from suite.results.network import NetworkOutcome
 

@@ -15,6 +15,7 @@ from torch import nn
 from suite.errors import UsageError
 from suite.machine.alone import alone
 from suite.measuring import noise
+from suite.modules.refusals import why_not
 from suite.network import refusing, remembering
 from suite.network.asking import Wish
 from suite.network.bench import ArmFailed, Configuration, apply
@@ -24,7 +25,6 @@ from suite.network.choosing import TOO_LARGE, Contest
 from suite.network.committing import commit, restore
 from suite.network.concluding import outcome_of_layer, verdict_on, whole_pass
 from suite.network.proving import Blocks
-from suite.network.refusals import why_not
 from suite.network.settling import Settled, settle
 from suite.network.survey import Survey, survey
 from suite.network.twin import CannotCopy, Inputs, copied, in_format, run, sharing, twin_of

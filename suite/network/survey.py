@@ -14,9 +14,9 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
 from suite.errors import UsageError
-from suite.network.arguments import as_called
+from suite.modules.arguments import as_called
+from suite.modules.refusals import why_not
 from suite.network.calls import FunctionalCalls
-from suite.network.refusals import why_not
 from suite.network.twin import Inputs, first_line, run
 from suite.problem import MEMORY_FORMATS, Problem
 

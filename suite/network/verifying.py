@@ -16,11 +16,11 @@ from torch import nn
 
 from suite.judge import reference
 from suite.judge.tolerance import Tolerance, judge_output
-from suite.network.arguments import arguments_of, as_called
+from suite.modules.arguments import arguments_of, as_called
+from suite.modules.quickening import QuickConv
+from suite.modules.sizes import pack_bytes
 from suite.network.bench import Configuration, apply
 from suite.network.outputs import numbers_in, rel_l2_error
-from suite.network.quickening import QuickConv
-from suite.network.sizes import pack_bytes
 from suite.network.survey import DTYPES, memory_format_of
 from suite.network.twin import Inputs, copied, run, sharing
 from suite.operands.tensors import Operands

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from quick_modules import STUB, planned
 from torch import nn
 
-from suite.network import quicken
+from suite.modules import quicken
 from suite.registry import registering
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suite.network import Plan, as_called, fingerprint_here
+from suite.modules import Plan, as_called, fingerprint_here
 from suite.problem import Shape
 from suite.tuning.store import Conditions, Row
 

@@ -9,7 +9,7 @@ import torch
 from quick_modules import planned
 from torch import nn
 
-from suite.network import as_called, plans_of, quicken
+from suite.modules import as_called, plans_of, quicken
 from suite.problem import Scenario
 from suite.tuning.candidates import is_eligible
 from tests.impls.oracle import implementations, worst_ratio

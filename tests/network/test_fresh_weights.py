@@ -10,8 +10,8 @@ import torch
 from quick_modules import by_torch
 from torch import nn
 
-from suite.network import refresh
-from suite.network.samples import PER_CALL, WHOLE_BYTES, samples_of
+from suite.modules import refresh
+from suite.modules.samples import PER_CALL, WHOLE_BYTES, samples_of
 
 
 def step(optimizer_class, **options):
@@ -228,7 +228,7 @@ def test_a_new_bias_needs_no_packing(conv, stub, x):
 def test_a_single_element_written_past_the_version_counter_is_seen_after_a_refresh(stub, x):
     from quick_modules import planned
 
-    from suite.network import quicken
+    from suite.modules import quicken
 
     conv = nn.Conv2d(64, 64, 3, padding=1)
     quicken(conv, [planned(conv, (1, 64, 5, 5))])

@@ -16,7 +16,7 @@ from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from suite.network import plans_of, quicken, surroundings
+from suite.modules import plans_of, quicken, surroundings
 from suite.tuning.store import Conditions
 
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from quick_modules import by_torch, planned
 from torch import nn
 
-from suite.network import operator, quicken, refresh
-from suite.network.packs import WORTHWHILE_CALLS
+from suite.modules import operator, quicken, refresh
+from suite.modules.packs import WORTHWHILE_CALLS
 
 EXPORT_KNOWS_ITSELF = hasattr(torch.compiler, "is_exporting")
 in_graphs = pytest.mark.skipif(not EXPORT_KNOWS_ITSELF, reason="graphs of this torch have none")

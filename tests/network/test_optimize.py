@@ -16,7 +16,8 @@ from torch import nn
 
 import convgauge
 from suite.errors import UsageError
-from suite.network import as_called, bench, plans_of
+from suite.modules import as_called, plans_of
+from suite.network import bench
 from suite.tuning import remembered
 from suite.tuning.candidates import candidates
 from suite.tuning.store import Conditions, Measured, Row, Trial

@@ -11,8 +11,8 @@ from quick_modules import by_torch, planned
 from torch import nn
 
 from suite.errors import Unsupported
-from suite.network import pack_bytes, plans_of, quicken
-from suite.network.packs import MOST_KEPT
+from suite.modules import pack_bytes, plans_of, quicken
+from suite.modules.packs import MOST_KEPT
 
 
 def test_only_the_packs_used_last_are_kept(stub):

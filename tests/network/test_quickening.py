@@ -13,7 +13,7 @@ from quick_modules import by_torch, planned
 from torch import fx, nn
 
 from suite.errors import UsageError
-from suite.network import as_called, pack_bytes, plans_of, quicken, refresh, slow_down
+from suite.modules import as_called, pack_bytes, plans_of, quicken, refresh, slow_down
 
 
 def saved_and_loaded(model: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from suite.errors import UsageError
-from suite.network import quicken, why_not
+from suite.modules import quicken, why_not
 
 
 class OwnForward(nn.Conv2d):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from quick_modules import planned
 from torch import nn
 
-from suite.network import pack_bytes, quicken
+from suite.modules import pack_bytes, quicken
 
 IMAGES = (16, 3, 12, 12)
 

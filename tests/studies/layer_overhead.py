@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from suite.network import Plan, as_called, fingerprint_here, quicken
+from suite.modules import Plan, as_called, fingerprint_here, quicken
 from suite.tuning.candidates import load_row
 from suite.tuning.store import Conditions, Row
 

@@ -10,8 +10,8 @@ import numpy
 import torch
 from torch import nn
 
-from suite.network.pack import Pack
-from suite.network.quickening import QuickConv
+from suite.modules.pack import Pack
+from suite.modules.quickening import QuickConv
 
 
 def pack_bytes(module: nn.Module) -> int:

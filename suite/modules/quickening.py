@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from suite.errors import UsageError
-from suite.network.arguments import NAMES, arguments_of
-from suite.network.operator import convolve_in_graph
-from suite.network.packs import Packs
-from suite.network.refusals import why_not
+from suite.modules.arguments import NAMES, arguments_of
+from suite.modules.operator import convolve_in_graph
+from suite.modules.packs import Packs
+from suite.modules.refusals import why_not
 from suite.tuning.plan import Plan
 
 _ATTRIBUTE = "_quick"

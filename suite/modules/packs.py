@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from suite.errors import Unsupported
-from suite.network.arguments import Arguments
-from suite.network.pack import Pack
-from suite.network.ready import Ready
-from suite.network.surroundings import is_plain, needs_gradients, wants_torch
+from suite.modules.arguments import Arguments
+from suite.modules.pack import Pack
+from suite.modules.ready import Ready
+from suite.modules.surroundings import is_plain, needs_gradients, wants_torch
 from suite.tuning.plan import Plan, fingerprint_here
 
 MOST_KEPT = 4

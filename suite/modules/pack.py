@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from suite.errors import Unsupported
-from suite.network.samples import samples_of
+from suite.modules.samples import samples_of
 from suite.tuning.candidates import load_row
 from suite.tuning.plan import Plan
 

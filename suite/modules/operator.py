@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.network.arguments import Arguments
-from suite.network.packs import Packs
-from suite.network.ready import layout_of
+from suite.modules.arguments import Arguments
+from suite.modules.packs import Packs
+from suite.modules.ready import layout_of
 
 
 def convolve_in_graph(

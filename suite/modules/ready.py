@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch.autograd import forward_ad
 
 from suite.errors import Unsupported
-from suite.network.arguments import Arguments
-from suite.network.pack import Pack
-from suite.network.surroundings import guard_on
+from suite.modules.arguments import Arguments
+from suite.modules.pack import Pack
+from suite.modules.surroundings import guard_on
 
 # Looked up once: looking up takes as long as asking.
 _function_modes = torch._C._len_torch_function_stack
