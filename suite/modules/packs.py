@@ -197,6 +197,7 @@ def _can_be_packed(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
         and input.dim() == weight.dim() == 4
         and len({tensor.dtype for tensor in tensors}) == 1
         and not weight.is_inference()  # it would not tell when it changes
+        and weight.data_ptr() != 0  # empty, or its storage is freed for now
         and bool(_formats_of(weight))
     )
 
