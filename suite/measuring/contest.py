@@ -6,6 +6,8 @@ lost is measured until that can be said with a number, and no further.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Sequence
 
 from suite.measuring.cell import Cell
@@ -73,6 +75,28 @@ class Contest:
         if self.has_lost(cell) and not self.wants_all(cell):
             return self._settings.lost_half_width
         return self._settings.target_half_width
+
+    def block_settings(self, held: Sequence[Cell], *, is_first: bool) -> Settings:
+        """Return how the next block of a row is timed: shortly where it decides nothing.
+
+        Args:
+            held: the rows that it is timed for: itself, and of the reference all that run.
+            is_first: whether none has a block yet: a whole table is to stand soon.
+        """
+        settings = self._settings
+        block_s = max((self.block_s(cell) for cell in held), default=settings.block_s)
+        if is_first:
+            block_s = min(block_s, settings.first_block_s)
+        if block_s >= settings.block_s:
+            return settings
+        rounds = min(settings.short_rounds, settings.rounds)
+        return dataclasses.replace(
+            settings,
+            block_s=block_s,
+            rounds=rounds,
+            block_samples=math.ceil(settings.block_samples * rounds / settings.rounds),
+            warm_s=settings.short_warm_s,
+        )
 
     def block_s(self, cell: Cell) -> float:
         """Return how long a cell's timed calls last in the next block."""

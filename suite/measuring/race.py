@@ -9,7 +9,6 @@ process and no memory: other scenarios' blocks may come in between.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import random
 import time
@@ -324,25 +323,9 @@ class Race:
         self._finish_those_known()
 
     def _settings_of(self, cell: Cell) -> Settings:
-        """Return the settings of a cell's next block: what decides nothing is timed shortly.
-
-        The reference is timed as well as whoever is held against it.
-        """
-        settings, contest = self._settings, self._contest()
+        """Return how a cell's next block is timed; the reference's as whoever's it is held to."""
         held = self._running() if cell is self._reference() else [cell]
-        block_s = max((contest.block_s(each) for each in held), default=settings.block_s)
-        if not self._blocks_run:
-            block_s = min(block_s, settings.first_block_s)
-        if block_s >= settings.block_s:
-            return settings
-        rounds = min(settings.short_rounds, settings.rounds)
-        return dataclasses.replace(
-            settings,
-            block_s=block_s,
-            rounds=rounds,
-            block_samples=math.ceil(settings.block_samples * rounds / settings.rounds),
-            warm_s=settings.short_warm_s,
-        )
+        return self._contest().block_settings(held, is_first=not self._blocks_run)
 
     def _shuffled(self) -> list[Cell]:
         at_work = self._at_work()

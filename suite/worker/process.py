@@ -8,7 +8,7 @@ Requests of the parent (`suite.messages.worker`), in the order of a block:
     gradcheck   autograd against finite differences
     bind        take this block's weight, pack it
     warm        calls until the time per call is known
-    begin_turn  make room, and one call that is not timed
+    begin_turn  make room, and calls that are not timed
     sample      timed calls on operands named just now; outputs into slots
     end_turn    what did the calls leave behind?
     hand_back   write the operands back, so that the judge sees what became of them

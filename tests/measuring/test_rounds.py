@@ -239,3 +239,14 @@ def test_a_row_that_has_lost_ends_sooner_where_its_calls_take_long(knobs):
 
     assert has_enough(slow, knobs, 3, knobs.lost_half_width)
     assert not has_enough(quick, knobs, 3, knobs.lost_half_width)
+
+
+def test_the_reference_is_timed_as_well_as_whoever_is_held_against_it(knobs):
+    slow, fast = TimedCell(row("slow"), [0.5]), TimedCell(row("fast"), [2.0])
+    reference = TimedCell(row("torch"), [1.0])
+    contest = Contest([reference, slow, fast], knobs)
+
+    assert contest.block_settings([slow], is_first=False).block_s == knobs.behind_block_s
+    assert contest.block_settings([reference, slow, fast], is_first=False) == knobs
+    first = contest.block_settings([reference, slow, fast], is_first=True)
+    assert (first.block_s, first.rounds) == (knobs.first_block_s, knobs.short_rounds)
