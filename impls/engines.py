@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,14 @@ def _load_openvino(weight: torch.Tensor, problem: Problem) -> Any:
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "NUM_STREAMS": 1,
     }
-    compiled = openvino.Core().compile_model(openvino.Model([y], [x]), "CPU", settings)
-    return compiled.create_infer_request()
+    return _Requests(openvino.Core().compile_model(openvino.Model([y], [x]), "CPU", settings))
+
+
+class _Requests(threading.local):
+    """A request for each thread: it holds the call's tensors, and threads may call at once."""
+
+    def __init__(self, compiled: Any) -> None:
+        self.request = compiled.create_infer_request()
 
 
 _openvino = _packing("openvino", _load_openvino)
@@ -131,9 +138,10 @@ def openvino_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     packed = _openvino.of_call(input, weight, bias, stride, padding, dilation, groups)
     x = input.detach().contiguous()
     y = torch.empty(packed.problem.output_shape)
-    packed.content.set_input_tensor(openvino.Tensor(x.numpy(), shared_memory=True))
-    packed.content.set_output_tensor(openvino.Tensor(y.numpy(), shared_memory=True))
-    packed.content.infer()
+    request = packed.content.request
+    request.set_input_tensor(openvino.Tensor(x.numpy(), shared_memory=True))
+    request.set_output_tensor(openvino.Tensor(y.numpy(), shared_memory=True))
+    request.infer()
     return add_bias(y, bias)
 
 

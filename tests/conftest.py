@@ -40,7 +40,9 @@ layers:
 """
 
 
-COMPILING = re.compile(r"tests/(impls/|profiling/test_phases\.py|judge/test_timed_outputs\.py)")
+COMPILING = re.compile(
+    r"tests/(impls/|profiling/test_phases\.py|judge/test_timed_outputs\.py|network/test_every_row\.py)"
+)
 """Files whose tests call rows on Numba: what one of them has compiled, the others find."""
 LONG = (
     "tests/gate/test_gate.py",

@@ -47,6 +47,7 @@ def arguments_of(module: nn.Conv2d) -> Arguments:
     dilation = _pair(module.dilation)
     padding, sides, mode = (0, 0), None, "constant"
     if module.padding_mode != "zeros":
+        # Even where it pads by nothing: it may still change the memory format.
         left, right, top, bottom = module._reversed_padding_repeated_twice
         sides, mode = (left, right, top, bottom), module.padding_mode
     elif module.padding == "same":
@@ -58,7 +59,6 @@ def arguments_of(module: nn.Conv2d) -> Arguments:
             padding = (0, 0)
     elif not isinstance(module.padding, str):
         padding = _pair(module.padding)
-    sides = sides if sides and any(sides) else None
     return Arguments(_pair(module.stride), padding, dilation, module.groups, sides, mode)
 
 

@@ -109,15 +109,16 @@ conv2d.register_autograd(_backward, setup_context=_keep_for_backward)
 
 
 @conv2d.register_vmap
-def _by_torch_under_vmap(
-    _: Any, in_dims: tuple[int | None, ...], input: Tensor, weight: Tensor, *others: Any
-) -> tuple[Tensor, int]:
-    bias, *arguments, _layer = others
-
-    def convolve(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
-        return F.conv2d(x, w, b, *arguments)
-
-    return torch.vmap(convolve, in_dims[:3])(input, weight, bias), 0
+def _one_by_one(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Tensor, int]:
+    *tensors, stride, padding, dilation, groups, _ = inputs
+    outputs = []
+    for i in range(info.batch_size):
+        input, weight, bias = (
+            tensor if dim is None else tensor.select(dim, i)
+            for tensor, dim in zip(tensors, in_dims, strict=False)
+        )
+        outputs.append(F.conv2d(input, weight, bias, stride, padding, dilation, groups))
+    return torch.stack(outputs), 0
 
 
 def _layout_of_output(input: Tensor, weight: Tensor) -> torch.memory_format:

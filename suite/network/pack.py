@@ -35,10 +35,14 @@ class Pack:
         self.version = weight._version
         self.address = weight.data_ptr()
         # As long as this is held, no other tensor comes to lie at the address.
-        self.held = weight.detach()
+        with torch.inference_mode(False):
+            self.held = weight.detach()
         self.samples = samples_of(weight)
-        prepare = entry.prepare
-        self.content: Any = self.held if prepare is None else prepare(self.held, plan.problem)
+        self.content: Any = self.held
+        if entry.prepare is not None:
+            # Whatever the mode of this call, others will read it.
+            with torch.inference_mode(False), torch.no_grad():
+                self.content = entry.prepare(self.held, plan.problem)
 
     def is_of(self, weight: torch.Tensor) -> bool:
         """Return whether it was packed from this weight, and from its present values."""

@@ -36,6 +36,7 @@ class Packs:
 
     def __init__(self, plans: Iterable[Plan], arguments: Arguments) -> None:
         self.plans = tuple(plans)
+        self.rows = tuple(dict.fromkeys(plan.row.name for plan in self.plans))
         self.arguments = arguments
         self.name = f"layer {next(_numbers)}"
         """By which compiled graphs find it.
@@ -45,7 +46,7 @@ class Packs:
         """
         _by_name[self.name] = self
         self._plans = {_call_of(plan): plan for plan in self.plans}
-        self.latest: Ready | None = None
+        self._latest: Ready | None = None
         """The last used, once it has proved worthwhile: until then calls are counted."""
         self._kept: list[Ready] = []
         """The last used first."""
@@ -70,15 +71,19 @@ class Packs:
     def forget(self) -> None:
         """Drop every pack; the next call that a plan fits packs anew."""
         with self._lock:
-            self.latest, self._kept = None, []
+            self._latest, self._kept = None, []
             self._refused.clear()
             self._waiting_calls = self._patience = 0
 
     def output(self, input: Any, weight: Any, bias: Any) -> torch.Tensor | None:
-        """Return a call's output, its weight packed where a plan fits; None where torch has to.
+        """Return a call's output, its weight packed where a plan fits; None where torch has to."""
+        ready, output = self._latest, None
+        if ready is not None and ready.takes(input, weight, bias):
+            output = ready.output(input, bias)
+        return self._output_of_another(input, weight, bias) if output is None else output
 
-        The caller asks `latest` first.
-        """
+    def _output_of_another(self, input: Any, weight: Any, bias: Any) -> torch.Tensor | None:
+        """Return the output of a call that is not of the kind used last."""
         # What training needs comes first: there it is the price of every call.
         if not _are_tensors(input, weight, bias) or needs_gradients(input, weight, bias):
             return None
@@ -92,7 +97,7 @@ class Packs:
             if ready is None:
                 return None
             ready.calls += 1
-            self.latest = ready if ready.calls >= WORTHWHILE_CALLS else None
+            self._latest = ready if ready.calls >= WORTHWHILE_CALLS else None
             others = [other for other in self._kept if other is not ready]
             self._kept = [ready, *others][:MOST_KEPT]
         return ready.output(input, bias)
@@ -116,7 +121,7 @@ class Packs:
         self._patience = min(2 * self._patience + 1, MOST_WAITING_CALLS) if was_wasted else 0
         self._waiting_calls = self._patience
         self._kept = [ready for ready in self._kept if id(ready.pack) not in stale]
-        self.latest = None
+        self._latest = None
 
     def _packed_now(
         self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
@@ -156,7 +161,7 @@ class Packs:
         """Leave a plan to torch from now on, as its row raised an error."""
         self._refused.add(plan)
         self._kept = [ready for ready in self._kept if ready.pack.plan != plan]
-        self.latest = None
+        self._latest = None
         if not isinstance(error, Unsupported):
             warnings.warn(
                 f"the row {plan.row.name} failed, and torch computes this layer from now on: "
@@ -192,6 +197,7 @@ def _can_be_packed(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
         and input.dim() == weight.dim() == 4
         and len({tensor.dtype for tensor in tensors}) == 1
         and not weight.is_inference()  # it would not tell when it changes
+        and weight.data_ptr() != 0  # empty, or its storage is freed for now
         and bool(_formats_of(weight))
     )
 

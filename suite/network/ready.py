@@ -106,7 +106,11 @@ class Ready:
         try:
             if self.pads:
                 input = self.arguments.padded(input)
-            output: torch.Tensor = self.function(input, self.content, bias, *self.of_conv2d)
+            # Not `*self.of_conv2d`, which takes longer.
+            stride, padding, dilation, groups = self.of_conv2d
+            output: torch.Tensor = self.function(
+                input, self.content, bias, stride, padding, dilation, groups
+            )
         except Exception as error:  # whatever is wrong with the row, torch can
             self.failure = error
             return None

@@ -8,6 +8,7 @@ element of a large one maybe never: for that there is `refresh`.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 from collections.abc import Iterator
 
@@ -23,17 +24,21 @@ MOST_PLACES = 64
 Sample = tuple[memoryview, bytes]
 """A view of the weight's memory, and what is in it as long as nobody writes there."""
 
+_WORDS = {4: ctypes.c_uint32, 8: ctypes.c_uint64}
+
 
 def samples_of(weight: torch.Tensor) -> Iterator[Sample]:
     """Return samples to be compared in turn, without end.
 
-    The views keep the weight's memory.
+    Nothing of torch's is kept, and nothing changed about the weight: `weight.numpy()` would forbid
+    others to resize its storage. So who compares a sample sees to it that the memory is still the
+    weight's.
 
     Args:
-        weight: on the CPU, its elements next to each other in some order.
+        weight: on the CPU and not empty, its elements of 4 or 8 bytes next to each other.
     """
-    in_memory_order = weight.detach().as_strided((weight.numel(),), (1,))
-    elements = in_memory_order.numpy().data
+    words = _WORDS[weight.element_size()] * weight.numel()
+    elements = memoryview(words.from_address(weight.data_ptr()))
     if elements.nbytes <= WHOLE_BYTES:
         views = [elements]
     else:

@@ -40,11 +40,6 @@ def through_data(conv: nn.Conv2d) -> None:
     conv.weight.data.mul_(2)
 
 
-def through_data_and_back(conv: nn.Conv2d) -> None:
-    """Write zeros where zeros were: all of the weight but what a few samples may have seen."""
-    conv.weight.data[1:].mul_(-1)
-
-
 def through_numpy(conv: nn.Conv2d) -> None:
     conv.weight.detach().numpy()[...] += 1
 
@@ -89,6 +84,29 @@ def data_to_a_view_of_the_same_storage(conv: nn.Conv2d) -> None:
 
 def swapped(conv: nn.Conv2d) -> None:
     torch.utils.swap_tensors(conv.weight, nn.Parameter(torch.randn_like(conv.weight)))
+
+
+def storage_freed_and_back(conv: nn.Conv2d) -> None:
+    """Do what FSDP does between two uses of a weight."""
+    storage = conv.weight.untyped_storage()
+    size = storage.nbytes()
+    storage.resize_(0)
+    storage.resize_(size)
+    conv.weight.data.normal_()
+
+
+def set_to_another_storage(conv: nn.Conv2d) -> None:
+    with torch.no_grad():
+        conv.weight.set_(torch.randn_like(conv.weight))
+
+
+def written_in_its_storage(conv: nn.Conv2d) -> None:
+    conv.weight.untyped_storage().copy_(torch.randn_like(conv.weight).untyped_storage())
+
+
+def with_its_version_preserved(conv: nn.Conv2d) -> None:
+    with torch.no_grad(), torch.autograd._unsafe_preserve_version_counter(conv.weight):
+        conv.weight.mul_(2)
 
 
 def there_and_back(conv: nn.Conv2d) -> None:
@@ -157,6 +175,10 @@ CHANGES = {
             view_of_the_same_storage,
             data_to_a_view_of_the_same_storage,
             swapped,
+            storage_freed_and_back,
+            set_to_another_storage,
+            written_in_its_storage,
+            with_its_version_preserved,
             there_and_back,
             halved_and_back,
             another_format,
@@ -247,7 +269,6 @@ def test_each_single_element_of_a_small_weight_is_looked_at_in_every_call():
         weight[element] += 1
         view, expected = next(samples)
         assert view.tobytes() != expected
-        weight[element] -= 0
         samples = samples_of(weight)
 
 

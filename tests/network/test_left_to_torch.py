@@ -83,6 +83,12 @@ def test_a_mismatch_raises_what_torch_raises(warm, x):
         warm("no tensor")
 
 
+def test_a_weight_without_memory_raises_what_torch_raises(warm, x):
+    warm.weight.untyped_storage().resize_(0)
+    with torch.no_grad(), pytest.raises(RuntimeError, match="not allocated"):
+        warm(x)
+
+
 def test_gradients_are_torch_s_own(warm, stub, x):
     leaf = x.clone().requires_grad_()
     operands = (leaf, warm.weight, warm.bias)

@@ -182,6 +182,18 @@ def test_each_padding_means_what_it_means_to_torch(stub, x, options):
     assert as_called(conv, (2, 4, 9, 8)) == plan.problem
 
 
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("padding", [1, "valid"])
+def test_the_output_lies_as_torch_s_does_whatever_pads(stub, x, mode, padding):
+    conv = nn.Conv2d(4, 6, 3, padding=padding, padding_mode=mode)
+    last = x.contiguous(memory_format=torch.channels_last)
+    expected = conv(last)
+    quicken(conv, [planned(conv, (2, 4, 9, 8), memory_format="channels_last")])
+    with torch.no_grad():
+        assert conv(last).stride() == expected.stride()
+    assert stub.calls
+
+
 def test_what_cannot_be_quickened_is_refused_with_the_reason():
     with pytest.raises(UsageError, match="Linear: Linear is no convolution"):
         quicken(nn.Linear(2, 2), [])
