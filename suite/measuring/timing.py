@@ -30,9 +30,13 @@ from suite.results.cell import Block, Status
 from suite.stats import intervals
 
 LEAD_CALL_S = 0.05
-"""Shorter calls are preceded by an untimed one in every turn; longer ones warm themselves."""
-LEAD_TWICE_CALL_S = 0.005
-"""Those are preceded by two before a block's first turn."""
+"""Shorter calls are preceded by untimed ones in every turn; longer ones warm themselves."""
+LEAD_S = 0.004
+"""What those take together, about: the arms before left the caches to themselves. After one call
+alone, the next five of a packed row still take longer: `python -m tests.studies.turns`."""
+MOST_LEAD = 6
+LEAST_LEAD_FIRST = 2
+"""Of a short call before a block's first turn."""
 ENERGY_S = 6.0
 """Where less is left of a budget, joules are not measured."""
 IDLE_SAMPLES = 6
@@ -163,7 +167,8 @@ class Timing:
         """
         if self._call_s >= LEAD_CALL_S:
             return 0
-        return 2 if number == 0 and self._call_s < LEAD_TWICE_CALL_S else 1
+        least = LEAST_LEAD_FIRST if number == 0 and self._call_s < LEAD_S else 1
+        return max(least, min(MOST_LEAD, math.ceil(LEAD_S / max(self._call_s, 1e-9))))
 
     def _idle_sample(self, calls: int) -> None:
         """See what a sample takes besides so many calls, by the parent's clock."""

@@ -5,6 +5,9 @@
 Leaves turns out of recorded blocks, every choice of so many, and prints for each cell by how much
 ln(reference's time / its own) then varies from block to block. Turns of one process that vary as
 those of several do are worth as much as blocks, and cost a tenth.
+
+Then the median time of each sample by its place in its turn, over the last one's: where the first
+ones are slower, what the other rows left in the caches is timed, and more calls have to lead.
 """
 
 from __future__ import annotations
@@ -55,6 +58,12 @@ def spread(both: Sequence[tuple[Turns, Turns]], chosen: Sequence[int]) -> float:
     return statistics.stdev(math.log(median_s(other) / median_s(own)) for own, other in both)
 
 
+def by_place(turns: Turns) -> list[float]:
+    """Return the median of the first sample of all turns, of the second, ..., over the last's."""
+    medians_s = [statistics.median(samples_s) for samples_s in zip(*turns, strict=False)]
+    return [median_s / medians_s[-1] for median_s in medians_s]
+
+
 def main(folders: Sequence[str]) -> None:
     for folder in map(Path, folders):
         rounds = int(read_manifest(folder)["settings"]["rounds"])
@@ -75,6 +84,8 @@ def main(folders: Sequence[str]) -> None:
             ]
             told = ", ".join(f"{at}: {value:.1%}" for at, value in enumerate(spreads, start=1))
             print(f"{cell.key}: {len(both)} blocks; spread by turns {told}")
+            places = by_place([turn for own, _ in both for turn in own])
+            print(f"    by place in a turn {', '.join(f'{place:.2f}' for place in places)}")
 
 
 if __name__ == "__main__":
