@@ -177,6 +177,7 @@ import os, resource, signal
 from multiprocessing import forkserver
 from pathlib import Path
 from suite.processes.peer import Peer
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the shell may have had it ignored
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 connect = forkserver._forkserver.connect_to_new_process
 def interrupted(fds):
