@@ -16,6 +16,7 @@ from suite.modules.arguments import Arguments
 from suite.modules.pack import Pack
 from suite.modules.ready import Ready
 from suite.modules.surroundings import is_plain, needs_gradients, wants_torch
+from suite.operands.tensors import formats_of
 from suite.tuning.plan import Plan, fingerprint_here
 
 MOST_KEPT = 4
@@ -25,7 +26,6 @@ WORTHWHILE_CALLS = 8
 MOST_WAITING_CALLS = 63
 
 _NAMES = {torch.float32: "float32", torch.float64: "float64"}
-_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 _by_name: weakref.WeakValueDictionary[str, Packs] = weakref.WeakValueDictionary()
 _numbers = itertools.count()
@@ -151,7 +151,7 @@ class Packs:
             _NAMES[input.dtype],
             torch.get_num_threads(),
         )
-        fitting = (self._plans.get((*call, name)) for name in _formats_of(input))
+        fitting = (self._plans.get((*call, name)) for name in formats_of(input))
         plan = next((plan for plan in fitting if plan is not None), None)
         if plan is None or plan.fingerprint != fingerprint_here(torch.__version__):
             return None
@@ -198,10 +198,5 @@ def _can_be_packed(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
         and len({tensor.dtype for tensor in tensors}) == 1
         and not weight.is_inference()  # it would not tell when it changes
         and weight.data_ptr() != 0  # empty, or its storage is freed for now
-        and bool(_formats_of(weight))
+        and bool(formats_of(weight))
     )
-
-
-def _formats_of(tensor: torch.Tensor) -> list[str]:
-    """Return the names of the memory formats that a tensor is in."""
-    return [name for name, value in _FORMATS.items() if tensor.is_contiguous(memory_format=value)]

@@ -12,6 +12,7 @@ from suite.errors import Unsupported
 from suite.modules.arguments import Arguments
 from suite.modules.pack import Pack
 from suite.modules.surroundings import guard_on
+from suite.operands.tensors import FORMATS, memory_format_of
 
 # Looked up once: looking up takes as long as asking.
 _function_modes = torch._C._len_torch_function_stack
@@ -119,5 +120,4 @@ class Ready:
 
 def layout_of(tensor: torch.Tensor) -> torch.memory_format:
     """Return the memory format of a tensor; contiguous where it is in both or in neither."""
-    is_rows = tensor.is_contiguous() or not tensor.is_contiguous(memory_format=torch.channels_last)
-    return torch.contiguous_format if is_rows else torch.channels_last
+    return FORMATS[memory_format_of(tensor)]

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import Parameter, is_lazy
 
+from suite.operands.tensors import formats_of
+
 _OWN = ("forward", "_conv_forward", "__call__", "_call_impl")
 """Methods that say what a call computes: in a subclass they may say something else."""
 _COMPUTED = {
@@ -65,7 +67,5 @@ def _reasons_in(parameter: Parameter, name: str) -> Iterator[str]:
         yield f"its {name} is {parameter.dtype}: rows are chosen for float32 and float64"
     if parameter.is_inference():
         yield f"its {name} was made in inference mode, and does not tell when it changes"
-    if name == "weight" and not (
-        parameter.is_contiguous() or parameter.is_contiguous(memory_format=torch.channels_last)
-    ):
+    if name == "weight" and not formats_of(parameter):
         yield "its weight is a view that is in no memory format"

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from suite.errors import UsageError
 from suite.modules.quickening import slow_down
 from suite.network.bench import Configuration, apply
 from suite.network.twin import InputsInFormat, in_format, planes_of
+from suite.operands.tensors import FORMATS, memory_format_of
 from suite.results.network import NetworkOutcome
 
 ATTRIBUTE = "_convgauge_optimised"
@@ -29,8 +29,8 @@ class Optimised:
     """What is noted on an optimised network."""
 
     outcome: NetworkOutcome
-    formats: dict[str, bool]
-    """Name of each tensor of four dimensions → whether it was in channels_last before."""
+    formats: dict[str, str]
+    """Name of each tensor of four dimensions → its memory format before."""
 
 
 def commit(model: nn.Module, configuration: Configuration, outcome: NetworkOutcome) -> None:
@@ -84,18 +84,14 @@ def _undo(model: nn.Module, noted: Optimised) -> None:
     if noted.outcome.memory_format is not None:
         for name, tensor in planes_of(model):
             if name in noted.formats:
-                was_last = noted.formats[name]
-                wanted = torch.channels_last if was_last else torch.contiguous_format
-                tensor.data = tensor.data.contiguous(memory_format=wanted)
+                before = FORMATS[noted.formats[name]]
+                tensor.data = tensor.data.contiguous(memory_format=before)
     if hasattr(model, ATTRIBUTE):
         delattr(model, ATTRIBUTE)
 
 
-def _formats(model: nn.Module) -> dict[str, bool]:
-    return {
-        name: not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
-        for name, tensor in planes_of(model)
-    }
+def _formats(model: nn.Module) -> dict[str, str]:
+    return {name: memory_format_of(tensor) for name, tensor in planes_of(model)}
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from suite.modules.arguments import as_called
 from suite.modules.refusals import why_not
 from suite.network.calls import FunctionalCalls
 from suite.network.twin import Inputs, first_line, run
+from suite.operands.tensors import formats_of, memory_format_of
 from suite.problem import MEMORY_FORMATS, Problem
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
@@ -102,16 +103,6 @@ def survey(model: nn.Module, inputs: Inputs) -> Survey:
     return Survey(tuple(layers.values()), calls, output)
 
 
-def memory_format_of(x: torch.Tensor) -> str:
-    """Return how a tensor of four dimensions lies in memory: contiguous where it is both."""
-    is_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-    return "channels_last" if is_last else "contiguous"
-
-
-def _lies_in_a_format(x: torch.Tensor) -> bool:
-    return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
-
-
 def convolutions(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return path and module of each convolution, one that is shared once."""
     return [
@@ -163,7 +154,7 @@ def _noting(layer: Layer) -> Callable[[nn.Module, tuple[Any, ...]], None]:
             layer.reason = "called with something other than one tensor of four dimensions"
         elif x.dtype not in DTYPES or x.device.type != "cpu":
             layer.reason = f"called with {str(x.dtype).removeprefix('torch.')} on {x.device}"
-        elif not _lies_in_a_format(x):
+        elif not formats_of(x):
             layer.reason = "its input is a view that lies in no memory format"
         else:
             assert isinstance(module, nn.Conv2d)  # any other has a reason

@@ -21,9 +21,9 @@ from suite.modules.quickening import QuickConv
 from suite.modules.sizes import pack_bytes
 from suite.network.bench import Configuration, apply
 from suite.network.outputs import numbers_in, rel_l2_error
-from suite.network.survey import DTYPES, memory_format_of
+from suite.network.survey import DTYPES
 from suite.network.twin import Inputs, copied, run, sharing
-from suite.operands.tensors import Operands
+from suite.operands.tensors import Operands, memory_format_of
 from suite.problem import Scenario
 from suite.tuning.candidates import load_row
 from suite.tuning.store import Row

@@ -23,6 +23,16 @@ DTYPES = {
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
+def formats_of(tensor: torch.Tensor) -> list[str]:
+    """Return the names of the memory formats that a tensor is in: both, one or neither."""
+    return [name for name, value in FORMATS.items() if tensor.is_contiguous(memory_format=value)]
+
+
+def memory_format_of(tensor: torch.Tensor) -> str:
+    """Return the memory format of a tensor; contiguous where it is in both or in neither."""
+    return "channels_last" if formats_of(tensor) == ["channels_last"] else "contiguous"
+
+
 def same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
     """Return whether two tensors are equal bit for bit, NaNs included."""
     integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[first.element_size()]

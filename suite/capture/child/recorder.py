@@ -21,6 +21,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from suite.messages.capture import Executed
+from suite.operands.tensors import memory_format_of
 from suite.problem import DTYPE_BYTES, Problem
 
 _RECORDED = ("conv2d", "convolution", "_convolution", "_convolution_mode")
@@ -94,14 +95,13 @@ class Recorder(TorchDispatchMode):
         if dtype not in DTYPE_BYTES:
             self.others[f"conv2d in {dtype}"] += 1
             return
-        is_nhwc = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
         inside = self._entered[-1] if self._entered else ""
         self.convolutions.append(
             Executed(
                 module=self._owners.get(weight.data_ptr(), inside),
                 problem=_problem(x, weight, call),
                 dtype=dtype,
-                memory_format="channels_last" if x.dim() == 4 and is_nhwc else "contiguous",
+                memory_format=memory_format_of(x),
             )
         )
 
