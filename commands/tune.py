@@ -32,8 +32,13 @@ from suite.results.cell import CellResult
 from suite.results.folder import RESULTS, read_results
 from suite.results.request import Request, asked_by
 from suite.tuning.campaign import Campaign, in_turns, trials_of, under_formats
-from suite.tuning.candidates import MOST_ERROR_FACTOR
-from suite.tuning.eligible import CHOOSER, REFERENCE, is_eligible, usual_rows
+from suite.tuning.eligible import (
+    CHOOSER,
+    MOST_ERROR_FACTOR,
+    REFERENCE,
+    is_eligible,
+    usual_rows,
+)
 from suite.tuning.learning import gained_here, outlook, shapes_of
 from suite.tuning.store import (
     Conditions,

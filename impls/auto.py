@@ -18,7 +18,8 @@ import torch.nn.functional as F
 
 from impls._arguments import problem_of
 from suite import Problem, Unsupported, register
-from suite.tuning.candidates import MOST_ERROR_FACTOR, Candidates, candidates
+from suite.tuning.candidates import Candidates, candidates
+from suite.tuning.eligible import MOST_ERROR_FACTOR
 from suite.tuning.store import Conditions
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}

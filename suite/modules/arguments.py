@@ -13,6 +13,8 @@ from suite.problem import Pair, Problem, Shape
 Sides = tuple[int, int, int, int]
 """(left, right, top, bottom), as `F.pad` takes them."""
 
+DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+"""What rows compute in; everything else stays torch's."""
 NAMES = frozenset(("stride", "padding", "dilation", "groups", "padding_mode"))
 """Attributes of a module that its arguments follow from."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from suite.errors import Unsupported
-from suite.modules.arguments import Arguments
+from suite.modules.arguments import DTYPES, Arguments
 from suite.modules.pack import Pack
 from suite.modules.ready import Ready
 from suite.modules.surroundings import is_plain, needs_gradients, wants_torch
@@ -25,7 +25,6 @@ WORTHWHILE_CALLS = 8
 """A pack that served fewer, when its weight changes, was not worth making."""
 MOST_WAITING_CALLS = 63
 
-_NAMES = {torch.float32: "float32", torch.float64: "float64"}
 
 _by_name: weakref.WeakValueDictionary[str, Packs] = weakref.WeakValueDictionary()
 _numbers = itertools.count()
@@ -148,7 +147,7 @@ class Packs:
             tuple(weight.shape),
             bias is not None,
             self.arguments.of_conv2d,
-            _NAMES[input.dtype],
+            DTYPES[input.dtype],
             torch.get_num_threads(),
         )
         fitting = (self._plans.get((*call, name)) for name in formats_of(input))

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import Parameter, is_lazy
 
+from suite.modules.arguments import DTYPES
 from suite.operands.tensors import formats_of
 
 _OWN = ("forward", "_conv_forward", "__call__", "_call_impl")
@@ -63,7 +64,7 @@ def _reasons_in(parameter: Parameter, name: str) -> Iterator[str]:
         yield f"its {name} is on {parameter.device}: rows are chosen for the CPU"
     if parameter.layout is not torch.strided:
         yield f"its {name} is {parameter.layout}"
-    if parameter.dtype not in (torch.float32, torch.float64):
+    if parameter.dtype not in DTYPES:
         yield f"its {name} is {parameter.dtype}: rows are chosen for float32 and float64"
     if parameter.is_inference():
         yield f"its {name} was made in inference mode, and does not tell when it changes"

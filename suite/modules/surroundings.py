@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
+from suite.modules.arguments import DTYPES
+
 try:
     from torch._C._dynamo.guards import TensorGuards
 except ImportError:  # not a public name: see `_GuardInPython`
@@ -51,7 +53,7 @@ def is_plain(tensor: torch.Tensor) -> bool:
     return (
         tensor.layout is torch.strided
         and tensor.is_cpu
-        and tensor.dtype in (torch.float32, torch.float64)
+        and tensor.dtype in DTYPES
         and not tensor.is_neg()
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
     )

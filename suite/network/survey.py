@@ -14,15 +14,12 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
 from suite.errors import UsageError
-from suite.modules.arguments import as_called
+from suite.modules.arguments import DTYPES, as_called
 from suite.modules.refusals import why_not
 from suite.network.calls import FunctionalCalls
 from suite.network.twin import Inputs, first_line, run
 from suite.operands.tensors import formats_of, memory_format_of
 from suite.problem import MEMORY_FORMATS, Problem
-
-DTYPES = {torch.float32: "float32", torch.float64: "float64"}
-"""What rows compute in; everything else stays torch's."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,11 @@ from torch import nn
 
 from suite.judge import reference
 from suite.judge.tolerance import Tolerance, judge_output
-from suite.modules.arguments import arguments_of, as_called
+from suite.modules.arguments import DTYPES, arguments_of, as_called
 from suite.modules.quickening import QuickConv
 from suite.modules.sizes import pack_bytes
 from suite.network.bench import Configuration, apply
 from suite.network.outputs import numbers_in, rel_l2_error
-from suite.network.survey import DTYPES
 from suite.network.twin import Inputs, copied, run, sharing
 from suite.operands.tensors import Operands, memory_format_of
 from suite.problem import Scenario

@@ -13,11 +13,10 @@ from suite.errors import UsageError
 from suite.problem import Problem, Scenario
 from suite.registry import Implementation, Source, get, load
 from suite.tuning.advice import advise
+from suite.tuning.eligible import is_eligible
 from suite.tuning.store import Conditions, Row
 
 TREE = str(Path(__file__).resolve().parents[2])
-MOST_ERROR_FACTOR = 4
-"""Rows that may err more, Winograd's F(6×6, 3×3) among them, are never chosen."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +36,13 @@ def candidates(problem: Problem, conditions: Conditions, torch_version: str) -> 
     advice = advise(problem, conditions, torch_version)
     scenario = Scenario(id="candidate", problem=problem, dtype=conditions.dtype)
     loaded = (load_row(prediction.row) for prediction in advice.predictions)
-    entries = (entry for entry in loaded if entry and is_eligible(entry, scenario))
+    entries = (entry for entry in loaded if entry and may_compute(entry, scenario))
     return Candidates(tuple(entries), advice.source)
 
 
-def is_eligible(entry: Implementation, scenario: Scenario) -> bool:
-    """Return whether a row covers a scenario and errs no more than what replaces torch may."""
-    return (
-        entry.name != "auto"
-        and entry.error_factor <= MOST_ERROR_FACTOR
-        and entry.precision is None
-        and entry.why_unsupported(scenario) is None
-    )
+def may_compute(entry: Implementation, scenario: Scenario) -> bool:
+    """Return whether a row may stand in for torch, and covers a scenario."""
+    return is_eligible(entry) and entry.why_unsupported(scenario) is None
 
 
 def load_row(row: Row) -> Implementation | None:

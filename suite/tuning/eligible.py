@@ -1,4 +1,4 @@
-"""Which rows are measured, so that they may be chosen: by `tune`, and inside networks."""
+"""Which rows may stand in for torch, and which of them are measured where nobody named any."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from suite.declaration import Declaration
-from suite.tuning.candidates import MOST_ERROR_FACTOR
 
 if TYPE_CHECKING:
     from suite.registry.catalogue import Entry
 
 REFERENCE = "torch"
 CHOOSER = "auto"
+MOST_ERROR_FACTOR = 4
+"""Rows that may err more, Winograd's F(6×6, 3×3) among them, are never chosen."""
 LEFT_TO_REQUESTS = ("engine", "reference")
 TEXTBOOK = ("loops", "loops_unrolled")
 """Families, and loops in Python, that are measured only where somebody names them."""

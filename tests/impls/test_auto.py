@@ -172,7 +172,7 @@ def test_a_row_less_exact_or_made_for_something_else_is_never_picked(table, stub
 def test_everything_it_may_pick_is_held_to_no_looser_bound_than_it_declares():
     scenario_of = Scenario(id="t", problem=layer(64))
     for entry in ENTRIES.values():
-        if candidates.is_eligible(entry, scenario_of):
+        if candidates.may_compute(entry, scenario_of):
             assert entry.error_factor <= AUTO.error_factor
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from suite.modules import as_called, plans_of, quicken
 from suite.problem import Scenario
-from suite.tuning.candidates import is_eligible
+from suite.tuning.candidates import may_compute
 from tests.impls.oracle import implementations, worst_ratio
 
 LAYERS = {
@@ -39,7 +39,7 @@ def chosen_rows():
 
 def covers(entry, layer) -> bool:
     make, shape = layer
-    return is_eligible(entry, Scenario(id="t", problem=as_called(make(), shape)))
+    return may_compute(entry, Scenario(id="t", problem=as_called(make(), shape)))
 
 
 def module_of(entry) -> str:
