@@ -47,13 +47,13 @@ def measuring(
     """
     if folder is not None:
         _refuse_taken(folder)
-    waits = not options.no_wait
     say = console.print
-    with alone(
+    machine = alone(
         lambda text: say(text, style="yellow", soft_wrap=True),
-        waits=waits,
+        waits=not options.no_wait,
         refused_by="--no-wait",
-    ):
+    )
+    with contextlib.nullcontext() if options.no_exclusive else machine:
         try:
             yield
         finally:

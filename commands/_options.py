@@ -100,12 +100,17 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
 
 
 def add_alone(parser: argparse.ArgumentParser) -> None:
-    """Add --no-wait, for commands that measure: they have the machine to themselves."""
+    """Add --no-wait, for commands that measure: they have the machine to themselves.
+
+    And --no-exclusive, which no help shows: times that are taken beside another run's say nothing.
+    It is for tests of what happens where several run at once.
+    """
     add_switch(
         parser,
         "--no-wait",
         "refuse (exit code 2) while another run measures on this machine, instead of waiting",
     )
+    add_switch(parser, "--no-exclusive", argparse.SUPPRESS)
 
 
 def add_instructions(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -77,7 +78,12 @@ def alone(
 
 
 def _is_ours(holder: Holder) -> bool:
-    """Return whether it is this process, or one that this one descends from."""
+    """Return whether it is this process, or one that this one descends from.
+
+    Where containers share a folder of locks, each has numbers of its own.
+    """
+    if holder.host != socket.gethostname():
+        return False
     if holder.pid == os.getpid():
         return True
     import psutil  # noqa: PLC0415 - only where a run waits

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import run_bench
 from suite.errors import UsageError
 from suite.machine import alone as machine
 from suite.machine.alone import FOLDER_VARIABLE, alone, lock_path
@@ -75,8 +78,14 @@ def test_a_run_that_a_measuring_run_has_started_goes_on_at_once(monkeypatch):
 
 
 def test_a_process_that_is_nobody_s_parent_is_another_run():
-    holder = Holder(pid=2**22 + 1, command="c", since="s", host="h")
+    holder = Holder(pid=2**22 + 1, command="c", since="s", host=socket.gethostname())
     assert not machine._is_ours(holder)
+
+
+def test_a_process_of_our_own_number_in_another_container_is_another_run():
+    ours = Holder(pid=os.getpid(), command="c", since="s", host=socket.gethostname())
+    assert machine._is_ours(ours)
+    assert not machine._is_ours(dataclasses.replace(ours, host="another"))
 
 
 def test_where_there_can_be_no_lock_a_run_goes_on_and_says_so(monkeypatch, tmp_path):
@@ -114,6 +123,21 @@ def test_every_command_that_measures_has_the_machine_to_itself(command, words):
         said = command(*words.split(), "--no-wait")
     assert said.code == 2
     assert f"another run measures on this machine: process {first.pid}, " in said.err
+
+
+def test_whoever_tests_several_runs_at_once_lets_them(command, tiny):
+    with held(lock_path()):
+        said = command("run", tiny, "--impl", "torch", "--blocks", "1", "--no-exclusive")
+        assert said.code == 0, said.err
+    assert "another run measures" not in said.out + said.err
+
+
+def test_no_help_offers_to_measure_beside_another_run(capsys):
+    with pytest.raises(SystemExit):
+        run_bench.main(["run", "--help"])
+    shown = capsys.readouterr().out
+    assert "--no-wait" in shown
+    assert "exclusive" not in shown
 
 
 def test_two_runs_into_one_folder_at_once_the_second_is_refused_and_names_the_first(

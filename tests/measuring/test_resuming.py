@@ -151,6 +151,7 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     "--out": lambda r: (r.folder / "report.html").is_file(),
     # They are about how the machine was waited for and what is printed; nothing depends on that.
     "--no-wait": lambda r: "no_wait" not in r.asked,
+    "--no-exclusive": lambda r: "no_exclusive" not in r.asked,
     "--verbose": lambda r: "verbose" not in r.asked,
     "--resume": lambda r: len(r.before) < len(r.results) == 4,
 }
@@ -227,6 +228,7 @@ OF_ONE_CALL = {
     "--out",
     "--resume",
     "--no-wait",
+    "--no-exclusive",
     "--verbose",
 }
 

@@ -24,7 +24,16 @@ from suite.results.request import (
 
 OLD = Path(__file__).with_name("manifest_of_version_1.json")
 QUICK = AskedFile("quick", str(Path(__file__).parents[2] / "scenarios/quick.yaml"))
-OF_THE_CALL = {"--help", "-h", "--out", "--resume", "--no-wait", "--verbose", "-v"}
+OF_THE_CALL = {
+    "--help",
+    "-h",
+    "--out",
+    "--resume",
+    "--no-wait",
+    "--no-exclusive",
+    "--verbose",
+    "-v",
+}
 """Where the measurements go, which is no part of what is measured."""
 
 
