@@ -13,13 +13,12 @@ from importlib import import_module
 from typing import Any
 
 from commands import COMMANDS
+from commands.exit_codes import EXIT_CODES
 from suite.errors import EXIT_USAGE, UsageError
 from suite.program import PROGRAM
 
-EXIT_CODES = """\
-exit codes: 0 good, 1 slower, 2 bad usage or input, 3 wrong results, 4 inconclusive,
-5 not comparable, 70 a defect in ConvGauge itself, 130 interrupted (all measured cells are kept)
-"""
+_CODES = [f"{code} {means}" for code, (means, _) in EXIT_CODES.items()]
+EPILOG = f"exit codes: {', '.join(_CODES[:4])},\n{', '.join(_CODES[4:])}"
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,7 +61,7 @@ def build_parser(words: Sequence[str]) -> Parser:
         prog=PROGRAM[-1],
         description="Is a convolution right, how fast is it against every other way of doing it "
         "on this machine, did it get slower?",
-        epilog=EXIT_CODES,
+        epilog=EPILOG,
     )
     for name in ("suggest_on_error", "color"):  # from Python 3.14 on
         if hasattr(parser, name):
