@@ -19,6 +19,7 @@ Either memory format of the input is taken. A row whose code wants one of them c
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,8 @@ class Packed:
     """What its calls solve."""
     dtype: torch.dtype
     """The type of its elements, and of every operand."""
+    epilogue: str
+    """What it was packed to be followed by."""
     threads: int | None
     """torch's number of threads that it was packed for; None where any will do."""
     # What every call is compared with; to ask the problem for it would take longer.
@@ -49,6 +52,8 @@ class Packed:
     """(N, C, H, W)"""
     bias_shape: tuple[int, ...]
     """(K)"""
+    residual_shape: tuple[int, ...] | None
+    """(N, K, P, Q) where a residual is added."""
     arguments: tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]
     """(stride, padding, dilation, groups)"""
 
@@ -75,13 +80,17 @@ class Packing:
             content=self.pack(weight, problem),
             problem=problem,
             dtype=weight.dtype,
+            epilogue=problem.epilogue,
             threads=torch.get_num_threads() if self.keeps_threads else None,
             input_shape=problem.input_shape,
             bias_shape=(problem.out_channels,),
+            residual_shape=problem.output_shape if problem.residual_elements else None,
             arguments=(problem.stride, problem.padding, problem.dilation, problem.groups),
         )
 
-    def of_call(self, input, weight, bias, stride, padding, dilation, groups) -> Packed:
+    def of_call(
+        self, input, weight, bias, stride, padding, dilation, groups, epilogue="none", residual=None
+    ) -> Packed:
         """Return the packed weight of a call: `weight` itself, or what it is packed to now.
 
         Raises:
@@ -92,24 +101,31 @@ class Packing:
             if self.why_not_plain:
                 raise Unsupported(f"needs its weight prepared: {self.why_not_plain}")
             problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+            if epilogue != "none":
+                problem = dataclasses.replace(problem, epilogue=epilogue)
             if reason := self.why_not(problem):
                 raise Unsupported(reason)
             with PACK:
-                return self.prepare(weight, problem)
+                packed = self.prepare(weight, problem)
+            _require_residual(packed, residual)
+            return packed
         if (
             weight.row == self.row
             and input.shape == weight.input_shape
             and input.dtype is weight.dtype
             and (stride, padding, dilation, groups) == weight.arguments
             and (bias is None or _fits(bias, weight))
+            and epilogue == weight.epilogue
+            and (residual is weight.residual_shape is None or _is_residual(residual, weight))
             and (weight.threads is None or weight.threads == torch.get_num_threads())
         ):
             return weight
         arguments = pair(stride), pair(padding), pair(dilation), groups
-        self._refuse_another(input, weight, bias, arguments)
+        self._refuse_another(input, weight, bias, arguments, epilogue)
+        _require_residual(weight, residual)
         return weight
 
-    def _refuse_another(self, input, packed: Packed, bias, arguments) -> None:
+    def _refuse_another(self, input, packed: Packed, bias, arguments, epilogue) -> None:
         """Say what a call differs in; in nothing where one number stands for two."""
         names = ("stride", "padding", "dilation", "groups")
         compared = [
@@ -117,6 +133,7 @@ class Packing:
             ("inputs of", packed.input_shape, tuple(input.shape)),
             ("type", packed.dtype, input.dtype),
             *zip(names, packed.arguments, arguments, strict=True),
+            ("epilogue", packed.epilogue, epilogue),
         ]
         if bias is not None:
             compared += [
@@ -134,3 +151,22 @@ class Packing:
 
 def _fits(bias: torch.Tensor, packed: Packed) -> bool:
     return bias.shape == packed.bias_shape and bias.dtype is packed.dtype
+
+
+def _is_residual(residual: torch.Tensor | None, packed: Packed) -> bool:
+    return (
+        residual is not None
+        and residual.shape == packed.residual_shape
+        and residual.dtype is packed.dtype
+    )
+
+
+def _require_residual(packed: Packed, residual: torch.Tensor | None) -> None:
+    """Refuse a residual that is missing, one too many, or of another shape or type."""
+    shape = packed.residual_shape
+    if residual is shape is None or _is_residual(residual, packed):
+        return
+    if shape is None:
+        raise Unsupported(f"takes no residual: its epilogue is {packed.epilogue}")
+    got = "none" if residual is None else f"{tuple(residual.shape)} in {residual.dtype}"
+    raise Unsupported(f"needs a residual of {shape} in {packed.dtype}; got {got}")

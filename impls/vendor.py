@@ -63,17 +63,44 @@ def _why_no_onednn() -> str | None:
     return None if torch.backends.mkldnn.is_available() else "this torch was built without oneDNN"
 
 
+# Overloads by name: looking for the one that fits takes a call 2 µs.
+_pointwise = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+_pointwise_binary = getattr(_pointwise, "binary", None)
+_pointwise = getattr(_pointwise, "default", None)
+
+
 class Reordered(NamedTuple):
     """A weight as oneDNN keeps it, and what its operator takes after the bias."""
 
     weight: torch.Tensor
     settings: tuple[Any, ...]
-    """(padding, stride, dilation, groups, fused operation, its numbers, its algorithm). By order:
-    names would take 2 µs a call to look up."""
+    """(padding, stride, dilation, groups, what is fused, as the operator takes it). By order: names
+    would take 2 µs a call to look up."""
+    adds: bool
+    """Whether a residual is added: another operator then,"""
+    is_apart: bool
+    """or after it."""
+
+
+_FUSED: dict[str, tuple[Any, ...]] = {
+    "none": ("none", [], ""),
+    "relu": ("relu", [], ""),
+    "relu6": ("hardtanh", [0.0, 6.0], ""),
+    "silu": ("swish", [], ""),
+    "hardswish": ("hardswish", [], ""),
+    "gelu": ("gelu", [], "none"),
+    "sigmoid": ("sigmoid", [], ""),
+    "add": ("add", None, None, [], None),
+    "add_relu": ("add", None, "relu", [], None),
+}
+"""Epilogue → (unary operation, its numbers, its algorithm), or (binary operation, alpha, unary
+operation, its numbers, its algorithm): `torch/_inductor/fx_passes/mkldnn_fusion.py` has the names.
+After a sum the operator takes ReLU alone."""
 
 
 def _reorder_for_onednn(weight: torch.Tensor, problem: Problem) -> Reordered:
     padding, stride, dilation = problem.padding, problem.stride, problem.dilation
+    fused = _FUSED[problem.epilogue]
     reordered = torch._C._nn.mkldnn_reorder_conv2d_weight(
         weight.detach().contiguous().to_mkldnn(),
         padding,
@@ -82,7 +109,10 @@ def _reorder_for_onednn(weight: torch.Tensor, problem: Problem) -> Reordered:
         problem.groups,
         problem.input_shape,
     )
-    return Reordered(reordered, (padding, stride, dilation, problem.groups, "none", [], ""))
+    # Of groups it fuses no sum, and makes 3.4e38 of infinity before ReLU (torch 2.13).
+    is_apart = problem.groups > 1 and fused[0] == "add"
+    settings = (padding, stride, dilation, problem.groups, *(_FUSED["none"] if is_apart else fused))
+    return Reordered(reordered, settings, fused[0] == "add", is_apart)
 
 
 _onednn = Packing("onednn_prepacked", _reorder_for_onednn, _needs_an_image)
@@ -96,17 +126,35 @@ _onednn = Packing("onednn_prepacked", _reorder_for_onednn, _needs_an_image)
     available=_why_no_onednn,
     supports=_needs_an_image,
     prepare=_onednn.prepare,
+    epilogues=tuple(_FUSED)[1:],
 )
-def onednn_prepacked(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """oneDNN with the weight reordered once, as frozen graphs call it.
+def onednn_prepacked(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    epilogue="none",
+    residual=None,
+):
+    """oneDNN with the weight reordered once, as frozen graphs call it, and what they fuse.
 
     Eager torch reorders the weight in every call, about a fifth of its time by a comment in
-    `aten/src/ATen/native/mkldnn/MKLDNNConversions.cpp`.
+    `aten/src/ATen/native/mkldnn/MKLDNNConversions.cpp`. Its ReLU of NaN is 0.
     """
-    packed = _onednn.of_call(input, weight, bias, stride, padding, dilation, groups)
-    reordered, settings = packed.content
+    arguments = stride, padding, dilation, groups
+    packed = _onednn.of_call(input, weight, bias, *arguments, epilogue, residual)
+    reordered, settings, adds, is_apart = packed.content
     bias = None if bias is None else bias.contiguous()  # it is read as if it were
-    return torch.ops.mkldnn._convolution_pointwise(input, reordered, bias, *settings)
+    if adds and not is_apart:
+        return _pointwise_binary(input, residual, reordered, bias, *settings)
+    output = _pointwise(input, reordered, bias, *settings)
+    if is_apart:
+        output = output.add_(residual)
+        return output.relu_() if epilogue == "add_relu" else output
+    return output
 
 
 def _why_no_nnpack() -> str | None:

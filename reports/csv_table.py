@@ -91,6 +91,7 @@ COLUMNS = (
     "disturbed",
     "others_share",
     "blocks_set_aside",
+    "epilogue",
 )
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

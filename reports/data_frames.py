@@ -28,6 +28,7 @@ TEXTS = {
     "reason",
     "reference",
     "cache",
+    "epilogue",
     "source",
     "precision",
     "notes",

@@ -12,6 +12,7 @@ from functools import partial, reduce
 from itertools import combinations
 from operator import and_
 
+from suite.epilogues import NONE, adds
 from suite.problem import Problem, Scenario
 
 LEAST_FOR_TWO, LEAST_FOR_THREE = 2, 3
@@ -139,6 +140,8 @@ def _named() -> Iterator[tuple[str, Holds]]:
     """Yield properties that have a name, the plainest first."""
     yield from _of_problem("groups > 1", lambda p: p.groups > 1, "one group")
     yield from _of_problem("bias", lambda p: p.bias, "no bias")
+    yield from _of_problem("epilogues", lambda p: p.epilogue != NONE, "no epilogue")
+    yield from _of_problem("epilogues with a residual", lambda p: adds(p.epilogue))
     for name, pair_of, usual in (
         ("stride", lambda p: p.stride, 1),
         ("dilation", lambda p: p.dilation, 1),

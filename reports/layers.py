@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite.epilogues import NONE
 from suite.problem import Problem
 
 LARGE_KERNEL = 7
@@ -40,6 +41,8 @@ def describe(problem: Problem) -> str:
         parts.append(f"groups {problem.groups}")
     if problem.bias:
         parts.append("bias")
+    if problem.epilogue != NONE:
+        parts.append(problem.epilogue)
     return ", ".join(parts)
 
 

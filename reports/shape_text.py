@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite.epilogues import NONE
 from suite.problem import Problem, Scenario
 
 
@@ -16,6 +17,7 @@ def shape_words(scenario: Scenario) -> str:
         *_padding(problem),
         *_pair("dilation", problem.dilation, 1),
         *("bias" for _ in range(problem.bias)),
+        *_unless(problem.epilogue, NONE),
         *_unless(scenario.dtype, "float32"),
         *_unless(scenario.memory_format, "contiguous"),
         *_unless(scenario.direction, "forward"),

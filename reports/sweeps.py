@@ -190,4 +190,4 @@ def _rest(scenario: Scenario, axis: Axis) -> tuple[object, ...]:
     problem = scenario.problem
     sizes = [getattr(problem, field) for field in PROBLEM_FIELDS if field not in axis.fields]
     conditions = (scenario.device, scenario.dtype, scenario.memory_format, scenario.direction)
-    return (*sizes, *conditions, scenario.threads, scenario.cache_state)
+    return (*sizes, problem.epilogue, *conditions, scenario.threads, scenario.cache_state)

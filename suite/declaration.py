@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from suite.epilogues import EPILOGUES
 from suite.errors import UsageError, did_you_mean
 from suite.problem import DTYPE_BYTES
 
@@ -58,6 +59,8 @@ class Declaration:
     """Runs only when it is asked for by name: preparing it takes longer than measuring it."""
     packs: bool = False
     """Prepares the weight before it is called."""
+    epilogues: tuple[str, ...] = ()
+    """What it fuses: see `suite.epilogues`."""
 
     def __post_init__(self) -> None:
         self._require("family", self.family, FAMILIES)
@@ -68,6 +71,8 @@ class Declaration:
             self._require("device", device, DEVICES)
         for dtype in self.dtypes:
             self._require("dtype", dtype, DTYPES)
+        for epilogue in self.epilogues:
+            self._require("epilogue", epilogue, EPILOGUES[1:])
         _, most = ERROR_FACTORS[self.family]
         if not 0 <= self.error_factor <= most:
             raise UsageError(

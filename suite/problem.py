@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from suite.errors import UsageError
+from suite.epilogues import EPILOGUES, NONE, adds
+from suite.errors import UsageError, did_you_mean
 
 Pair = tuple[int, int]
 Shape = tuple[int, int, int, int]
@@ -53,6 +54,8 @@ class Problem:
     dilation_w: int = 1
     groups: int = 1
     bias: bool = False
+    epilogue: str = NONE
+    """What follows at once: one of `suite.epilogues.EPILOGUES`."""
 
     def __post_init__(self) -> None:
         faults = self._faults()
@@ -61,6 +64,11 @@ class Problem:
 
     def _faults(self) -> list[str]:
         faults = []
+        if self.epilogue not in EPILOGUES:
+            faults.append(
+                f"epilogue is {self.epilogue!r}; accepted: {', '.join(EPILOGUES)}."
+                f"{did_you_mean(str(self.epilogue), EPILOGUES)}"
+            )
         for name in ("batch_size", "in_channels", "pad_top", "pad_bottom", "pad_left", "pad_right"):
             if getattr(self, name) < 0:
                 faults.append(f"{name} is {getattr(self, name)}, it must be 0 or more")
@@ -190,6 +198,11 @@ class Problem:
         return self.batch_size * self.out_channels * self.out_h * self.out_w
 
     @property
+    def residual_elements(self) -> int:
+        """Of what the epilogue adds: as many as the output's, or none."""
+        return self.output_elements if adds(self.epilogue) else 0
+
+    @property
     def reduction_length(self) -> int:
         """Products summed into one output element: C/g · R · S."""
         return self.in_channels // self.groups * self.kernel_h * self.kernel_w
@@ -203,7 +216,7 @@ class Problem:
         """Bytes that any method has to move: each tensor once, `itemsize` bytes an element."""
         bias = self.out_channels if self.bias else 0
         elements = self.input_elements + self.weight_elements + self.output_elements + bias
-        return itemsize * elements
+        return itemsize * (elements + self.residual_elements)
 
     @classmethod
     def of_call(
@@ -254,11 +267,18 @@ class Problem:
             pad_right=0,
         )
 
+    def plain(self) -> Problem:
+        """Return the problem without its epilogue."""
+        return self if self.epilogue == NONE else dataclasses.replace(self, epilogue=NONE)
+
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
 
-PROBLEM_FIELDS = tuple(field.name for field in dataclasses.fields(Problem))
+PROBLEM_FIELDS = tuple(
+    field.name for field in dataclasses.fields(Problem) if field.name != "epilogue"
+)
+"""Sizes and counts, and whether there is a bias."""
 MOST_COUNT = 2**31 - 1
 _CONDITIONS: dict[str, tuple[str | None, ...]] = {
     "dtype": tuple(DTYPE_BYTES),
@@ -298,6 +318,11 @@ class Scenario:
                 raise UsageError(
                     f"{name} is {getattr(self, name)!r}; accepted: {', '.join(map(str, accepted))}"
                 )
+        if self.problem.epilogue != NONE and self.direction != "forward":
+            raise UsageError(
+                f"epilogue {self.problem.epilogue} stands in the forward pass only; this is "
+                f"{self.direction}"
+            )
         if not DEVICE.fullmatch(self.device):
             raise UsageError(f"device is {self.device!r}; accepted: cpu, cuda, cuda:0, cuda:1, ...")
         for name in ("threads", "occurrences"):

@@ -151,7 +151,7 @@ def test_what_a_type_itself_refuses_does_not_fit_either():
 
     ones = dict.fromkeys((field.name for field in dataclasses.fields(Problem)), 1)
     with pytest.raises(Misfit, match="groups"):
-        from_plain(Problem, {**ones, "groups": 7, "bias": False})
+        from_plain(Problem, {**ones, "groups": 7, "bias": False, "epilogue": "relu"})
 
 
 @pytest.mark.parametrize("text", ["", "{", "nul", "[" * 100_000, '{"x": 1' + "0" * 5000 + "}"])

@@ -62,11 +62,11 @@ def _worker_bytes(scenario: Scenario) -> int:
 
 
 def _operand_elements(scenario: Scenario) -> tuple[int, int]:
-    """Return how many elements all operands have without the bias, and how many the varying one."""
+    """Return how many elements all operands but the bias have, and how many the varying one."""
     problem = scenario.problem
     both = problem.input_elements + problem.weight_elements
     if scenario.direction == "forward":
-        return both, problem.input_elements
+        return both + problem.residual_elements, problem.input_elements
     return both + problem.output_elements, problem.output_elements
 
 

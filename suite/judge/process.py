@@ -38,6 +38,7 @@ from suite.judge.tolerance import Tolerance, judge_output
 from suite.judge.torch_facts import torch_facts
 from suite.messages import judge as messages
 from suite.messages.answer import Answer, Failure
+from suite.operands.epilogue import activate_
 from suite.operands.gate_inputs import draw
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import Operands, same_bits
@@ -151,6 +152,7 @@ class Judge:
                 if kind == "integer"
                 else reference.magnitude(self._scenario, self._drawn)
             )
+            activate_(self._expected, self._scenario.problem.epilogue)
             self._reach = self._size
             if kind == "spiked" or reference.meets_no_whole_kernel(self._scenario.problem):
                 self._reach = reference.reach(self._scenario, self._drawn)
@@ -163,13 +165,14 @@ class Judge:
         self._shared.operands.copy_(self._drawn)
 
     def _limits(self, allowance: messages.Allowance) -> Tolerance:
-        bias = self._drawn.bias if self._scenario.direction == "forward" else None
+        added = self._drawn.bias, self._drawn.residual
+        forward = self._scenario.direction == "forward"
         return Tolerance(
             self._scenario,
             family=allowance.family,
             error_factor=allowance.error_factor,
             precision=allowance.precision,
-            largest_bias=0.0 if bias is None else float(bias.abs().max()),
+            largest_bias=sum(map(_largest, added)) if forward else 0.0,
         )
 
     def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
@@ -196,7 +199,7 @@ class Judge:
         left_out = None if asked.varying else self._drawn.varying
         changed = tuple(
             name
-            for name in ("input", "weight", "bias")
+            for name in ("input", "weight", "bias", "residual")
             if (drawn := getattr(self._drawn, name)) is not None
             and drawn is not left_out
             and not same_bits(drawn, getattr(handed_back, name))
@@ -236,6 +239,10 @@ class Judge:
             messages.DrawBlock.handled_by(_answered(self.draw_block)),
             messages.JudgeTimed.handled_by(_answered(self.judge_timed)),
         )
+
+
+def _largest(tensor: torch.Tensor | None) -> float:
+    return 0.0 if tensor is None or not tensor.numel() else float(tensor.abs().max())
 
 
 @contextlib.contextmanager

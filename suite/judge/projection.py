@@ -133,7 +133,10 @@ def projection(scenario: Scenario, operands: Operands, generator: torch.Generato
         offset = 0.0
         if operands.bias is not None:
             offset = float(operands.bias.double() @ u) * float(s.sum())
-        return Projection(s * u.view(1, -1, 1, 1), adjoint, offset)
+        of_result = s * u.view(1, -1, 1, 1)
+        if operands.residual is not None:
+            offset += float((operands.residual.double() * of_result).sum())
+        return Projection(of_result, adjoint, offset)
     if scenario.direction == "backward_data":
         u, s = signs(channels), signs(n, 1, *plane)
         weight = operands.weight.double().unflatten(0, (groups, -1))

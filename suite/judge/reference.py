@@ -9,6 +9,9 @@ input, both backward directions in the output's gradient. Four views of the same
 - `adjoint`: Aᵀ r for r = u ⊗ s, u over the result's channels and s over everything else. Then
   ⟨r, A v⟩ = ⟨Aᵀ r, v⟩, so that one inner product checks a whole output (Freivalds, 1977). The
   rank-one r makes it cheap: the channels collapse before anything is convolved.
+
+Forward a bias and an epilogue's residual are added, which keeps all four; its activation does not,
+and is left to the callers (`suite.operands.epilogue.activate_`).
 """
 
 from __future__ import annotations
@@ -86,7 +89,7 @@ def _as_is(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def result(scenario: Scenario, operands: Operands, change: Change = _as_is) -> torch.Tensor:
-    """Return the whole result in float64, of shape `scenario.result_shape`.
+    """Return the whole result in float64, of shape `scenario.result_shape`, before any activation.
 
     It is computed in pieces: besides the result, and a float64 copy of the weight, it takes a few
     times `COLUMN_BYTES`, however large the operands are.
@@ -100,7 +103,7 @@ def result(scenario: Scenario, operands: Operands, change: Change = _as_is) -> t
     varying = operands.input if forward else grad
     assert varying is not None
     if varying.numel() == 0 or problem.input_elements == 0 or problem.weight_elements == 0:
-        return out if operands.bias is None or not forward else _biased(out, operands, change)
+        return _shifted(out, operands, change) if forward else out
     weight = change(operands.weight.double())
     options = {"stride": problem.stride, "dilation": problem.dilation, "groups": problem.groups}
     taps = weight[0].numel() * problem.groups
@@ -123,12 +126,17 @@ def result(scenario: Scenario, operands: Operands, change: Change = _as_is) -> t
             out += conv2d_weight(
                 band, weight.shape, change(grad[samples, :, rows].double()), **options
             )
-    return _biased(out, operands, change) if forward and operands.bias is not None else out
+    return _shifted(out, operands, change) if forward else out
 
 
-def _biased(out: torch.Tensor, operands: Operands, change: Change) -> torch.Tensor:
-    assert operands.bias is not None
-    return out.add_(change(operands.bias.double()).view(1, -1, 1, 1))
+def _shifted(out: torch.Tensor, operands: Operands, change: Change) -> torch.Tensor:
+    """Add what does not depend on the varying operand, in place."""
+    if operands.bias is not None:
+        out.add_(change(operands.bias.double()).view(1, -1, 1, 1))
+    if operands.residual is not None:
+        for sample, residual in zip(out, operands.residual, strict=True):
+            sample.add_(change(residual.double()))
+    return out
 
 
 def _spread_band(
@@ -167,6 +175,9 @@ def usual_elements(
     if scenario.direction == "forward" and operands.bias is not None:
         bias = operands.bias.double().view(1, -1, 1, 1)
         size, square = size + bias.abs(), square + bias.square()
+    if operands.residual is not None:
+        residual = operands.residual.double()
+        size, square = size + residual.abs(), square + residual.square()
     return square.sqrt(), size
 
 
@@ -234,6 +245,8 @@ def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:
         largest(operands.input), taps, operands.bias, None if grad is None else largest(grad)
     )
     size = magnitude(dataclasses.replace(scenario, problem=point), flat)
+    if operands.residual is not None:
+        size += largest(operands.residual).double()
     return size * places if scenario.direction == "backward_weight" else size
 
 
@@ -248,7 +261,7 @@ def meets_no_whole_kernel(problem: Problem) -> bool:
 def elements(
     scenario: Scenario, operands: Operands, index: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return single elements of the result and their S, from the definition, in float64.
+    """Return single elements of `result` and their S, from the definition, in float64.
 
     Shapes: `index` (m, 4) → (m,), (m,).
     """
@@ -262,6 +275,9 @@ def elements(
     if scenario.direction == "forward" and operands.bias is not None:
         bias = operands.bias.double()[index[:, 1]]
         value, size = value + bias, size + bias.abs()
+    if operands.residual is not None:
+        residual = operands.residual[tuple(index.T)].double()
+        value, size = value + residual, size + residual.abs()
     return value, size
 
 

@@ -9,6 +9,10 @@ approximated weight does so too. Where bounds are norm-wise for that reason (`To
 fft, winograd and auto, an `error_factor` above 1, precision "approximate") whatever is not finite
 counts. So it does on CUDA for vendors' libraries and engines that declare a `nan_policy` wider than
 the receptive field: they choose an algorithm call by call, and do not say which.
+
+An epilogue's activation is applied to that: ReLU of -infinity is 0, of NaN it is NaN. Vendors'
+libraries and engines may answer 0 to NaN there, as oneDNN does, whose ReLU is a maximum. SiLU,
+Hardswish and GELU of -infinity are 0 by their limits and NaN by their formulas: either will do.
 """
 
 from __future__ import annotations
@@ -19,8 +23,10 @@ import math
 import torch
 import torch.nn.functional as F
 
+from suite.epilogues import EXACT, activation_of
 from suite.judge.reference import result
 from suite.judge.tolerance import Tolerance
+from suite.operands.epilogue import activate_
 from suite.operands.tensors import Operands
 from suite.problem import Scenario
 
@@ -38,7 +44,7 @@ class Spread:
     may: torch.Tensor
     """Whether a method that keeps to the receptive field may spoil it all the same."""
     value: torch.Tensor
-    """What stands where it must, in float64: infinity, its negative or NaN."""
+    """What the sum is where it must, in float64: infinity, its negative or NaN."""
 
 
 def spread_of(scenario: Scenario, operands: Operands) -> Spread:
@@ -55,7 +61,7 @@ def spread_of(scenario: Scenario, operands: Operands) -> Spread:
         ones = dataclasses.replace(every, input=marked.input)
         products = dataclasses.replace(operands.each(torch.sign), input=signs.input)
         ones, products = (
-            dataclasses.replace(fields, bias=of.bias)
+            dataclasses.replace(fields, bias=of.bias, residual=of.residual)
             for fields, of in ((ones, marked), (products, signs))
         )
     else:
@@ -83,8 +89,10 @@ def spread_fault(
             their neighbours; "plane": to the whole of the same channels' planes, or samples.
         output: of the spread's shape.
     """
-    must, spoilt = spread.must, ~torch.isfinite(output)
-    if lost := int((must & ~spoilt).sum()):
+    spoilt = ~torch.isfinite(output)
+    spread = _activated(spread, limits)
+    must = spread.must
+    if lost := int((must & ~spoilt & ~torch.isfinite(spread.value)).sum()):
         return f"{kind} inputs: {lost} of {int(must.sum())} sums that contain it came out finite"
     is_due = kind == "nan" or _sums_directly(limits, policy)
     if is_due and (fault := _value_fault(kind, output, spread)):
@@ -95,6 +103,20 @@ def spread_fault(
             f"declare nan_policy={_WIDER_POLICIES[policy]} if the algorithm has to"
         )
     return None
+
+
+def _activated(spread: Spread, limits: Tolerance) -> Spread:
+    """Return what an activation makes of it, less what it leaves open."""
+    epilogue = limits.scenario.problem.epilogue
+    activation = activation_of(epilogue)
+    if not activation:
+        return spread
+    must = spread.must
+    if activation not in EXACT:  # their formulas have ∞·0 there, or ∞/∞
+        must = must & ~(spread.value == -math.inf)
+    if activation in EXACT and limits.family in ("vendor", "engine"):
+        must = must & ~spread.value.isnan()
+    return Spread(must, spread.may, activate_(spread.value.clone(), epilogue))
 
 
 def _sums_directly(limits: Tolerance, policy: str) -> bool:

@@ -21,6 +21,12 @@ Three gates, after the error analysis of each algorithm family:
    float32. Unlike the usual fixed limit it grows with √(K/576) beyond K = 576, where it was
    calibrated: a plain float32 sum of 4,608 products has 1.7e-6 and is not wrong. A norm over
    fewer than 64 values is left to the element gate.
+
+An epilogue's residual counts as one more product of the sum. Its activation passes an error of the
+sum on by at most its steepest slope, and the norm's limit grows by as much. One that is no maximum
+or minimum (SiLU, GELU, ...) is itself computed with an error of a few u, of its result and, where
+it cancels, of what it is applied to; beyond `BENT` there is nothing to cancel. On integers such a
+one is not exact, and has its bound.
 """
 
 from __future__ import annotations
@@ -30,6 +36,7 @@ from dataclasses import dataclass
 
 import torch
 
+from suite.epilogues import EXACT, STEEPEST, activation_of
 from suite.input_kinds import described
 from suite.judge.pieces import pieces
 from suite.messages.judge import Judgement
@@ -41,6 +48,11 @@ CALIBRATED_LENGTH = 576
 TRANSFORM_LENGTH = 64
 LEAST_NORM_ELEMENTS = 64
 SPIKED_DEVIATIONS = 3.0
+ACTIVATION_ROUNDINGS = 4.0
+"""Of an activation that a library's functions compute: each is off by 1 u or 2, and up to three of
+them are combined."""
+BENT = 8.0
+"""Further from zero an activation is a straight line, or flat."""
 # Unit round-off of the stored type, and of the sums: 16-bit types accumulate in float32.
 _U_OUT = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 _U_ACC = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-24, "bfloat16": 2.0**-24}
@@ -93,7 +105,23 @@ class Tolerance:
         if self.precision:
             per_size += _DECLARED[self.precision]
         apart = _U_OUT[dtype] * self.largest_bias if dtype in _NORM_16_BIT else 0.0
-        return 2 * _U_OUT[dtype] * expected.abs() + per_size * size + apart
+        bounds = 2 * _U_OUT[dtype] * expected.abs() + self.steepest * (per_size * size + apart)
+        if self.is_exact_on_integers:
+            return bounds
+        bent = size.clamp(max=BENT)
+        bounds += ACTIVATION_ROUNDINGS * (_U_OUT[dtype] * expected.abs() + _U_ACC[dtype] * bent)
+        # Before an activation of its own a library rounds the sum to 16 bits.
+        return bounds + self.steepest * _U_OUT[dtype] * bent if dtype in _NORM_16_BIT else bounds
+
+    @property
+    def steepest(self) -> float:
+        """Largest slope of the epilogue's activation."""
+        return STEEPEST[activation_of(self.scenario.problem.epilogue)]
+
+    @property
+    def is_exact_on_integers(self) -> bool:
+        """Whether what follows the sum rounds nothing."""
+        return activation_of(self.scenario.problem.epilogue) in EXACT
 
     @property
     def rel_l2_limit(self) -> float:
@@ -104,6 +132,7 @@ class Tolerance:
             base = 1e-6 if self.error_factor <= 2 else 5e-6 if self.error_factor <= 4 else 1.5e-5
             growth = math.sqrt(self.scenario.reduction_length / CALIBRATED_LENGTH)
             limit = base * max(1.0, growth) * _U_ACC[dtype] / _U_ACC["float32"]
+        limit *= max(1.0, self.steepest)
         return max(limit, _DECLARED[self.precision]) if self.precision else limit
 
 
@@ -187,9 +216,14 @@ def _unravel(place: int, shape: torch.Size) -> tuple[int, ...]:
 
 
 def integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
-    """Return the bounds on integer inputs: none for direct methods, half for the others."""
+    """Return the bounds on integer inputs: none for direct methods, half for the others.
+
+    Those of a sum; what rounds after it has the bounds of any input.
+    """
     if tolerance.precision or tolerance.scenario.dtype in _NORM_16_BIT:
         return bounds
+    if not tolerance.is_exact_on_integers:
+        return bounds.clamp(min=0.49 * tolerance.steepest) if tolerance.is_norm_wise else bounds
     if tolerance.is_norm_wise:
         return bounds.clamp(min=0.49)
     return torch.full_like(bounds, torch.finfo(torch.float64).tiny)

@@ -85,7 +85,7 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
     transposed, expanded: normal, handed over as views; for expanded all samples are alike.
     """
     scale = 2.0**5 if scenario.dtype == "float16" else 2.0**40
-    for tensor in (into.input, into.weight, into.bias, into.grad):
+    for tensor in (into.input, into.weight, into.bias, into.grad, into.residual):
         if tensor is None or tensor.numel() == 0:
             continue
         if kind == "integer":

@@ -7,9 +7,10 @@ import weakref
 
 import torch
 
+from suite.epilogues import adds
 from suite.operands.streams import Stream
 from suite.operands.tensors import DTYPES, Operands, view
-from suite.problem import Scenario
+from suite.problem import Problem, Scenario
 from suite.processes import cache_filler
 from suite.processes.shared_memory import (
     OperandLayout,
@@ -32,6 +33,7 @@ class SharedOperands:
             view(memory, layout.weight, dtype).view(problem.weight_shape),
             view(memory, layout.bias, dtype) if problem.bias else None,
             view(memory, layout.grad, dtype).view(problem.output_shape) if backward else None,
+            _residual(problem, view(memory, layout.residual, dtype)),
         )
         self.stream = Stream.of(scenario, memory, layout)
         self._file = open_shared(path, writable=False)
@@ -66,6 +68,7 @@ class SharedResults:
             self._view(self._layout.input).view(problem.input_shape),
             self._view(self._layout.weight).view(problem.weight_shape),
             self._view(self._layout.bias) if problem.bias else None,
+            residual=_residual(problem, self._view(self._layout.residual)),
         )
 
     def _view(self, region: Region) -> torch.Tensor:
@@ -87,3 +90,7 @@ class SharedResults:
         self._file.seek(self._layout.slot(index).start)
         while data:
             data = data[self._file.write(data) :]
+
+
+def _residual(problem: Problem, flat: torch.Tensor) -> torch.Tensor | None:
+    return flat.view(problem.output_shape) if adds(problem.epilogue) else None

@@ -54,6 +54,8 @@ class Operands:
     weight: torch.Tensor
     bias: torch.Tensor | None = None
     grad: torch.Tensor | None = None
+    residual: torch.Tensor | None = None
+    """What the epilogue adds, of the output's shape."""
 
     @property
     def varying(self) -> torch.Tensor:
@@ -78,6 +80,7 @@ class Operands:
             function(self.weight),
             None if self.bias is None else function(self.bias),
             None if self.grad is None else function(self.grad),
+            None if self.residual is None else function(self.residual),
         )
 
 

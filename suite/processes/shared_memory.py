@@ -75,10 +75,10 @@ class _Layout:
 class OperandLayout(_Layout):
     """What the judge writes and workers only read. Computed alike in every process.
 
-    `input`, `weight`, `bias` and `grad` hold dense tensors; `stream_a` and `stream_b` the random
-    bits that the varying operand of timed calls is made from. `filler` holds nothing and takes no
-    memory until somebody reads it, which empties a CPU's caches: all workers share one, as a large
-    cache takes gigabytes.
+    `input`, `weight`, `bias`, `grad` and `residual` hold dense tensors; `stream_a` and `stream_b`
+    the random bits that the varying operand of timed calls is made from. `filler` holds nothing and
+    takes no memory until somebody reads it, which empties a CPU's caches: all workers share one, as
+    a large cache takes gigabytes.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -91,6 +91,7 @@ class OperandLayout(_Layout):
         self.weight = self._take(problem.weight_elements * itemsize)
         self.bias = self._take((problem.out_channels if problem.bias else 0) * itemsize)
         self.grad = self._take((problem.output_elements if backward else 0) * itemsize)
+        self.residual = self._take(problem.residual_elements * itemsize)
         self.stream_a = self._take((varying + STREAM_SLACK) * itemsize)
         self.stream_b = self._take((varying + STREAM_SLACK) * itemsize)
         self.filler = self._take(cache_filler.filler_bytes(scenario))
@@ -105,6 +106,7 @@ class ResultLayout(_Layout):
         self.input = self._take(problem.input_elements * itemsize)
         self.weight = self._take(problem.weight_elements * itemsize)
         self.bias = self._take((problem.out_channels if problem.bias else 0) * itemsize)
+        self.residual = self._take(problem.residual_elements * itemsize)
         slot_bytes = _elements(scenario.result_shape) * itemsize
         self.slots = max(1, min(MOST_SLOTS, OUTPUT_BYTES // max(slot_bytes, ALIGNMENT)))
         self._regions = [self._take(slot_bytes) for _ in range(self.slots)]

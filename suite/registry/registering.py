@@ -112,8 +112,16 @@ class Implementation(Declaration):
             return f"computes {', '.join(self.dtypes)} only"
         return self.why_unsupported_problem(scenario.problem.as_called())
 
+    def asked(self, problem: Problem) -> Problem:
+        """Return what it is asked to compute: the epilogue only where it fuses that one."""
+        return problem if problem.epilogue in self.epilogues else problem.plain()
+
     def why_unsupported_problem(self, problem: Problem) -> str | None:
-        """Return why it does not cover `problem`, or None."""
+        """Return why it does not cover `problem`, or None.
+
+        An epilogue that it does not fuse is nothing that it has to cover.
+        """
+        problem = self.asked(problem)
         if problem.in_channels == 0:
             # torch's own conv2d returns a tensor without channels here.
             return "an input without channels"
@@ -142,6 +150,7 @@ def register(
     error_factor: float | None = None,
     nan_policy: str = "receptive_field",
     on_request: bool = False,
+    epilogues: Iterable[str] = (),
     workspace_bytes: Callable[[Problem, int], float] | None = None,
     executed_flops: Callable[[Problem], float] | None = None,
     accuracy_note: Callable[[Any, Problem], str] | None = None,
@@ -163,6 +172,11 @@ def register(
         error_factor: element error in units of √K·u·S, where the family allows to declare it.
         nan_policy: how far a NaN in the input spreads: "receptive_field", "tile" or "plane".
         on_request: run it only when it is asked for by name.
+        epilogues: what it fuses with the convolution: "relu", "add_relu", ... (`suite.epilogues`).
+            For a problem with one of these, `problem.epilogue` has its name in `supports` and
+            `prepare`, and the function gets two more arguments, by keyword: `epilogue`, the name,
+            and `residual`, of the output's shape, or None where nothing is added. What it does not
+            name here, torch computes after it, in place.
         workspace_bytes: takes the problem and bytes per element, returns the extra memory.
         executed_flops: takes the problem, returns the operations that are really executed.
         accuracy_note: takes the weight and the problem, returns a sentence on its accuracy.
@@ -193,6 +207,7 @@ def register(
             error_factor=usual if error_factor is None else error_factor,
             nan_policy=nan_policy,
             on_request=on_request,
+            epilogues=tuple(epilogues),
             packs=prepare is not None,
             workspace_bytes=workspace_bytes,
             executed_flops=executed_flops,
@@ -205,6 +220,8 @@ def register(
             raise UsageError(f"{source}: register({shown(name)}): {misfit}") from None
         if adaptation is None:
             _check_signature(name, function, source)
+        if implementation.epilogues:
+            _check_takes_epilogue(name, function, source, adapt)
         if name in _registered:
             raise UsageError(
                 f'the name "{name}" is taken: {_registered[name].source} registered it, '
@@ -270,6 +287,26 @@ def _check_signature(name: str, function: Callable[..., Any], source: str) -> No
             f"conv2d's: {SIGNATURE}, or be registered with what it takes of these: "
             f"{guessed_from(signature).decorator(name)}"
         )
+
+
+def _check_takes_epilogue(
+    name: str, function: Callable[..., Any], source: str, adapt: str | None
+) -> None:
+    if adapt is not None:
+        raise UsageError(
+            f'{source}: "{name}" has adapt= and epilogues=; a function that fuses takes '
+            f"conv2d's own arguments: {SIGNATURE[:-1]}, epilogue=None, residual=None)"
+        )
+    try:
+        signature = inspect.signature(function)
+        signature.bind("input", "weight", None, 1, 0, 1, 1, epilogue="relu", residual=None)
+    except ValueError:  # a built-in has none to inspect
+        return
+    except TypeError as error:
+        raise UsageError(
+            f'{source}: "{name}" declares epilogues and has the signature {signature} ({error}); '
+            f"it must accept {SIGNATURE[:-1]}, epilogue=None, residual=None)"
+        ) from None
 
 
 def get(name: str) -> Implementation:

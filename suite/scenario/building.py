@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from suite.epilogues import NONE
 from suite.errors import UsageError
 from suite.problem import Problem, Scenario
 from suite.scenario.document import Exclude, Grid
@@ -67,6 +68,12 @@ def build_scenario(candidate: Candidate, source: str) -> Scenario | None:
     if refused:
         return None
     conditions = {name: values[name] for name in _CONDITIONS}
+    if values["epilogue"] != NONE and values["direction"] != "forward":
+        raise Misfit(
+            settings["epilogue"].place,
+            f"epilogue {values['epilogue']} stands in the forward pass only, and direction is "
+            f"{values['direction']}; leave one of them out",
+        )
     return Scenario(id=f"{source}/{identity}", problem=problem, source=source, **conditions)
 
 
@@ -96,6 +103,7 @@ def _problem(values: dict[str, Any]) -> Problem:
         dilation_w=values["dilation"][1],
         groups=values["in_channels"] if groups == "depthwise" else groups,
         bias=values["bias"],
+        epilogue=values["epilogue"],
     )
 
 
@@ -206,6 +214,8 @@ def _label(name: str, value: Any) -> str:
         return "x".join(str(size) for size in value)
     if name == "bias":
         return "bias" if value else "nobias"
+    if name == "epilogue":
+        return "plain" if value == NONE else str(value)
     if isinstance(value, str):
         return value
     return BY_NAME[name].label + _plain(value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from suite.epilogues import EPILOGUES, NONE
 from suite.problem import CACHE_STATES, DIRECTIONS, DTYPE_BYTES, MEMORY_FORMATS
 from suite.scenario.kinds import Kind, either, flag, many, padding, pair, text, whole, word
 
@@ -110,6 +111,14 @@ FIELDS = (
         kind=flag(),
         meaning="Whether a bias is added.",
         default=False,
+    ),
+    Field(
+        name="epilogue",
+        kind=word(*EPILOGUES),
+        meaning="What follows at once, forward only: an activation, add (the sum with a residual "
+        "of the output's shape), or that sum and then an activation. Rows that fuse it do so; "
+        "after the others torch computes it in place, inside of the timed call.",
+        default=NONE,
     ),
     Field(
         name="device",

@@ -59,6 +59,7 @@ def _settings(scenario: Scenario, name: str) -> dict[str, Any]:
         "dilation": problem.dilation,
         "groups": problem.groups,
         "bias": problem.bias,
+        "epilogue": problem.epilogue,
         "device": scenario.device,
         "dtype": scenario.dtype,
         "memory_format": scenario.memory_format,

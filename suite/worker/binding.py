@@ -10,6 +10,7 @@ sections 4 and 5).
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
+from suite.epilogues import NONE
 from suite.errors import Unsupported
+from suite.operands.epilogue import finish_
 from suite.operands.tensors import Operands, pad_explicitly
 from suite.problem import Pair, Problem, Scenario
 from suite.registry.registering import Implementation
@@ -60,15 +63,19 @@ def _convolver(
 
 def _packed(implementation: Implementation, problem: Problem, weight: torch.Tensor) -> Any:
     if implementation.prepare:
-        return implementation.prepare(weight, problem.as_called())
+        return implementation.prepare(weight, implementation.asked(problem.as_called()))
     return weight
 
 
 def _caller(
-    implementation: Implementation, problem: Problem, weight: Any, bias: Any
+    implementation: Implementation,
+    problem: Problem,
+    weight: Any,
+    bias: Any,
+    residual: torch.Tensor | None = None,
 ) -> Callable[[torch.Tensor], Any]:
     seen = problem.as_called()
-    function, padding = implementation.function, seen.padding
+    function, padding = finishing(implementation, problem, residual), seen.padding
     stride, dilation, groups = seen.stride, seen.dilation, seen.groups
 
     def call(x: torch.Tensor) -> Any:
@@ -81,11 +88,29 @@ def _caller(
     return padded_call if problem.is_asymmetric else call
 
 
+def finishing(
+    implementation: Implementation, problem: Problem, residual: torch.Tensor | None
+) -> Callable[..., Any]:
+    """Return an implementation's function with the epilogue: fused, or torch's after it."""
+    function, epilogue = implementation.function, problem.epilogue
+    if epilogue == NONE:
+        return function
+    if epilogue in implementation.epilogues:
+        return functools.partial(function, epilogue=epilogue, residual=residual)
+
+    def finished(*arguments: Any) -> Any:
+        output = function(*arguments)
+        # What else it may return is refused by whoever looks at outputs.
+        return finish_(output, epilogue, residual) if type(output) is torch.Tensor else output
+
+    return finished
+
+
 def _forward(implementation: Implementation, problem: Problem, operands: Operands) -> Invocation:
     start = time.perf_counter()
     packed = _packed(implementation, problem, operands.weight)
     prepare_s = time.perf_counter() - start if implementation.prepare else None
-    call = _caller(implementation, problem, packed, operands.bias)
+    call = _caller(implementation, problem, packed, operands.bias, operands.residual)
     # What packing found out and a reader should know.
     note = getattr(packed, "note", "")
     return Invocation(call, prepare_s, note if isinstance(note, str) else "")

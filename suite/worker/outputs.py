@@ -65,7 +65,7 @@ def require_output(
         raise OutputFault(f"returned a {output.layout} tensor on {output.device}")
     if output.numel() == 0:
         return output
-    for name in ("input", "weight", "bias", "grad"):
+    for name in ("input", "weight", "bias", "grad", "residual"):
         operand = getattr(operands, name)
         if operand is not None and share_memory(output, operand):
             raise OutputFault(f"the output shares memory with the {name}")

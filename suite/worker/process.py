@@ -271,6 +271,7 @@ class Worker:
         for ours, shared in (
             (self._operands.weight, self._results.handed_back.weight),
             (self._operands.bias, self._results.handed_back.bias),
+            (self._operands.residual, self._results.handed_back.residual),
             (self._operands.input, self._results.handed_back.input),
         ):
             if ours is not None and shared is not None and ours is not left_out:

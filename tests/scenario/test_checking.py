@@ -3,6 +3,7 @@
 import pytest
 from writing import load, problems_of, write
 
+from suite.epilogues import EPILOGUES
 from suite.errors import UsageError
 from suite.scenario import find_file, load_file, load_files
 from suite.scenario.fields import FIELDS, LAYER_FIELDS
@@ -24,6 +25,7 @@ VALUES = [
     ("padding", "same", "-1", None),
     ("groups", "2", "two", WHOLE.format(1) + " or depthwise"),
     ("bias", "true", "yes", "true, false"),
+    ("epilogue", "add_relu", "relu_add", ", ".join(EPILOGUES)),
     ("device", "cuda:1", "gpu", "cpu, cuda, cuda:0, cuda:1, ..."),
     ("dtype", "bfloat16", "[float32]", "float32, float64, float16, bfloat16"),
     ("memory_format", "channels_last", "nhwc", "contiguous, channels_last"),

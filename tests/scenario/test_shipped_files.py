@@ -38,6 +38,7 @@ def test_all_of_them_load_together():
         "timm",
         "kernel_size_sweep",
         "edge_shapes",
+        "epilogues",
         "ci",
         "tune",
         "resnet50_gpu",

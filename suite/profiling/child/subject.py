@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from suite.epilogues import adds
 from suite.errors import Unsupported
 from suite.operands.tensors import DTYPES, Operands, in_format
 from suite.problem import Scenario
@@ -60,6 +61,7 @@ class Subject:
             self._normal(problem.weight_shape, generator),
             self._normal((problem.out_channels,), generator) if problem.bias else None,
             self._normal(problem.output_shape, generator) if backward else None,
+            self._normal(problem.output_shape, generator) if adds(problem.epilogue) else None,
         )
 
     def bind(self) -> Invocation:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from suite.epilogues import adds
 from suite.measuring.arm import Arm
 from suite.operands.tensors import DTYPES, Operands, in_format
 from suite.problem import Scenario, Shape
@@ -60,4 +61,5 @@ def _operands(scenario: Scenario) -> Operands:
         normal(problem.weight_shape),
         normal((problem.out_channels,)) if problem.bias else None,
         normal(problem.output_shape) if scenario.direction != "forward" else None,
+        normal(problem.output_shape) if adds(problem.epilogue) else None,
     )
