@@ -135,7 +135,7 @@ def _items(name: str, sections: dict[str, Node], faults: Faults) -> list[Node]:
 def _layers_from(node: Node | None, faults: Faults) -> Chosen:
     chosen = {} if node is None else read_chosen("layers_from", node, TABLE_FIELDS, faults)
     if node and chosen and "file" not in chosen:
-        faults.add(node.place, "layers_from: file missing; give the CSV file to read")
+        faults.add(node.place, "layers_from: file missing; give the file to read")
     if "sample" not in chosen:
         for name in ("seed", "weight"):
             if name in chosen:

@@ -173,9 +173,15 @@ SHARED_FIELDS = tuple(entry for entry in FIELDS if not entry.only_in)
 TABLE_FIELDS = (
     Field(
         name="file",
-        kind=text(r".+\.csv", "the path of a .csv file"),
-        meaning="CSV file with one layer a row, in the scenario file's folder or below.",
+        kind=text(r".+", "the path of a file with layers"),
+        meaning="File with one layer a line, in the scenario file's folder or below.",
         required=True,
+    ),
+    Field(
+        name="format",
+        kind=word("csv", "miopen", "benchdnn"),
+        meaning="csv: a table with a header. miopen: command lines of MIOpenDriver, as MIOpen "
+        "logs them. benchdnn: problems of oneDNN's benchdnn. Without it what the file looks like.",
     ),
     Field(
         name="sample",
@@ -204,6 +210,6 @@ SECTIONS = {
     "grid": "Every combination of these values. A list is a list of alternatives, so a "
     "[height, width] stands in a list itself: [[1, 9], [9, 1]].",
     "layers": "Scenarios one by one.",
-    "layers_from": "Scenarios from a table: all rows or a weighted sample.",
+    "layers_from": "Scenarios from a table or list: all rows or a weighted sample.",
     "exclude": "Combinations left out of the grid: those that have all these values.",
 }

@@ -1,20 +1,23 @@
-"""Layers from a CSV table, all rows or a weighted sample of them.
+"""Layers from a table or list of them, all rows or a weighted sample.
 
-Columns are named as in results.csv: height and width, kernel_h and kernel_w, padding per side.
+Columns are named as in results.csv (height and width, kernel_h and kernel_w, padding per side) or
+as torch's own arguments: input_size, kernel_size, stride, padding, dilation.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from suite.errors import did_you_mean
 from suite.scenario.building import Candidate, layer_identity
+from suite.scenario.csv_rows import CsvRows, Row, read_csv
 from suite.scenario.fields import BY_NAME, SHARED_FIELDS
+from suite.scenario.layer_lists import CSV, guessed_format, read_list
 from suite.scenario.sections import Chosen, Setting
 from suite.scenario.yamltree import REFUSED, Faults, Node, Place, scalar
 
@@ -29,19 +32,21 @@ _COLUMNS_OF = {
     name: _SIDES.get(name, (name,))
     for name in (*(entry.name for entry in SHARED_FIELDS), "occurrences")
 }
-_NAMES = ("name", "example")
+_NAMES = ("id", "name", "example")
 """Columns that give a row its id: the first that the table has."""
 MOST_BYTES = 2**28
-COLUMNS = (*_NAMES, *(name for names in _COLUMNS_OF.values() for name in names), "models")
-
-
-Row = list[str] | str
-"""Cells, or the text that holds them: thousands of rows are read to draw fifty, and only those are
-taken apart."""
+COLUMNS = (
+    *_NAMES,
+    *(name for names in _COLUMNS_OF.values() for name in names),
+    *_SIDES,
+    "models",
+)
+_SEVERAL = re.compile(r"[\[(]?\s*(\d+(?:\s*[,x;× ]\s*\d+)+)\s*,?\s*[\])]?")
+"""Sizes in one cell: 3x3, (3, 3), [1, 0, 1, 0]."""
 
 
 class LayerTable(NamedTuple):
-    """A CSV file's rows, and where each column stands."""
+    """The rows of a file, and where each column stands."""
 
     path: Path
     columns: dict[str, int]
@@ -70,7 +75,7 @@ def read_asked_rows(scenario_file: Path, layers_from: Chosen, faults: Faults) ->
         )
         return None
     path = scenario_file.parent / values["file"]
-    table = _read_table(path, layers_from["file"].place, values.get("weight"), faults)
+    table = _read_table(path, layers_from["file"].place, values, faults)
     if table is None or "sample" not in values:
         return table
     drawn = draw(table, values["sample"], values.get("seed", 0), faults)
@@ -90,75 +95,79 @@ def _lies_in(folder: Path, name: str) -> bool:
 
 
 def _read_table(
-    path: Path, file_place: Place, weight: str | None, faults: Faults
+    path: Path, file_place: Place, asked: Mapping[str, Any], faults: Faults
 ) -> LayerTable | None:
     """Return the table, or None and faults: no such file, no rows, columns that do not fit."""
+    weight = asked.get("weight")
     try:
-        if path.exists() and not path.is_file():
-            raise ValueError("no regular file")
-        if path.is_file() and path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"more than {MOST_BYTES} bytes")
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        header, rows, lines = _quoted_rows(text) if '"' in text else _plain_rows(text)
+        text = _text_of(path)
+        format = asked.get("format") or guessed_format(text)
+        table = read_csv(text) if format == CSV else read_list(text, format)
     except FileNotFoundError:
-        tables = [table.name for table in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-        faults.add(file_place, f"{path}: no such table.{did_you_mean(path.name, tables)}")
+        files = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
+        faults.add(file_place, f"{path}: no such file.{did_you_mean(path.name, files)}")
         return None
     except (OSError, ValueError) as error:
-        faults.add(file_place, f"{path}: cannot be read as CSV: {error}")
+        faults.add(file_place, f"{path}: cannot be read: {error}")
         return None
-    wrong = list(_wrong_columns(header, weight))
-    if not rows:
-        wrong.append("no rows below the header")
-    for message in wrong:
-        faults.add(Place(1, None, path), message)
+    wrong = []
+    if isinstance(table, CsvRows):
+        wrong += [(1, message) for message in _wrong_columns(table.header, weight)]
+        wrong += [] if table.rows else [(1, "no rows below the header")]
+    else:
+        wrong += table.faults
+        wrong += [] if table.rows or wrong else [(1, f"no layers in it as {format} has them")]
+        if weight and weight not in table.header:
+            near = did_you_mean(weight, table.header)
+            wrong.append((1, f'no column "{weight}" to weigh by.{near} A list has occurrences'))
+    for line, message in wrong:
+        faults.add(Place(line, None, path), message)
     if wrong:
         return None
-    return LayerTable(path, {name: at for at, name in enumerate(header)}, rows, lines, weight)
+    columns = {name: at for at, name in enumerate(table.header)}
+    return LayerTable(path, columns, table.rows, table.lines, weight)
 
 
-def _plain_rows(text: str) -> tuple[list[str], list[Row], Sequence[int]]:
-    """Return header, rows and their lines, of a CSV text whose commas and line ends are all."""
-    first, *rows = text.removesuffix("\n").split("\n")
-    lines: Sequence[int] = range(2, len(rows) + 2)
-    if "" in rows:
-        lines = [line for line, row in zip(lines, rows, strict=True) if row]
-        rows = [row for row in rows if row]
-    return first.split(",") if first else [], list[Row](rows), lines
-
-
-def _quoted_rows(text: str) -> tuple[list[str], list[Row], Sequence[int]]:
-    """Return header, rows and their lines, of any CSV text.
+def _text_of(path: Path) -> str:
+    """Return what a file holds.
 
     Raises:
-        ValueError: a quote that is not closed, or what else csv does not accept.
+        FileNotFoundError: it is not there.
+        OSError, ValueError: it cannot be read, or is no text.
     """
-    import csv  # noqa: PLC0415 - 1 ms that only such tables need
-
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    try:
-        header = next(reader, [])
-        numbered = [(cells, reader.line_num) for cells in reader if cells]
-    except csv.Error as error:
-        raise ValueError(str(error)) from error
-    return header, [cells for cells, _ in numbered], [line for _, line in numbered]
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES} bytes")
+    return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
+    unknown = [name for name in dict.fromkeys(header) if name not in (*COLUMNS, weight)]
+    if unknown:
+        named = ", ".join(f'"{name}"{_or_rather(name)}' for name in unknown)
+        yield (
+            f"unknown column{'s' if len(unknown) > 1 else ''} {named}; accepted: "
+            f"{', '.join(COLUMNS)}"
+        )
     for name in dict.fromkeys(header):
-        if name not in (*COLUMNS, weight):
-            near = did_you_mean(name, COLUMNS)
-            yield f'unknown column "{name}".{near} Accepted: {", ".join(COLUMNS)}'
         if header.count(name) > 1:
             yield f'the column "{name}" stands twice'
-    for columns in _COLUMNS_OF.values():
+    for whole, columns in _COLUMNS_OF.items():
         present = [name for name in columns if name in header]
         if present and len(present) < len(columns):
             yield (
                 f"the columns {', '.join(columns)} belong together, only {', '.join(present)} found"
             )
+        if present and whole in header and columns != (whole,):
+            yield f"the columns {whole} and {present[0]} say the same; leave one out"
     if weight and weight not in header:
         yield f'no column "{weight}" to weigh by.{did_you_mean(weight, header)}'
+
+
+def _or_rather(name: str) -> str:
+    near = did_you_mean(name, COLUMNS).strip()
+    return f" ({near[0].lower()}{near[1:]})" if near else ""
 
 
 def draw(table: LayerTable, sample: int, seed: int, faults: Faults) -> list[int]:
@@ -239,27 +248,38 @@ def read_rows(table: LayerTable, faults: Faults) -> Iterator[Candidate]:
     at = table.columns
     fields = [
         (name, BY_NAME[name].kind, [at[column] for column in columns])
-        for name, columns in _COLUMNS_OF.items()
+        for name, columns in (*_COLUMNS_OF.items(), *((whole, (whole,)) for whole in _SIDES))
         if columns[0] in at
     ]
     names = next((at[name] for name in _NAMES if name in at), None)
     for line, row in zip(table.lines, table.rows, strict=True):
         place, cells = Place(line, None, table.path), [cell.strip() for cell in _cells(row)]
         if len(cells) != len(at):
-            faults.add(place, f"{len(cells)} cells, the header has {len(at)}")
+            faults.add(place, f"{len(cells)} cells, the header has {len(at)}{_quoting(row)}")
             continue
         settings = {}
         for name, kind, columns in fields:
             texts = [cells[column] for column in columns]
             if any(texts):
-                nodes = [Node(scalar(text), place) for text in texts]
-                node = nodes[0] if len(nodes) == 1 else Node(nodes, place)
-                settings[name] = Setting(kind.read(name, node, faults), place)
+                settings[name] = Setting(kind.read(name, _node(name, texts, place), faults), place)
         if table.weight == "occurrences":
             # The draw has counted them: weighing once more would count them squared.
             settings["occurrences"] = Setting(1, place)
         identity = "" if names is None else _as_identity(cells[names])
         yield Candidate(identity or layer_identity(settings), settings, place)
+
+
+def _quoting(row: Row) -> str:
+    has_pairs = isinstance(row, str) and re.search(r"[\[(]\d+ *,", row)
+    return '; quote what holds a comma, "[3, 3]", or write 3x3' if has_pairs else ""
+
+
+def _node(name: str, texts: list[str], place: Place) -> Node:
+    """Return what a row says of one field: a value for each side, or all in one cell."""
+    if len(texts) == 1 and name in _SIDES and (several := _SEVERAL.fullmatch(texts[0])):
+        texts = re.findall(r"\d+", several[1])
+    nodes = [Node(scalar(text), place) for text in texts]
+    return nodes[0] if len(nodes) == 1 else Node(nodes, place)
 
 
 def _as_identity(name: str) -> str:

@@ -42,6 +42,35 @@ def test_rows_say_all_that_layers_can_say(tmp_path):
     assert scenario.threads is None
 
 
+TORCH = "id{0}in_channels{0}out_channels{0}input_size{0}kernel_size{0}stride{0}padding{0}dilation"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", ", ", " ; "])
+def test_columns_may_be_named_as_torch_does(tmp_path, separator):
+    rows = (
+        ["a", "3", "4", "8x9", "3", "2x1", "1x0x1x2", "1"],
+        ["b", "3", "4", "8", "3", "1", "same"],
+    )
+    table(
+        tmp_path,
+        TORCH.format(separator),
+        separator.join(rows[0]),
+        separator.join([*rows[1], "1"]),
+    )
+    scenarios = load(tmp_path, "layers_from: {file: t.csv}")
+    a, b = scenarios["a"].problem, scenarios["b"].problem
+    assert ((a.height, a.width), a.kernel, a.stride) == ((8, 9), (3, 3), (2, 1))
+    assert (a.pad_top, a.pad_bottom, a.pad_left, a.pad_right) == (1, 0, 1, 2)
+    assert (b.pad_top, b.pad_right) == (1, 1)
+
+
+@pytest.mark.parametrize("cell", ['"(3, 1)"', '"[3,1]"', "3x1", '" 3 , 1 "'])
+def test_a_pair_in_one_cell_is_read_however_it_is_written(tmp_path, cell):
+    table(tmp_path, "in_channels, out_channels, input_size, kernel_size", f"3, 4, 8, {cell}")
+    (scenario,) = load(tmp_path, "layers_from: {file: t.csv}").values()
+    assert scenario.problem.kernel == (3, 1)
+
+
 def test_rows_without_a_name_are_named_by_their_sizes(tmp_path):
     table(tmp_path, HEADER.removeprefix("name,"), "3,8,9,4,3,1")
     assert list(load(tmp_path, "layers_from: {file: t.csv}")) == ["in3-out4-8x9-k3x1"]
@@ -68,9 +97,11 @@ def test_a_table_outside_the_scenario_files_folder_is_refused(tmp_path, path):
 @pytest.mark.parametrize(
     ("section", "problem"),
     [
-        ("{file: tt.csv}", 'x.yaml:1:21: tt.csv: no such table. Did you mean "t.csv"?'),
-        ("{file: t.txt}", 'x.yaml:1:21: file is "t.txt"; accepted: the path of a .csv file.'),
-        ("{sample: 2}", "x.yaml:1:14: layers_from: file missing; give the CSV file to read"),
+        ("{file: tt.csv}", 'x.yaml:1:21: tt.csv: no such file. Did you mean "t.csv"?'),
+        ("{file: ''}", 'x.yaml:1:21: file is ""; accepted: the path of a file with layers.'),
+        ("{file: t.csv, format: cvs}", 'x.yaml:1:36: format is "cvs"; accepted: csv, miopen, '
+         'benchdnn. Did you mean "csv"?'),
+        ("{sample: 2}", "x.yaml:1:14: layers_from: file missing; give the file to read"),
         ("{file: t.csv, sample: 0}", "x.yaml:1:36: sample is 0; accepted: a whole number from 1"),
         ("{file: t.csv, sample: 4}", "x.yaml:1:36: sample is 4, t.csv has 3 rows to draw from"),
         ("{file: t.csv, seed: 1}", "x.yaml:1:34: layers_from: seed does nothing without sample"),
@@ -91,8 +122,16 @@ def test_what_cannot_be_drawn_is_told_with_its_place(tmp_path, section, problem)
     [
         ([HEADER], "t.csv:1: no rows below the header"),
         ([], "t.csv:1: no rows below the header"),
-        ([HEADER + ",strid_h", "a,3,8,9,4,3,1,1"], 't.csv:1: unknown column "strid_h". Did you '
-         'mean "stride_h"? Accepted: name, example, batch_size'),
+        ([HEADER + ",strid_h", "a,3,8,9,4,3,1,1"], 't.csv:1: unknown column "strid_h" (did '
+         'you mean "stride_h"?); accepted: id, name, example, batch_size'),
+        ([HEADER + ",strid_h,status", "a,3,8,9,4,3,1,1,2"], 't.csv:1: unknown columns "strid_h" '
+         '(did you mean "stride_h"?), "status"; accepted: id, name'),
+        ([HEADER + ",kernel_size", "a,3,8,9,4,3,1,1"], "t.csv:1: the columns kernel_size and "
+         "kernel_h say the same; leave one out"),
+        (["id,in_channels,out_channels,input_size,kernel_size", "a,3,4,8,(3, 3)"], "t.csv:2: 6 "
+         'cells, the header has 5; quote what holds a comma, "[3, 3]", or write 3x3'),
+        (["id,in_channels,out_channels,input_size,kernel_size", "a,3,4,8,3x"], 't.csv:2: '
+         'kernel_size is "3x"; accepted: a whole number from 1'),
         ([HEADER + ",height", "a,3,8,9,4,3,1,1"], 't.csv:1: the column "height" stands twice'),
         ([HEADER + ",pad_top", "a,3,8,9,4,3,1,1"], "t.csv:1: the columns pad_top, pad_bottom, "
          "pad_left, pad_right belong together, only pad_top found"),
@@ -102,7 +141,7 @@ def test_what_cannot_be_drawn_is_told_with_its_place(tmp_path, section, problem)
         ([HEADER, *ROWS, "a,4,8,8,4,1,1"], 't.csv:5: the id "a" is taken by t.csv:2; give another'),
         (["name,height,width", "a,1,2"], "t.csv:2: a: in_channels and out_channels and kernel_size "
          "missing"),
-        ([HEADER, 'a"b,"c'], "x.yaml:1:21: t.csv: cannot be read as CSV: unexpected end of data"),
+        ([HEADER, 'a"b,"c'], "x.yaml:1:21: t.csv: cannot be read: unexpected end of data"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_table_is_told_with_its_line(tmp_path, lines, problem):
