@@ -88,6 +88,7 @@ MEANINGS = {
     "disturbed": "whether others took the cores in every block: nothing follows from such a time",
     "others_share": "largest share of the cores that others took in a block",
     "blocks_set_aside": "blocks that were measured again, because others took the cores",
+    "epilogue": "what follows the convolution at once, in the same call: `relu`, `add_relu`, …",
     **{
         f"phase_{name}": f"share of a call in the phase {name}, where it marks it" for name in NAMES
     },

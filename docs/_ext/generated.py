@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "columns": reference_results.columns,
     "statuses": reference_results.statuses,
     "words": reference_results.words,
+    "report formats": reference_results.report_formats,
     "pages of nowhere else": listed.nowhere_else,
 }
 """Name in a page → Markdown."""

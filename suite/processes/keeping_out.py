@@ -3,7 +3,7 @@
 A process whose memory the kernel calls not dumpable can be neither traced, nor read or written
 through /proc or `process_vm_writev`, and its descriptors cannot be opened there: by nobody but who
 has CAP_SYS_PTRACE, which the superuser has. So whoever runs other people's code gives that up, for
-itself and for whatever it starts. README.md says what all this does not protect from.
+itself and for whatever it starts. docs/isolation.md says what all this does not protect from.
 """
 
 from __future__ import annotations
