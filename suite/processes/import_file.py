@@ -13,7 +13,9 @@ from suite import own_imports
 def import_file(path: Path, prefix: str) -> ModuleType:
     """Execute a file as a module of the name `prefix`_stem; its folder joins the path.
 
-    It may import its neighbours, and whatever it raises comes through.
+    It may import its neighbours, and whatever it raises comes through. Who imports it by its plain
+    name, as a neighbour may and as Numba does for code that was compiled when a test had imported
+    it so, gets the same module: executed twice, it would register everything twice.
     """
     name = f"{prefix}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -23,5 +25,17 @@ def import_file(path: Path, prefix: str) -> ModuleType:
     sys.modules[name] = module
     sys.path.append(str(path.parent))
     own_imports.serve_users(str(path.parent))
+    if _is_found_as(path.stem, path):
+        sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _is_found_as(name: str, path: Path) -> bool:
+    """Whether an import of this name would find this file, and nobody's module has it yet."""
+    if name in sys.modules or not name.isidentifier():
+        return False
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        return False
+    return Path(spec.origin).resolve() == path.resolve()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from suite.declaration import Declaration
@@ -134,3 +136,31 @@ def test_plugin_files_may_import_their_neighbours(tmp_path):
     )
 
     assert [e.name for e in sources.load(Source(str(tmp_path / "plug.py")))] == ["near"]
+
+
+def test_a_plugin_whose_neighbour_imports_it_registers_once(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "plug_with_test", raising=False)
+    (tmp_path / "neighbour_of_plug.py").write_text(
+        "def late():\n    import plug_with_test as p\n    return p.f\n"
+    )
+    (tmp_path / "plug_with_test.py").write_text(
+        "from neighbour_of_plug import late\nfrom suite import register\n"
+        "@register('once', family='direct')\n"
+        "def f(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1): ...\n"
+        "assert late() is f\n"
+    )
+
+    assert [e.name for e in sources.load(Source(str(tmp_path / "plug_with_test.py")))] == ["once"]
+
+
+def test_a_plugin_named_like_a_module_hides_it_from_nobody(tmp_path):
+    (tmp_path / "colorsys.py").write_text(
+        "from suite import register\n"
+        "@register('hiding', family='direct')\n"
+        "def f(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1): ...\n"
+    )
+    sources.load(Source(str(tmp_path / "colorsys.py")))
+
+    import colorsys
+
+    assert colorsys.rgb_to_hsv(0, 0, 1)
