@@ -1,0 +1,1 @@
+"""The pages: every code block works, every link resolves, every picture is described."""

@@ -1,0 +1,109 @@
+"""Commands on a page: ConvGauge's against the real parser, others as far as they are known here."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+
+from commands.arguments import build_parser
+from suite.errors import UsageError
+from suite.scenario import find_file
+from tests.conftest import ROOT
+
+FOREIGN = {
+    "cd",
+    "dask",
+    "docker",
+    "export",
+    "git",
+    "mypy",
+    "openssl",
+    "ruff",
+    "sbatch",
+    "scp",
+    "ssh",
+}
+"""Programs of others, of which no more than the quoting is looked at."""
+OURS = (["convgauge"], ["python", "run_bench.py"], ["python", "-m", "convgauge"])
+
+
+def faults(text: str) -> Iterator[str]:
+    """Yield what is wrong in the lines of a block."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        for command in _commands(words):
+            yield from (f"{shlex.join(command)}: {fault}" for fault in _faults(command))
+
+
+def session_faults(text: str) -> Iterator[str]:
+    """Yield what is wrong in what was typed, after "$ ", in a terminal that is shown."""
+    typed = [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
+    return faults("\n".join(typed))
+
+
+def _commands(words: list[str]) -> Iterator[list[str]]:
+    command: list[str] = []
+    for word in [*words, ";"]:
+        if word in ("&&", "||", "|", ";"):
+            if command:
+                yield command
+            command = []
+        elif not (not command and re.fullmatch(r"[A-Z_][A-Z0-9_]*=.*", word)):
+            command.append(word)
+
+
+def _faults(words: list[str]) -> Iterator[str]:
+    for start in OURS:
+        if words[: len(start)] == start:
+            yield from _ours(words[len(start) :])
+            return
+    match words:
+        case ["pip", "install", *rest]:
+            yield from _installation(rest)
+        case ["python", "-m", module, *_]:
+            if not _is_module(module):
+                yield f"there is no module {module}"
+        case ["python", file, *_]:
+            if not (ROOT / file).is_file():
+                yield f"there is no {file}"
+        case ["pytest", *rest]:
+            known = (ROOT / "suite/pytest_plugin/plugin.py").read_text(encoding="utf-8")
+            ours = [word for word in rest if word.startswith("--convgauge")]
+            yield from (f"pytest has no {word}" for word in ours if f'"{word}"' not in known)
+        case [program, *_] if program not in FOREIGN:
+            yield f"{program} is no program that is known here; see {__name__}"
+
+
+def _ours(words: list[str]) -> Iterator[str]:
+    try:
+        options = build_parser(words).parse_args(words)
+        for name in getattr(options, "files", None) or []:
+            if "." not in name and "/" not in name:
+                find_file(name)
+    except UsageError as error:
+        yield str(error)
+    except SystemExit:  # --help
+        pass
+
+
+def _installation(words: list[str]) -> Iterator[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for word in words:
+        if wanted := re.fullmatch(r"(?:\.|convgauge)\[(.+)\]", word):
+            for extra in wanted[1].split(","):
+                if extra not in project["optional-dependencies"]:
+                    yield f"there is no extra {extra}"
+    for option, file in itertools.pairwise(words):
+        if option == "-c" and not (ROOT / file).is_file():
+            yield f"there is no {file}"
+
+
+def _is_module(name: str) -> bool:
+    inside = ROOT / name.replace(".", "/")
+    if inside.with_suffix(".py").is_file() or (inside / "__main__.py").is_file():
+        return True
+    return "." not in name and importlib.util.find_spec(name) is not None
