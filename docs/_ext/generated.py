@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import listed
 import reference_commands
+import reference_implementations
 import reference_results
 import reference_scenarios
 from sphinx.application import Sphinx
@@ -25,6 +26,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "columns": reference_results.columns,
     "statuses": reference_results.statuses,
     "words": reference_results.words,
+    "families": reference_implementations.families,
+    "implementations": reference_implementations.implementations,
     "report formats": reference_results.report_formats,
     "pages of nowhere else": listed.nowhere_else,
 }

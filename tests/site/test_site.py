@@ -26,6 +26,12 @@ from tests.site.built import (
 )
 from tests.test_imports import options_of_commands
 
+NAMES = [
+    name
+    for file in sorted((ROOT / "impls").glob("*.py"))
+    for name in re.findall(r'@register\(\s*"(\w+)"', file.read_text(encoding="utf-8"))
+]
+
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[Path, Page]:
@@ -81,10 +87,12 @@ def test_the_reference_has_every_option_of_every_command(site, pages):
         ("reference/scenario-files.html", [f.name for f in (*FIELDS, *TABLE_FIELDS)]),
         ("reference/scenario-files.html", list(SECTIONS)),
         ("reference/python.html", [n for n in public_names if n.islower()]),
+        ("reference/implementations.html", NAMES),
         ("use/every-file-format.html", list(FORMATS)),
     ],
 )
 def test_the_reference_has_all_that_there_is(site, page, words):
+    assert words
     text = " ".join(text_of(site, page).split())
     assert [word for word in words if word not in text] == []
 
