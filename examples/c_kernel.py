@@ -1,7 +1,9 @@
 """A kernel in C, called through ctypes: any library with a C interface joins like this.
 
-convgauge check --plugin examples/c_kernel.py
-convgauge run quick --plugin examples/c_kernel.py --impl my_c
+In a copy of the repository:
+
+    convgauge check --plugin examples/c_kernel.py
+    convgauge run quick --plugin examples/c_kernel.py --impl my_c
 """
 
 import ctypes

@@ -1,7 +1,9 @@
 """A kernel of one's own in Numba: loops that are compiled, on all cores.
 
-convgauge check --plugin examples/numba_kernel.py
-convgauge run quick --plugin examples/numba_kernel.py --impl my_loops
+In a copy of the repository:
+
+    convgauge check --plugin examples/numba_kernel.py
+    convgauge run quick --plugin examples/numba_kernel.py --impl my_loops
 """
 
 import numba

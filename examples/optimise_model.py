@@ -1,6 +1,8 @@
 """Make a model's convolutions faster on this machine, and see what was done to each.
 
-python examples/optimise_model.py --budget 60
+In a copy of the repository:
+
+    python examples/optimise_model.py --budget 60
 """
 
 import argparse

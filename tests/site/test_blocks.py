@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.conftest import ROOT
@@ -13,13 +15,26 @@ BLOCKS = [
     for block in blocks_of(page.read_text(encoding="utf-8"), page.relative_to(ROOT).as_posix())
 ]
 
+EXAMPLES = [
+    Block(
+        f"examples/{path.name}",
+        1,
+        "sh",
+        "\n".join(re.findall(r"^    ((?:convgauge|python) .+)$", text, re.MULTILINE)),
+    )
+    for path in sorted((ROOT / "examples").glob("*.py"))
+    for text in [path.read_text(encoding="utf-8").split('"""')[1]]
+]
+"""What the examples say that one types."""
+
 
 def test_there_are_blocks_of_every_kind():
     kinds = {block.language for block in BLOCKS}
     assert {"python", "sh", "yaml", "text"} <= kinds
+    assert all(block.text for block in EXAMPLES)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=str)
+@pytest.mark.parametrize("block", [*BLOCKS, *EXAMPLES], ids=str)
 def test_a_block_is_right(block):
     assert faults_of(block) == []
 
