@@ -127,9 +127,10 @@ def optimize(
     budget_s: float = 60.0,
     memory_format: torch.memory_format | str | None = None,
     tolerance: float | None = None,
+    fold: bool = False,
     verbose: bool | None = None,
 ) -> torch.nn.Module:
-    """Make a network's convolutions faster on this machine's CPU; return the same model.
+    """Make a network's convolutions faster on this machine's CPU; return the same model, or a copy.
 
     Rows are tried inside a copy of the network, in processes of their own, for inputs of these
     shapes and torch's present number of threads. What was chosen is held against float64, layer by
@@ -146,6 +147,10 @@ def optimize(
             model is taken there; None: what is measured to be faster, its own if neither is.
         tolerance: largest relative L2 error of each layer, and of the outputs, against float64;
             None: that of each row's gate, and four times torch's own for the outputs.
+        fold: optimise a copy for inference and return that: batch norms in evaluation mode lie in
+            its weights, and activations and residual sums are computed with the convolution before
+            them. It refuses training; the model stays as it is. Where folding gains nothing the
+            copy is a plain one.
         verbose: show progress and a summary on standard error; None: where that is a terminal.
 
     Raises:
@@ -159,6 +164,7 @@ def optimize(
         budget_s=budget_s,
         memory_format=memory_format,
         tolerance=tolerance,
+        fold=fold,
         verbose=verbose,
     )
     return optimized
@@ -179,7 +185,13 @@ def explain(model: torch.nn.Module) -> Explanation:
 
 
 def restore(model: torch.nn.Module) -> torch.nn.Module:
-    """Give a model back as it was before `optimize`; return it. Others stay as they are."""
+    """Give a model back as it was before `optimize`; return it. Others stay as they are.
+
+    Of a copy that `fold=True` made, the model that it was made of.
+
+    Raises:
+        UsageError: a copy of that kind that was read from a file, which holds no other.
+    """
     restored: torch.nn.Module = _own("suite.network.committing").restore(model)
     return restored
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,8 +12,8 @@ from reports.optimised_text import Explanation, summary_lines
 from reports.progress import Bar
 from reports.terminal import PlainConsole
 from suite.network import committing
-from suite.network.asking import checked_wish
-from suite.network.optimising import optimise
+from suite.network.asking import Wish, checked_wish
+from suite.network.optimising import optimise, optimised_copy
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,10 +26,11 @@ def optimize(
     budget_s: float,
     memory_format: Any,
     tolerance: float | None,
+    fold: bool,
     verbose: bool | None,
 ) -> nn.Module:
     """See `convgauge.optimize`."""
-    wish = checked_wish(model, budget_s, memory_format, tolerance)
+    wish = checked_wish(model, budget_s, memory_format, tolerance, fold)
     console = PlainConsole(stderr=True)
     is_told = console.is_terminal if verbose is None else verbose
 
@@ -38,14 +39,22 @@ def optimize(
 
     if not is_told:
         # Whom we wait for is said all the same: that may be long.
-        optimise(model, inputs, wish, say=say if verbose is None else lambda _: None)
-        return model
+        return _optimised(model, inputs, wish, say=say if verbose is None else lambda _: None)
     with _progress(console, wish.budget_s) as bar:
-        outcome = optimise(
+        model = _optimised(
             model, inputs, wish, watch=lambda words: bar.advance(0.0, words), say=say
         )
-    for line in summary_lines(outcome, console.width):
+    for line in summary_lines(committing.outcome_of(model), console.width):
         console.print(line)
+    return model
+
+
+def _optimised(
+    model: nn.Module, inputs: tuple[Any, ...], wish: Wish, **told: Callable[[str], None]
+) -> nn.Module:
+    if wish.fold:
+        return optimised_copy(model, inputs, wish, **told)
+    optimise(model, inputs, wish, **told)
     return model
 
 

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH = 80
-HEADS = ("row", "before", "after", "gain", "error", "torch", "pack")
+HEADS = ("row", "before", "after", "gain", "error", "torch", "pack", "with")
+"""The last one of folded networks only."""
 CAPTION = (
     "before, after: in one pass, inside the network; error: relative L2 against float64, torch's "
     "beside it; pack: packed weights in MiB"
 )
+FUSED_CAPTION = "; with: what became part of it, before and after alike"
 LEAST_NAME = 12
 MOST_NAMES = 6
 ROOT = "(the module itself)"
@@ -70,6 +72,7 @@ def _record(layer: LayerOutcome) -> dict[str, Any]:
         "rel_l2_error": layer.error,
         "torch_rel_l2_error": layer.torch_error,
         "pack_bytes": layer.pack_bytes,
+        "fused": "+".join(layer.fused),
         "reason": layer.reason,
     }
 
@@ -82,6 +85,8 @@ def summary_lines(outcome: NetworkOutcome, width: int = WIDTH) -> Iterator[Text]
         yield from wrapped(f"not timed: {outcome.verdict}", width, "yellow")
     if outcome.whole is not None and outcome.is_changed:
         yield from wrapped(whole_words(outcome.whole), width, "bold green")
+    if outcome.is_folded:
+        yield from wrapped(f"folded: {folded_words(outcome)}", width, "")
     replaced = len(outcome.replaced)
     if replaced:
         yield from wrapped(
@@ -108,6 +113,17 @@ def summary_lines(outcome: NetworkOutcome, width: int = WIDTH) -> Iterator[Text]
         yield from wrapped(remark, width, "yellow")
 
 
+def folded_words(outcome: NetworkOutcome) -> str:
+    """Return "20 batch norms, 8 sums and 17 activations into 20 convolutions, on a copy"."""
+    fused = [layer.fused for layer in outcome.layers if layer.fused]
+    norms, sums = (sum(what in parts for parts in fused) for what in ("bn", "add"))
+    activations = sum(len(parts) for parts in fused) - norms - sums
+    return (
+        f"{norms} batch norms, {sums} sums and {activations} activations into {len(fused)} "
+        "convolutions, on a copy for inference"
+    )
+
+
 def whole_words(whole: WholePass) -> str:
     """Return "one pass: 284 ms before, 95.0 ms after: 2.99× ±1.2 % (8 blocks of fresh …)"."""
     where = (
@@ -126,10 +142,12 @@ def explanation_lines(outcome: NetworkOutcome, width: int = WIDTH) -> Iterator[T
     """Yield the table of what was replaced, what was left and why, and the whole."""
     if replaced := outcome.replaced:
         columns = list(zip(*map(_figures, replaced), strict=True))
-        room = width - sum(map(_column_width, HEADS, columns)) - len(HEADS)
+        heads = HEADS if any(layer.fused for layer in outcome.layers) else HEADS[:-1]
+        columns = columns[: len(heads)]
+        room = width - sum(map(_column_width, heads, columns)) - len(heads)
         names = distinct([layer.layer or ROOT for layer in replaced], max(LEAST_NAME, room))
-        yield from Frame(names, HEADS, columns).lines(width)
-        yield from wrapped(CAPTION, width)
+        yield from Frame(names, heads, columns).lines(width)
+        yield from wrapped(CAPTION + (FUSED_CAPTION if heads is HEADS else ""), width)
     by_reason: dict[str, list[str]] = {}
     for layer in outcome.layers:
         if not layer.is_replaced:
@@ -152,6 +170,7 @@ def _figures(layer: LayerOutcome) -> tuple[Figure, ...]:
         _error(layer.error),
         _error(layer.torch_error),
         f"{layer.pack_bytes / 2**20:.1f}",
+        "+".join(layer.fused),
     )
     return tuple(map(Figure, texts))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suite.epilogues import NONE
+from suite.modules.fused import epilogue_of
 from suite.problem import Pair, Problem, Shape
 
 Sides = tuple[int, int, int, int]
@@ -73,7 +76,7 @@ def as_called(module: nn.Conv2d, input_shape: Shape) -> Problem:
         UsageError: the module cannot take such an input.
     """
     arguments = arguments_of(module)
-    return Problem.of_call(
+    problem = Problem.of_call(
         arguments.padded_shape(input_shape),
         tuple(module.weight.shape),
         bias=module.bias is not None,
@@ -82,6 +85,8 @@ def as_called(module: nn.Conv2d, input_shape: Shape) -> Problem:
         dilation=arguments.dilation,
         groups=arguments.groups,
     )
+    epilogue = epilogue_of(module)
+    return problem if epilogue == NONE else dataclasses.replace(problem, epilogue=epilogue)
 
 
 def _pair(value: int | tuple[int, ...]) -> Pair:

@@ -9,6 +9,7 @@ import torch
 
 from suite.errors import Unsupported
 from suite.modules.samples import samples_of
+from suite.operands.epilogue import finishing
 from suite.tuning.candidates import load_row
 from suite.tuning.plan import Plan
 
@@ -30,7 +31,10 @@ class Pack:
         if reason := entry.why_unavailable():
             raise Unsupported(reason)
         self.plan = plan
-        self.function: Callable[..., Any] = entry.function
+        self.function: Callable[..., Any] = finishing(
+            entry.function, entry.epilogues, plan.problem.epilogue
+        )
+        """Takes a residual behind conv2d's own arguments, where the plan's problem adds one."""
         self.weight = weight
         self.version = weight._version
         self.address = weight.data_ptr()
@@ -42,7 +46,7 @@ class Pack:
         if entry.prepare is not None:
             # Whatever the mode of this call, others will read it.
             with torch.inference_mode(False), torch.no_grad():
-                self.content = entry.prepare(self.held, plan.problem)
+                self.content = entry.prepare(self.held, entry.asked(plan.problem))
 
     def is_of(self, weight: torch.Tensor) -> bool:
         """Return whether it was packed from this weight, and from its present values."""

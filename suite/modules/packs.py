@@ -74,32 +74,41 @@ class Packs:
             self._refused.clear()
             self._waiting_calls = self._patience = 0
 
-    def output(self, input: Any, weight: Any, bias: Any) -> torch.Tensor | None:
+    def output(
+        self, input: Any, weight: Any, bias: Any, residual: Any = None
+    ) -> torch.Tensor | None:
         """Return a call's output, its weight packed where a plan fits; None where torch has to."""
         ready, output = self._latest, None
-        if ready is not None and ready.takes(input, weight, bias):
-            output = ready.output(input, bias)
-        return self._output_of_another(input, weight, bias) if output is None else output
+        if ready is not None and ready.takes(input, weight, bias, residual):
+            output = ready.output(input, bias, residual)
+        if output is None:
+            return self._output_of_another(input, weight, bias, residual)
+        return output
 
-    def _output_of_another(self, input: Any, weight: Any, bias: Any) -> torch.Tensor | None:
+    def _output_of_another(
+        self, input: Any, weight: Any, bias: Any, residual: Any
+    ) -> torch.Tensor | None:
         """Return the output of a call that is not of the kind used last."""
         # What training needs comes first: there it is the price of every call.
-        if not _are_tensors(input, weight, bias) or needs_gradients(input, weight, bias):
+        if not _are_tensors(input, weight, bias, residual):
             return None
-        if wants_torch() or not _can_be_packed(input, weight, bias):
+        if needs_gradients(input, weight, bias, residual):
+            return None
+        if wants_torch() or not _can_be_packed(input, weight, bias, residual):
             return None
         with self._lock:
             self._drop_failed()
             self._drop_stale(weight)
-            ready = next((r for r in self._kept if r.takes(input, weight, bias)), None)
-            ready = ready or self._packed_now(input, weight, bias)
+            operands = input, weight, bias, residual
+            ready = next((r for r in self._kept if r.takes(*operands)), None)
+            ready = ready or self._packed_now(*operands)
             if ready is None:
                 return None
             ready.calls += 1
             self._latest = ready if ready.calls >= WORTHWHILE_CALLS else None
             others = [other for other in self._kept if other is not ready]
             self._kept = [ready, *others][:MOST_KEPT]
-        return ready.output(input, bias)
+        return ready.output(input, bias, residual)
 
     def _drop_failed(self) -> None:
         for ready in self._kept:
@@ -123,17 +132,24 @@ class Packs:
         self._latest = None
 
     def _packed_now(
-        self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+        self,
+        input: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        residual: torch.Tensor | None,
     ) -> Ready | None:
         plan = self._plan_for(input, weight, bias)
         if plan is None or plan in self._refused:
+            return None
+        added = None if residual is None else tuple(residual.shape)
+        if added != (plan.problem.output_shape if plan.problem.residual_elements else None):
             return None
         if self._waiting_calls:
             self._waiting_calls -= 1
             return None
         try:
             pack = next((pack for pack in self.packs if pack.plan == plan), None)
-            return Ready(pack or Pack(plan, weight), self.arguments, input, bias)
+            return Ready(pack or Pack(plan, weight), self.arguments, input, bias, residual)
         except Exception as error:  # whatever is wrong with the row, torch can
             self._refuse(plan, error)
             return None
@@ -183,14 +199,16 @@ def _call_of(plan: Plan) -> tuple[Any, ...]:
     )
 
 
-def _are_tensors(input: Any, weight: Any, bias: Any) -> bool:
+def _are_tensors(input: Any, weight: Any, *others: Any) -> bool:
     """Return whether they are torch's own kind of tensors, and of no class made from it."""
     kinds = (torch.Tensor, torch.nn.Parameter)
-    return type(input) in kinds and type(weight) in kinds and (bias is None or type(bias) in kinds)
+    if not (type(input) in kinds and type(weight) in kinds):
+        return False
+    return all(other is None or type(other) in kinds for other in others)
 
 
-def _can_be_packed(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
-    tensors = [input, weight] if bias is None else [input, weight, bias]
+def _can_be_packed(input: torch.Tensor, weight: torch.Tensor, *others: torch.Tensor | None) -> bool:
+    tensors = [input, weight, *(other for other in others if other is not None)]
     return (
         all(map(is_plain, tensors))
         and input.dim() == weight.dim() == 4

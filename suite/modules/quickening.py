@@ -15,6 +15,7 @@ from torch import nn
 
 from suite.errors import UsageError
 from suite.modules.arguments import NAMES, arguments_of
+from suite.modules.fused import FusedConv2d
 from suite.modules.operator import convolve_in_graph
 from suite.modules.packs import Packs
 from suite.modules.refusals import why_not
@@ -38,12 +39,16 @@ class QuickConv(nn.Module):
     plain_class: ClassVar[type[nn.Conv2d]]
     _quick: Packs
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor, *residual: torch.Tensor) -> torch.Tensor:
         if _is_traced():
+            if isinstance(self, FusedConv2d):  # the compiler fuses by itself
+                return super().forward(input, *residual)
             return convolve_in_graph(self, self._quick, super().forward, input)
         parameters = self._parameters
-        output = self._quick.output(input, parameters.get("weight"), parameters.get("bias"))
-        return super().forward(input) if output is None else output
+        output = self._quick.output(
+            input, parameters.get("weight"), parameters.get("bias"), *residual
+        )
+        return super().forward(input, *residual) if output is None else output
 
     def extra_repr(self) -> str:
         text: str = super().extra_repr()

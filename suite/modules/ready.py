@@ -33,6 +33,7 @@ class Ready:
         "failure",
         "function",
         "has_bias",
+        "has_residual",
         "is_recorded",
         "layout",
         "of_conv2d",
@@ -45,7 +46,12 @@ class Ready:
     )
 
     def __init__(
-        self, pack: Pack, arguments: Arguments, input: torch.Tensor, bias: torch.Tensor | None
+        self,
+        pack: Pack,
+        arguments: Arguments,
+        input: torch.Tensor,
+        bias: torch.Tensor | None,
+        residual: torch.Tensor | None = None,
     ) -> None:
         """Compute the call with torch, too, to learn how its output lies in memory.
 
@@ -59,28 +65,33 @@ class Ready:
         self.pads = arguments.sides is not None
         self.threads = _threads()
         self.has_bias = bias is not None
-        operands = (input, pack.weight) if bias is None else (input, pack.weight, bias)
+        self.has_residual = residual is not None
+        operands = [t for t in (input, pack.weight, bias, residual) if t is not None]
         self.check = guard_on(*operands)
         self.is_recorded = any(operand.requires_grad for operand in operands)
         """Whether autograd records such calls where gradients are enabled."""
         self.calls = 0
         """As far as `Packs` counts them."""
         self.failure: Exception | None = None
-        self.layout = self._layout_to_bring_it_into(input, bias)
+        added = () if residual is None else (residual,)
+        self.layout = self._layout_to_bring_it_into(input, bias, added)
 
     def _layout_to_bring_it_into(
-        self, input: torch.Tensor, bias: torch.Tensor | None
+        self,
+        input: torch.Tensor,
+        bias: torch.Tensor | None,
+        added: tuple[torch.Tensor, ...],
     ) -> torch.memory_format | None:
         """Return what the row's output has to be brought into; None where it lies as torch's."""
         padded = self.arguments.padded(input)
         by_torch = F.conv2d(padded, self.pack.held, bias, *self.of_conv2d)
-        by_row = self.function(padded, self.content, bias, *self.of_conv2d)
+        by_row = self.function(padded, self.content, bias, *self.of_conv2d, *added)
         if by_row.shape != by_torch.shape or by_row.dtype is not by_torch.dtype:
             raise Unsupported(f"it returned {tuple(by_row.shape)} in {by_row.dtype}")
         layout = layout_of(by_torch)
         return None if by_row.is_contiguous(memory_format=layout) else layout
 
-    def takes(self, input: Any, weight: Any, bias: Any) -> bool:
+    def takes(self, input: Any, weight: Any, bias: Any, residual: Any = None) -> bool:
         """Return whether it answers a call now, with a pack of the weight's present values.
 
         The price of every call: the cheapest checks that leave nothing out.
@@ -89,7 +100,12 @@ class Ready:
             weight is not self.weight
             or (bias is None) is self.has_bias
             or (self.is_recorded and _is_grad_enabled())
-            or not (self.check(input, weight, bias) if self.has_bias else self.check(input, weight))
+            or (residual is None) is self.has_residual
+            or not (
+                (self.check(input, weight, bias) if self.has_bias else self.check(input, weight))
+                if residual is None
+                else self._check_all(input, weight, bias, residual)
+            )
             or weight._version != self.version
             or weight.data_ptr() != self.address
             or _threads() != self.threads
@@ -102,16 +118,30 @@ class Ready:
         view, expected = next(self.samples)
         return view.tobytes() == expected
 
-    def output(self, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor | None:
+    def _check_all(self, input: Any, weight: Any, bias: Any, residual: Any) -> bool:
+        if self.has_bias:
+            return self.check(input, weight, bias, residual)
+        return self.check(input, weight, residual)
+
+    def output(
+        self,
+        input: torch.Tensor,
+        bias: torch.Tensor | None,
+        residual: torch.Tensor | None = None,
+    ) -> torch.Tensor | None:
         """Return the row's output, lying in memory as torch's does; None where the row failed."""
         try:
             if self.pads:
                 input = self.arguments.padded(input)
             # Not `*self.of_conv2d`, which takes longer.
             stride, padding, dilation, groups = self.of_conv2d
-            output: torch.Tensor = self.function(
-                input, self.content, bias, stride, padding, dilation, groups
-            )
+            output: torch.Tensor
+            if residual is None:
+                output = self.function(input, self.content, bias, stride, padding, dilation, groups)
+            else:
+                output = self.function(
+                    input, self.content, bias, stride, padding, dilation, groups, residual
+                )
         except Exception as error:  # whatever is wrong with the row, torch can
             self.failure = error
             return None

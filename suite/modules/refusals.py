@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.parameter import Parameter, is_lazy
 
 from suite.modules.arguments import DTYPES
+from suite.modules.fused import FusedConv2d
 from suite.operands.tensors import formats_of
 
 _OWN = ("forward", "_conv_forward", "__call__", "_call_impl")
@@ -45,8 +46,9 @@ def _reasons(module: nn.Conv2d) -> Iterator[str]:
         if name in module._parameters:
             yield reason
     plain = getattr(type(module), "plain_class", type(module))  # before it was quickened
+    ours = FusedConv2d if plain is FusedConv2d else nn.Conv2d
     for name in _OWN:
-        if getattr(plain, name) is not getattr(nn.Conv2d, name) or name in vars(module):
+        if getattr(plain, name) is not getattr(ours, name) or name in vars(module):
             yield f"{plain.__name__} has a {name} of its own"
     for name in ("weight", "bias"):
         if name not in module._parameters:

@@ -23,9 +23,13 @@ class Wish:
     """What the network is to be taken to; None chooses by measurement."""
     tolerance: float | None
     """Largest relative L2 error of a layer and of the outputs; None: the gates' own."""
+    fold: bool = False
+    """Whether a copy is to be optimised in which batch norms, activations and sums are folded."""
 
 
-def checked_wish(model: Any, budget_s: Any, memory_format: Any, tolerance: Any) -> Wish:
+def checked_wish(
+    model: Any, budget_s: Any, memory_format: Any, tolerance: Any, fold: Any = False
+) -> Wish:
     """Return what was asked.
 
     Raises:
@@ -44,7 +48,17 @@ def checked_wish(model: Any, budget_s: Any, memory_format: Any, tolerance: Any) 
         raise UsageError(
             f"tolerance is {tolerance!r}; accepted: a relative L2 error above 0, such as 1e-6"
         )
-    return Wish(budget_s=float(budget_s), memory_format=_format(memory_format), tolerance=tolerance)
+    if not isinstance(fold, bool):
+        raise UsageError(
+            f"fold is {fold!r}; accepted: False to change the model in place, True for a copy for "
+            "inference with batch norms, activations and sums folded into its convolutions"
+        )
+    return Wish(
+        budget_s=float(budget_s),
+        memory_format=_format(memory_format),
+        tolerance=tolerance,
+        fold=fold,
+    )
 
 
 def _format(memory_format: Any) -> str | None:

@@ -36,6 +36,8 @@ class Arm:
     configuration: Configuration = field(default_factory=dict)
     memory_format: str | None = None
     """None: as it was given."""
+    is_original: bool = False
+    """The network before it was folded, as it was given."""
 
 
 class ArmFailed(Exception):
@@ -46,11 +48,13 @@ class Bench:
     """Times variants of a network.
 
     Args:
-        model: in evaluation mode, and nobody else's.
+        model: in evaluation mode, and nobody else's; so is `original`.
+        original: what the model was before it was folded; None where it was not.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs) -> None:
+    def __init__(self, model: nn.Module, inputs: Inputs, original: nn.Module | None = None) -> None:
         self._inputs = inputs
+        self._original = original
         self._bases: dict[str | None, nn.Module] = {None: model}
 
     def time(self, arms: Sequence[Arm], asked: Asked) -> Timings:
@@ -61,7 +65,10 @@ class Bench:
         """
         networks = [self._network(arm) for arm in arms]
         paths = sorted({path for arm in arms for path in arm.configuration} | {*asked.layers})
-        clocks = [LayerClock(network, paths) for network in networks]
+        clocks = [
+            LayerClock(network, () if arm.is_original else paths)
+            for network, arm in zip(networks, arms, strict=True)
+        ]
         began = time.perf_counter()
         usual_s = [self._warm(network) for network in networks]
         warm_s = time.perf_counter() - began
@@ -90,6 +97,9 @@ class Bench:
 
     def _network(self, arm: Arm) -> nn.Module:
         """Return a variant, which shares its tensors with all in the same memory format."""
+        if arm.is_original:
+            assert self._original is not None
+            return sharing(self._original)
         if arm.memory_format not in self._bases:
             assert arm.memory_format is not None
             other = twin_of(self._bases[None])

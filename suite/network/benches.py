@@ -134,29 +134,36 @@ class OwnBenches:
 
     are_fresh = False
 
-    def __init__(self, model: nn.Module, inputs: Inputs) -> None:
+    def __init__(self, model: nn.Module, inputs: Inputs, original: nn.Module | None) -> None:
         self._model = model
         self._inputs = inputs
+        self._original = original
 
     def close(self) -> None:
         """Nothing is kept."""
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Timer]:
-        yield Bench(twin_of(self._model), copied(self._inputs))
+        original = None if self._original is None else twin_of(self._original)
+        yield Bench(twin_of(self._model), copied(self._inputs), original)
 
 
 def benches_for(
-    model: nn.Module, inputs: Inputs, folder: Path, threads: int
+    model: nn.Module,
+    inputs: Inputs,
+    folder: Path,
+    threads: int,
+    original: nn.Module | None = None,
 ) -> tuple[Benches, str]:
     """Return where a network can be timed, and why not in fresh processes if that is so.
 
     Args:
         model: a copy, in evaluation mode.
         folder: for files that processes read.
+        original: the network before it was folded, if it was.
     """
     try:
-        torch.save((model, copied(inputs)), folder / NETWORK)
+        torch.save((model, copied(inputs), original), folder / NETWORK)
         fresh = FreshBenches(folder, threads)
         with fresh.open():
             return fresh, ""
@@ -167,4 +174,4 @@ def benches_for(
             f"timed in this process, as no other can load the network ({first_line(error)}); "
             "classes of a module that can be imported can be loaded"
         )
-        return OwnBenches(model, inputs), remark
+        return OwnBenches(model, inputs, original), remark

@@ -31,14 +31,37 @@ class Optimised:
     outcome: NetworkOutcome
     formats: dict[str, str]
     """Name of each tensor of four dimensions → its memory format before."""
+    origin: Origin | None = None
+    """What it is a copy of; None where it is the caller's own."""
 
 
-def commit(model: nn.Module, configuration: Configuration, outcome: NetworkOutcome) -> None:
-    """Change a caller's network as was found best, all of it or nothing.
+class Origin:
+    """The network that an optimised copy was made of; its copies have the same, files have none."""
+
+    def __init__(self, model: nn.Module | None) -> None:
+        self.model = model
+
+    def __deepcopy__(self, _: Any) -> Origin:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Origin, (None,)
+
+
+def commit(
+    model: nn.Module,
+    configuration: Configuration,
+    outcome: NetworkOutcome,
+    origin: Origin | None = None,
+) -> None:
+    """Change a network as was found best, all of it or nothing.
 
     Ctrl-C waits for the end of it, and then undoes it.
+
+    Args:
+        origin: the caller's network, where this is a copy of it.
     """
-    noted = Optimised(outcome, _formats(model))
+    noted = Optimised(outcome, _formats(model), origin)
     try:
         with _holding_back_interrupts():
             setattr(model, ATTRIBUTE, noted)
@@ -51,7 +74,33 @@ def commit(model: nn.Module, configuration: Configuration, outcome: NetworkOutco
 
 
 def restore(model: nn.Module) -> nn.Module:
-    """Give a network back as it was: its classes, its memory format, its hooks."""
+    """Give a network back as it was: its classes, its memory format, its hooks.
+
+    Of a copy, the network that it was made of, which nobody changed.
+
+    Raises:
+        UsageError: of a copy that came from a file, which does not have that.
+    """
+    origin = origin_of(model)
+    if origin is None:
+        return without_rows(model)
+    if origin.model is None:
+        raise UsageError(
+            "this is a copy that fold=True made, read from a file that has no other: use the model "
+            "that it was made of, which was left as it was"
+        )
+    return origin.model
+
+
+def origin_of(model: nn.Module) -> Origin | None:
+    """Return what an optimised copy was made of, None of any other network."""
+    noted = getattr(model, ATTRIBUTE, None)
+    origin: Origin | None = None if noted is None else noted.origin
+    return origin
+
+
+def without_rows(model: nn.Module) -> nn.Module:
+    """Take back what `commit` did to a network, and return it; a folded one stays folded."""
     noted = getattr(model, ATTRIBUTE, None)
     if noted is not None:
         _undo(model, noted)

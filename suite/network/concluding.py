@@ -15,10 +15,10 @@ NOTHING_FASTER = "no row was surely faster inside the network"
 NOT_MEASURED = "budget_s=0 takes what is known and measures nothing"
 
 
-def verdict_on(variant: Variant, settled: Settled | None) -> str:
+def verdict_on(variant: Variant, settled: Settled | None, *, is_folded: bool = False) -> str:
     """Return why nothing was done, or why what was done was not timed; empty where it gained."""
     if settled is None:
-        is_changed = variant.chosen or variant.memory_format is not None
+        is_changed = variant.chosen or variant.memory_format is not None or is_folded
         return NOT_MEASURED if is_changed else NOTHING_KNOWN
     if settled.is_faster:
         return ""
@@ -28,13 +28,19 @@ def verdict_on(variant: Variant, settled: Settled | None) -> str:
     return f"nothing made the whole network surely faster ({_words(gain)})"
 
 
-def outcome_of_layer(variant: Variant, layer: Layer, blocks: Blocks) -> LayerOutcome:
-    """Return what became of a layer."""
+def outcome_of_layer(
+    variant: Variant, layer: Layer, blocks: Blocks, fused: tuple[str, ...] = ()
+) -> LayerOutcome:
+    """Return what became of a layer.
+
+    Args:
+        fused: what was folded into it.
+    """
     problems = tuple(call.problem for call in layer.calls)
     candidate = variant.chosen.get(layer.path)
     if candidate is None:
         reason = layer.reason or variant.reasons.get(layer.path, NOTHING_FASTER)
-        return LayerOutcome(layer=layer.path, problems=problems, reason=reason)
+        return LayerOutcome(layer=layer.path, problems=problems, reason=reason, fused=fused)
     check, pairs = variant.checks[layer.path], blocks.layers.get(layer.path, [])
     return LayerOutcome(
         layer=layer.path,
@@ -47,6 +53,7 @@ def outcome_of_layer(variant: Variant, layer: Layer, blocks: Blocks) -> LayerOut
         torch_error=check.torch_error,
         pack_bytes=check.pack_bytes,
         weight_bytes=layer.weight_bytes,
+        fused=fused,
     )
 
 

@@ -22,12 +22,22 @@ from suite.network.bench import ArmFailed, Configuration, apply
 from suite.network.benches import Benches, benches_for
 from suite.network.candidates import Rows
 from suite.network.choosing import TOO_LARGE, Contest
-from suite.network.committing import commit, restore
+from suite.network.committing import Origin, commit, origin_of, without_rows
 from suite.network.concluding import outcome_of_layer, verdict_on, whole_pass
+from suite.network.folding.attempt import attempt
+from suite.network.folding.folding import Folded
 from suite.network.proving import Blocks
 from suite.network.settling import Settled, settle
 from suite.network.survey import Survey, survey
-from suite.network.twin import CannotCopy, Inputs, copied, in_format, run, sharing, twin_of
+from suite.network.twin import (
+    CannotCopy,
+    Inputs,
+    copied,
+    in_format,
+    run,
+    sharing,
+    twin_of,
+)
 from suite.network.variant import Variant, fitted, take_known, verify_layers
 from suite.network.verifying import Reference, reference_of
 from suite.operands.tensors import FORMATS
@@ -63,9 +73,36 @@ def optimise(
     """
     with torch.inference_mode(False):  # copies of weights made in it could not be packed
         configuration, outcome = _found(_Optimising(model, inputs, wish, watch), say)
-        restore(model)
-        commit(model, configuration, outcome)
+        origin = origin_of(model)
+        without_rows(model)
+        commit(model, configuration, outcome, origin)
     return outcome
+
+
+def optimised_copy(
+    model: nn.Module,
+    inputs: Inputs,
+    wish: Wish,
+    *,
+    watch: Watch = lambda _: None,
+    say: Watch = lambda _: None,
+) -> nn.Module:
+    """Return a folded copy of a network, changed for the better; it itself stays as it is.
+
+    Where nothing is to be gained the copy is a plain one; where none can be made, the network.
+
+    Args, Raises: as `optimise`.
+    """
+    with torch.inference_mode(False):
+        optimising = _Optimising(model, inputs, wish, watch)
+        configuration, outcome = _found(optimising, say)
+        copy = optimising.copy_for(outcome)
+        if copy is None:
+            without_rows(model)
+            commit(model, {}, outcome)
+            return model
+        commit(copy, configuration, outcome, origin_of(model) or Origin(model))
+    return copy
 
 
 def _found(optimising: _Optimising, say: Watch) -> tuple[Configuration, NetworkOutcome]:
@@ -93,6 +130,8 @@ class _Optimising:
         self._compiling_s = 0.0
         self._twin: nn.Module
         """A copy, as the network was given."""
+        self._folded: Folded | None = None
+        """The copy again, if it could be folded."""
         self._survey: Survey | None = None
         self._reference: Reference
         self._remarks: list[str] = []
@@ -154,13 +193,14 @@ class _Optimising:
             raise LeftAlone(reason)
         self._watch("running the model once")
         try:
-            twin = restore(twin_of(self._model))
+            twin = without_rows(twin_of(self._model))
         except CannotCopy as error:
             raise LeftAlone(f"it cannot be copied, and all is tried on a copy: {error}") from error
         sums = refusing.weight_sums(twin)
         there = self._survey = survey(twin, self._inputs)
-        for layer in there.open_layers:  # some things a copy does not show
-            layer.reason = why_not(self._model.get_submodule(layer.path)) or ""
+        if not self._wish.fold:
+            for layer in there.open_layers:  # some things a copy does not show
+                layer.reason = why_not(self._model.get_submodule(layer.path)) or ""
         if not there.layers:
             raise LeftAlone("no convolution module in it")
         if not there.open_layers:
@@ -170,6 +210,8 @@ class _Optimising:
         self._twin, self._reference = twin, self._made_reference(twin, there)
         own = there.memory_format
         wanted = self._wish.memory_format
+        if self._wish.fold:
+            twin, there = self._folded_or_not(twin, there)
         variants = [Variant(None, twin, there)]
         for memory_format in FORMATS if wanted is None else (wanted,):
             if memory_format != own:
@@ -180,6 +222,29 @@ class _Optimising:
             return variants[1:]
         # Nothing tells which format is faster where nothing is measured.
         return variants if self._wish.budget_s else variants[:1]
+
+    def _folded_or_not(self, twin: nn.Module, there: Survey) -> tuple[nn.Module, Survey]:
+        """Return a copy of the network folded and what there is in it; the same if it stays."""
+        self._watch("folding batch norms, activations and sums into convolutions")
+        self._folded, remarks = attempt(twin, self._inputs, self._reference, self._wish.tolerance)
+        self._remarks += remarks
+        if self._folded is None:
+            return twin, there
+        folded = twin_of(self._folded.model)
+        self._survey = survey(folded, self._inputs)
+        return folded, self._survey
+
+    def copy_for(self, outcome: NetworkOutcome) -> nn.Module | None:
+        """Return the copy of the network that an outcome is about; None where none can be made."""
+        if self._folded is not None and outcome.is_folded:
+            return self._folded.model
+        try:
+            copy = twin_of(self._model)
+        except CannotCopy:
+            return None
+        for module, own in zip(copy.modules(), self._model.modules(), strict=True):
+            module.training = own.training
+        return without_rows(copy)
 
     def _in_other_format(self, twin: nn.Module, memory_format: str) -> list[Variant]:
         """Return the network in a format in which it was not given; nothing where it fails there.
@@ -210,7 +275,10 @@ class _Optimising:
         """Return where to measure, after a look at who else is on this machine."""
         if warning := noise.measure(folder / "noise.log", self._threads).warning:
             self._remarks.append(f"{warning}; optimise again when the machine is idle")
-        benches, remark = benches_for(self._twin, self._inputs, folder, self._threads)
+        model, original = self._twin, None
+        if self._folded is not None:
+            model, original = self._folded.model, self._twin
+        benches, remark = benches_for(model, self._inputs, folder, self._threads, original)
         if remark:
             self._remarks.append(remark)
         return benches
@@ -279,6 +347,7 @@ class _Optimising:
             lambda memory_format, rest: fitted(by_format[memory_format], rest),
             self._measuring_since + self._compiling_s + self._wish.budget_s,
             self._watch,
+            is_folded=self._folded is not None,
         )
         for variant in variants:
             for path, reason in settled.reasons.items():
@@ -296,12 +365,18 @@ class _Optimising:
     ) -> tuple[Configuration, NetworkOutcome]:
         self._verify_whole(variant)  # as it is left
         blocks = settled.blocks if settled else Blocks()
-        layers = [outcome_of_layer(variant, layer, blocks) for layer in variant.survey.layers]
-        is_changed = variant.chosen or variant.memory_format is not None
+        is_folded = self._folded is not None and (settled is None or settled.is_faster)
+        parts = self._folded.parts if self._folded is not None and is_folded else {}
+        layers = [
+            outcome_of_layer(variant, layer, blocks, parts.get(layer.path, ()))
+            for layer in variant.survey.layers
+        ]
+        is_changed = variant.chosen or variant.memory_format is not None or is_folded
         outcome = self._outcome(
             [*layers, *self._functional()],
-            verdict=verdict_on(variant, settled),
+            verdict=verdict_on(variant, settled, is_folded=is_folded),
             memory_format=variant.memory_format,
+            is_folded=is_folded,
             whole=whole_pass(settled) if settled else None,
             error=variant.error if is_changed else None,
             torch_error=self._reference.torch_error if is_changed else None,

@@ -32,7 +32,7 @@ class Blocks:
     whole: Pairs = field(default_factory=list)
     """Against the unchanged network."""
     layers: dict[str, Pairs] = field(default_factory=dict)
-    """Of each replaced layer, against the unchanged network."""
+    """Of each replaced layer, against torch in the network's own memory format."""
     layers_in_format: dict[str, Pairs] = field(default_factory=dict)
     """The same against torch in the variant's own memory format."""
 
@@ -52,17 +52,20 @@ def prove(
     watch: Watch,
     least_blocks: int = LEAST_BLOCKS,
     most_blocks: int = MOST_BLOCKS,
+    *,
+    is_folded: bool = False,
 ) -> dict[str | None, Blocks]:
     """Return blocks of each variant against the unchanged network.
 
     Args:
         until: of the monotonic clock, after which only the least number of blocks is made.
+        is_folded: whether the variants are of a folded network, and the unchanged one is not.
 
     Raises:
         ArmFailed: a variant raised.
     """
-    torch_arms: dict[str | None, int] = {None: 0}
-    arms = [Arm()]
+    arms = [Arm(is_original=True), Arm()] if is_folded else [Arm()]
+    torch_arms: dict[str | None, int] = {None: len(arms) - 1}
     arm_of: dict[str | None, int] = {}
     for memory_format, configuration in variants.items():
         if memory_format not in torch_arms:
@@ -95,7 +98,7 @@ def prove(
                 own,
                 timings,
                 arm_of[memory_format],
-                torch_arms[memory_format],
+                (torch_arms[None], torch_arms[memory_format]),
                 variants[memory_format],
             )
     return blocks
@@ -107,13 +110,23 @@ def _are_known(blocks: Iterable[Blocks]) -> bool:
 
 
 def _add(
-    blocks: Blocks, timings: Timings, arm: int, torch_arm: int, configuration: Configuration
+    blocks: Blocks,
+    timings: Timings,
+    arm: int,
+    torch_arms: tuple[int, int],
+    configuration: Configuration,
 ) -> None:
+    """Add one block.
+
+    Args:
+        torch_arms: of torch in the network's own memory format, and in this one.
+    """
+    own_arm, torch_arm = torch_arms
     before, after = timings.whole_s[0], timings.whole_s[arm]
     blocks.whole.append((block_time_s(before), block_time_s(after)))
     for path in configuration:
         after_s = block_time_s(timings.layers_s[arm][path])
-        for pairs, number in ((blocks.layers, 0), (blocks.layers_in_format, torch_arm)):
+        for pairs, number in ((blocks.layers, own_arm), (blocks.layers_in_format, torch_arm)):
             before_s = block_time_s(timings.layers_s[number][path])
             if before_s > 0 and after_s > 0:
                 pairs.setdefault(path, []).append((before_s, after_s))

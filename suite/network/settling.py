@@ -42,17 +42,21 @@ def settle(
     fitted: Callable[[str | None, Configuration], Configuration],
     until: float,
     watch: Watch,
+    *,
+    is_folded: bool = False,
 ) -> Settled:
     """Measure the variants in whole passes, and roll back what does not gain.
 
     Args:
         fitted: what of a configuration keeps within the limit of memory.
         until: of the monotonic clock.
+        is_folded: whether the variants are of a folded network: then they are a change without
+            any layer replaced.
 
     Raises:
         ArmFailed: a variant raised.
     """
-    first = prove(benches, variants, until, watch, FIRST_BLOCKS, FIRST_BLOCKS)
+    first = prove(benches, variants, until, watch, FIRST_BLOCKS, FIRST_BLOCKS, is_folded=is_folded)
     if None in variants:
         memory_format = better_format({key: blocks.whole for key, blocks in first.items()})
     else:
@@ -63,9 +67,10 @@ def settle(
     rest = _without(variants[memory_format], losing)
     for _ in range(ATTEMPTS):
         rest = fitted(memory_format, rest)
-        if not rest and memory_format is None:
+        if not rest and memory_format is None and not is_folded:
             break
-        last = prove(benches, {memory_format: rest}, until, watch)[memory_format]
+        kept = {memory_format: rest}
+        last = prove(benches, kept, until, watch, is_folded=is_folded)[memory_format]
         if is_proven(last.gain):
             return Settled(memory_format, rest, last, reasons, are_fresh=benches.are_fresh)
         doubtful = [path for path in rest if not _surely_gains(last, path)]

@@ -157,10 +157,22 @@ def _noting(layer: Layer) -> Callable[[nn.Module, tuple[Any, ...]], None]:
             assert isinstance(module, nn.Conv2d)  # any other has a reason
             n, c, h, w = x.shape
             call = Call(as_called(module, (n, c, h, w)), DTYPES[x.dtype], memory_format_of(x))
-            if call not in layer.calls:
+            if not _is_residual(args[1:], call.problem, x):
+                layer.reason = "what it adds is of another shape or type, and broadcast"
+            elif call not in layer.calls:
                 layer.calls.append(call)
 
     return note
+
+
+def _is_residual(others: tuple[Any, ...], problem: Problem, x: torch.Tensor) -> bool:
+    """Return whether what else a layer is called with is as its epilogue has it."""
+    if not problem.residual_elements:
+        return not others
+    (residual,) = others
+    if not isinstance(residual, torch.Tensor) or residual.dtype is not x.dtype:
+        return False
+    return residual.shape == problem.output_shape and residual.layout is torch.strided
 
 
 def _own_line(error: BaseException) -> str:

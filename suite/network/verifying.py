@@ -22,6 +22,7 @@ from suite.modules.sizes import pack_bytes
 from suite.network.bench import Configuration, apply
 from suite.network.outputs import numbers_in, rel_l2_error
 from suite.network.twin import Inputs, copied, run, sharing
+from suite.operands.epilogue import activate_
 from suite.operands.tensors import Operands, memory_format_of
 from suite.problem import Scenario
 from suite.tuning.candidates import load_row
@@ -89,9 +90,9 @@ def _comparing(
 
     def compare(module: nn.Module, args: tuple[Any, ...]) -> None:
         assert isinstance(module, nn.Conv2d)  # no other has plans
-        (x,) = args
+        x, *residual = args
         try:
-            got = quick.forward(x)
+            got = quick.forward(*args)
         except Exception as error:
             check.fault = f"{row.name} raised {type(error).__name__}: {error}"
             return
@@ -107,15 +108,22 @@ def _comparing(
             dtype=DTYPES[x.dtype],
             memory_format=memory_format_of(x),
         )
-        operands = Operands(some, module.weight.detach(), _detached(module.bias))
+        first = [tensor[:MOST_SAMPLES] for tensor in args]
+        operands = Operands(
+            some,
+            module.weight.detach(),
+            _detached(module.bias),
+            residual=first[1] if residual else None,
+        )
         gate = Tolerance(scenario, entry.family, entry.error_factor, entry.precision)
         expected = reference.result(scenario, operands)
         if gate.is_norm_wise and reference.meets_no_whole_kernel(scenario.problem):
             size = reference.reach(scenario, operands)
         else:
             size = reference.magnitude(scenario, operands)
+        activate_(expected, scenario.problem.epilogue)
         judged = judge_output(KIND, gate, got[:MOST_SAMPLES], expected, size)
-        theirs = judge_output(KIND, gate, module.forward(x[:MOST_SAMPLES]), expected, size)
+        theirs = judge_output(KIND, gate, module.forward(*first), expected, size)
         own_error = judged.residuals.rel_l2_error
         check.error = max(check.error, own_error)
         check.torch_error = max(check.torch_error, theirs.residuals.rel_l2_error)

@@ -29,6 +29,8 @@ class LayerOutcome:
     torch_error: float | None = None
     pack_bytes: int = 0
     weight_bytes: int = 0
+    fused: tuple[str, ...] = ()
+    """What was folded into it: "bn", "add", an activation, in that order."""
     reason: str = ""
     """Why it stays torch's."""
 
@@ -61,6 +63,8 @@ class NetworkOutcome:
     torch_error: float | None = None
     memory_format: str | None = None
     """What the network was taken to; None: it is as it was."""
+    is_folded: bool = False
+    """Whether this is a copy, and batch norms and what follows convolutions are part of them."""
     threads: int
     torch: str
     took_s: float = 0.0
@@ -83,4 +87,4 @@ class NetworkOutcome:
 
     @property
     def is_changed(self) -> bool:
-        return bool(self.replaced) or self.memory_format is not None
+        return bool(self.replaced) or self.memory_format is not None or self.is_folded

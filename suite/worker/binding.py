@@ -10,7 +10,6 @@ sections 4 and 5).
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
-from suite.epilogues import NONE
 from suite.errors import Unsupported
-from suite.operands.epilogue import finish_
+from suite.operands.epilogue import finishing
 from suite.operands.tensors import Operands, pad_explicitly
 from suite.problem import Pair, Problem, Scenario
 from suite.registry.registering import Implementation
@@ -75,35 +73,18 @@ def _caller(
     residual: torch.Tensor | None = None,
 ) -> Callable[[torch.Tensor], Any]:
     seen = problem.as_called()
-    function, padding = finishing(implementation, problem, residual), seen.padding
+    function = finishing(implementation.function, implementation.epilogues, problem.epilogue)
+    padding, added = seen.padding, () if residual is None else (residual,)
     stride, dilation, groups = seen.stride, seen.dilation, seen.groups
 
     def call(x: torch.Tensor) -> Any:
-        return function(x, weight, bias, stride, padding, dilation, groups)
+        return function(x, weight, bias, stride, padding, dilation, groups, *added)
 
     def padded_call(x: torch.Tensor) -> Any:
         padded = pad_explicitly(problem, x)
-        return function(padded, weight, bias, stride, padding, dilation, groups)
+        return function(padded, weight, bias, stride, padding, dilation, groups, *added)
 
     return padded_call if problem.is_asymmetric else call
-
-
-def finishing(
-    implementation: Implementation, problem: Problem, residual: torch.Tensor | None
-) -> Callable[..., Any]:
-    """Return an implementation's function with the epilogue: fused, or torch's after it."""
-    function, epilogue = implementation.function, problem.epilogue
-    if epilogue == NONE:
-        return function
-    if epilogue in implementation.epilogues:
-        return functools.partial(function, epilogue=epilogue, residual=residual)
-
-    def finished(*arguments: Any) -> Any:
-        output = function(*arguments)
-        # What else it may return is refused by whoever looks at outputs.
-        return finish_(output, epilogue, residual) if type(output) is torch.Tensor else output
-
-    return finished
 
 
 def _forward(implementation: Implementation, problem: Problem, operands: Operands) -> Invocation:

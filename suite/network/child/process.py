@@ -35,11 +35,11 @@ class _Process:
         own_imports.serve_users()
         torch.set_num_threads(request.threads)
         try:
-            model, inputs = torch.load(request.path, weights_only=False)
+            model, inputs, original = torch.load(request.path, weights_only=False)
         except Exception as error:  # whatever the caller's classes raise, or are not there
             reason = f"{type(error).__name__}: {error}"
             return Answer(reply=None, failure=Failure(status=Status.ERROR, reason=reason))
-        self._bench = Bench(model, inputs)
+        self._bench = Bench(model, inputs, original)
         self._forks = may_fork()
         return Answer(reply=Loaded(forks=self._forks), failure=None)
 
