@@ -1,4 +1,4 @@
-"""What every implementation does with conv2d's arguments before its own idea starts."""
+"""What every implementation does with torch's arguments before its own idea starts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 
 from suite import Problem
 from suite.errors import UsageError
+from suite.kinds import Sizes, each_axis
 
 Pair = tuple[int, int]
 
@@ -29,15 +30,22 @@ def problem_of(
     padding: int | Sequence[int],
     dilation: int | Sequence[int],
     groups: int,
+    output_padding: int | Sequence[int] | None = None,
 ) -> Problem:
     """Return the problem that a call with these arguments solves.
+
+    Args:
+        output_padding: of a transposed convolution; None where it is none.
 
     Raises:
         UsageError: the shapes do not fit together.
     """
-    pairs = pair(stride), pair(padding), pair(dilation)
+    axes = input.dim() - 2
+    settings = each_axis(stride, axes), each_axis(padding, axes), each_axis(dilation, axes)
+    longer = None if output_padding is None else each_axis(output_padding, axes)
     bias_shape = None if bias is None else tuple(bias.shape)
-    return _problem(tuple(input.shape), tuple(weight.shape), bias_shape, *pairs, groups)
+    shapes = tuple(input.shape), tuple(weight.shape), bias_shape
+    return _problem(*shapes, *settings, groups, longer)
 
 
 # Checking the sizes takes longer than the smallest convolutions do.
@@ -46,16 +54,18 @@ def _problem(
     input_shape: tuple[int, ...],
     weight_shape: tuple[int, ...],
     bias_shape: tuple[int, ...] | None,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
     groups: int,
+    output_padding: Sizes | None,
 ) -> Problem:
-    wanted = weight_shape[:1]
+    channels = weight_shape[0] if output_padding is None else weight_shape[1] * groups
+    wanted = (channels,)
     if bias_shape not in (None, wanted):
         # One number would be broadcast, and compiled code reads past the end of fewer.
         raise UsageError(
-            f"the bias has shape {bias_shape}; {weight_shape[0]} output channels need {wanted}"
+            f"the bias has shape {bias_shape}; {channels} output channels need {wanted}"
         )
     return Problem.of_call(
         input_shape,
@@ -65,14 +75,21 @@ def _problem(
         padding=padding,
         dilation=dilation,
         groups=groups,
+        transposed=output_padding is not None,
+        output_padding=output_padding or 0,
     )
 
 
+def per_channel(values: torch.Tensor, axes: int) -> torch.Tensor:
+    """Return one value a channel (K) as (1, K, 1, …), to be used with a tensor of so many axes."""
+    return values.view(1, -1, *(1 for _ in range(axes)))
+
+
 def add_bias(output: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Return `output` (N, K, P, Q) plus `bias` (K), in place where autograd need not know."""
+    """Return `output` (N, K, …) plus `bias` (K), in place where autograd need not know."""
     if bias is None:
         return output
-    column = bias.view(1, -1, 1, 1)
+    column = per_channel(bias, output.dim() - 2)
     if torch.is_grad_enabled() and (output.requires_grad or bias.requires_grad):
         return output + column
     return output.add_(column)

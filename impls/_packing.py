@@ -5,7 +5,8 @@ row's own business, and registers `prepare=packing.prepare`. The row begins with
 
     packed = packing.of_call(input, weight, bias, stride, padding, dilation, groups)
 
-and reads `packed.content` and `packed.problem`. It may be called in two ways:
+and reads `packed.content` and `packed.problem`; a transposed one adds its output_padding. It may be
+called in two ways:
 
 - with a packed weight in the weight's place, which says what it was packed for and refuses every
   other call: another row, another shape or type, another stride, padding, dilation or groups, and
@@ -26,8 +27,9 @@ from typing import Any
 
 import torch
 
-from impls._arguments import pair, problem_of
+from impls._arguments import problem_of
 from suite import Problem, Unsupported
+from suite.kinds import Sizes, each_axis
 from suite.phases import PACK
 
 
@@ -49,13 +51,15 @@ class Packed:
     """torch's number of threads that it was packed for; None where any will do."""
     # What every call is compared with; to ask the problem for it would take longer.
     input_shape: tuple[int, ...]
-    """(N, C, H, W)"""
+    """(N, C, …)"""
     bias_shape: tuple[int, ...]
     """(K)"""
     residual_shape: tuple[int, ...] | None
-    """(N, K, P, Q) where a residual is added."""
-    arguments: tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]
+    """(N, K, …) where a residual is added."""
+    arguments: tuple[Sizes, Sizes, Sizes, int]
     """(stride, padding, dilation, groups)"""
+    output_padding: Sizes | None
+    """None where it is no transposed convolution."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,22 @@ class Packing:
             bias_shape=(problem.out_channels,),
             residual_shape=problem.output_shape if problem.residual_elements else None,
             arguments=(problem.stride, problem.padding, problem.dilation, problem.groups),
+            output_padding=problem.output_padding if problem.is_transposed else None,
         )
 
     def of_call(
-        self, input, weight, bias, stride, padding, dilation, groups, epilogue="none", residual=None
+        self,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        dilation,
+        groups,
+        epilogue="none",
+        residual=None,
+        *,
+        output_padding=None,
     ) -> Packed:
         """Return the packed weight of a call: `weight` itself, or what it is packed to now.
 
@@ -100,7 +116,9 @@ class Packing:
         if type(weight) is not Packed:
             if self.why_not_plain:
                 raise Unsupported(f"needs its weight prepared: {self.why_not_plain}")
-            problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+            problem = problem_of(
+                input, weight, bias, stride, padding, dilation, groups, output_padding
+            )
             if epilogue != "none":
                 problem = dataclasses.replace(problem, epilogue=epilogue)
             if reason := self.why_not(problem):
@@ -114,18 +132,23 @@ class Packing:
             and input.shape == weight.input_shape
             and input.dtype is weight.dtype
             and (stride, padding, dilation, groups) == weight.arguments
+            and output_padding == weight.output_padding
             and (bias is None or _fits(bias, weight))
             and epilogue == weight.epilogue
             and (residual is weight.residual_shape is None or _is_residual(residual, weight))
             and (weight.threads is None or weight.threads == torch.get_num_threads())
         ):
             return weight
-        arguments = pair(stride), pair(padding), pair(dilation), groups
-        self._refuse_another(input, weight, bias, arguments, epilogue)
+        axes = max(1, input.dim() - 2)
+        settings = (each_axis(size, axes) for size in (stride, padding, dilation))
+        longer = None if output_padding is None else each_axis(output_padding, axes)
+        self._refuse_another(input, weight, bias, (*settings, groups), longer, epilogue)
         _require_residual(weight, residual)
         return weight
 
-    def _refuse_another(self, input, packed: Packed, bias, arguments, epilogue) -> None:
+    def _refuse_another(
+        self, input, packed: Packed, bias, arguments, output_padding, epilogue
+    ) -> None:
         """Say what a call differs in; in nothing where one number stands for two."""
         names = ("stride", "padding", "dilation", "groups")
         compared = [
@@ -133,6 +156,7 @@ class Packing:
             ("inputs of", packed.input_shape, tuple(input.shape)),
             ("type", packed.dtype, input.dtype),
             *zip(names, packed.arguments, arguments, strict=True),
+            ("output_padding", packed.output_padding, output_padding),
             ("epilogue", packed.epilogue, epilogue),
         ]
         if bias is not None:

@@ -3,16 +3,20 @@
     y[n, k, p, q] = b[k] + Σ_{c, r, s} x[n, c, p·stride + r·dilation, q·stride + s·dilation]
                                        · w[k, c, r, s]
 
-where x has been padded with zeros. Each further rung of the ladder (loops_numba.py) changes
-one thing.
+where x has been padded with zeros; with one axis or three there are as many sums over taps. A
+transposed convolution adds each x to those y from which a convolution would read it. Each further
+rung of the ladder (loops_numba.py) changes one thing.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 
-from impls._arguments import pair, problem_of
+from impls._arguments import pair, per_channel, problem_of
 from suite import Problem, Unsupported, register
 
 # A step of the innermost loop is four torch calls of about 2 to 5 µs each; this many stay within
@@ -20,12 +24,8 @@ from suite import Problem, Unsupported, register
 MOST_STEPS = 300_000
 
 
-def _steps(problem: Problem) -> int:
-    return problem.output_elements * (problem.in_channels // problem.groups)
-
-
 def _too_large(problem: Problem) -> str | None:
-    steps = _steps(problem)
+    steps = problem.output_elements * (problem.in_channels // problem.groups)
     if steps <= MOST_STEPS:
         return None
     return (
@@ -39,21 +39,37 @@ SCALAR_TENSOR_BYTES = 2048
 
 
 def _padded_bytes(problem: Problem, itemsize: int) -> int:
-    padded = problem.batch_size * problem.in_channels * problem.padded_h * problem.padded_w
+    padded = problem.batch_size * problem.in_channels
+    for size, pads in zip(problem.input_size, problem.pads, strict=True):
+        padded *= size + sum(pads)
     return itemsize * padded + SCALAR_TENSOR_BYTES * problem.output_elements
+
+
+def _windows(problem: Problem, places: Sequence[int]) -> list[tuple[slice, ...]]:
+    """Return what each place of the small side, along every axis, meets of the padded large one."""
+    axes = list(zip(problem.stride, problem.effective_kernel, problem.dilation, strict=True))
+    return [
+        tuple(
+            slice(at * stride, at * stride + covered, dilation)
+            for at, (stride, covered, dilation) in zip(place, axes, strict=True)
+        )
+        for place in itertools.product(*map(range, places))
+    ]
 
 
 @register(
     "loops",
     family="loops",
+    kinds=("conv1d", "conv2d", "conv3d"),
     supports=_too_large,
     workspace_bytes=_padded_bytes,
     executed_flops=lambda problem: problem.direct_flops,
 )
 def loops(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Five Python loops: batch, output channel, input channel, row, column.
+    """Python loops: batch, output channel, input channel, and the output's places along each axis.
 
-    Shapes: input (N, C, H, W), weight (K, C/g, R, S), result (N, K, P, Q).
+    Shapes: input (N, C, H, W), weight (K, C/g, R, S), result (N, K, P, Q); as well with one axis or
+    three.
     Cost: 2·N·K·P·Q·C/g·R·S operations, and four torch calls for every R·S of them.
     Extra memory: the padded input, and one scalar for each output element.
 
@@ -63,29 +79,82 @@ def loops(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
     if reason := _too_large(problem):
         raise Unsupported(reason)
-    (pad_h, pad_w), (stride_h, stride_w) = pair(padding), pair(stride)
-    x = F.pad(input, (pad_w, pad_w, pad_h, pad_h))
+    x = F.pad(input, [size for size in reversed(problem.padding) for _ in range(2)])
     group_in = problem.in_channels // groups
     group_out = problem.out_channels // groups
+    windows = _windows(problem, problem.output_size)
     # Sums are kept apart, not written into one tensor, so that autograd can follow them.
     sums = [input.new_zeros(())] * problem.output_elements
     for n in range(problem.batch_size):
         for k in range(problem.out_channels):
             first_channel = k // group_out * group_in
-            plane = (n * problem.out_channels + k) * problem.out_h * problem.out_w
+            first = (n * problem.out_channels + k) * len(windows)
             for c in range(group_in):
-                for p in range(problem.out_h):
-                    top = p * stride_h
-                    rows = slice(top, top + problem.effective_kernel_h, problem.dilation_h)
-                    for q in range(problem.out_w):
-                        left = q * stride_w
-                        columns = slice(left, left + problem.effective_kernel_w, problem.dilation_w)
-                        window = x[n, first_channel + c, rows, columns]
-                        at = plane + p * problem.out_w + q
-                        sums[at] = sums[at] + (window * weight[k, c]).sum()
+                plane = x[n, first_channel + c]
+                for at, window in enumerate(windows, start=first):
+                    sums[at] = sums[at] + (plane[window] * weight[k, c]).sum()
     output = torch.stack(sums) if sums else input.new_zeros(0)
     output = output.reshape(problem.output_shape)
-    return output if bias is None else output + bias.view(1, -1, 1, 1)
+    return output if bias is None else output + per_channel(bias, problem.axes)
+
+
+def _too_large_transposed(problem: Problem) -> str | None:
+    steps = problem.input_elements
+    if steps <= MOST_STEPS:
+        return None
+    return (
+        f"{steps:,} passes of the innermost Python loop (N·C·H·W); the limit is {MOST_STEPS:,}, "
+        "about 10 s a call"
+    )
+
+
+def _whole_output_bytes(problem: Problem, itemsize: int) -> int:
+    whole = problem.batch_size * problem.out_channels
+    for size, pads in zip(problem.output_size, problem.pads, strict=True):
+        whole *= size + sum(pads)
+    return 2 * itemsize * whole  # and once more where it is cut
+
+
+@register(
+    "loops",
+    family="loops",
+    kinds=("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+    supports=_too_large_transposed,
+    workspace_bytes=_whole_output_bytes,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def loops_transposed(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """Python loops: batch, input channel and the input's places; each adds a kernel to the output.
+
+    The same windows as `loops` has, the other way: what a convolution reads there is written.
+    Shapes: input (N, C, H, W), weight (C, K/g, R, S), result (N, K, P, Q); as well with one axis or
+    three.
+    Cost: 2·N·C·H·W·K/g·R·S operations, and three torch calls for every K/g·R·S of them.
+    Extra memory: the output before padding is cut off it.
+
+    Raises:
+        Unsupported: beyond the size at which one call takes about 10 s.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups, output_padding)
+    if reason := _too_large_transposed(problem):
+        raise Unsupported(reason)
+    group_in = problem.in_channels // groups
+    group_out = problem.out_channels // groups
+    sizes = zip(problem.output_size, problem.padding, strict=True)
+    whole = input.new_zeros(*problem.output_shape[:2], *(size + 2 * pad for size, pad in sizes))
+    windows = _windows(problem, problem.input_size)
+    for n in range(problem.batch_size):
+        for c in range(problem.in_channels):
+            first = c // group_in * group_out
+            planes = whole[n, first : first + group_out]
+            values = input[n, c].reshape(-1)
+            for value, window in zip(values, windows, strict=True):
+                planes[(slice(None), *window)] += value * weight[c]
+    sizes = zip(problem.output_size, problem.padding, strict=True)
+    output = whole[(..., *(slice(pad, pad + size) for size, pad in sizes))].contiguous()
+    return output if bias is None else output + per_channel(bias, problem.axes)
 
 
 # A product in plain Python takes about 0.1 µs.

@@ -25,6 +25,19 @@ def torch_dispatch(input, weight, bias=None, stride=1, padding=0, dilation=1, gr
     return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
+for _function in (
+    F.conv1d,
+    F.conv3d,
+    F.conv_transpose1d,
+    F.conv_transpose2d,
+    F.conv_transpose3d,
+):
+    # The functions themselves: nothing stands between them and the clock.
+    register(
+        "torch", kind=_function.__name__, family="vendor", dtypes=ALL_DTYPES, nan_policy="tile"
+    )(_function)
+
+
 @register("torch_channels_last", family="vendor", dtypes=ALL_DTYPES, nan_policy="tile")
 def torch_channels_last(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """F.conv2d on channels_last copies of input and weight, the copies included in the time."""

@@ -89,6 +89,17 @@ MEANINGS = {
     "others_share": "largest share of the cores that others took in a block",
     "blocks_set_aside": "blocks that were measured again, because others took the cores",
     "epilogue": "what follows the convolution at once, in the same call: `relu`, `add_relu`, …",
+    "kind": "torch's function that computes it: `conv1d`, `conv_transpose2d`, …; columns of axes "
+    "that it has not are empty",
+    "depth": "planes of a 3-D input",
+    "kernel_d": "planes of the kernel",
+    "stride_d": "step from one output to the next, along the depth",
+    "pad_front": "planes of zeros in front",
+    "pad_back": "planes of zeros behind",
+    "dilation_d": "step from one element of the kernel to the next, along the depth",
+    "output_pad_d": "planes that a transposed convolution's output has more",
+    "output_pad_h": "rows that it has more",
+    "output_pad_w": "columns that it has more",
     **{
         f"phase_{name}": f"share of a call in the phase {name}, where it marks it" for name in NAMES
     },

@@ -7,8 +7,9 @@ import io
 from pathlib import Path
 from typing import Any
 
+from suite.kinds import absent_fields
 from suite.phases import NAMES
-from suite.problem import PROBLEM_FIELDS
+from suite.problem import FIELDS_OF_CONV2D, FIELDS_OF_OTHER_KINDS, Problem
 from suite.results.cell import CellResult
 from suite.results.contention import largest_others_share
 from suite.results.folder import Run
@@ -50,7 +51,7 @@ COLUMNS = (
     "dtype",
     "memory_format",
     "direction",
-    *PROBLEM_FIELDS,
+    *FIELDS_OF_CONV2D,
     "status",
     "reason",
     "median_s",
@@ -92,6 +93,7 @@ COLUMNS = (
     "others_share",
     "blocks_set_aside",
     "epilogue",
+    *FIELDS_OF_OTHER_KINDS,
 )
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -102,7 +104,7 @@ def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any
     """Return one cell as the values of `COLUMNS`; absent is None."""
     scenario, problem = result.scenario, result.scenario.problem
     values: dict[str, Any] = {
-        **problem.to_dict(),
+        **_sizes(problem),
         "scenario": scenario.id,
         "implementation": result.implementation,
         "family": result.family,
@@ -159,6 +161,12 @@ def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any
     if profile:
         values |= profile_values(result, profile)
     return {column: values.get(column) for column in COLUMNS}
+
+
+def _sizes(problem: Problem) -> dict[str, Any]:
+    """Return a problem's fields without what its kind has not: axes, and output padding."""
+    absent = absent_fields(problem.kind)
+    return {name: value for name, value in problem.to_dict().items() if name not in absent}
 
 
 def profile_values(result: CellResult, profile: CellProfile) -> dict[str, Any]:

@@ -24,6 +24,7 @@ TEXTS = {
     "dtype",
     "memory_format",
     "direction",
+    "kind",
     "status",
     "reason",
     "reference",
@@ -39,7 +40,7 @@ TEXTS = {
     "not_profiled",
 }
 TRUTHS = {"bias", "deterministic", "disturbed"}
-WHOLE = {*PROBLEM_FIELDS} - TRUTHS | {
+WHOLE = {*PROBLEM_FIELDS} - TRUTHS - TEXTS | {
     "blocks",
     "samples",
     "direct_flops",

@@ -139,12 +139,16 @@ _SIZES: dict[str, Callable[[Problem], int]] = {
 def _named() -> Iterator[tuple[str, Holds]]:
     """Yield properties that have a name, the plainest first."""
     yield from _of_problem("groups > 1", lambda p: p.groups > 1, "one group")
+    yield from _of_problem("transposed", lambda p: p.is_transposed, "not transposed")
+    yield from _of_problem("output padding", lambda p: any(p.output_padding), "no output padding")
+    yield from _of_problem("1-D", lambda p: p.axes == 1)
+    yield from _of_problem("3-D", lambda p: p.axes == 3)
     yield from _of_problem("bias", lambda p: p.bias, "no bias")
     yield from _of_problem("epilogues", lambda p: p.epilogue != NONE, "no epilogue")
     yield from _of_problem("epilogues with a residual", lambda p: adds(p.epilogue))
     for name, pair_of, usual in (
-        ("stride", lambda p: p.stride, 1),
-        ("dilation", lambda p: p.dilation, 1),
+        ("stride", lambda p: (p.stride_h, p.stride_w), 1),
+        ("dilation", lambda p: (p.dilation_h, p.dilation_w), 1),
         ("padding", lambda p: (p.pad_top + p.pad_bottom, p.pad_left + p.pad_right), 0),
     ):
         yield from _of_pair(name, pair_of, usual)

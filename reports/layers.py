@@ -13,11 +13,15 @@ def layer_family(problem: Problem) -> str:
     """Return the family of layers; the first property that decides which algorithms fit."""
     kernel = max(problem.kernel)
     tests = (
+        ("transposed", problem.is_transposed),
+        ("1-D depthwise", problem.axes == 1 and problem.is_depthwise),
+        ("1-D", problem.axes == 1),
+        ("3-D", problem.axes == 3),
         ("depthwise", problem.is_depthwise),
         ("grouped", problem.groups > 1),
-        ("dilated", problem.dilation != (1, 1)),
+        ("dilated", problem.is_dilated),
         ("pointwise 1×1", kernel == 1),
-        ("strided", problem.stride != (1, 1)),
+        ("strided", problem.is_strided),
         ("3×3", problem.kernel == (3, 3)),
         ("large kernel", kernel >= LARGE_KERNEL),
     )
@@ -26,17 +30,19 @@ def layer_family(problem: Problem) -> str:
 
 def describe(problem: Problem) -> str:
     """Return a problem in one line: "1×64×56×56 → 128, 3×3, stride 2, pad 1"."""
-    sizes = f"{problem.batch_size}×{problem.in_channels}×{problem.height}×{problem.width}"
-    parts = [f"{sizes} → {problem.out_channels}", f"{problem.kernel_h}×{problem.kernel_w}"]
-    if problem.stride != (1, 1):
-        parts.append(f"stride {_pair(problem.stride)}")
+    parts = [f"{_times(problem.input_shape)} → {problem.out_channels}", _times(problem.kernel)]
+    if problem.is_transposed:
+        parts.insert(1, "transposed")
+    if problem.is_strided:
+        parts.append(f"stride {_each(problem.stride)}")
     if problem.is_asymmetric:
-        sides = (problem.pad_top, problem.pad_bottom, problem.pad_left, problem.pad_right)
-        parts.append("pad " + "/".join(map(str, sides)))
-    elif problem.padding != (0, 0):
-        parts.append(f"pad {_pair(problem.padding)}")
-    if problem.dilation != (1, 1):
-        parts.append(f"dilation {_pair(problem.dilation)}")
+        parts.append("pad " + "/".join(str(size) for pair in problem.pads for size in pair))
+    elif problem.is_padded:
+        parts.append(f"pad {_each(problem.padding)}")
+    if any(problem.output_padding):
+        parts.append(f"output pad {_each(problem.output_padding)}")
+    if problem.is_dilated:
+        parts.append(f"dilation {_each(problem.dilation)}")
     if problem.groups > 1:
         parts.append(f"groups {problem.groups}")
     if problem.bias:
@@ -46,5 +52,9 @@ def describe(problem: Problem) -> str:
     return ", ".join(parts)
 
 
-def _pair(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}×{pair[1]}"
+def _times(sizes: tuple[int, ...]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def _each(sizes: tuple[int, ...]) -> str:
+    return str(sizes[0]) if len(set(sizes)) == 1 else _times(sizes)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from reports.growth import LEAST_POINTS
 from reports.matrix import Matrix, MatrixCell
 from reports.series import Series, series_of
+from suite.kinds import AXIS_NAMES, SIDES, SUFFIXES
 from suite.problem import PROBLEM_FIELDS, Problem, Scenario
 from suite.results.standing import NONE_PASSED, UNDECIDED, is_faster, lead
 
-_PADS = {"pad_top", "pad_bottom", "pad_left", "pad_right"}
+_PADS = {name for sides in SIDES for name in sides}
 MOST_SERIES = 40
 """Of one axis; a page that offers more is no longer searched."""
 
@@ -28,27 +29,27 @@ class Axis:
     fields: frozenset[str]
 
 
-def _square(first: int, second: int) -> int | None:
-    return first if first == second else None
+def _equal(sizes: Sequence[int]) -> int | None:
+    return sizes[0] if len(set(sizes)) == 1 else None
 
 
 AXES = (
     Axis(
         "kernel size",
-        lambda p: _square(p.kernel_h, p.kernel_w),
-        frozenset({"kernel_h", "kernel_w"} | _PADS),
+        lambda p: _equal(p.kernel),
+        frozenset({f"kernel_{suffix}" for suffix in SUFFIXES} | _PADS),
     ),
     Axis("input channels", lambda p: p.in_channels, frozenset({"in_channels"})),
     Axis("output channels", lambda p: p.out_channels, frozenset({"out_channels"})),
     Axis(
         "channels, in and out",
-        lambda p: _square(p.in_channels, p.out_channels),
+        lambda p: _equal((p.in_channels, p.out_channels)),
         frozenset({"in_channels", "out_channels"}),
     ),
     Axis(
         "input size",
-        lambda p: _square(p.height, p.width),
-        frozenset({"height", "width"}),
+        lambda p: _equal(p.input_size),
+        frozenset(AXIS_NAMES),
     ),
     Axis("batch size", lambda p: p.batch_size or None, frozenset({"batch_size"})),
 )
@@ -91,8 +92,10 @@ def crossover(matrix: Matrix, source: str) -> list[Slot]:
     """
     slots: dict[tuple[int, int], list[Scenario]] = {}
     for scenario in matrix.scenarios:
-        if scenario.source == source and scenario.problem.kernel_h == scenario.problem.kernel_w:
-            key = (scenario.problem.kernel_h, scenario.problem.in_channels)
+        problem = scenario.problem
+        is_square = problem.kind == "conv2d" and problem.kernel_h == problem.kernel_w
+        if scenario.source == source and is_square:
+            key = (problem.kernel_h, problem.in_channels)
             slots.setdefault(key, []).append(scenario)
     kernels, channels = Counter(key[0] for key in slots), Counter(key[1] for key in slots)
     if min([*kernels.values(), *channels.values()], default=0) < 2:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from suite.epilogues import EPILOGUES
 from suite.errors import UsageError, did_you_mean
+from suite.kinds import KINDS
 from suite.problem import DTYPE_BYTES
 
 # Largest element error in units of √K·u·S (see suite.judge.tolerance): what a family gets unless an
@@ -61,12 +62,21 @@ class Declaration:
     """Prepares the weight before it is called."""
     epilogues: tuple[str, ...] = ()
     """What it fuses: see `suite.epilogues`."""
+    kinds: tuple[str, ...] = ("conv2d",)
+    """Kinds of problem that it is registered for; never empty."""
 
     def __post_init__(self) -> None:
         self._require("family", self.family, FAMILIES)
         self._require("nan_policy", self.nan_policy, NAN_POLICIES)
         if self.precision is not None:
             self._require("precision", self.precision, PRECISIONS)
+        for kind in self.kinds:
+            self._require("kind", kind, KINDS)
+        if not self.kinds:
+            raise UsageError(
+                f'{self.source}: "{self.name}" is registered for no kind; accepted: '
+                f"{', '.join(KINDS)}"
+            )
         for device in self.devices:
             self._require("device", device, DEVICES)
         for dtype in self.dtypes:

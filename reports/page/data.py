@@ -136,7 +136,7 @@ def _scenario(scenario: Scenario, matrix: Matrix) -> dict[str, Any]:
         "id": scenario.id,
         "shape": describe(problem),
         "layer": layer_family(problem),
-        "kernel": f"{problem.kernel_h}×{problem.kernel_w}",
+        "kernel": "×".join(map(str, problem.kernel)),
         "device": scenario.device,
         "dtype": scenario.dtype,
         "memory_format": scenario.memory_format,

@@ -18,12 +18,13 @@ from suite.epilogues import activation_of
 from suite.judge import projection, reference, sampled
 from suite.judge.projection import inner, inner_of_xor, nonzero_among
 from suite.judge.tolerance import Tolerance, allowed_words, error_ratio, largest_of
+from suite.judge.usual import usual_elements
 from suite.messages.judge import TimedCall
 from suite.messages.worker import Start
 from suite.operands.epilogue import activate_
 from suite.operands.gate_inputs import STREAM_RMS
 from suite.operands.streams import Stream
-from suite.operands.tensors import FORMATS, Operands
+from suite.operands.tensors import Operands, empty_in_format, in_format
 from suite.problem import Scenario
 
 ELEMENTS_A_CALL = 8
@@ -65,14 +66,14 @@ class Block:
         self._activation = activation_of(scenario.problem.epilogue)
         drawn = projection.projection(scenario, operands, secret)
         # Bounds need no more than float32, and have the size of a sample's result.
-        expected, size = reference.usual_elements(scenario, operands, STREAM_RMS)
+        expected, size = usual_elements(scenario, operands, STREAM_RMS)
         self._usual = expected.float(), size.float()
         self._usual_bounds: dict[Tolerance, _Bounds] = {}
-        memory_format = FORMATS[scenario.memory_format]
+        memory_format = scenario.memory_format
         self._signs = drawn.signs.to(torch.int8).contiguous().view(-1)
-        self._adjoint = _in_memory_order(drawn.adjoint.contiguous(memory_format=memory_format))
+        self._adjoint = _in_memory_order(in_format(drawn.adjoint, memory_format))
         self._offset = drawn.offset
-        self._operand = torch.empty_like(operands.varying, memory_format=memory_format)
+        self._operand = empty_in_format(operands.varying, memory_format)
         self._operands = operands.with_varying(self._operand)
         """Those of the call that is being judged."""
 
@@ -114,17 +115,17 @@ class Block:
         return None
 
     def _shaped(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
-        """Return a flat output as N K P Q, however it lies."""
-        n, k, p, q = self._scenario.result_shape
+        """Return a flat output in the result's shape, however it lies."""
+        n, channels, *sizes = self._scenario.result_shape
         if channels_last:
-            return output.view(n, p, q, k).permute(0, 3, 1, 2)
-        return output.view(n, k, p, q)
+            return output.view(n, *sizes, channels).movedim(-1, 1)
+        return output.view(n, channels, *sizes)
 
     @functools.cached_property
     def _signs_by_channel(self) -> torch.Tensor:
-        """The projection's signs for an output that lies as N P Q K."""
+        """The projection's signs for an output that lies with channels last."""
         signs = self._signs.view(self._scenario.result_shape)
-        return signs.permute(0, 2, 3, 1).contiguous().view(-1)
+        return signs.movedim(1, -1).contiguous().view(-1)
 
     def _bounds(self, limits: Tolerance) -> _Bounds:
         """Return what a usual operand's result may be off by.

@@ -6,8 +6,8 @@ import contextlib
 import ctypes
 import math
 
+from suite.judge.maps import COLUMN_BYTES
 from suite.judge.pieces import PIECE_ELEMENTS
-from suite.judge.reference import COLUMN_BYTES
 from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.processes.shared_memory import OperandLayout, ResultLayout
@@ -50,8 +50,9 @@ def _judge_bytes(scenario: Scenario) -> int:
 def _lowered_bytes(scenario: Scenario) -> int:
     """Return the float64 matrix that the whole convolution would be lowered to."""
     problem = scenario.problem
-    taps = problem.in_channels * problem.kernel_h * problem.kernel_w
-    return 2 * DOUBLE_BYTES * taps * problem.batch_size * problem.out_h * problem.out_w
+    small = problem.input_size if problem.is_transposed else problem.output_size
+    taps = problem.in_channels * problem.taps
+    return 2 * DOUBLE_BYTES * taps * problem.batch_size * math.prod(small)
 
 
 def _worker_bytes(scenario: Scenario) -> int:

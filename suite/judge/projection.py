@@ -7,17 +7,18 @@ it goes a piece at a time from the streams through the innermost cache.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from suite.judge.reference import bands, convolve
-from suite.operands.tensors import Operands, pad_explicitly
-from suite.problem import Problem, Scenario
+from suite.judge.form import Form, form_of, sides_of
+from suite.judge.maps import given, spread
+from suite.operands.tensors import Operands
+from suite.problem import Scenario
 
 SIGMAS = 8.0
 """A projection sums errors with random signs: its deviation is the root of their squares' sum,
@@ -119,41 +120,61 @@ class Projection:
 
 def projection(scenario: Scenario, operands: Operands, generator: torch.Generator) -> Projection:
     """Draw a random projection of `scenario`'s result and compute its adjoint."""
-    problem, groups = scenario.problem, scenario.problem.groups
+    form, sides = form_of(scenario), sides_of(scenario, operands)
 
     def signs(*shape: int) -> torch.Tensor:
         return torch.randint(0, 2, shape, generator=generator).double().mul_(2).sub_(1)
 
-    n, channels, *plane = scenario.result_shape
-    if scenario.direction == "forward":
-        u, s = signs(channels), signs(n, 1, *plane)
-        weight = operands.weight.double().unflatten(0, (groups, -1))
-        collapsed = torch.einsum("gkcrs,gk->gcrs", weight, u.view(groups, -1))
-        adjoint = _spread(problem, s, collapsed)
-        offset = 0.0
-        if operands.bias is not None:
-            offset = float(operands.bias.double() @ u) * float(s.sum())
-        of_result = s * u.view(1, -1, 1, 1)
-        if operands.residual is not None:
-            offset += float((operands.residual.double() * of_result).sum())
-        return Projection(of_result, adjoint, offset)
-    if scenario.direction == "backward_data":
-        u, s = signs(channels), signs(n, 1, *plane)
-        weight = operands.weight.double().unflatten(0, (groups, -1))
-        collapsed = torch.einsum("gkcrs,gc->gkrs", weight, u.view(groups, -1)).flatten(0, 1)
-        adjoint = convolve(problem, pad_explicitly(problem, s), collapsed.unsqueeze(1), 1)
-        return Projection(s * u.view(1, -1, 1, 1), adjoint, 0.0)
-    u, s = signs(n), signs(1, channels, *plane)
-    kernels = s.expand(groups, -1, -1, -1)
-    planes = torch.cat(
-        [
-            convolve(problem, pad_explicitly(problem, sample.double()), kernels, groups)
-            for sample in operands.input.split(1)
-        ]
-        or [s.new_zeros(0, groups, problem.out_h, problem.out_w)]
+    n, channels, *sizes = form.shape(form.gives)
+    if form.gives == "kernel":
+        u, s = signs(n), signs(1, channels, *sizes)
+        adjoint = _adjoint_of_kernel(form, sides[form.fixed], u, s)
+        both = s * u.view(-1, 1, 1, 1, 1)
+    else:
+        u, s = signs(channels), signs(n, 1, *sizes)
+        adjoint = _adjoint_of_side(form, sides["kernel"], u, s)
+        both = s * u.view(1, -1, 1, 1, 1)
+    offset = 0.0
+    if scenario.direction == "forward" and operands.bias is not None:
+        offset = float(operands.bias.double() @ u) * float(s.sum())
+    of_result = both.view(scenario.result_shape)
+    if operands.residual is not None:
+        offset += float((operands.residual.double() * of_result).sum())
+    return Projection(of_result, adjoint.view(operands.varying.shape), offset)
+
+
+def _adjoint_of_side(
+    form: Form, kernel: torch.Tensor, u: torch.Tensor, s: torch.Tensor
+) -> torch.Tensor:
+    """Return the adjoint of u ⊗ s over the small or the large side: u collapses that side."""
+    weight = kernel.double().unflatten(0, (form.groups, -1))
+    if form.gives == "small":
+        collapsed = torch.einsum("gkcdrs,gk->gcdrs", weight, u.view(form.groups, -1))
+        one = dataclasses.replace(form, small_channels=1, groups=1)
+        return spread(one, s, collapsed.flatten(0, 1).unsqueeze(0))
+    collapsed = torch.einsum("gkcdrs,gc->gkdrs", weight, u.view(form.groups, -1))
+    one = dataclasses.replace(
+        form, large_channels=1, groups=1, gives="small", varies="large", fixed="kernel"
     )
-    adjoint = planes.repeat_interleave(n // groups, dim=1).mul_(u.view(1, -1, 1, 1))
-    return Projection(s * u.view(-1, 1, 1, 1), adjoint, 0.0)
+    return given(one, {"large": s, "kernel": collapsed.flatten(0, 1).unsqueeze(1)})
+
+
+def _adjoint_of_kernel(
+    form: Form, fixed: torch.Tensor, u: torch.Tensor, s: torch.Tensor
+) -> torch.Tensor:
+    """Return the adjoint of u ⊗ s over the kernel, u over the small side's channels."""
+    if form.fixed == "large":
+        one = dataclasses.replace(
+            form, small_channels=form.groups, gives="small", varies="large", fixed="kernel"
+        )
+        kernels = s.expand(form.groups, -1, -1, -1, -1)
+        planes = given(one, {"large": fixed, "kernel": kernels})
+        each = planes.repeat_interleave(form.small_per_group, dim=1)
+        return each.mul_(u.view(1, -1, 1, 1, 1))
+    by_group = fixed.double().unflatten(1, (form.groups, -1))
+    collapsed = torch.einsum("ngkdhw,gk->ngdhw", by_group, u.view(form.groups, -1))
+    one = dataclasses.replace(form, small_channels=form.groups)
+    return spread(one, collapsed, s.expand(form.groups, -1, -1, -1, -1))
 
 
 def allowed_error(bounds: torch.Tensor, elements: int) -> float:
@@ -174,29 +195,3 @@ def checksum_fault(got: float, expected: float, allowed: float, elements: int) -
         f"the checksum over all {elements} elements is {got:.9g}, expected {expected:.9g}, "
         f"allowed error {allowed:.2g}"
     )
-
-
-def _spread(problem: Problem, s: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return the adjoint of the forward map for one output channel a group.
-
-    Shapes: `s` (N, 1, P, Q), `weight` (g, C/g, R, S) → (N, C, H, W). Written as a forward
-    convolution of the zero-dilated `s` with the flipped kernel, because its lowered matrix has
-    one channel instead of C.
-    """
-    n = s.shape[0]
-    reach_h, reach_w = problem.effective_kernel_h - 1, problem.effective_kernel_w - 1
-    plane = s.new_zeros(n, 1, problem.padded_h + reach_h, problem.padded_w + reach_w)
-    rows = slice(reach_h, reach_h + (problem.out_h - 1) * problem.stride_h + 1, problem.stride_h)
-    columns = slice(reach_w, reach_w + (problem.out_w - 1) * problem.stride_w + 1, problem.stride_w)
-    plane[:, :, rows, columns] = s
-    kernels = weight.flip(2, 3).flatten(0, 1).unsqueeze(1)
-    adjoint = s.new_zeros(problem.input_shape)
-    if plane.numel() == 0 or kernels.numel() == 0:
-        return adjoint
-    left = slice(problem.pad_left, problem.pad_left + problem.width)
-    size = problem.height, problem.padded_w
-    for samples, rows in bands(n, size, kernels[0].numel()):
-        read = slice(rows.start + problem.pad_top, rows.stop + problem.pad_top + reach_h)
-        band = F.conv2d(plane[samples, :, read], kernels, None, 1, 0, problem.dilation)
-        adjoint[samples, :, rows] = band[:, :, :, left]
-    return adjoint

@@ -26,6 +26,7 @@ from suite.judge.tolerance import (
     largest_of,
     rel_l2_error,
 )
+from suite.judge.usual import usual_elements
 from suite.messages.judge import Judgement
 from suite.operands.epilogue import activate_
 from suite.operands.tensors import Operands
@@ -47,7 +48,7 @@ class Sample:
     scenario: Scenario
     kind: str
     index: torch.Tensor
-    """(m, 4): the elements."""
+    """(m, 2 + axes): the elements."""
     expected: torch.Tensor
     """(m,) in float64; so is `size`, their S."""
     size: torch.Tensor
@@ -61,7 +62,7 @@ class Sample:
 
 
 def random_index(scenario: Scenario, number: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw places in the result, half of them on its edges. Shape: (number, 4)."""
+    """Draw places in the result, half of them on its edges. Shape: (number, 2 + axes)."""
     columns = []
     half = is_anywhere(number)
     for axis in scenario.result_shape:
@@ -103,7 +104,7 @@ def draw(
     if int((usual[1] > 0).sum()) < LEAST_BOUNDS:  # most elements sum nothing but padding
         norm = float(torch.linalg.vector_norm(varying, dtype=torch.float64))
         rms = norm / math.sqrt(max(varying.numel(), 1))
-        usual = reference.usual_elements(scenario, operands, rms)
+        usual = usual_elements(scenario, operands, rms)
     drawn = projection.projection(scenario, operands, generator)
     flat = varying.contiguous().view(-1)
     return Sample(

@@ -24,11 +24,12 @@ import torch
 import torch.nn.functional as F
 
 from suite.epilogues import EXACT, activation_of
+from suite.judge.form import with_three_axes
 from suite.judge.reference import result
 from suite.judge.tolerance import Tolerance
 from suite.operands.epilogue import activate_
 from suite.operands.tensors import Operands
-from suite.problem import Scenario
+from suite.problem import Problem, Scenario
 
 _WIDER_POLICIES = {"receptive_field": '"tile" or "plane"', "tile": '"plane"'}
 TILE_REACH = 8
@@ -74,8 +75,22 @@ def spread_of(scenario: Scenario, operands: Operands) -> Spread:
     may = must
     if scenario.direction == "backward_weight":
         assert marked.grad is not None
-        may = marked.grad.any(dim=(0, 2, 3)).view(-1, 1, 1, 1).expand_as(must)
+        may = _channels_alike(scenario.problem, marked.grad, must)
     return Spread(must, may, value)
+
+
+def _channels_alike(problem: Problem, marked: torch.Tensor, must: torch.Tensor) -> torch.Tensor:
+    """Return what of the weight's gradient belongs to the channels of a marked output's gradient.
+
+    A transposed weight's output channels stand second, those of a group alone.
+    """
+    spoilt = marked.movedim(1, 0).flatten(1).any(dim=1)
+    if problem.is_transposed:
+        by_group = spoilt.view(problem.groups, 1, -1)
+        alike = by_group.expand(-1, problem.in_channels // problem.groups, -1).flatten(0, 1)
+    else:
+        alike = spoilt.view(-1, 1)
+    return alike.view(*alike.shape, *(1 for _ in range(problem.axes))).expand_as(must)
 
 
 def spread_fault(
@@ -144,6 +159,9 @@ def _allowed(policy: str, may: torch.Tensor) -> torch.Tensor:
         return torch.ones_like(may)
     if policy == "receptive_field" or not may.numel():
         return may
-    window = 2 * TILE_REACH + 1
-    near = F.max_pool2d(may.double(), window, 1, TILE_REACH) > 0
-    return near.any(dim=1, keepdim=True).expand_as(may)
+    near = with_three_axes(may).float()
+    for axis in range(3):
+        if near.shape[2 + axis] > 1:
+            reach = [TILE_REACH if other == axis else 0 for other in range(3)]
+            near = F.max_pool3d(near, [2 * size + 1 for size in reach], 1, reach)
+    return (near > 0).any(dim=1, keepdim=True).expand_as(near).view(may.shape)

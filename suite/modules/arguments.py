@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from suite.epilogues import NONE
+from suite.kinds import Pair
 from suite.modules.fused import epilogue_of
-from suite.problem import Pair, Problem, Shape
+from suite.problem import Problem, Shape
 
 Sides = tuple[int, int, int, int]
 """(left, right, top, bottom), as `F.pad` takes them."""

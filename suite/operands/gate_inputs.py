@@ -8,7 +8,7 @@ import torch
 
 from suite.input_kinds import SPECIAL_KINDS
 from suite.operands.streams import BITS, PIECE_ELEMENTS
-from suite.operands.tensors import Operands
+from suite.operands.tensors import WITH_AXES, Operands, empty_in_format, memory_format_of
 from suite.problem import Scenario
 
 STREAM_RMS = math.sqrt(49 / 48)
@@ -31,31 +31,28 @@ def _sliced(tensor: torch.Tensor) -> torch.Tensor:
 
     NaN stands everywhere else. Samples and, in channels_last, pixels lie further apart then.
     """
-    if tensor.dim() != 4:
+    if tensor.dim() not in WITH_AXES:
         wide = tensor.new_full((*tensor.shape[:-1], 2 * tensor.shape[-1]), math.nan)
         return wide[..., ::2].copy_(tensor)
-    n, channels, *plane = tensor.shape
-    pixels_lie_together = tensor.stride(1) == 1 and not tensor.is_contiguous()
-    memory_format = torch.channels_last if pixels_lie_together else torch.contiguous_format
-    wide = torch.empty(
-        (n, channels + 2, *plane),
-        dtype=tensor.dtype,
-        device=tensor.device,
-        memory_format=memory_format,
-    )
+    n, channels, *sizes = tensor.shape
+    wider = tensor.new_empty(()).expand(n, channels + 2, *sizes)
+    wide = empty_in_format(wider, memory_format_of(tensor))
     return wide.fill_(math.nan)[:, 1:-1].copy_(tensor)
 
 
 def _transposed(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the same values with rows and columns exchanged in memory."""
-    if tensor.dim() != 4:
+    """Return the same values with the last two axes exchanged in memory: rows and columns.
+
+    With one spatial axis these are channels and places.
+    """
+    if tensor.dim() not in WITH_AXES:
         return tensor
-    return tensor.transpose(2, 3).contiguous().transpose(2, 3)
+    return tensor.transpose(-2, -1).contiguous().transpose(-2, -1)
 
 
 def _expanded(tensor: torch.Tensor) -> torch.Tensor:
     """Return the same values as a view that overlaps itself; they were drawn to allow it."""
-    return tensor[:1].expand_as(tensor) if tensor.dim() == 4 and len(tensor) else tensor
+    return tensor[:1].expand_as(tensor) if tensor.dim() in WITH_AXES and len(tensor) else tensor
 
 
 _VIEWS = {
@@ -99,7 +96,7 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
             elif kind == "spiked" and scenario.dtype != "float16":
                 indices = torch.randint(0, tensor.numel(), (3,), generator=generator)
                 tensor.view(-1)[indices] *= 1e4
-            elif kind == "expanded" and tensor.dim() == 4:
+            elif kind == "expanded" and tensor.dim() in WITH_AXES:
                 tensor.copy_(tensor[:1].clone().expand_as(tensor))
             elif kind in SPECIAL_KINDS and tensor is into.varying:
                 index = torch.randint(0, tensor.numel(), (1,), generator=generator)

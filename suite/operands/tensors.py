@@ -21,11 +21,22 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
 }
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+"""Of tensors with two spatial axes; `in_format` knows the others, too."""
+WITH_AXES = (3, 4, 5)
+"""Dimensions of a tensor with samples, channels and 1, 2 or 3 spatial axes."""
 
 
 def formats_of(tensor: torch.Tensor) -> list[str]:
     """Return the names of the memory formats that a tensor is in: both, one or neither."""
-    return [name for name, value in FORMATS.items() if tensor.is_contiguous(memory_format=value)]
+    if tensor.dim() == 4:  # asked in every call of a network's modules
+        return [name for name, it in FORMATS.items() if tensor.is_contiguous(memory_format=it)]
+    lies_so = {"contiguous": tensor.is_contiguous(), "channels_last": is_channels_last(tensor)}
+    return [name for name in FORMATS if lies_so[name]]
+
+
+def is_channels_last(tensor: torch.Tensor) -> bool:
+    """Return whether all channels of a place lie together: N L C, N H W C or N D H W C."""
+    return tensor.dim() in WITH_AXES and tensor.movedim(1, -1).is_contiguous()
 
 
 def memory_format_of(tensor: torch.Tensor) -> str:
@@ -40,10 +51,23 @@ def same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 
 def in_format(tensor: torch.Tensor, memory_format: str) -> torch.Tensor:
-    """Return a private copy, in the scenario's memory format where it has four dimensions."""
-    if tensor.dim() != 4:
+    """Return a private copy, in the scenario's memory format where it has spatial axes."""
+    if tensor.dim() not in WITH_AXES:
         return tensor.clone()
-    return tensor.clone(memory_format=FORMATS[memory_format])
+    return empty_in_format(tensor, memory_format).copy_(tensor)
+
+
+def empty_in_format(tensor: torch.Tensor, memory_format: str) -> torch.Tensor:
+    """Return room for a tensor with spatial axes in a memory format.
+
+    torch has no name for one axis with channels last; it lies as two of which one has size 1.
+    """
+    if tensor.dim() == 4:
+        return torch.empty_like(tensor, memory_format=FORMATS[memory_format])
+    if memory_format == "contiguous":
+        return torch.empty_like(tensor, memory_format=torch.contiguous_format)
+    n, channels, *sizes = tensor.shape
+    return tensor.new_empty(n, *sizes, channels).movedim(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -85,7 +109,7 @@ class Operands:
 
 
 def pad_explicitly(problem: Problem, x: torch.Tensor) -> torch.Tensor:
-    pads = (problem.pad_left, problem.pad_right, problem.pad_top, problem.pad_bottom)
+    pads = [size for pair in reversed(problem.pads) for size in pair]
     return F.pad(x, pads) if any(pads) else x
 
 

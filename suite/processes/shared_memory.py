@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import math
 import mmap
 import os
 import sys
@@ -23,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.problem import Scenario, Shape
+from suite.problem import Scenario
 from suite.processes import cache_filler
 from suite.processes.scratch import own_folder
 
@@ -50,10 +51,6 @@ MOST_SLOTS = 512
 class Region:
     start: int
     size_bytes: int
-
-
-def _elements(shape: Shape) -> int:
-    return shape[0] * shape[1] * shape[2] * shape[3]
 
 
 class _Layout:
@@ -107,7 +104,7 @@ class ResultLayout(_Layout):
         self.weight = self._take(problem.weight_elements * itemsize)
         self.bias = self._take((problem.out_channels if problem.bias else 0) * itemsize)
         self.residual = self._take(problem.residual_elements * itemsize)
-        slot_bytes = _elements(scenario.result_shape) * itemsize
+        slot_bytes = math.prod(scenario.result_shape) * itemsize
         self.slots = max(1, min(MOST_SLOTS, OUTPUT_BYTES // max(slot_bytes, ALIGNMENT)))
         self._regions = [self._take(slot_bytes) for _ in range(self.slots)]
 

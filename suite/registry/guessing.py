@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.registry.adapting import ALWAYS, DEFAULTS, PARAMETERS
+from suite.kinds import TRANSPOSED
+from suite.registry.adapting import ALWAYS, DEFAULTS, parameters_of
 
 _MEANING = {
     "input": "input inputs x inp image images img data tensor input_tensor features fmap a src",
@@ -17,6 +18,7 @@ _MEANING = {
     "bias": "bias biases b",
     "stride": "stride strides s step",
     "padding": "padding paddings pad pads p",
+    "output_padding": "output_padding output_pad out_pad op",
     "dilation": "dilation dilations dilate d rate",
     "groups": "groups group g num_groups n_groups",
 }
@@ -29,6 +31,11 @@ class Guess:
     """A text for `adapt`; "?" stands where a name says nothing."""
 
     text: str
+    kind: str = "conv2d"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return parameters_of(self.kind in TRANSPOSED)
 
     @property
     def is_whole(self) -> bool:
@@ -37,32 +44,37 @@ class Guess:
     @property
     def is_conv2d(self) -> bool:
         """Whether it takes all that conv2d does, as conv2d does."""
-        return self.text.replace("pair(", "").replace(")", "") == ", ".join(PARAMETERS)
+        return self.text.replace("pair(", "").replace(")", "") == ", ".join(self.parameters)
 
     def decorator(self, name: str) -> str:
         """Return what to write above the function."""
+        kind = "" if self.kind == "conv2d" else f', kind="{self.kind}"'
         if self.is_conv2d:
-            return f'@register("{name}")'
-        more = "" if self.is_whole else f", with one of {', '.join(PARAMETERS)} for each ?"
-        return f'@register("{name}", adapt="{self.text}"){more}'
+            return f'@register("{name}"{kind})'
+        more = "" if self.is_whole else f", with one of {', '.join(self.parameters)} for each ?"
+        return f'@register("{name}"{kind}, adapt="{self.text}"){more}'
 
 
-def guessed(parameters: Sequence[tuple[str, bool]]) -> Guess:
+def guessed(parameters: Sequence[tuple[str, bool]], kind: str = "conv2d") -> Guess:
     """Return how a function seems to take conv2d's arguments.
 
     Args:
         parameters: their names, and whether they may be left out, in order.
+        kind: what it computes.
     """
+    of_torch = parameters_of(kind in TRANSPOSED)
     words = []
     for name, is_optional in parameters:
         meant = _meaning(name)
+        if meant is not None and meant.partition("[")[0] not in of_torch:
+            meant = None
         if meant is None and is_optional:
             break  # those behind it would need keywords, which are its author's to choose
         words.append(meant or "?")
-    return Guess(", ".join(words))
+    return Guess(", ".join(words), kind)
 
 
-def guessed_from(signature: inspect.Signature) -> Guess:
+def guessed_from(signature: inspect.Signature, kind: str = "conv2d") -> Guess:
     """Return the guess for a function that can be asked."""
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return guessed(
@@ -70,14 +82,15 @@ def guessed_from(signature: inspect.Signature) -> Guess:
             (parameter.name, parameter.default is not inspect.Parameter.empty)
             for parameter in signature.parameters.values()
             if parameter.kind in positional
-        ]
+        ],
+        kind,
     )
 
 
-def is_in_another_order(signature: inspect.Signature) -> bool:
-    """Return whether some parameter is called like one of conv2d's that stands elsewhere."""
-    names = list(signature.parameters)[: len(PARAMETERS)]
-    return any(name in PARAMETERS and PARAMETERS[place] != name for place, name in enumerate(names))
+def is_in_another_order(signature: inspect.Signature, of_torch: tuple[str, ...]) -> bool:
+    """Return whether some parameter is called like one of torch's that stands elsewhere."""
+    names = list(signature.parameters)[: len(of_torch)]
+    return any(name in of_torch and of_torch[place] != name for place, name in enumerate(names))
 
 
 def _meaning(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """The registry of implementations: `register`, and look-up by name.
 
-An implementation is a function with `torch.nn.functional.conv2d`'s signature. Where they are looked
-for is told in `suite.registry.sources`.
+An implementation is a function with `torch.nn.functional.conv2d`'s signature, or with that of the
+function that its kind is named after. Where they are looked for: `suite.registry.sources`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,20 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from suite.declaration import ERROR_FACTORS, Declaration
+from suite.epilogues import EPILOGUES
 from suite.errors import UsageError, did_you_mean
+from suite.kinds import KINDS, TRANSPOSED
 from suite.problem import Problem, Scenario
 from suite.ranges import Misfit, shown
 from suite.records import checked
-from suite.registry.adapting import Adaptation
+from suite.registry.adapting import Adaptation, parameters_of
 from suite.registry.guessing import guessed_from, is_in_another_order
 
-SIGNATURE = "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)"
+SIGNATURES = {
+    False: "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)",
+    True: "(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)",
+}
+"""Whether a kind is transposed → the signature of torch's function."""
 
 MOST_AMOUNT = 2.0**63
 """Of bytes and operations that an implementation's formulas may give."""
@@ -50,12 +56,25 @@ class Implementation(Declaration):
     """For methods whose error depends on the weights: a sentence for the report."""
     adapt: str | None = None
     """How it takes conv2d's arguments, where its signature is another."""
+    others: tuple[Implementation, ...] = ()
+    """Functions that were registered under the same name for other kinds."""
 
     @property
     def declaration(self) -> Declaration:
-        """What of it can be told to another process."""
-        names = (field.name for field in dataclasses.fields(Declaration))
-        return Declaration(**{name: getattr(self, name) for name in names})
+        """What of it can be told to another process, of all that bear its name."""
+        own = (field.name for field in dataclasses.fields(Declaration))
+        values = {name: getattr(self, name) for name in own}
+        both = (self, *self.others)
+        values["packs"] = any(each.packs for each in both)
+        values["epilogues"] = tuple(
+            name for name in EPILOGUES if any(name in each.epilogues for each in both)
+        )
+        values["kinds"] = tuple(kind for kind in KINDS if any(kind in e.kinds for e in both))
+        return Declaration(**values)
+
+    def of_kind(self, kind: str) -> Implementation:
+        """Return the function of this name for a kind; this one where there is none."""
+        return next((each for each in (self, *self.others) if kind in each.kinds), self)
 
     def declared_workspace_bytes(self, problem: Problem, itemsize: int) -> int | None:
         """Return the extra memory by its own formula, None where it declares none.
@@ -63,9 +82,10 @@ class Implementation(Declaration):
         Raises:
             UsageError: the formula gives what no number of bytes can be.
         """
-        if self.workspace_bytes is None:
+        formula = self.of_kind(problem.kind).workspace_bytes
+        if formula is None:
             return None
-        return int(self._amount("workspace_bytes", self.workspace_bytes(problem, itemsize)))
+        return int(self._amount("workspace_bytes", formula(problem, itemsize)))
 
     def declared_executed_flops(self, problem: Problem) -> float | None:
         """Return the executed operations by its own formula, None where it declares none.
@@ -73,9 +93,10 @@ class Implementation(Declaration):
         Raises:
             UsageError: the formula gives what no number of operations can be.
         """
-        if self.executed_flops is None:
+        formula = self.of_kind(problem.kind).executed_flops
+        if formula is None:
             return None
-        return self._amount("executed_flops", self.executed_flops(problem))
+        return self._amount("executed_flops", formula(problem))
 
     def _amount(self, key: str, value: Any) -> float:
         try:
@@ -103,7 +124,7 @@ class Implementation(Declaration):
 
     def why_unsupported(self, scenario: Scenario) -> str | None:
         """Return why it does not cover `scenario`, or None."""
-        if reason := self.why_unavailable():
+        if reason := self.of_kind(scenario.problem.kind).why_unavailable():
             return reason
         device = scenario.device.partition(":")[0]
         if device not in self.devices:
@@ -114,18 +135,22 @@ class Implementation(Declaration):
 
     def asked(self, problem: Problem) -> Problem:
         """Return what it is asked to compute: the epilogue only where it fuses that one."""
-        return problem if problem.epilogue in self.epilogues else problem.plain()
+        fused = self.of_kind(problem.kind).epilogues
+        return problem if problem.epilogue in fused else problem.plain()
 
     def why_unsupported_problem(self, problem: Problem) -> str | None:
-        """Return why it does not cover `problem`, or None.
+        """Return why it does not cover `problem`, or None. No function sees another kind.
 
         An epilogue that it does not fuse is nothing that it has to cover.
         """
+        own = self.of_kind(problem.kind)
+        if problem.kind not in own.kinds:
+            return f"computes {' and '.join(self.declaration.kinds)} only"
         problem = self.asked(problem)
         if problem.in_channels == 0:
             # torch's own conv2d returns a tensor without channels here.
             return "an input without channels"
-        return _reason(self.supports(problem)) if self.supports else None
+        return _reason(own.supports(problem)) if own.supports else None
 
 
 def _reason(reason: Any) -> str | None:
@@ -140,6 +165,8 @@ def register(
     name: str,
     *,
     family: str = "direct",
+    kind: str | None = None,
+    kinds: Iterable[str] | None = None,
     adapt: str | None = None,
     supports: Callable[[Problem], str | None] | None = None,
     prepare: Callable[[Any, Problem], Any] | None = None,
@@ -157,9 +184,15 @@ def register(
 ) -> Callable[[Function], Function]:
     """Register a function as an implementation; returns it unchanged.
 
+    A name may be registered again in the same file for other kinds, with another function: a
+    transposed convolution's signature is another. What is declared besides has to be the same.
+
     Args:
         name: what it is called on the command line and in every table.
         family: one of `FAMILIES`; decides how accurate it has to be.
+        kind: what it computes, named as torch's function whose signature it has; conv2d unless it
+            is said.
+        kinds: the same where it computes several, all of them transposed or none.
         adapt: which of conv2d's parameters a function with another signature takes, in its order:
             "input, weight, stride, padding"; see `suite.registry.adapting`.
         supports: takes the problem, returns None or the reason why it is not covered.
@@ -182,14 +215,16 @@ def register(
         accuracy_note: takes the weight and the problem, returns a sentence on its accuracy.
 
     Raises:
-        UsageError: name taken, unknown family, or a signature other than conv2d's or than what
-            `adapt` says.
+        UsageError: name taken, unknown family or kind, or a signature other than that of torch's
+            function or than what `adapt` says.
     """
     source = sys._getframe(1).f_code.co_filename
     usual, _ = ERROR_FACTORS.get(family, (1.0, 1.0))
 
     def add(function: Function) -> Function:
-        adaptation = _adaptation(name, function, source, adapt)
+        of_kinds = _kinds(name, kind, kinds, source)
+        is_transposed = set(of_kinds) <= set(TRANSPOSED)
+        adaptation = _adaptation(name, function, source, adapt, is_transposed)
         implementation = Implementation(
             name=name,
             family=family,
@@ -213,24 +248,68 @@ def register(
             executed_flops=executed_flops,
             accuracy_note=accuracy_note,
             adapt=adapt,
+            kinds=of_kinds,
         )
         try:
             checked(implementation.declaration)
         except Misfit as misfit:
             raise UsageError(f"{source}: register({shown(name)}): {misfit}") from None
         if adaptation is None:
-            _check_signature(name, function, source)
+            _check_signature(name, function, source, of_kinds[0])
         if implementation.epilogues:
-            _check_takes_epilogue(name, function, source, adapt)
-        if name in _registered:
-            raise UsageError(
-                f'the name "{name}" is taken: {_registered[name].source} registered it, '
-                f"{source} wants it too; choose another name"
-            )
-        _registered[name] = implementation
+            _check_takes_epilogue(name, function, source, adapt, of_kinds[0])
+        first = _registered.get(name)
+        _registered[name] = _joined(first, implementation) if first else implementation
         return function
 
     return add
+
+
+def _kinds(
+    name: str, kind: str | None, kinds: Iterable[str] | None, source: str
+) -> tuple[str, ...]:
+    """Return what a function is registered for.
+
+    Raises:
+        UsageError: both are given, or kinds whose functions have different signatures.
+    """
+    if kinds is None:
+        return (kind if kind is not None else "conv2d",)
+    several = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    if kind is not None:
+        raise UsageError(f'{source}: "{name}" gives kind and kinds; leave one out')
+    transposed = [each for each in several if each in TRANSPOSED]
+    if transposed and len(transposed) < len(several):
+        raise UsageError(
+            f'{source}: "{name}" is registered for {", ".join(several)}, whose functions in torch '
+            f"have different signatures, {SIGNATURES[False]} and {SIGNATURES[True]}; register one "
+            "function for each, under the same name if you like"
+        )
+    return several
+
+
+def _joined(first: Implementation, second: Implementation) -> Implementation:
+    """Return the implementation of a name that a second function was registered under.
+
+    Raises:
+        UsageError: the name is taken, or the two declare different things.
+    """
+    taken = [kind for kind in first.declaration.kinds if kind in second.kinds]
+    if taken or first.source != second.source:
+        for_kind = f" for {', '.join(taken)}" if first.source == second.source else ""
+        raise UsageError(
+            f'the name "{first.name}" is taken: {first.source} registered it{for_kind}, '
+            f"{second.source} wants it too; choose another name"
+        )
+    for field in dataclasses.fields(Declaration):
+        one, other = getattr(first, field.name), getattr(second, field.name)
+        if one != other and field.name not in ("summary", "packs", "kinds", "epilogues"):
+            raise UsageError(
+                f'{first.source}: "{first.name}" is registered with {field.name} {shown(one)} for '
+                f"{', '.join(first.declaration.kinds)} and with {shown(other)} for "
+                f"{', '.join(second.kinds)}; a name has one, so choose another name"
+            )
+    return dataclasses.replace(first, others=(*first.others, second))
 
 
 def _first_line(function: Callable[..., Any]) -> str:
@@ -244,7 +323,7 @@ def shortened(text: str) -> str:
 
 
 def _adaptation(
-    name: str, function: Callable[..., Any], source: str, adapt: str | None
+    name: str, function: Callable[..., Any], source: str, adapt: str | None, is_transposed: bool
 ) -> Adaptation | None:
     """Return how a function takes conv2d's arguments, None where it takes them as they are.
 
@@ -254,7 +333,7 @@ def _adaptation(
     if adapt is None:
         return None
     try:
-        adaptation = Adaptation.parse(adapt)
+        adaptation = Adaptation.parse(adapt, is_transposed=is_transposed)
         adaptation.require(function)
     except UsageError as error:
         raise UsageError(f'{source}: "{name}": {error}') from None
@@ -270,42 +349,46 @@ def _first_reason(
     return reason
 
 
-def _check_signature(name: str, function: Callable[..., Any], source: str) -> None:
+def _check_signature(name: str, function: Callable[..., Any], source: str, kind: str) -> None:
     try:
         signature = inspect.signature(function)
     except ValueError:  # built-ins, F.conv2d among them, have none to inspect
         return
+    is_transposed = kind in TRANSPOSED
+    parameters = parameters_of(is_transposed)
     try:
-        signature.bind("input", "weight", "bias", (1, 1), (0, 0), (1, 1), 1)
-        signature.bind("input", "weight", bias=None, stride=1, padding=0, dilation=1, groups=1)
-        reason = "in another order" if is_in_another_order(signature) else ""
+        signature.bind(*parameters)
+        signature.bind("input", "weight", **dict.fromkeys(parameters[2:]))
+        reason = "in another order" if is_in_another_order(signature, parameters) else ""
     except TypeError as error:
         reason = str(error)
     if reason:
         raise UsageError(
             f'{source}: "{name}" has the signature {signature} ({reason}); it must accept '
-            f"conv2d's: {SIGNATURE}, or be registered with what it takes of these: "
-            f"{guessed_from(signature).decorator(name)}"
+            f"{kind}'s: {SIGNATURES[is_transposed]}, or be registered with what it takes of these: "
+            f"{guessed_from(signature, kind).decorator(name)}"
         )
 
 
 def _check_takes_epilogue(
-    name: str, function: Callable[..., Any], source: str, adapt: str | None
+    name: str, function: Callable[..., Any], source: str, adapt: str | None, kind: str
 ) -> None:
+    wanted = f"{SIGNATURES[kind in TRANSPOSED][:-1]}, epilogue=None, residual=None)"
     if adapt is not None:
         raise UsageError(
             f'{source}: "{name}" has adapt= and epilogues=; a function that fuses takes '
-            f"conv2d's own arguments: {SIGNATURE[:-1]}, epilogue=None, residual=None)"
+            f"{kind}'s own arguments: {wanted}"
         )
     try:
         signature = inspect.signature(function)
-        signature.bind("input", "weight", None, 1, 0, 1, 1, epilogue="relu", residual=None)
+        arguments = parameters_of(kind in TRANSPOSED)
+        signature.bind(*arguments, epilogue="relu", residual=None)
     except ValueError:  # a built-in has none to inspect
         return
     except TypeError as error:
         raise UsageError(
             f'{source}: "{name}" declares epilogues and has the signature {signature} ({error}); '
-            f"it must accept {SIGNATURE[:-1]}, epilogue=None, residual=None)"
+            f"it must accept {wanted}"
         ) from None
 
 

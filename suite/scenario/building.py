@@ -9,14 +9,22 @@ from typing import Any, NamedTuple
 
 from suite.epilogues import NONE
 from suite.errors import UsageError
+from suite.kinds import AXES_OF, CONVOLUTIONS, Pair, axis_fields, side_fields
 from suite.problem import Problem, Scenario
 from suite.scenario.document import Exclude, Grid
 from suite.scenario.fields import BY_NAME, FIELDS, REQUIRED
 from suite.scenario.sections import Choices, Chosen, Setting
+from suite.scenario.sizes import Sizes
 from suite.scenario.yamltree import REFUSED, Faults, Place
 
 _CONDITIONS = ("device", "dtype", "memory_format", "direction", "threads", "cache", "occurrences")
-_BLAMED = {"groups": "groups", "the kernel": "kernel_size", "padding": "padding"}
+_SIZES = ("input_size", "kernel_size", "stride", "dilation", "output_padding")
+_BLAMED = {
+    "groups": "groups",
+    "the kernel": "kernel_size",
+    "padding": "padding",
+    **{name: name for name in _SIZES},
+}
 """Which setting a fault is shown at, by the words it begins with."""
 
 
@@ -82,47 +90,54 @@ def _refused(settings: Chosen) -> set[str]:
 
 
 def _problem(values: dict[str, Any]) -> Problem:
-    (height, width), (kernel_h, kernel_w) = values["input_size"], values["kernel_size"]
+    kind = values["kind"]
+    sizes = {name: values[name].of_kind(name, kind) for name in _SIZES}
     groups = values["groups"]
-    top, bottom, left, right = _four_sides(values)
     return Problem(
         batch_size=values["batch_size"],
         in_channels=values["in_channels"],
-        height=height,
-        width=width,
         out_channels=values["out_channels"],
-        kernel_h=kernel_h,
-        kernel_w=kernel_w,
-        stride_h=values["stride"][0],
-        stride_w=values["stride"][1],
-        pad_top=top,
-        pad_bottom=bottom,
-        pad_left=left,
-        pad_right=right,
-        dilation_h=values["dilation"][0],
-        dilation_w=values["dilation"][1],
         groups=values["in_channels"] if groups == "depthwise" else groups,
         bias=values["bias"],
         epilogue=values["epilogue"],
+        kind=kind,
+        **axis_fields("size", sizes["input_size"]),
+        **axis_fields("kernel", sizes["kernel_size"]),
+        **axis_fields("stride", sizes["stride"]),
+        **axis_fields("dilation", sizes["dilation"]),
+        **axis_fields("output_pad", sizes["output_padding"]),
+        **side_fields(_sides(values["padding"], kind, sizes)),
     )
 
 
-def _four_sides(values: dict[str, Any]) -> tuple[int, int, int, int]:
-    """Return padding at the top, bottom, left and right; `same` as torch's conv2d has it."""
-    if values["padding"] == "valid":
-        return 0, 0, 0, 0
-    if values["padding"] != "same":
-        sides: tuple[int, int, int, int] = values["padding"]
-        return sides
-    if values["stride"] != (1, 1):
+def _sides(padding: Any, kind: str, sizes: dict[str, tuple[int, ...]]) -> list[Pair]:
+    """Return padding before and behind each axis; `same` as torch's convolutions have it.
+
+    Raises:
+        UsageError: too many numbers or too few, or a word that does not fit the kind or the stride.
+    """
+    if isinstance(padding, Sizes):
+        return padding.sides_of_kind("padding", kind)
+    stride = sizes["stride"]
+    if padding == "valid":
+        return [(0, 0)] * len(stride)
+    accepted = CONVOLUTIONS if padding == "same" else ("conv1d",)
+    if kind not in accepted:
         raise UsageError(
-            f"padding same needs stride 1, found {list(values['stride'])}; give numbers instead"
+            f"padding {padding} is for {', '.join(accepted)}, and kind is {kind}; give numbers "
+            "instead"
         )
-    total_h, total_w = (
+    if set(stride) != {1}:
+        raise UsageError(
+            f"padding {padding} needs stride 1, found {list(stride)}; give numbers instead"
+        )
+    totals = [
         dilation * (kernel - 1)
-        for dilation, kernel in zip(values["dilation"], values["kernel_size"], strict=True)
-    )
-    return total_h // 2, total_h - total_h // 2, total_w // 2, total_w - total_w // 2
+        for dilation, kernel in zip(sizes["dilation"], sizes["kernel_size"], strict=True)
+    ]
+    if padding == "causal":
+        return [(total, 0) for total in totals]
+    return [(total // 2, total - total // 2) for total in totals]
 
 
 def grid_count(choices: Choices) -> int:
@@ -156,7 +171,7 @@ def expand_grid(
         hits = [count + hit for count, hit in zip(hits, left_out, strict=True)]
         if not any(left_out):
             kept += 1
-            identity = _identity({name: settings[name].value for name in varying})
+            identity = _identity({name: settings[name].value for name in varying}, settings)
             yield Candidate(identity, settings, grid.place)
     if all(len(accepted[name]) == len(grid.choices[name]) for name in names):
         offered = {name: [setting] for name, setting in shared.items()} | accepted
@@ -181,16 +196,20 @@ def _refuse_idle(exclude: Exclude, offered: dict[str, list[Setting]], faults: Fa
     for name, excluded in exclude.choices.items():
         in_grid = [choice.value for choice in offered.get(name, [])]
         if not any(choice.value in in_grid for choice in excluded):
-            has = ", ".join(_plain(value) for value in in_grid) or "none"
-            values = " or ".join(_plain(choice.value) for choice in excluded)
+            has = ", ".join(map(str, in_grid)) or "none"
+            values = " or ".join(str(choice.value) for choice in excluded)
             message = f"exclude removes nothing: {name} {values} is not in the grid; it has {has}"
             faults.add(excluded[0].place, message)
             return
     faults.add(exclude.place, "exclude removes nothing: no combination has all these values")
 
 
-def layer_identity(settings: Chosen) -> str:
-    """Return a layer's id; where it has none, its sizes and what is not as by default."""
+def layer_identity(settings: Chosen, defaults: Chosen | None = None) -> str:
+    """Return a layer's id; where it has none, its sizes and what is not as by default.
+
+    Args:
+        defaults: the file's own, which an id leaves out and which may say the kind.
+    """
     values = {name: item.value for name, item in settings.items() if item.value is not REFUSED}
     identity = values.pop("id", None)
     return identity or _identity(
@@ -198,35 +217,30 @@ def layer_identity(settings: Chosen) -> str:
             name: value
             for name, value in values.items()
             if name in REQUIRED or value != BY_NAME[name].default
-        }
+        },
+        (defaults or {}) | settings,
     )
 
 
-def _identity(values: dict[str, Any]) -> str:
+def _identity(values: dict[str, Any], settings: Chosen) -> str:
+    """Return an id made of some values; all settings tell how many axes a size has."""
+    kind = settings["kind"].value if "kind" in settings else REFUSED
+    if kind not in AXES_OF:
+        kind = BY_NAME["kind"].default
     return "-".join(
-        _label(entry.name, values[entry.name]) for entry in FIELDS if entry.name in values
+        _label(entry.name, values[entry.name], kind) for entry in FIELDS if entry.name in values
     )
 
 
-def _label(name: str, value: Any) -> str:
+def _label(name: str, value: Any, kind: str) -> str:
     """Return one setting's part of an id: in16, 56x56, k3, k1x9, s2, p1, g4, nobias, float64."""
     if name == "input_size":
-        return "x".join(str(size) for size in value)
+        numbers = value.numbers if value.is_list else value.of_kind(name, kind)
+        return "x".join(map(str, numbers))
     if name == "bias":
         return "bias" if value else "nobias"
     if name == "epilogue":
         return "plain" if value == NONE else str(value)
     if isinstance(value, str):
         return value
-    return BY_NAME[name].label + _plain(value)
-
-
-def _plain(value: Any) -> str:
-    """Return a value as short as it can be written: 3 for (3, 3), 1x9, 0x1x0x1."""
-    if not isinstance(value, tuple):
-        return str(value)
-    if len(set(value)) == 1:
-        return str(value[0])
-    if len(value) == 4 and value[0] == value[1] and value[2] == value[3]:
-        value = value[::2]
-    return "x".join(str(number) for number in value)
+    return f"{BY_NAME[name].label}{value}"

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from suite.epilogues import EPILOGUES, NONE
+from suite.kinds import KINDS
 from suite.problem import CACHE_STATES, DIRECTIONS, DTYPE_BYTES, MEMORY_FORMATS
-from suite.scenario.kinds import Kind, either, flag, many, padding, pair, text, whole, word
+from suite.scenario.kinds import Kind, either, flag, many, padding, sizes, text, whole, word
+from suite.scenario.sizes import Sizes
 
 
 class Field(NamedTuple):
@@ -42,6 +44,13 @@ FIELDS = (
         only_in="layers",
     ),
     Field(
+        name="kind",
+        kind=word(*KINDS),
+        meaning="What is computed, named as torch's function. It says which axes there are: width; "
+        "height and width; depth, height and width.",
+        default="conv2d",
+    ),
+    Field(
         name="batch_size",
         kind=whole(0),
         meaning="Images in a batch. 0 is allowed: the result is empty.",
@@ -64,38 +73,49 @@ FIELDS = (
     ),
     Field(
         name="input_size",
-        kind=pair(1),
-        meaning="Height and width of the input, one number for both.",
+        kind=sizes(1),
+        meaning="Sizes of the input: one number for all axes, or [height, width].",
         required=True,
     ),
     Field(
         name="kernel_size",
-        kind=pair(1),
-        meaning="Height and width of the kernel, one number for both.",
+        kind=sizes(1),
+        meaning="Sizes of the kernel: one number for all axes, or [height, width].",
         required=True,
         label="k",
     ),
     Field(
         name="stride",
-        kind=pair(1),
-        meaning="Steps between outputs along height and width.",
-        default=(1, 1),
+        kind=sizes(1),
+        meaning="Steps between outputs along each axis; of a transposed convolution between what "
+        "its inputs add to.",
+        default=Sizes((1,), is_list=False),
         label="s",
     ),
     Field(
         name="padding",
         kind=padding(),
         meaning="Zeros around the input: all sides, [height, width], or [top, bottom, left, "
-        "right]. valid: none. same: the output is as large as the input, as in torch: stride 1, "
-        "an odd zero goes to the bottom and the right.",
-        default=(0, 0, 0, 0),
+        "right]; with three axes [front, back, top, ...], with one [left, right]. valid: none. "
+        "same: the output is as large as the input, as in torch: stride 1, "
+        "an odd zero goes to the bottom and the right. causal: conv1d with all of same's zeros on "
+        "the left. Of a transposed convolution: what is cut off its output, alike on both sides.",
+        default=Sizes((0,), is_list=False),
         label="p",
     ),
     Field(
+        name="output_padding",
+        kind=sizes(0),
+        meaning="Of a transposed convolution: what its output is longer at the end of each axis; "
+        "smaller than the stride or the dilation.",
+        default=Sizes((0,), is_list=False),
+        label="op",
+    ),
+    Field(
         name="dilation",
-        kind=pair(1),
-        meaning="Steps between the kernel's elements along height and width.",
-        default=(1, 1),
+        kind=sizes(1),
+        meaning="Steps between the kernel's elements along each axis.",
+        default=Sizes((1,), is_list=False),
         label="d",
     ),
     Field(

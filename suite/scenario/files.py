@@ -219,7 +219,9 @@ def _candidates(
         yield from expand_grid(document.grid, document.defaults, document.excludes, faults)
     for layer in document.layers:
         yield Candidate(
-            layer_identity(layer.settings), document.defaults | layer.settings, layer.place
+            layer_identity(layer.settings, document.defaults),
+            document.defaults | layer.settings,
+            layer.place,
         )
     if table:
         for row in read_rows(table, faults):

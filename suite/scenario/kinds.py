@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from suite.errors import did_you_mean
+from suite.scenario.sizes import Sizes
 from suite.scenario.yamltree import REFUSED, Faults, Node
 
 MOST_SIZE = 2**31 - 1
@@ -76,21 +77,6 @@ def text(pattern: str, accepts: str, words: tuple[str, ...] = ()) -> Kind:
     return Kind(accepts=accepts, convert=convert, json=schema, words=words)
 
 
-def listed(kind: Kind, *letters: str) -> Kind:
-    def convert(value: Any) -> Any:
-        if not isinstance(value, list) or len(value) != len(letters):
-            return REFUSED
-        numbers = tuple(kind.convert(item.value) for item in value)
-        return REFUSED if REFUSED in numbers else numbers
-
-    schema = {"type": "array", "items": kind.json}
-    return Kind(
-        accepts=f"[{', '.join(letters)}]",
-        convert=convert,
-        json={**schema, "minItems": len(letters), "maxItems": len(letters)},
-    )
-
-
 def many(kind: Kind) -> Kind:
     """Return the kind of a list with at least one entry."""
 
@@ -120,30 +106,31 @@ def either(*kinds: Kind) -> Kind:
     )
 
 
-def mapped(kind: Kind, change: Callable[[Any], Any]) -> Kind:
-    def convert(value: Any) -> Any:
-        accepted = kind.convert(value)
-        return REFUSED if accepted is REFUSED else change(accepted)
-
-    return Kind(accepts=kind.accepts, convert=convert, json=kind.json, words=kind.words)
-
-
-def pair(least: int) -> Kind:
-    number = whole(least)
-    kind = either(number, listed(number, "height", "width"))
-    return mapped(kind, lambda size: size if isinstance(size, tuple) else (size, size))
+def sizes(least: int) -> Kind:
+    """Return the kind of one number for all axes, or of one for each."""
+    return _several(least, "[width], [height, width] or [depth, height, width]", (1, 2, 3))
 
 
 def padding() -> Kind:
-    def four_sides(sizes: Any) -> Any:
-        match sizes:
-            case int(all_sides):
-                return (all_sides,) * 4
-            case (vertical, horizontal):
-                return vertical, vertical, horizontal, horizontal
-        return sizes
+    """Return the kind of `sizes`, of a number for each side, or of a word for them."""
+    lists = "[height, width], [top, bottom, left, right] or as many for other axes"
+    numbers = _several(0, lists, (1, 2, 3, 4, 6))
+    return either(numbers, word("same", "valid", "causal"))
 
-    number = whole(0)
-    pair = listed(number, "height", "width")
-    four = listed(number, "top", "bottom", "left", "right")
-    return mapped(either(number, pair, four, word("same", "valid")), four_sides)
+
+def _several(least: int, lists: str, lengths: tuple[int, ...]) -> Kind:
+    number = whole(least)
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, list):
+            accepted = number.convert(value)
+            return REFUSED if accepted is REFUSED else Sizes((accepted,), is_list=False)
+        numbers = tuple(number.convert(item.value) for item in value)
+        return REFUSED if REFUSED in numbers or len(numbers) not in lengths else Sizes(numbers)
+
+    array = {"type": "array", "items": number.json, "minItems": 1, "maxItems": max(lengths)}
+    return Kind(
+        accepts=f"{number.accepts}, {lists}",
+        convert=convert,
+        json={"anyOf": [number.json, array]},
+    )

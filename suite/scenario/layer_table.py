@@ -1,11 +1,13 @@
 """Layers from a table or list of them, all rows or a weighted sample.
 
 Columns are named as in results.csv (height and width, kernel_h and kernel_w, padding per side) or
-as torch's own arguments: input_size, kernel_size, stride, padding, dilation.
+as torch's own arguments: input_size, kernel_size, stride, padding, dilation. A row of another kind
+than conv2d leaves the cells of axes empty that it has not.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from suite.errors import did_you_mean
+from suite.kinds import AXIS_NAMES, SIDES, SUFFIXES
 from suite.scenario.building import Candidate, layer_identity
 from suite.scenario.csv_rows import CsvRows, Row, read_csv
 from suite.scenario.fields import BY_NAME, SHARED_FIELDS
@@ -21,15 +24,19 @@ from suite.scenario.layer_lists import CSV, guessed_format, read_list
 from suite.scenario.sections import Chosen, Setting
 from suite.scenario.yamltree import REFUSED, Faults, Node, Place, scalar
 
-_SIDES = {
-    "input_size": ("height", "width"),
-    "kernel_size": ("kernel_h", "kernel_w"),
-    "stride": ("stride_h", "stride_w"),
-    "padding": ("pad_top", "pad_bottom", "pad_left", "pad_right"),
-    "dilation": ("dilation_h", "dilation_w"),
+_AXES = {
+    "input_size": tuple((name,) for name in AXIS_NAMES),
+    "kernel_size": tuple((f"kernel_{suffix}",) for suffix in SUFFIXES),
+    "stride": tuple((f"stride_{suffix}",) for suffix in SUFFIXES),
+    "padding": SIDES,
+    "output_padding": tuple((f"output_pad_{suffix}",) for suffix in SUFFIXES),
+    "dilation": tuple((f"dilation_{suffix}",) for suffix in SUFFIXES),
 }
+"""Columns of each axis, of the fields that have a number for each."""
 _COLUMNS_OF = {
-    name: _SIDES.get(name, (name,))
+    name: tuple(column for columns in _AXES[name] for column in columns)
+    if name in _AXES
+    else (name,)
     for name in (*(entry.name for entry in SHARED_FIELDS), "occurrences")
 }
 _NAMES = ("id", "name", "example")
@@ -38,7 +45,7 @@ MOST_BYTES = 2**28
 COLUMNS = (
     *_NAMES,
     *(name for names in _COLUMNS_OF.values() for name in names),
-    *_SIDES,
+    *_AXES,
     "models",
 )
 _SEVERAL = re.compile(r"[\[(]?\s*(\d+(?:\s*[,x;× ]\s*\d+)+)\s*,?\s*[\])]?")
@@ -153,13 +160,16 @@ def _wrong_columns(header: list[str], weight: str | None) -> Iterator[str]:
     for name in dict.fromkeys(header):
         if header.count(name) > 1:
             yield f'the column "{name}" stands twice'
-    for whole, columns in _COLUMNS_OF.items():
+    for whole, of_axes in _AXES.items():
+        # An axis comes with all that are further in: where there is a height, there is a width.
+        first = next((at for at, names in enumerate(of_axes) if set(names) & set(header)), 3)
+        columns = [name for names in of_axes[first:] for name in names]
         present = [name for name in columns if name in header]
-        if present and len(present) < len(columns):
+        if len(present) < len(columns):
             yield (
                 f"the columns {', '.join(columns)} belong together, only {', '.join(present)} found"
             )
-        if present and whole in header and columns != (whole,):
+        if present and whole in header:
             yield f"the columns {whole} and {present[0]} say the same; leave one out"
     if weight and weight not in header:
         yield f'no column "{weight}" to weigh by.{did_you_mean(weight, header)}'
@@ -247,9 +257,9 @@ def read_rows(table: LayerTable, faults: Faults) -> Iterator[Candidate]:
     """Yield a candidate for each row; what is no value becomes a fault."""
     at = table.columns
     fields = [
-        (name, BY_NAME[name].kind, [at[column] for column in columns])
-        for name, columns in (*_COLUMNS_OF.items(), *((whole, (whole,)) for whole in _SIDES))
-        if columns[0] in at
+        (name, BY_NAME[name].kind, found, name in _AXES and columns != (name,))
+        for name, columns in (*_COLUMNS_OF.items(), *((whole, (whole,)) for whole in _AXES))
+        if (found := [at[column] for column in columns if column in at])
     ]
     names = next((at[name] for name in _NAMES if name in at), None)
     for line, row in zip(table.lines, table.rows, strict=True):
@@ -258,10 +268,11 @@ def read_rows(table: LayerTable, faults: Faults) -> Iterator[Candidate]:
             faults.add(place, f"{len(cells)} cells, the header has {len(at)}{_quoting(row)}")
             continue
         settings = {}
-        for name, kind, columns in fields:
+        for name, kind, columns, is_list in fields:
             texts = [cells[column] for column in columns]
             if any(texts):
-                settings[name] = Setting(kind.read(name, _node(name, texts, place), faults), place)
+                node = _node(name, texts, place, is_list=is_list)
+                settings[name] = Setting(kind.read(name, node, faults), place)
         if table.weight == "occurrences":
             # The draw has counted them: weighing once more would count them squared.
             settings["occurrences"] = Setting(1, place)
@@ -274,12 +285,19 @@ def _quoting(row: Row) -> str:
     return '; quote what holds a comma, "[3, 3]", or write 3x3' if has_pairs else ""
 
 
-def _node(name: str, texts: list[str], place: Place) -> Node:
-    """Return what a row says of one field: a value for each side, or all in one cell."""
-    if len(texts) == 1 and name in _SIDES and (several := _SEVERAL.fullmatch(texts[0])):
-        texts = re.findall(r"\d+", several[1])
+def _node(name: str, texts: list[str], place: Place, *, is_list: bool) -> Node:
+    """Return what a row says of one field.
+
+    Args:
+        is_list: whether there is a cell for each side, those empty that the row's kind has not;
+            else one cell says all.
+    """
+    if is_list and not texts[0]:
+        texts = list(itertools.dropwhile(lambda text: not text, texts))
+    elif len(texts) == 1 and name in _AXES and (several := _SEVERAL.fullmatch(texts[0])):
+        texts, is_list = re.findall(r"\d+", several[1]), True
     nodes = [Node(scalar(text), place) for text in texts]
-    return nodes[0] if len(nodes) == 1 else Node(nodes, place)
+    return Node(nodes, place) if is_list else nodes[0]
 
 
 def _as_identity(name: str) -> str:

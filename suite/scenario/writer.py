@@ -9,8 +9,9 @@ from typing import Any
 
 from suite.problem import Scenario
 from suite.scenario.fields import FIELDS
+from suite.scenario.sizes import Sizes
 
-_SHARED = ("batch_size", "bias", "dtype", "memory_format")
+_SHARED = ("kind", "batch_size", "bias", "dtype", "memory_format")
 """What a network's layers usually have in common: said once, in `defaults`."""
 _NO_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 
@@ -52,11 +53,13 @@ def _settings(scenario: Scenario, name: str) -> dict[str, Any]:
         "batch_size": problem.batch_size,
         "in_channels": problem.in_channels,
         "out_channels": problem.out_channels,
-        "input_size": (problem.height, problem.width),
-        "kernel_size": problem.kernel,
-        "stride": problem.stride,
-        "padding": (problem.pad_top, problem.pad_bottom, problem.pad_left, problem.pad_right),
-        "dilation": problem.dilation,
+        "kind": problem.kind,
+        "input_size": Sizes(problem.input_size),
+        "kernel_size": Sizes(problem.kernel),
+        "stride": Sizes(problem.stride),
+        "padding": Sizes(tuple(size for pair in problem.pads for size in pair)),
+        "output_padding": Sizes(problem.output_padding),
+        "dilation": Sizes(problem.dilation),
         "groups": problem.groups,
         "bias": problem.bias,
         "epilogue": problem.epilogue,
@@ -82,20 +85,11 @@ def _mapping(values: Mapping[str, Any]) -> str:
 def _scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, tuple):
-        return _sizes(value)
+    if isinstance(value, Sizes):
+        return str(value.shortest[0] if len(value.shortest) == 1 else list(value.shortest))
     if not isinstance(value, str):
         return str(value)
     is_word = re.fullmatch(r"[A-Za-z](?:[\w ./=-]|:(?=\w))*", value, re.ASCII)
     if is_word and value == value.strip() and value.lower() not in _NO_WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _sizes(values: tuple[int, ...]) -> str:
-    """Return one number where all are equal; [height, width] for padding that is symmetric."""
-    if len(set(values)) == 1:
-        return str(values[0])
-    if len(values) == 4 and values[0] == values[1] and values[2] == values[3]:
-        values = values[::2]
-    return str(list(values))

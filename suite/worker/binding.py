@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
 from suite.errors import Unsupported
+from suite.kinds import Sizes
 from suite.operands.epilogue import finishing
 from suite.operands.tensors import Operands, pad_explicitly
-from suite.problem import Pair, Problem, Scenario
+from suite.problem import Problem, Scenario
 from suite.registry.registering import Implementation
 
 
@@ -41,11 +41,16 @@ def bind(implementation: Implementation, scenario: Scenario, operands: Operands)
     Raises:
         Unsupported: by the implementation, here or in the call.
     """
+    implementation = implementation.of_kind(scenario.problem.kind)
     if scenario.direction == "forward":
         return _forward(implementation, scenario.problem, operands)
     by_autograd = _autograd(implementation, scenario, operands)
     if by_autograd is not None:
         return Invocation(by_autograd, note="gradient by autograd")
+    if scenario.problem.is_transposed:
+        raise Unsupported(
+            "the backward pass of a transposed convolution needs operations that autograd follows"
+        )
     backward = _input_gradient if scenario.direction == "backward_data" else _weight_gradient
     call = backward(implementation, scenario.problem, operands)
     return Invocation(call, note="gradient by forward convolutions")
@@ -73,7 +78,10 @@ def _caller(
     residual: torch.Tensor | None = None,
 ) -> Callable[[torch.Tensor], Any]:
     seen = problem.as_called()
-    function = finishing(implementation.function, implementation.epilogues, problem.epilogue)
+    plain = implementation.function
+    if seen.is_transposed:
+        plain = _in_the_order_of_conv2d(plain, seen.output_padding)
+    function = finishing(plain, implementation.epilogues, problem.epilogue)
     padding, added = seen.padding, () if residual is None else (residual,)
     stride, dilation, groups = seen.stride, seen.dilation, seen.groups
 
@@ -85,6 +93,26 @@ def _caller(
         return function(padded, weight, bias, stride, padding, dilation, groups, *added)
 
     return padded_call if problem.is_asymmetric else call
+
+
+def _in_the_order_of_conv2d(
+    function: Callable[..., Any], output_padding: Sizes
+) -> Callable[..., Any]:
+    """Return a transposed convolution's function with its output padding given."""
+
+    def ordered(
+        x: Any,
+        w: Any,
+        bias: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        groups: int,
+        **more: Any,
+    ) -> Any:
+        return function(x, w, bias, stride, padding, output_padding, groups, dilation, **more)
+
+    return ordered
 
 
 def _forward(implementation: Implementation, problem: Problem, operands: Operands) -> Invocation:
@@ -137,11 +165,12 @@ def _leads_to(node: Any, target: torch.Tensor) -> bool:
 def _input_gradient(
     implementation: Implementation, problem: Problem, operands: Operands
 ) -> Callable[[torch.Tensor], Any]:
-    groups, (k, c, r, s) = problem.groups, operands.weight.shape
-    weight = operands.weight.reshape(groups, k // groups, c, r, s).transpose(1, 2)
-    weight = weight.reshape(groups * c, k // groups, r, s).flip(2, 3).contiguous()
-    reach_h, reach_w = problem.effective_kernel_h - 1, problem.effective_kernel_w - 1
-    plane: Pair = (problem.height + reach_h, problem.width + reach_w)
+    groups, (k, c, *kernel) = problem.groups, operands.weight.shape
+    weight = operands.weight.unflatten(0, (groups, k // groups)).transpose(1, 2)
+    weight = weight.reshape(groups * c, k // groups, *kernel)
+    weight = weight.flip(*range(2, 2 + problem.axes)).contiguous()
+    sizes = zip(problem.input_size, problem.effective_kernel, strict=True)
+    plane = tuple(size + covered - 1 for size, covered in sizes)
     inner = Problem.of_call(
         (problem.batch_size, k, *plane),
         tuple(weight.shape),
@@ -157,20 +186,31 @@ def _input_gradient(
     return call
 
 
-def _zero_dilate(problem: Problem, grad: torch.Tensor, plane: Pair) -> torch.Tensor:
-    """Place the gradient's rows and columns where the flipped kernel meets them."""
-    first_h = problem.effective_kernel_h - 1 - problem.pad_top
-    first_w = problem.effective_kernel_w - 1 - problem.pad_left
-    wide = grad.new_zeros(
-        *grad.shape[:2],
-        (problem.out_h - 1) * problem.stride_h + 1,
-        (problem.out_w - 1) * problem.stride_w + 1,
+def _zero_dilate(problem: Problem, grad: torch.Tensor, plane: Sizes) -> torch.Tensor:
+    """Place the gradient's rows and columns where the flipped kernel meets them.
+
+    Those that padding beyond the kernel's reach made from zeros alone have no place.
+    """
+    wide = grad.new_zeros(*grad.shape[:2], *plane)
+    taken: list[slice] = []
+    places: list[slice] = []
+    axes = zip(
+        plane,
+        problem.output_size,
+        problem.stride,
+        problem.effective_kernel,
+        problem.pads,
+        strict=True,
     )
-    wide[:, :, :: problem.stride_h, :: problem.stride_w] = grad
-    below = plane[0] - first_h - wide.shape[2]
-    right = plane[1] - first_w - wide.shape[3]
-    # Negative widths crop: padding beyond the kernel's reach produced outputs from zeros alone.
-    return F.pad(wide, (first_w, right, first_h, below))
+    for size, out, stride, covered, (before, _) in axes:
+        at = covered - 1 - before
+        first = max(0, -(at // stride))
+        end = max(first, min(out, (size - 1 - at) // stride + 1))
+        taken.append(slice(first, end))
+        places.append(slice(at + first * stride, at + end * stride, stride))
+    every = slice(None), slice(None)
+    wide[(*every, *places)] = grad[(*every, *taken)]
+    return wide
 
 
 def _weight_gradient(
@@ -182,7 +222,8 @@ def _weight_gradient(
     x = pad_explicitly(problem, operands.input).transpose(0, 1)
     inputs = [part.contiguous() for part in x.chunk(groups)]
     out_per_group = problem.out_channels // groups
-    kernel_shape = (out_per_group, problem.batch_size, problem.out_h, problem.out_w)
+    kernel_shape = (out_per_group, problem.batch_size, *problem.output_size)
+    taken = (slice(None), slice(None), *map(slice, problem.kernel))
     inner = Problem.of_call(
         tuple(inputs[0].shape), kernel_shape, stride=problem.dilation, dilation=problem.stride
     )
@@ -194,7 +235,7 @@ def _weight_gradient(
         for group, part in enumerate(inputs):
             kernel = kernels[group * out_per_group : (group + 1) * out_per_group].contiguous()
             y = _convolver(implementation, inner, kernel)(part)
-            parts.append(y[:, :, : problem.kernel_h, : problem.kernel_w].transpose(0, 1))
+            parts.append(y[taken].transpose(0, 1))
         return torch.cat(parts)
 
     return call
@@ -216,6 +257,7 @@ def gradient_fault(
 
     None too where the implementation is not differentiable: then nothing is claimed.
     """
+    implementation = implementation.of_kind(problem.kind)
 
     def forward(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> Any:
         return _convolver(implementation, problem, weight, bias)(x)

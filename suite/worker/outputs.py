@@ -14,7 +14,7 @@ import torch
 
 from suite.errors import Unsupported, UsageError
 from suite.messages.answer import Failure
-from suite.operands.tensors import DTYPES, Operands
+from suite.operands.tensors import DTYPES, Operands, is_channels_last
 from suite.problem import Scenario
 from suite.results.cell import Status
 
@@ -26,20 +26,18 @@ class OutputFault(Exception):
 
 
 def row_major(output: torch.Tensor) -> torch.Tensor:
-    """Return an output's elements in one row, N K P Q whatever its format."""
+    """Return an output's elements in one row, N K P Q whatever its format; so with other axes."""
     return output.detach().contiguous().view(-1)
 
 
 def in_memory_order(output: torch.Tensor) -> tuple[torch.Tensor, bool]:
-    """Return an output's elements in one row as they lie, and whether that is N P Q K.
+    """Return an output's elements in one row as they lie, and whether channels are last: N P Q K.
 
     Copied only where they lie otherwise: putting them in order may take as long as the call.
     """
     output = output.detach()
-    if output.dim() == 4 and not output.is_contiguous():
-        by_channel = output.permute(0, 2, 3, 1)
-        if by_channel.is_contiguous():
-            return by_channel.view(-1), True
+    if not output.is_contiguous() and is_channels_last(output):
+        return output.movedim(1, -1).view(-1), True
     return row_major(output), False
 
 

@@ -18,7 +18,12 @@ TREE = Path(__file__).resolve().parents[2]
 
 
 def implementations() -> list[registering.Implementation]:
-    """Return everything that the modules of impls/ register."""
+    """Return everything that the modules of impls/ register for conv2d."""
+    return [entry for entry in all_implementations() if "conv2d" in entry.kinds]
+
+
+def all_implementations() -> list[registering.Implementation]:
+    """Return everything that the modules of impls/ register, for whatever kind."""
     for source in sources.builtin_sources(TREE):
         sources.load(source)
     return [

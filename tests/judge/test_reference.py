@@ -8,67 +8,25 @@ import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from suite.errors import UsageError
-from suite.judge import projection, reference
+from suite.judge import maps, projection, reference
+from suite.judge.usual import usual_elements
 from suite.operands.tensors import Operands
 from suite.problem import DIRECTIONS, Problem, Scenario
-
-
-@st.composite
-def problems(draw: st.DrawFn) -> Problem:
-    groups = draw(st.sampled_from([1, 1, 2, 3]))
-    size, small, pad = st.integers(1, 9), st.integers(1, 3), st.integers(0, 3)
-    try:
-        return Problem(
-            batch_size=draw(st.integers(0, 3)),
-            in_channels=groups * draw(small),
-            out_channels=groups * draw(small),
-            height=draw(size),
-            width=draw(size),
-            kernel_h=draw(st.integers(1, 4)),
-            kernel_w=draw(st.integers(1, 4)),
-            stride_h=draw(small),
-            stride_w=draw(small),
-            pad_top=draw(pad),
-            pad_bottom=draw(pad),
-            pad_left=draw(pad),
-            pad_right=draw(pad),
-            dilation_h=draw(st.integers(1, 2)),
-            dilation_w=draw(st.integers(1, 2)),
-            groups=groups,
-            bias=draw(st.booleans()),
-        )
-    except UsageError:
-        return draw(problems())
-
-
-def operands_of(problem: Problem, direction: str) -> Operands:
-    def normal(shape: tuple[int, ...]) -> torch.Tensor:
-        return torch.randn(shape, dtype=torch.float64)
-
-    return Operands(
-        normal(problem.input_shape),
-        normal(problem.weight_shape),
-        normal((problem.out_channels,)) if problem.bias else None,
-        normal(problem.output_shape) if direction != "forward" else None,
-    )
+from tests.drawn_problems import operands_of, problems
 
 
 def by_autograd(problem: Problem, direction: str, operands: Operands) -> torch.Tensor:
     x = operands.input.clone().requires_grad_()
     weight = operands.weight.clone().requires_grad_()
-    pads = (problem.pad_left, problem.pad_right, problem.pad_top, problem.pad_bottom)
-    y = F.conv2d(
-        F.pad(x, pads),
-        weight,
-        operands.bias,
-        problem.stride,
-        0,
-        problem.dilation,
-        problem.groups,
-    )
+    function = getattr(F, problem.kind)
+    if problem.is_transposed:
+        more = (problem.output_padding, problem.groups, problem.dilation)
+        y = function(x, weight, operands.bias, problem.stride, problem.padding, *more)
+    else:
+        padded = F.pad(x, [size for pair in reversed(problem.pads) for size in pair])
+        settings = (problem.stride, 0, problem.dilation, problem.groups)
+        y = function(padded, weight, operands.bias, *settings)
     if direction == "forward":
         return y.detach()
     target = x if direction == "backward_data" else weight
@@ -124,7 +82,7 @@ def test_a_large_batch_is_lowered_in_pieces_with_the_same_result(problem, monkey
     operands = operands_of(problem, "forward")
     whole = reference.result(scenario, operands)
 
-    monkeypatch.setattr(reference, "COLUMN_BYTES", 1)
+    monkeypatch.setattr(maps, "COLUMN_BYTES", 1)
 
     torch.testing.assert_close(reference.result(scenario, operands), whole)
 
@@ -139,7 +97,7 @@ def test_usual_elements_are_the_root_mean_squares_over_random_signs(direction, p
     varying = "input" if direction == "forward" else "grad"
     ones = torch.ones_like(getattr(operands, varying))
 
-    expected, size = reference.usual_elements(scenario, operands, 2.0)
+    expected, size = usual_elements(scenario, operands, 2.0)
 
     given = dataclasses.replace(operands, **{varying: 2 * ones})
     magnitude = reference.magnitude(scenario, given)

@@ -10,6 +10,7 @@ from suite.scenario.fields import FIELDS, LAYER_FIELDS
 
 LAYER = "id: a, in_channels: 4, out_channels: 6, input_size: 8, kernel_size: 3"
 WHOLE = "a whole number from {} to 2147483647"
+SIZES = WHOLE + ", [width], [height, width] or [depth, height, width]"
 
 VALUES = [
     ("batch_size", "0", "-1", WHOLE.format(0)),
@@ -17,11 +18,13 @@ VALUES = [
     ("in_channels", "1", '"4"', WHOLE.format(1)),
     ("out_channels", "1", "0", WHOLE.format(1)),
     ("out_channels", "2147483647", "2147483648", WHOLE.format(1)),
-    ("input_size", "[7, 9]", "[7, 0]", WHOLE.format(1) + " or [height, width]"),
-    ("kernel_size", "[1, 3]", "[1, 3, 3]", WHOLE.format(1) + " or [height, width]"),
-    ("stride", "[2, 1]", "0", WHOLE.format(1) + " or [height, width]"),
-    ("dilation", "2", "true", WHOLE.format(1) + " or [height, width]"),
-    ("padding", "[0, 1, 2, 3]", "[1, 2, 3]", None),
+    ("kind", "conv2d", "conv4d", "conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, "),
+    ("input_size", "[7, 9]", "[7, 0]", SIZES.format(1)),
+    ("kernel_size", "[1, 3]", "[1, 3, 3, 3]", SIZES.format(1)),
+    ("stride", "[2, 1]", "0", SIZES.format(1)),
+    ("dilation", "2", "true", SIZES.format(1)),
+    ("output_padding", "0", "-1", SIZES.format(0)),
+    ("padding", "[0, 1, 2, 3]", "[1, 2, 3, 4, 5]", None),
     ("padding", "same", "-1", None),
     ("groups", "2", "two", WHOLE.format(1) + " or depthwise"),
     ("bias", "true", "yes", "true, false"),
@@ -117,7 +120,7 @@ def test_sizes_that_do_not_fit_are_told_once_the_values_are_right(tmp_path):
     ("text", "message"),
     [
         ("layers:\n  - {in_chanels: 3}", 'x.yaml:2:6: layers: unknown key "in_chanels". Did you '
-         'mean "in_channels"? Accepted: id, batch_size, in_channels'),
+         'mean "in_channels"? Accepted: id, kind, batch_size, in_channels'),
         ("grids: {a: 1}", 'x.yaml:1:1: the file: unknown key "grids". Did you mean "grid"?'),
         ("grid: {id: a}", 'x.yaml:1:8: grid: unknown key "id".'),
         ("grid: {occurrences: 2}", 'x.yaml:1:8: grid: unknown key "occurrences".'),
@@ -128,7 +131,8 @@ def test_sizes_that_do_not_fit_are_told_once_the_values_are_right(tmp_path):
         ("layers: [{dtype: flaot32}]", 'x.yaml:1:18: dtype is "flaot32"; accepted: float32, '
          'float64, float16, bfloat16. Did you mean "float32"?'),
         ("layers: [{padding: smae}]", 'x.yaml:1:20: padding is "smae"; accepted: a whole number '
-         "from 0 to 2147483647 or [height, width] or [top, bottom, left, right] or same, valid. "
+         "from 0 to 2147483647, [height, width], [top, bottom, left, right] or as many for other "
+         "axes or same, valid, causal. "
          'Did you mean "same"?'),
         ("- 1", "x.yaml:1:1: the file is [1]; accepted: the keys name, description"),
         ("just text", 'x.yaml:1:1: the file is "just text"; accepted: the keys name'),

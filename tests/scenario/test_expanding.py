@@ -11,6 +11,7 @@ from suite.problem import Problem, Scenario
 from suite.scenario import load_file
 from suite.scenario.building import Candidate, build_scenario
 from suite.scenario.sections import Setting
+from suite.scenario.sizes import Sizes
 from suite.scenario.yamltree import Place
 
 SIZES = "in_channels: 4, out_channels: 6, input_size: 8, kernel_size: 3"
@@ -327,7 +328,10 @@ PAIRS = st.tuples(st.integers(1, 6), st.integers(1, 6))
 def test_same_pads_as_torch_does(kernel, dilation, size):
     values = {"in_channels": 1, "out_channels": 1, "input_size": size, "kernel_size": kernel}
     values |= {"dilation": dilation, "padding": "same"}
-    chosen = {name: Setting(value, Place(1)) for name, value in values.items()}
+    chosen = {
+        name: Setting(Sizes(value) if isinstance(value, tuple) else value, Place(1))
+        for name, value in values.items()
+    }
     p = build_scenario(Candidate("a", chosen, Place(1)), "x").problem
     x = torch.arange(1.0, 1 + size[0] * size[1]).reshape(p.input_shape)
     w = torch.arange(1.0, 1 + kernel[0] * kernel[1]).reshape(p.weight_shape)

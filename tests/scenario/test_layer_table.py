@@ -123,7 +123,7 @@ def test_what_cannot_be_drawn_is_told_with_its_place(tmp_path, section, problem)
         ([HEADER], "t.csv:1: no rows below the header"),
         ([], "t.csv:1: no rows below the header"),
         ([HEADER + ",strid_h", "a,3,8,9,4,3,1,1"], 't.csv:1: unknown column "strid_h" (did '
-         'you mean "stride_h"?); accepted: id, name, example, batch_size'),
+         'you mean "stride_h"?); accepted: id, name, example, kind, batch_size'),
         ([HEADER + ",strid_h,status", "a,3,8,9,4,3,1,1,2"], 't.csv:1: unknown columns "strid_h" '
          '(did you mean "stride_h"?), "status"; accepted: id, name'),
         ([HEADER + ",kernel_size", "a,3,8,9,4,3,1,1"], "t.csv:1: the columns kernel_size and "

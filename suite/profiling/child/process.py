@@ -22,9 +22,10 @@ from typing import Any, TypeVar
 import torch
 
 from suite.errors import Unsupported
+from suite.kinds import axis_fields
 from suite.messages import profiling as messages
 from suite.messages.answer import Answer
-from suite.problem import Scenario
+from suite.problem import Problem, Scenario
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.processes.keeping_out import let_others_in, run_others_code
 from suite.profiling.child import (
@@ -187,6 +188,7 @@ def _guarded(handler: Callable[[Asked], Reply]) -> Callable[[Asked], Answer[Repl
 def smallest_of(scenario: Scenario) -> Scenario:
     """Return the scenario with the least of everything that its kernel allows: one output."""
     problem = scenario.problem
+    sizes: dict[str, Any] = axis_fields("size", _least_sizes(problem))
     return dataclasses.replace(
         scenario,
         problem=dataclasses.replace(
@@ -195,10 +197,26 @@ def smallest_of(scenario: Scenario) -> Scenario:
             in_channels=problem.groups if problem.groups < problem.in_channels else 1,
             out_channels=problem.groups if problem.groups < problem.in_channels else 1,
             groups=problem.groups if problem.groups < problem.in_channels else 1,
-            height=max(1, problem.effective_kernel_h - problem.pad_top - problem.pad_bottom),
-            width=max(1, problem.effective_kernel_w - problem.pad_left - problem.pad_right),
+            **sizes,
         ),
     )
+
+
+def _least_sizes(problem: Problem) -> list[int]:
+    """Return the sizes of the smallest input that has an output."""
+    axes = zip(
+        problem.effective_kernel,
+        problem.pads,
+        problem.stride,
+        problem.output_padding,
+        strict=True,
+    )
+    if problem.is_transposed:
+        return [
+            1 + max(0, -((covered + longer - sum(pads) - 1) // stride))
+            for covered, pads, stride, longer in axes
+        ]
+    return [max(1, covered - sum(pads)) for covered, pads, *_ in axes]
 
 
 def main(connection: Connection, source: sources.Source, name: str, threads: int) -> None:

@@ -184,16 +184,16 @@ def _by_formula(span: Span) -> tuple[int, int] | None:
 def _convolution(span: Span) -> Problem:
     """Return the problem that a convolution's operator was given."""
     x, w = (tuple(tensor.sizes) for tensor in list(_tensors(span))[:2])
-    first, second, dilation = (_pair(v) for v in span.arguments[3:6])
-    # mkldnn_convolution takes its padding before the stride.
-    stride, padding = (second, first) if "mkldnn" in span.name else (first, second)
+    stride, padding, dilation, transposed, output_padding, groups = span.arguments[3:9]
     return Problem.of_call(
         x,
         w,
         stride=stride,
         padding=padding,
         dilation=dilation,
-        groups=x[1] // w[1],
+        groups=groups,
+        transposed=bool(transposed),
+        output_padding=output_padding,
     )
 
 
@@ -208,10 +208,6 @@ def _backward_flops(span: Span) -> tuple[int, int]:
         (bool(for_input) + bool(for_weight) * groups) * 2 * math.prod(grad) * math.prod(w[1:])
     )
     return flops, as_torch
-
-
-def _pair(value: list[int]) -> tuple[int, int]:
-    return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])
 
 
 def _tensors(span: Span) -> Iterator[Any]:

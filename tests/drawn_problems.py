@@ -1,0 +1,58 @@
+"""Problems of every kind, drawn by Hypothesis, and operands for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from hypothesis import strategies as st
+
+from suite.errors import UsageError
+from suite.kinds import AXES_OF, KINDS, TRANSPOSED, axis_fields, side_fields
+from suite.operands.tensors import Operands
+from suite.problem import Problem
+
+
+@st.composite
+def problems(draw: st.DrawFn, kinds: Sequence[str] = KINDS) -> Problem:
+    """Draw a problem of any kind, or of these."""
+    kind = draw(st.sampled_from(kinds))
+    axes, transposed = AXES_OF[kind], kind in TRANSPOSED
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    small, pad = st.integers(1, 3), st.integers(0, 3)
+
+    def each(numbers: st.SearchStrategy[int]) -> list[int]:
+        return [draw(numbers) for _ in range(axes)]
+
+    pads = [(size, size) for size in each(pad)]
+    if not transposed:
+        pads = [(before, draw(pad)) for before, _ in pads]
+    try:
+        return Problem(
+            batch_size=draw(st.integers(0, 3)),
+            in_channels=groups * draw(small),
+            out_channels=groups * draw(small),
+            groups=groups,
+            bias=draw(st.booleans()),
+            kind=kind,
+            **axis_fields("size", each(st.integers(1, 9 if axes < 3 else 5))),
+            **axis_fields("kernel", each(st.integers(1, 4 if axes < 3 else 3))),
+            **axis_fields("stride", each(small)),
+            **axis_fields("dilation", each(st.integers(1, 2))),
+            **axis_fields("output_pad", each(st.integers(0, 2)) if transposed else [0] * axes),
+            **side_fields(pads),
+        )
+    except UsageError:
+        return draw(problems(kinds))
+
+
+def operands_of(problem: Problem, direction: str) -> Operands:
+    def normal(shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.randn(shape, dtype=torch.float64)
+
+    return Operands(
+        normal(problem.input_shape),
+        normal(problem.weight_shape),
+        normal((problem.out_channels,)) if problem.bias else None,
+        normal(problem.output_shape) if direction != "forward" else None,
+    )

@@ -1,0 +1,86 @@
+"""Rows of every kind of problem but the plain one, over drawn shapes, as a worker calls them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from oracle import all_implementations, magnitude
+
+from suite.errors import Unsupported
+from suite.judge import reference
+from suite.judge.tolerance import Tolerance, judge_output
+from suite.kinds import KINDS
+from suite.operands.tensors import in_format
+from suite.problem import Scenario
+from suite.worker.binding import bind
+from tests.drawn_problems import operands_of, problems
+
+OTHER_KINDS = tuple(kind for kind in KINDS if kind != "conv2d")
+ROWS = [
+    (entry, kind)
+    for entry in all_implementations()
+    for kind in OTHER_KINDS
+    if kind in entry.declaration.kinds and "cpu" in entry.devices
+]
+
+
+def judged(entry, scenario: Scenario, operands):
+    """Return what the judge says of a row on operands of the scenario's type, in its format."""
+    given = operands.each(lambda tensor: in_format(tensor.float(), scenario.memory_format))
+    output = bind(entry, scenario, given).call(given.varying)
+    assert output.dtype == torch.float32
+    assert output.shape == scenario.result_shape
+    limits = Tolerance(scenario, entry.family, entry.error_factor, entry.precision)
+    expected = reference.result(scenario, given)
+    size = magnitude(scenario, limits, given)
+    return judge_output("normal", limits, output.contiguous(), expected, size).fault
+
+
+@pytest.mark.parametrize(("entry", "kind"), ROWS, ids=lambda it: getattr(it, "name", it))
+@given(data=st.data())
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_row_is_right_on_drawn_problems_of_its_kind(entry, kind, data):
+    if reason := entry.of_kind(kind).why_unavailable():
+        pytest.skip(reason)
+    problem = data.draw(problems([kind]))
+    memory_format = data.draw(st.sampled_from(["contiguous", "channels_last"]))
+    scenario = Scenario(id="s", problem=problem, memory_format=memory_format)
+    assume(entry.why_unsupported(scenario) is None)
+    try:
+        assert judged(entry, scenario, operands_of(problem, "forward")) is None
+    except Unsupported:
+        assume(False)
+
+
+@pytest.mark.parametrize("name", ["torch", "loops"])
+@pytest.mark.parametrize("direction", ["backward_data", "backward_weight"])
+@given(problem=problems(OTHER_KINDS).filter(lambda p: p.batch_size))
+@settings(max_examples=12, deadline=None)
+def test_gradients_of_rows_that_autograd_follows_are_right(name, direction, problem):
+    (entry,) = (entry for entry in all_implementations() if entry.name == name)
+    scenario = Scenario(id="s", problem=problem, direction=direction)
+    with torch.no_grad():
+        assert judged(entry, scenario, operands_of(problem, direction)) is None
+
+
+@pytest.mark.parametrize("direction", ["backward_data", "backward_weight"])
+@given(problem=problems(("conv1d", "conv3d")).filter(lambda p: p.batch_size))
+@settings(max_examples=12, deadline=None)
+def test_gradients_by_forward_convolutions_are_right(direction, problem):
+    (entry,) = (entry for entry in all_implementations() if entry.name == "torch")
+    own = entry.of_kind(problem.kind)
+
+    def unseen_by_autograd(input, *arguments):
+        return own.function(
+            input.detach(),
+            *(it.detach() if isinstance(it, torch.Tensor) else it for it in arguments),
+        )
+
+    row = dataclasses.replace(own, function=unseen_by_autograd)
+    scenario = Scenario(id="s", problem=problem, direction=direction)
+    with torch.no_grad():
+        assert judged(row, scenario, operands_of(problem, direction)) is None
