@@ -53,12 +53,18 @@ def measuring(
         waits=not options.no_wait,
         refused_by="--no-wait",
     )
-    with contextlib.nullcontext() if options.no_exclusive else machine:
-        try:
-            yield
-        finally:
-            while _locks:
-                _locks.pop().release()
+    with contextlib.nullcontext() if options.no_exclusive else machine, keeping_folders():
+        yield
+
+
+@contextlib.contextmanager
+def keeping_folders() -> Iterator[None]:
+    """Keep the folders that a command opens from others until the block has ended."""
+    try:
+        yield
+    finally:
+        while _locks:
+            _locks.pop().release()
 
 
 def lock_folder(folder: Path, instead: str = "choose another --out") -> None:

@@ -30,7 +30,7 @@ from suite.results.folder import (
 from suite.results.request import AskedFile, RunRequest, read_request, spelled
 from suite.scenario import ScenarioFile, find_file
 
-OF_THIS_CALL = ("budget_s", "yes", "profile", "instructions")
+OF_THIS_CALL = ("budget_s", "yes", "profile", "instructions", "on")
 LEAVE_OUT = "leave it out, or choose another --out"
 
 
@@ -92,7 +92,7 @@ def interrupted(given: Mapping[str, Any], out: Path | None, usual_file: str) -> 
     stored = read_request(manifest)
     if not isinstance(stored, RunRequest):
         raise UsageError(f"{folder}: holds no `run`, so there is nothing to resume; choose --out")
-    _refuse_contradictions(folder, stored, given)
+    refuse_contradictions(folder, stored, given)
     files = given.get("files") or _located(folder, stored.files)
     _refuse_other_files(folder, manifest, load(files, yes=True))
     missing = [name for name in ("settings", "machine", "scenarios") if name not in manifest]
@@ -118,7 +118,12 @@ def _newest(files: Sequence[AskedFile]) -> Path:
     raise UsageError(f"--resume: no run of {name} in results/; name its folder with --out")
 
 
-def _refuse_contradictions(folder: Path, stored: RunRequest, given: Mapping[str, Any]) -> None:
+def refuse_contradictions(folder: Path, stored: RunRequest, given: Mapping[str, Any]) -> None:
+    """Stop where what is given anew is not what the run was asked.
+
+    Raises:
+        UsageError: names both.
+    """
     for option, asked in RunRequest.options():
         if asked.name not in given or asked.name in OF_THIS_CALL:
             continue

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Self
 
 from rich.console import Console
 from rich.text import Text
 
+from commands import _fleet_check
 from commands._asking import asked
 from commands._checked import every_failure, failure_lines, has_failed
 from commands._cures import advise_on_memory
+from commands._fleet import add_on, refuse_halves
 from commands._options import add_files, add_measuring, add_scenarios, add_selection
 from commands._preparing import (
     ChosenScenarios,
+    Prepared,
     chosen_arms,
     names_of_plugins,
     prepare,
@@ -28,9 +35,10 @@ from suite.measuring.arm import Arm
 from suite.measuring.check import Checked, check
 from suite.printable import printable
 from suite.processes.scratch import scratch_folder
+from suite.records import to_json
 from suite.registry.catalogue import Catalogue
 from suite.results.cell import Status
-from suite.results.request import Request
+from suite.results.request import Request, asked_by
 
 USUAL_FILE = "edge_shapes"
 
@@ -43,10 +51,20 @@ LEGEND = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class CheckRequest(Request):
     """What a `check` is asked."""
 
-    command = "check"
+    command: ClassVar[str] = "check"
+
+    on: str | None = asked_by("--on")
+    """Where to check, if not here: see `suite.fleet.where`."""
+    each: bool = asked_by("--each", False)
+    """Whether every different machine checks everything."""
+
+    def of_cell(self, scenario: str, implementation: str) -> Self:
+        """Return the request for one cell, here."""
+        return replace(super().of_cell(scenario, implementation), on=None, each=False)
 
 
 def add_arguments(parser: Parser) -> None:
@@ -54,6 +72,8 @@ def add_arguments(parser: Parser) -> None:
     add_scenarios(parser, "'*-g8*'")
     add_selection(parser)
     add_measuring(parser)
+    add_on(parser)
+    parser.add_argument("--records", type=Path, help=argparse.SUPPRESS)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="a line for each shape that fails, too"
     )
@@ -62,30 +82,67 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     request = asked(CheckRequest, options, USUAL_FILE)
     console = terminal.console()
+    refuse_halves(options)
+    if request.on:
+        return _fleet_check.begin(request, options, console)
     prepared = prepare(request, console, _choose)
     arms = prepared.arms
     cells: list[Checked] = []
     interrupted, failed = False, 0
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, _recording(options.records) as keep:
         settings = settings_for(request, scratch / "worker.log")
         total = len(prepared.scenarios) * len(arms)
         with Bar(console, "checking", total) as bar:
             try:
                 for checked in check(prepared.scenarios, arms, settings):
                     cells.append(checked)
+                    keep(checked)
                     failed += has_failed(checked)
                     bar.advance(words=f"checking, {failed} failed" if failed else None)
             except KeyboardInterrupt:
                 interrupted = True
-    if options.verbose:
-        _print(console, every_failure(cells))
-    _print(console, failure_lines(cells, request))
-    _print(console, _table(cells, {arm.name: arm.family for arm in arms}, console.width))
+    families = {arm.name: arm.family for arm in arms}
+    tell(console, cells, families, request, verbose=options.verbose)
     _print(console, wrapped(LEGEND, console.width))
-    advise_on_memory(console, [checked.status for checked in cells])
     if interrupted:
         return EXIT_INTERRUPTED
     return EXIT_WRONG if failed else EXIT_GOOD
+
+
+@contextlib.contextmanager
+def _recording(path: Path | None) -> Iterator[Callable[[Checked], object]]:
+    """Give a function that appends what was checked to a file, a line each, if there is one."""
+    if path is None:
+        yield lambda _: None
+        return
+    with path.open("a", encoding="utf-8") as file:
+
+        def keep(checked: Checked) -> None:
+            file.write(to_json(checked) + "\n")
+            file.flush()
+
+        yield keep
+
+
+def prepared_for(options: argparse.Namespace, console: Console) -> Prepared[CheckRequest]:
+    """Find what these arguments would check on this machine."""
+    return prepare(asked(CheckRequest, options, USUAL_FILE), console, _choose)
+
+
+def tell(
+    console: Console,
+    cells: Sequence[Checked],
+    families: dict[str, str],
+    request: CheckRequest,
+    *,
+    verbose: bool,
+) -> None:
+    """Print what failed and how to see it again, then a table of the rows, by family."""
+    if verbose:
+        _print(console, every_failure(cells))
+    _print(console, failure_lines(cells, request))
+    _print(console, _table(cells, families, console.width))
+    advise_on_memory(console, [checked.status for checked in cells])
 
 
 def _print(console: Console, lines: Iterable[Text]) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 
 from rich.console import Console
 
-from commands import _resuming
+from commands import _fleet_each, _fleet_run, _resuming
 from commands._asking import asked, given
 from commands._cures import advise_on_memory, after_freeing_space
+from commands._fleet import add_on, refuse_halves
 from commands._folders import LOG, lock_folder, measuring, open_folder, race, record
 from commands._options import (
     add_alone,
@@ -103,6 +104,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="I/N",
         help="measure only the I-th of N parts; `report A B C --out D` puts them together",
     )
+    add_on(parser)
     add_switch(
         parser,
         "--energy",
@@ -148,11 +150,19 @@ def add_run_options(parser: Parser, usual_blocks: str) -> None:
 
 def main(options: argparse.Namespace) -> int:
     console = terminal.console()
+    refuse_halves(options)
+    if options.resume and _fleet_each.is_begun(options.out):
+        return _fleet_each.resume(options, console)
     if options.resume:
         run = _resuming.interrupted(given(RunRequest, options), options.out, USUAL_FILE)
+        if run.request.on:
+            return _fleet_run.resume(run, options, console)
         with measuring(options, console, run.folder):
             return _resume(run, console, verbose=options.verbose)
     request = asked(RunRequest, options, USUAL_FILE)
+    if request.on:
+        begin_on = _fleet_each.begin if request.each else _fleet_run.begin
+        return begin_on(request, options, console)
     with measuring(options, console, options.out):
         return begin(request, options.out, console, verbose=options.verbose)
 
@@ -164,25 +174,29 @@ def begin(request: RunRequest, out: Path | None, console: Console, *, verbose: b
         verbose: say of each unsupported cell why it is.
     """
     _refuse_lonely_instructions(request)
-    prepared = _prepared(request, console)
+    prepared = prepared_run(request, console)
     name = "-".join(file.name for file in prepared.files)
     folder = open_folder(out, name)
-    settings = settings_for(
+    settings = settings_of_run(request, folder / LOG)
+    manifest = record(prepared, prepared.catalogue, folder, name, settings, console)
+    return _measure(prepared, folder, settings, manifest, console, verbose=verbose)
+
+
+def settings_of_run(request: RunRequest, log: Path) -> Settings:
+    return settings_for(
         request,
-        folder / LOG,
+        log,
         **settings_for_precision(request.precision, request.blocks),
         reference=request.reference,
         energy=request.energy,
         verify=request.verify,
     )
-    manifest = record(prepared, prepared.catalogue, folder, name, settings, console)
-    return _measure(prepared, folder, settings, manifest, console, verbose=verbose)
 
 
 def _resume(run: _resuming.Interrupted, console: Console, *, verbose: bool) -> int:
     _refuse_lonely_instructions(run.request)
     lock_folder(run.folder)
-    prepared = _prepared(run.request, console)
+    prepared = prepared_run(run.request, console)
     run.refuse_others(prepared)
     return _measure(prepared, run.folder, run.settings, run.remember(), console, verbose=verbose)
 
@@ -192,7 +206,14 @@ def _refuse_lonely_instructions(request: RunRequest) -> None:
         raise UsageError("--instructions belongs to profiling; add --profile")
 
 
-def _prepared(request: RunRequest, console: Console) -> Prepared[RunRequest]:
+def prepared_for(options: argparse.Namespace, console: Console) -> Prepared[RunRequest]:
+    """Find what these arguments would measure on this machine."""
+    return prepared_run(asked(RunRequest, options, USUAL_FILE), console)
+
+
+def prepared_run(request: RunRequest, console: Console) -> Prepared[RunRequest]:
+    """Find what a run is to measure, on this machine."""
+
     def choose(chosen: ChosenScenarios[RunRequest], catalogue: Catalogue) -> list[Arm]:
         return chosen_arms(
             catalogue,

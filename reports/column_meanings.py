@@ -100,6 +100,7 @@ MEANINGS = {
     "output_pad_d": "planes that a transposed convolution's output has more",
     "output_pad_h": "rows that it has more",
     "output_pad_w": "columns that it has more",
+    "machine": "the host that measured it, in a run on many machines",
     **{
         f"phase_{name}": f"share of a call in the phase {name}, where it marks it" for name in NAMES
     },
@@ -116,4 +117,5 @@ STATUSES = {
     Status.TIMEOUT: "no answer within `--timeout`",
     Status.OUT_OF_MEMORY: "it took more memory than `--memory-limit`, or the system had none left",
     Status.CRASHED: "its process ended by itself or by a signal",
+    Status.LOST: "every worker of a fleet that had its scenario was lost; `--resume` tries again",
 }

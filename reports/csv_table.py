@@ -94,6 +94,7 @@ COLUMNS = (
     "blocks_set_aside",
     "epilogue",
     *FIELDS_OF_OTHER_KINDS,
+    "machine",
 )
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -135,6 +136,7 @@ def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any
     if residuals := result.residuals:
         values["rel_l2_error"] = residuals.rel_l2_error
         values["worst_error_ratio"] = residuals.worst_error_ratio
+    values["machine"] = result.machine
     if summary := summarise(result):
         values |= {
             "median_s": summary.time_s.value,

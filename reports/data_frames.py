@@ -38,6 +38,7 @@ TEXTS = {
     "bound",
     "instructions_path",
     "not_profiled",
+    "machine",
 }
 TRUTHS = {"bias", "deterministic", "disturbed"}
 WHOLE = {*PROBLEM_FIELDS} - TRUTHS - TEXTS | {

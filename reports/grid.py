@@ -42,6 +42,7 @@ FAILURES = {
     Status.TIMEOUT: "timeout",
     Status.OUT_OF_MEMORY: "memory",
     Status.CRASHED: "crashed",
+    Status.LOST: "lost",
 }
 
 

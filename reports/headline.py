@@ -221,6 +221,7 @@ def _failures(matrix: Matrix) -> Iterable[str]:
         Status.ERROR: "an error",
         Status.OUT_OF_MEMORY: "too little memory",
         Status.TIMEOUT: "no answer in time",
+        Status.LOST: "every worker lost that had it",
     }
     for status, fault in words.items():
         cells = [cell for cell in matrix.cells.values() if cell.result.status is status]

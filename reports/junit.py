@@ -25,6 +25,7 @@ _OUTCOME = {
     Status.TIMEOUT: "error",
     Status.OUT_OF_MEMORY: "error",
     Status.CRASHED: "error",
+    Status.LOST: "error",
 }
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""

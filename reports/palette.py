@@ -92,6 +92,7 @@ STATUS_WORDS = {
     "timeout": "timeout",
     "out_of_memory": "memory",
     "crashed": "crashed",
+    "lost": "lost",
 }
 """What stands in a cell that has no number."""
 

@@ -19,7 +19,16 @@ from tests.studies.rooms import arrows_of, floors_of, rooms_of
 COMPUTING = ("operands", "worker", "judge", "modules", "network")
 """Rooms of suite/ with torch, as every `child/` is: they run where convolutions are computed, in
 processes of their own; modules/ and network/ in that of a user's model."""
-PARENTS = ("measuring", "gate", "profiling", "tuning", "capture", "pytest_plugin", "demo")
+PARENTS = (
+    "measuring",
+    "gate",
+    "profiling",
+    "tuning",
+    "capture",
+    "pytest_plugin",
+    "demo",
+    "fleet",
+)
 """Rooms that start those processes."""
 SLOW_TO_IMPORT = {"torch", "numba", "numpy", "pandas", "matplotlib", "scipy", "sympy"}
 
@@ -116,6 +125,27 @@ def test_what_every_room_may_do_is_no_breach(tmp_path):
     (tmp_path / "suite/measuring/race.py").write_text("from suite.problem import Problem\n")
 
     assert list(breaches(tmp_path)) == []
+
+
+DASK = {"dask", "distributed", "asyncssh"}
+"""Of an extra, and half a second to import."""
+MAY_IMPORT_DASK = ("fleet/transport.py",)
+MAY_IMPORT_SSH = ("fleet/ssh.py",)
+
+
+@pytest.mark.parametrize("room", ["suite", "commands", "reports"])
+def test_only_the_transport_knows_dask_and_only_when_it_is_wanted(room):
+    for path in sorted((ROOT / room).rglob("*.py")):
+        place = path.relative_to(ROOT / "suite").as_posix() if room == "suite" else path.name
+        assert not packages(imported(path, top_level_only=True)) & DASK, path
+        reached = packages(imported(path)) & DASK
+        assert not reached or place in (*MAY_IMPORT_DASK, *MAY_IMPORT_SSH), path
+
+
+def test_a_fleet_knows_nothing_of_what_its_workers_measure():
+    measured = {*COMPUTING, *PARENTS, "child", "gate"} - {"fleet"}
+    for path in sorted((ROOT / "suite/fleet").glob("*.py")):
+        assert not rooms_imported(ROOT, path) & measured, path
 
 
 FOLDERS = sorted(path.parent for path in (ROOT / "suite").rglob("__init__.py"))

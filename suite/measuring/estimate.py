@@ -13,6 +13,10 @@ FIRST_LOOK_S = 0.35
 """Process, gates and first block of one cell that is short."""
 FIRST_CALLS = 12
 """Calls of one cell that is long, up to the end of its first block."""
+CHECK_S = 0.03
+"""Gates of one cell that is short, in a process that is there already."""
+CHECK_CALLS = 20
+"""Calls of the gates of one cell that is long."""
 FLOPS_PER_S = 40e9
 """What a typical implementation reaches, direct-equivalent."""
 JUDGE_FLOPS_PER_S = 8e9
@@ -22,6 +26,11 @@ JUDGE_FLOPS_PER_S = 8e9
 def scenario_s(scenario: Scenario, implementations: int) -> float:
     """Return about how many seconds a scenario takes with so many implementations."""
     return _scenario_s(scenario, implementations, CELL_S, CALLS)
+
+
+def check_s(scenario: Scenario, implementations: int) -> float:
+    """Return about how many seconds it takes to check a scenario without timing it."""
+    return _scenario_s(scenario, implementations, CHECK_S, CHECK_CALLS)
 
 
 def first_look_s(scenario: Scenario, implementations: int) -> float:

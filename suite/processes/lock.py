@@ -94,6 +94,22 @@ class FileLock:
                 self.path.unlink()
 
 
+def named_holder(path: Path) -> Holder | None:
+    """Return who a lock's file names, without touching the lock; None where it names nobody.
+
+    Whoever let it go has emptied the file. One that was killed has not: the name may be a dead
+    process's.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return None
+    try:
+        return _read_holder(descriptor) if os.fstat(descriptor).st_size else None
+    finally:
+        os.close(descriptor)
+
+
 def _open(path: Path) -> int:
     """Open a lock's file, made if it is not there.
 

@@ -43,6 +43,8 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
+    LOST = "lost"
+    """Every worker of a fleet that had it was lost. Never in a run that was finished since."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,6 +179,8 @@ class CellResult:
     ceiling: Ceiling | None = None
     notes: tuple[str, ...] = ()
     """Things to know that are no failure: restored global state, a disturbed block."""
+    machine: str | None = None
+    """The host it was measured on, of a run on many; None: on the one that the manifest tells."""
 
     def __post_init__(self) -> None:
         if (self.status is Status.PASSED) != bool(self.blocks):
@@ -198,7 +202,11 @@ class CellResult:
         return cell_key(self.scenario.id, self.implementation)
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Return it for a file. A run on one machine is written as older versions read it."""
+        record = dataclasses.asdict(self)
+        if self.machine is None:
+            del record["machine"]
+        return record
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> CellResult:

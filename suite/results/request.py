@@ -169,13 +169,18 @@ class RunRequest(Request):
     energy: bool = asked_by("--energy", False)
     verify: bool = asked_by("--no-verify", True)
     shard: Shard | None = asked_by("--shard")
+    on: str | None = asked_by("--on")
+    """Where to measure, if not here: see `suite.fleet.where`."""
+    each: bool = asked_by("--each", False)
+    """Whether every different machine measures everything."""
     budget_s: Seconds | None = asked_by("--budget")
     profile: bool = asked_by("--profile", False)
     instructions: bool = asked_by("--instructions", False)
 
     def of_cell(self, scenario: str, implementation: str) -> Self:
         """Return the request for one cell; shard and budget are about all of them."""
-        return replace(super().of_cell(scenario, implementation), shard=None, budget_s=None)
+        of_cell = super().of_cell(scenario, implementation)
+        return replace(of_cell, shard=None, budget_s=None, on=None, each=False)
 
     def resuming(self, out: str) -> str:
         """Return the command that finishes this run in the folder `out`, however long it takes."""

@@ -153,6 +153,10 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     "--no-wait": lambda r: "no_wait" not in r.asked,
     "--no-exclusive": lambda r: "no_exclusive" not in r.asked,
     "--verbose": lambda r: "verbose" not in r.asked,
+    # This one ran here; tests/fleet has those that are resumed on other machines.
+    "--on": lambda r: r.asked["on"] is None,
+    "--each": lambda r: r.asked["each"] is False,
+    "--split": lambda r: "split" not in r.asked,
     "--resume": lambda r: len(r.before) < len(r.results) == 4,
 }
 """Option of `run` → whether it survived. A new option needs a line here."""
@@ -219,6 +223,7 @@ CONTRADICTIONS = {
     "--shard": ("--shard 2/2", "with --shard 1/1"),
     "--energy": ("--energy", "without --energy"),
     "--no-verify": ("--no-verify", "without --no-verify"),
+    "--each": ("--each", "without --each"),
 }
 OF_ONE_CALL = {
     "--budget",
@@ -230,6 +235,8 @@ OF_ONE_CALL = {
     "--no-wait",
     "--no-exclusive",
     "--verbose",
+    "--on",
+    "--split",
 }
 
 

@@ -116,7 +116,7 @@ def ideal_s(implementation: str, shape: Problem) -> float:
 
 
 def failure(implementation: str, shape: Problem) -> tuple[Status, str] | None:
-    """Return the failure that a cell of `small_run` has: every status occurs."""
+    """Return the failure that a cell of `small_run` has: every status of one machine occurs."""
     if implementation == "cudnn":
         return Status.UNSUPPORTED, "needs CUDA; this machine has none"
     if implementation == "loops" and shape.direct_flops > 2e9:

@@ -31,6 +31,7 @@ OF_THE_CALL = {
     "--resume",
     "--no-wait",
     "--no-exclusive",
+    "--split",
     "--verbose",
     "-v",
 }
@@ -61,6 +62,8 @@ FULL = (
         energy=True,
         verify=False,
         shard=Shard(2, 3),
+        on="local:2",
+        each=True,
         budget_s=90.0,
         profile=True,
         instructions=True,
