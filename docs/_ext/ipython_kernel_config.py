@@ -1,6 +1,6 @@
 """IPython's settings where code cells of the pages are executed; read by its kernels."""
 
-c = get_config()  # noqa: F821 - IPython gives it
+c = get_config()  # type: ignore[name-defined]  # noqa: F821 - IPython gives it
 
 c.HistoryManager.enabled = False
 # Kernels talk to this machine's own processes, and warn that others could listen.

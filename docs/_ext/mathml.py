@@ -33,11 +33,12 @@ def visit_block(translator: Any, node: nodes.math_block) -> None:
 def _mathml(node: nodes.Element, display: str) -> str:
     latex = node.astext()
     try:
-        return convert(latex, display=display)
+        written: str = convert(latex, display=display)
     except Exception as error:
         raise ExtensionError(
             f"{node.source}:{node.line}: no MathML for {latex!r}: {error}"
         ) from error
+    return written
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
