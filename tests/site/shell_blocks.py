@@ -6,8 +6,11 @@ import importlib.util
 import itertools
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from commands.arguments import build_parser
 from suite.errors import UsageError
@@ -25,18 +28,38 @@ FOREIGN = {
     "ruff",
     "sbatch",
     "scp",
+    "srun",
     "ssh",
 }
 """Programs of others, of which no more than the quoting is looked at."""
+BEFORE_COMMANDS = {"do", "else", "if", "then", "while", "!"}
+NO_COMMANDS = {"[", "[[", "case", "done", "esac", "fi", "for", "in"}
+"""Bash's own words: a command follows the former."""
+VARIABLE = re.compile(r"\$\([^)]*\)|\$\{?\w+\}?")
+"""Stands for what is known when it runs: a number will do for all of them."""
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 OURS = (["convgauge"], ["python", "run_bench.py"], ["python", "-m", "convgauge"])
 
 
 def faults(text: str) -> Iterator[str]:
-    """Yield what is wrong in the lines of a block."""
+    """Yield what is wrong in the lines of a block: a command each, or a script."""
+    if fault := _syntax_fault(text):
+        yield fault
+        return
+    text = VARIABLE.sub("1", text)
     for line in text.replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
-        for command in _commands(words):
+        reader = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+        reader.whitespace_split = True
+        for command in _commands(reader):
             yield from (f"{shlex.join(command)}: {fault}" for fault in _faults(command))
+
+
+def _syntax_fault(text: str) -> str | None:
+    bash = shutil.which("bash")
+    if bash is None or sys.platform == "win32":  # where it may be that of a subsystem
+        return None
+    read = subprocess.run([bash, "-n"], input=text, capture_output=True, text=True, check=False)
+    return f"bash cannot read it: {read.stderr.strip()}" if read.returncode else None
 
 
 def session_faults(text: str) -> Iterator[str]:
@@ -45,14 +68,14 @@ def session_faults(text: str) -> Iterator[str]:
     return faults("\n".join(typed))
 
 
-def _commands(words: list[str]) -> Iterator[list[str]]:
+def _commands(words: Iterable[str]) -> Iterator[list[str]]:
     command: list[str] = []
     for word in [*words, ";"]:
-        if word in ("&&", "||", "|", ";"):
-            if command:
+        if set(word) <= set(";&|"):
+            if command and command[0] not in NO_COMMANDS:
                 yield command
             command = []
-        elif not (not command and re.fullmatch(r"[A-Z_][A-Z0-9_]*=.*", word)):
+        elif command or not (word in BEFORE_COMMANDS or ASSIGNMENT.match(word)):
             command.append(word)
 
 
