@@ -15,6 +15,7 @@ from typing import Any
 
 from commands._asking import asked_files
 from commands._folders import LOG
+from commands._networks import model_file
 from commands._preparing import Prepared, load
 from suite.errors import UsageError
 from suite.measuring import new_run, selection
@@ -87,14 +88,20 @@ def interrupted(given: Mapping[str, Any], out: Path | None, usual_file: str) -> 
     Raises:
         UsageError: no such run, or one that was asked something else; names both.
     """
-    folder = out or _newest(given.get("files") or asked_files([usual_file]))
+    model = given.get("model")
+    folder = out or _newest([model_file(model)] if model else _files_of(given, usual_file))
     manifest = read_manifest(folder)
     stored = read_request(manifest)
     if not isinstance(stored, RunRequest):
         raise UsageError(f"{folder}: holds no `run`, so there is nothing to resume; choose --out")
     refuse_contradictions(folder, stored, given)
-    files = given.get("files") or _located(folder, stored.files)
-    _refuse_other_files(folder, manifest, load(files, yes=True))
+    model = None if stored.model is None else _from_here(stored.model)
+    if model is not None:
+        files: tuple[AskedFile, ...] = ()
+        _refuse_other_files(folder, manifest, [model_file(model)])
+    else:
+        files = given.get("files") or _located(folder, stored.files)
+        _refuse_other_files(folder, manifest, load(files, yes=True))
     missing = [name for name in ("settings", "machine", "scenarios") if name not in manifest]
     if not missing and manifest["settings"].get("threads") is None:
         missing = ["settings.threads"]
@@ -104,14 +111,19 @@ def interrupted(given: Mapping[str, Any], out: Path | None, usual_file: str) -> 
     request = replace(
         stored,
         files=files,
+        model=model,
         plugins=tuple(map(_from_here, stored.plugins)),
         **{"budget_s": None, **of_now},
     )
     return Interrupted(folder, manifest, request)
 
 
-def _newest(files: Sequence[AskedFile]) -> Path:
-    name = "-".join(file.name for file in load(files, yes=True))
+def _files_of(given: Mapping[str, Any], usual_file: str) -> Sequence[ScenarioFile]:
+    return load(given.get("files") or asked_files([usual_file]), yes=True)
+
+
+def _newest(files: Sequence[ScenarioFile]) -> Path:
+    name = "-".join(file.name for file in files)
     for manifest in sorted(Path("results").glob(f"*-{name}*/{MANIFEST}"), reverse=True):
         if read_manifest(manifest.parent).get("name") == name:
             return manifest.parent

@@ -16,11 +16,12 @@ from typing import Any
 
 from rich.console import Console
 
-from commands import _fleet_each, _fleet_run, _resuming
+from commands import _fleet_each, _fleet_run, _networks, _resuming
 from commands._asking import asked, given
 from commands._cures import advise_on_memory, after_freeing_space
 from commands._fleet import add_on, refuse_halves
 from commands._folders import LOG, lock_folder, measuring, open_folder, race, record
+from commands._networks import asked_model
 from commands._options import (
     add_alone,
     add_files,
@@ -54,6 +55,7 @@ from suite.machine import placement
 from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
+from suite.problem import DTYPE_BYTES
 from suite.profiling.profiler import Profiler
 from suite.registry.catalogue import Catalogue
 from suite.results.folder import (
@@ -75,6 +77,7 @@ MOST_READINGS = 5
 
 def add_arguments(parser: Parser) -> None:
     add_files(parser, f"scenario files, or names of shipped ones (default: {USUAL_FILE})")
+    _add_model(parser)
     add_scenarios(parser, "'3x3*'")
     add_selection(parser)
     add_measuring(parser)
@@ -122,6 +125,31 @@ def add_arguments(parser: Parser) -> None:
     )
 
 
+def _add_model(parser: Parser) -> None:
+    parser.add_argument(
+        "--model",
+        type=asked_model,
+        metavar="FILE.py:BUILD",
+        help="a whole network in place of scenario files: as `capture` takes it",
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        dest="input",
+        metavar="SHAPE",
+        help="of --model, such as 1x3x224x224; repeatable, as `capture` takes it",
+    )
+    parser.add_argument("--dtype", choices=DTYPE_BYTES, help="convert --model to it")
+    add_switch(parser, "--train", "of --model, a step of training: forward, backward, SGD")
+    parser.add_argument(
+        "--optimize-budget",
+        type=at_least(1, float),
+        metavar="SECONDS",
+        help="of --model, what the arm `optimize` may measure for before it is measured "
+        f"(default {RunRequest.optimize_budget_s:g})",
+    )
+
+
 def add_run_options(parser: Parser, usual_blocks: str) -> None:
     """Add what `profile` takes, too."""
     parser.add_argument(
@@ -159,7 +187,7 @@ def main(options: argparse.Namespace) -> int:
             return _fleet_run.resume(run, options, console)
         with measuring(options, console, run.folder):
             return _resume(run, console, verbose=options.verbose)
-    request = asked(RunRequest, options, USUAL_FILE)
+    request = asked(RunRequest, options, *(() if options.model else (USUAL_FILE,)))
     if request.on:
         begin_on = _fleet_each.begin if request.each else _fleet_run.begin
         return begin_on(request, options, console)
@@ -174,7 +202,9 @@ def begin(request: RunRequest, out: Path | None, console: Console, *, verbose: b
         verbose: say of each unsupported cell why it is.
     """
     _refuse_lonely_instructions(request)
+    _networks.refuse_mixtures(request)
     prepared = prepared_run(request, console)
+    request = prepared.request
     name = "-".join(file.name for file in prepared.files)
     folder = open_folder(out, name)
     settings = settings_of_run(request, folder / LOG)
@@ -183,7 +213,7 @@ def begin(request: RunRequest, out: Path | None, console: Console, *, verbose: b
 
 
 def settings_of_run(request: RunRequest, log: Path) -> Settings:
-    return settings_for(
+    settings = settings_for(
         request,
         log,
         **settings_for_precision(request.precision, request.blocks),
@@ -191,6 +221,7 @@ def settings_of_run(request: RunRequest, log: Path) -> Settings:
         energy=request.energy,
         verify=request.verify,
     )
+    return settings if request.model is None else _networks.settings_of_models(settings)
 
 
 def _resume(run: _resuming.Interrupted, console: Console, *, verbose: bool) -> int:
@@ -213,6 +244,8 @@ def prepared_for(options: argparse.Namespace, console: Console) -> Prepared[RunR
 
 def prepared_run(request: RunRequest, console: Console) -> Prepared[RunRequest]:
     """Find what a run is to measure, on this machine."""
+    if request.model is not None:
+        return _networks.prepare_network(request, console)
 
     def choose(chosen: ChosenScenarios[RunRequest], catalogue: Catalogue) -> list[Arm]:
         return chosen_arms(
@@ -251,8 +284,11 @@ def _measure(
     )
     for remark in placement.remarks(settings.threads, os.environ):
         console.print(remark, style="yellow", soft_wrap=True)
+    budget_s = request.budget_s
     with after_freeing_space(again):
-        outcome = race(prepared, folder, settings, request.budget_s, console, verbose=verbose)
+        if request.model is not None:
+            prepared, budget_s = _networks.ready(prepared, folder, settings, console)
+        outcome = race(prepared, folder, settings, budget_s, console, verbose=verbose)
         interrupted = outcome.interrupted
         if request.profile and not interrupted:
             interrupted = not _profile(request, folder, prepared.arms, settings, console)

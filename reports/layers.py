@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from suite.epilogues import NONE
 from suite.problem import Problem
+from suite.workload import Network
 
 LARGE_KERNEL = 7
 """From here on the literature speaks of large kernels (RepLKNet, arXiv 2203.06717)."""
 
 
-def layer_family(problem: Problem) -> str:
+def layer_family(problem: Problem | Network) -> str:
     """Return the family of layers; the first property that decides which algorithms fit."""
+    if isinstance(problem, Network):
+        return "whole networks"
     kernel = max(problem.kernel)
     tests = (
         ("transposed", problem.is_transposed),
@@ -28,8 +31,11 @@ def layer_family(problem: Problem) -> str:
     return next((name for name, holds in tests if holds), "other kernels")
 
 
-def describe(problem: Problem) -> str:
+def describe(problem: Problem | Network) -> str:
     """Return a problem in one line: "1×64×56×56 → 128, 3×3, stride 2, pad 1"."""
+    if isinstance(problem, Network):
+        step = ", one step of training" if problem.train else ""
+        return f"{problem.name} {' '.join(map(str, problem.inputs))}{step}"
     parts = [f"{_times(problem.input_shape)} → {problem.out_channels}", _times(problem.kernel)]
     if problem.is_transposed:
         parts.insert(1, "transposed")

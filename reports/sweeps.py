@@ -14,6 +14,7 @@ from reports.series import Series, series_of
 from suite.kinds import AXIS_NAMES, SIDES, SUFFIXES
 from suite.problem import PROBLEM_FIELDS, Problem, Scenario
 from suite.results.standing import NONE_PASSED, UNDECIDED, is_faster, lead
+from suite.workload import network_of
 
 _PADS = {name for sides in SIDES for name in sides}
 MOST_SERIES = 40
@@ -91,16 +92,20 @@ def crossover(matrix: Matrix, source: str) -> list[Slot]:
     a list of unlike layers and no sweep.
     """
     slots: dict[tuple[int, int], list[Scenario]] = {}
-    for scenario in matrix.scenarios:
+    for scenario in _convolutions(matrix, source):
         problem = scenario.problem
-        is_square = problem.kind == "conv2d" and problem.kernel_h == problem.kernel_w
-        if scenario.source == source and is_square:
+        if problem.kind == "conv2d" and problem.kernel_h == problem.kernel_w:
             key = (problem.kernel_h, problem.in_channels)
             slots.setdefault(key, []).append(scenario)
     kernels, channels = Counter(key[0] for key in slots), Counter(key[1] for key in slots)
     if min([*kernels.values(), *channels.values()], default=0) < 2:
         return []
     return [_slot(matrix, *key, scenarios) for key, scenarios in sorted(slots.items())]
+
+
+def _convolutions(matrix: Matrix, source: str) -> list[Scenario]:
+    """Return the scenarios of a file that are single convolutions: a network has no sizes."""
+    return [s for s in matrix.scenarios if s.source == source and network_of(s) is None]
 
 
 def _slot(matrix: Matrix, kernel: int, channels: int, scenarios: list[Scenario]) -> Slot:
@@ -153,7 +158,7 @@ def scalings(matrix: Matrix, source: str, caches: Mapping[str, str] | None = Non
     Args:
         caches: name → size of the machine's caches, as the manifest has them: {"L2": "1024K"}.
     """
-    scenarios = [scenario for scenario in matrix.scenarios if scenario.source == source]
+    scenarios = _convolutions(matrix, source)
     per_axis = (_scaling(matrix, source, axis, scenarios, caches or {}) for axis in AXES)
     return [scaling for scaling in per_axis if scaling is not None]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 RUN_KINDS = ("integer", "normal")
 """Gate inputs before timing; see `suite.operands.gate_inputs.draw`."""
+NETWORK_KINDS = ("normal",)
+"""The same of whole networks, in which nothing is exact."""
 SPECIAL_KINDS = ("nan", "inf")
 """Gate inputs with one value that is no number: judged by where it spreads."""
 CHECK_KINDS = (

@@ -6,7 +6,8 @@ bounds: numbers are finite unless their annotation says otherwise, no field is m
 has a default, and none is left over. Floats survive the way bit for bit.
 
 Annotations may be str, bool, int, float, an Enum, Literal, dataclasses (generic ones too), tuples,
-dict[str, ...], `... | None`, and Annotated numbers with a `Within`.
+dict[str, ...], `... | None`, unions of a dataclass and others that add fields to it, and Annotated
+numbers with a `Within`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -202,9 +203,27 @@ def _mapping(item: Any) -> Decode:
 
 
 def _optional(kinds: tuple[Any, ...]) -> Decode:
-    (kind,) = (kind for kind in kinds if kind is not type(None))
-    decode_some = decoder(kind)
+    some = [kind for kind in kinds if kind is not type(None)]
+    decode_some = decoder(some[0]) if len(some) == 1 else _either(some)
+    if len(some) == len(kinds):
+        return decode_some
     return lambda plain: None if plain is None else decode_some(plain)
+
+
+def _either(kinds: Sequence[Any]) -> Decode:
+    """Return a decoder of several dataclasses: of the last that has a field of its own there.
+
+    Where none has, it is the first; each of the others has fields that those before it have not.
+    """
+    decoders = [decoder(kind) for kind in kinds]
+    own = [set(_names(kind)) - set(_names(kinds[0])) for kind in kinds]
+
+    def decode(plain: Any) -> Any:
+        given = set(plain) if type(plain) is dict else set()
+        which = max(number for number in range(len(kinds)) if not number or own[number] & given)
+        return decoders[which](plain)
+
+    return decode
 
 
 def _one_of(accepted: Mapping[Any, Any]) -> Decode:

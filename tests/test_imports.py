@@ -16,7 +16,7 @@ from suite.errors import UsageError
 from tests.conftest import ROOT
 from tests.studies.rooms import arrows_of, floors_of, rooms_of
 
-COMPUTING = ("operands", "worker", "judge", "modules", "network")
+COMPUTING = ("operands", "worker", "judge", "modules", "network", "models")
 """Rooms of suite/ with torch, as every `child/` is: they run where convolutions are computed, in
 processes of their own; modules/ and network/ in that of a user's model."""
 PARENTS = (
@@ -25,6 +25,7 @@ PARENTS = (
     "profiling",
     "tuning",
     "capture",
+    "model_runs",
     "pytest_plugin",
     "demo",
     "fleet",
@@ -74,8 +75,8 @@ def rooms_imported(root: Path, path: Path) -> set[str]:
 def breaches(root: Path) -> Iterator[str]:
     """Yield how the modules of suite/ below `root` break its law, three sentences long.
 
-    torch and numba only under operands/, worker/, judge/, modules/, network/ and */child/. No
-    parent folder imports those. Judge and worker never import each other.
+    torch and numba only under operands/, worker/, judge/, modules/, network/, models/ and */child/.
+    No parent folder imports those. Judge and worker never import each other.
     """
     for path in sorted((root / "suite").rglob("*.py")):
         place = path.relative_to(root / "suite")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from reports import glossary
+from reports import glossary, units
 from reports.compare import Comparison
 from reports.layers import describe, layer_family
 from reports.matrix import Matrix, MatrixCell
@@ -27,6 +27,7 @@ from suite.results.contention import largest_others_share
 from suite.results.folder import Run
 from suite.results.request import AskedFile, GateRequest, RunRequest, read_request
 from suite.results.standing import UNDECIDED
+from suite.workload import network_of
 
 SAMPLES_IN_ALL = 24_000
 """Samples take most of a page; with 500 cells this many keep it under 6 MB."""
@@ -131,12 +132,13 @@ def _look(look: Look) -> dict[str, str]:
 def _scenario(scenario: Scenario, matrix: Matrix) -> dict[str, Any]:
     problem = scenario.problem
     outcome = matrix.standings[scenario.id]
+    is_network = network_of(scenario) is not None
     why = outcome.why_undecided if outcome.leader else ""
     return {
         "id": scenario.id,
         "shape": describe(problem),
         "layer": layer_family(problem),
-        "kernel": "×".join(map(str, problem.kernel)),
+        "kernel": units.ABSENT if is_network else "×".join(map(str, problem.kernel)),
         "device": scenario.device,
         "dtype": scenario.dtype,
         "memory_format": scenario.memory_format,

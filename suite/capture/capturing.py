@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from suite.errors import UsageError, did_you_mean
-from suite.messages.capture import Capture, Executed, Input
+from suite.messages.capture import Capture, Executed
 from suite.problem import DTYPE_BYTES, Problem, Scenario
 from suite.processes.peer import Peer, ProcessFailed
+from suite.workload import Input
 
 INPUT_DTYPES = (*DTYPE_BYTES, "int64", "int32", "uint8", "bool", "complex64", "complex128")
 _INPUT = re.compile(

@@ -24,7 +24,11 @@ from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Ceiling, Status
 from suite.results.contention import Probe
+from suite.workload import network_of
 
+JUDGE_PROCESS = "suite.judge.process:main"
+JUDGE_OF_NETWORKS = "suite.models.child.judge:main"
+"""It runs a user's model in float64; it knows what is right of nothing else."""
 JUDGE_TIMEOUT_S = 600.0
 WHOLE_SHARE = 0.1
 """Of the time left that the float64 result of one gate may take. Where it would take more, some
@@ -39,11 +43,16 @@ Reply = TypeVar("Reply")
 class JudgeClient:
     """One judge process for a run; a new one after it was lost, which knows of no scenario yet.
 
+    `process` is the one for the kind of scenarios that the run has.
+
     Every method that asks it raises `Lost` where it does not answer.
     """
 
-    def __init__(self, settings: Settings, time_spent: TimeSpent) -> None:
+    def __init__(
+        self, settings: Settings, time_spent: TimeSpent, process: str = JUDGE_PROCESS
+    ) -> None:
         keep_others_out()
+        self._target = process
         self._settings = settings
         self._time_spent = time_spent
         self._ceilings: dict[tuple[str, str, int, str | None], Ceiling] = {}
@@ -60,7 +69,7 @@ class JudgeClient:
             settings = self._settings
             self._handed_over = set()
             self._peer = Peer(
-                "suite.judge.process:main",
+                self._target,
                 settings.threads,
                 name="judge",
                 log=settings.log,
@@ -167,7 +176,8 @@ class JudgeClient:
         flops = self._scenario.problem.direct_flops * (1 if kind == "integer" else 2)
         whole_s = flops / self._flops_per_s
         fits = whole_s <= WHOLE_SHARE * self._time_spent.deadline.left_s
-        self.judges_elements = None if fits or kind in SPECIAL_KINDS else ELEMENTS
+        is_whole = fits or kind in SPECIAL_KINDS or network_of(self._scenario) is not None
+        self.judges_elements = None if is_whole else ELEMENTS
         began = time.monotonic()
         self._ask(
             messages.Draw(kind=kind, seed=secrets.randbits(63), elements=self.judges_elements)

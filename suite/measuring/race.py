@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from suite.input_kinds import RUN_KINDS
+from suite.input_kinds import NETWORK_KINDS, RUN_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.contention import watch_block
@@ -36,6 +36,7 @@ from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
+from suite.measuring.starts import Starts
 from suite.measuring.stopping import blocks_wanted, has_enough
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
@@ -44,8 +45,11 @@ from suite.measuring.two_clocks import clock_fault
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
+from suite.workload import network_of
 
 STARTED_AT_ONCE = 4
+INPUTS_A_BLOCK = 2
+"""Of a network: each takes a pass in float64, longer than a call."""
 
 
 def race(
@@ -183,7 +187,12 @@ class Race:
         return self._time_spent.deadline
 
     def _needs_control(self) -> bool:
-        """Whether the reference is none of our own, or fails here: clocks are held against it."""
+        """Whether the reference is none of our own, or fails here: clocks are held against it.
+
+        A network's arms are all the suite's ways to run one and the same user's model.
+        """
+        if network_of(self._scenario):
+            return False
         reference = self._reference()
         if reference is None or not reference.alive or not is_own(reference.arm):
             return True
@@ -275,7 +284,7 @@ class Race:
 
     def _gate(self, until: Deadline) -> None:
         """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
-        for kind in RUN_KINDS:
+        for kind in NETWORK_KINDS if network_of(self._scenario) else RUN_KINDS:
             leave_out_beyond(self._deadline, self._running(), gate_s)
             if running := self._running():
                 self._judge.draw(kind)
@@ -300,7 +309,8 @@ class Race:
             cell.worker.await_exits()
         cells = self._shuffled()
         watch = watch_block(cells, self._judge)
-        timings = [Timing(cell, self._judge, self._settings_of(cell)) for cell in cells]
+        few = Starts().take(INPUTS_A_BLOCK) if network_of(self._scenario) else ()
+        timings = [Timing(cell, self._judge, self._settings_of(cell), few) for cell in cells]
         for timing in timings:
             if self._deadline.passed:
                 timing.cell.leave_out()

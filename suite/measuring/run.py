@@ -11,7 +11,7 @@ from suite.measuring import estimate
 from suite.measuring.arm import Arm
 from suite.measuring.deadline import Budget, Deadline
 from suite.measuring.interim import Interim
-from suite.measuring.judge_client import JudgeClient
+from suite.measuring.judge_client import JUDGE_OF_NETWORKS, JUDGE_PROCESS, JudgeClient
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
@@ -19,6 +19,7 @@ from suite.problem import Scenario
 from suite.results.cell import CellResult, Status, cell_key
 from suite.results.folder import ResultWriter, UnfinishedCells, read_results, read_unfinished
 from suite.results.own_records import OwnRecords
+from suite.workload import network_of
 
 NEED_SHARE = 2.0
 """Of an estimate, which is right within a factor of two."""
@@ -128,7 +129,10 @@ class Runner:
         earlier = {result.key: result for result in read_unfinished(self.folder)}
         self._writer = ResultWriter(self.folder)
         self._unfinished = UnfinishedCells(self.folder)
-        judge = JudgeClient(self.settings, self._time_spent)
+        are_networks = any(network_of(scenario) for scenario in self.scenarios)
+        judge = JudgeClient(
+            self.settings, self._time_spent, JUDGE_OF_NETWORKS if are_networks else JUDGE_PROCESS
+        )
         try:
             self._look_at_all(missing, judge, earlier)
             self._narrow()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 
 from suite.messages.worker import Start
 from suite.processes.shared_memory import STREAM_SLACK
@@ -19,9 +20,15 @@ class Starts:
     starts that a worker was given, and with it the operands of calls to come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, few: Sequence[Start] = ()) -> None:
+        """Begin.
+
+        Args:
+            few: the only ones that there are, where what they demand takes long to compute.
+        """
         self.seed = secrets.randbits(SEED_BITS)
         self._taken = 0
+        self._few = few
 
     def take(self, count: int) -> tuple[Start, ...]:
         """Return the next `count` starts."""
@@ -32,4 +39,7 @@ class Starts:
             int.from_bytes(drawn[at : at + _WORD_BYTES]) % STREAM_SLACK
             for at in range(0, len(drawn), _WORD_BYTES)
         ]
-        return tuple(zip(words[::2], words[1::2], strict=True))
+        drawn_starts = zip(words[::2], words[1::2], strict=True)
+        if self._few:
+            return tuple(self._few[first % len(self._few)] for first, _ in drawn_starts)
+        return tuple(drawn_starts)

@@ -24,7 +24,7 @@ from suite.measuring.settings import Settings
 from suite.measuring.starts import Starts
 from suite.measuring.two_clocks import TwoClocks, Unexplained, unexplained
 from suite.messages.judge import TimedCall
-from suite.messages.worker import BeginTurn, Bind, EndTurn, Sample, Warm, most_batch
+from suite.messages.worker import BeginTurn, Bind, EndTurn, Sample, Start, Warm, most_batch
 from suite.results.card_state import CardState
 from suite.results.cell import Block, Status
 from suite.stats import intervals
@@ -52,11 +52,17 @@ PIECE_BYTES = 16
 class Timing:
     """One block of one cell, from packing the weight to the samples that count."""
 
-    def __init__(self, cell: Cell, judge: JudgeClient, settings: Settings) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        judge: JudgeClient,
+        settings: Settings,
+        few_starts: Sequence[Start] = (),
+    ) -> None:
         self.cell = cell
         self._judge = judge
         self._settings = settings
-        self._starts = Starts()
+        self._starts = Starts(few_starts)
         self._samples_s: list[float] = []
         self.clocks = TwoClocks(calls=1)
         self.own_clocks: list[TwoClocks] = []

@@ -105,7 +105,7 @@ class WorkerClient:
 
     def _begin(self) -> None:
         self._peer = Peer(
-            "suite.worker.process:main",
+            self._arm.source.host,
             self._arm.source,
             self._arm.name,
             self._threads,

@@ -7,25 +7,7 @@ from dataclasses import dataclass
 from suite.problem import Problem
 from suite.processes.channel import Request
 from suite.ranges import Count
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Input:
-    """One tensor that the model is called with."""
-
-    shape: tuple[int, ...]
-    dtype: str | None
-    """None: the model's own."""
-    keyword: str | None
-    """The argument's name; None: it is positional."""
-    key: str | None
-    """Its key where the argument is a dict of tensors."""
-
-    def __str__(self) -> str:
-        """Return it as the command line spells it."""
-        name = f"{self.keyword or ''}{f'[{self.key}]' if self.key else ''}"
-        sizes = "x".join(map(str, self.shape))
-        return f"{f'{name}=' if name else ''}{sizes}{f':{self.dtype}' if self.dtype else ''}"
+from suite.workload import Input
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

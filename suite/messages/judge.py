@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from suite.messages.answer import Answer
 from suite.messages.worker import Start
-from suite.problem import Scenario
 from suite.processes.channel import Done, Request
 from suite.ranges import Seconds
 from suite.results.cell import Ceiling, Residuals
 from suite.results.contention import Probe
+from suite.workload import AnyScenario
 
 TimedCall = tuple[int, Start, bool]
 """An output slot, the stream start that its operand was made from, and whether the output lies
@@ -89,7 +89,7 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Open(Request[Answer[Opened]]):
-    scenario: Scenario
+    scenario: AnyScenario
     operands: str
     """Path of the shared memory."""
 

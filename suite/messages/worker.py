@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, Generic
 
 from suite.messages.answer import Answer, Reply
-from suite.problem import Scenario
 from suite.processes.channel import Done, Request
 from suite.ranges import CallSeconds, Count, Seconds, Within
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan
+from suite.workload import AnyScenario
 
 Start = tuple[int, int]
 """Where a timed call's operand begins in the two streams."""
@@ -60,7 +60,7 @@ class Opened:
 class Open(Request[TimedAnswer[Opened]]):
     """Map a scenario's memory; the two are paths."""
 
-    scenario: Scenario
+    scenario: AnyScenario
     operands: str
     results: str
 

@@ -105,6 +105,21 @@ def optimised_copy(
     return copy
 
 
+def found(
+    model: nn.Module,
+    inputs: Inputs,
+    wish: Wish,
+    *,
+    watch: Watch = lambda _: None,
+    say: Watch = lambda _: None,
+) -> tuple[Configuration, NetworkOutcome]:
+    """Return what is to be replaced in a network, and what that was measured to come to.
+
+    The network itself is left as it is; see `optimise`.
+    """
+    return _found(_Optimising(model, inputs, wish, watch), say)
+
+
 def _found(optimising: _Optimising, say: Watch) -> tuple[Configuration, NetworkOutcome]:
     """Return what to replace, nothing perhaps, and all that is known of it."""
     try:

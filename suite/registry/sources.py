@@ -26,12 +26,34 @@ class Source:
     """Checkout to import from first, itself and its `src`; None where all is found anyway."""
 
     @property
+    def host(self) -> str:
+        """What a process runs that hosts an implementation of it: "module:function"."""
+        return "suite.worker.process:main"
+
+    @property
     def is_plugin(self) -> bool:
         return self.location.endswith(".py")
 
     @property
     def is_builtin(self) -> bool:
         return self.tree is not None and not self.is_plugin
+
+
+@dataclass(frozen=True)
+class WaySource(Source):
+    """A way to compute a whole network, which is no function of its own: a user's model is."""
+
+    way: str = ""
+    """As `suite.models.ways` knows it."""
+    row: str = ""
+    """The implementation that is to compute every convolution that it covers."""
+    row_source: str = ""
+    settled: str = ""
+    """The file that says what `optimize` chose."""
+
+    @property
+    def host(self) -> str:
+        return "suite.models.child.worker:main"
 
 
 def builtin_sources(tree: Path) -> list[Source]:

@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from suite.errors import Defect
-from suite.problem import Scenario
 from suite.ranges import (
     Amount,
     AnyFloat,
@@ -29,6 +28,7 @@ from suite.records import from_plain
 from suite.results.card_state import CardState
 from suite.results.contention import Contention
 from suite.results.kernels import WhatRan
+from suite.workload import AnyScenario
 
 Error = Annotated[float, Within(0, finite=False)]
 """Of what an implementation computed: infinite or NaN where its outputs are."""
@@ -144,7 +144,7 @@ class CellResult:
         Defect: blocks on a result that is not `passed`, or none on one that is.
     """
 
-    scenario: Scenario
+    scenario: AnyScenario
     implementation: str
     family: str
     status: Status

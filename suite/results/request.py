@@ -176,6 +176,12 @@ class RunRequest(Request):
     budget_s: Seconds | None = asked_by("--budget")
     profile: bool = asked_by("--profile", False)
     instructions: bool = asked_by("--instructions", False)
+    model: AskedFile | None = asked_by("--model")
+    """A whole network in place of scenario files: "FILE.py:BUILD"."""
+    inputs: tuple[str, ...] = asked_by("--input", ())
+    dtype: str | None = asked_by("--dtype")
+    train: bool = asked_by("--train", False)
+    optimize_budget_s: Seconds = asked_by("--optimize-budget", 60.0)
 
     def of_cell(self, scenario: str, implementation: str) -> Self:
         """Return the request for one cell; shard and budget are about all of them."""

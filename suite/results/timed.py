@@ -15,12 +15,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from suite.problem import Scenario
 from suite.ranges import AtLeastOne, CallSeconds, Misfit, shown
 from suite.records import decoder, from_plain
 from suite.results.cell import CellResult, Status, cell_key
 from suite.results.folder import RESULTS, Run, no_cells, read_manifest, read_records
 from suite.stats.intervals import block_median_s
+from suite.workload import AnyScenario
 
 PLAIN = 2
 """marshal's version without references, in which equal values are equal bytes. No other way to
@@ -49,7 +49,7 @@ class Mean:
 class TimedCell:
     """One cell of a run: what it is, and what its blocks took."""
 
-    scenario: Scenario
+    scenario: AnyScenario
     implementation: str
     family: str
     reference: str
@@ -98,7 +98,7 @@ def read_timed_run(folder: Path) -> TimedRun:
 class _Cell:
     """What of a record says what its cell is; each stands in many runs."""
 
-    scenario: Scenario
+    scenario: AnyScenario
     implementation: str
     family: str
     status: Status

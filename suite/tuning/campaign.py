@@ -150,7 +150,7 @@ def standings(
     """Return how the rows stand for each kind and each set of conditions."""
     by_kind: dict[tuple[str, Conditions], Standing] = {}
     for of_scenario in _by_scenario(results).values():
-        scenario = of_scenario[0].scenario
+        scenario: Scenario = of_scenario[0].scenario
         key = kind_of(scenario.problem), conditions_of(scenario, threads)
         by_kind.setdefault(key, Standing()).add(of_scenario)
     return by_kind
@@ -239,7 +239,7 @@ def trials_of(
     standing = standings(results, threads)
     trials = []
     for of_scenario in _by_scenario(results).values():
-        scenario = of_scenario[0].scenario
+        scenario: Scenario = of_scenario[0].scenario
         conditions = conditions_of(scenario, threads)
         wrong = standing[kind_of(scenario.problem), conditions].wrong
         times = {result.implementation: _time_of(result) for result in of_scenario}

@@ -33,6 +33,8 @@ class Invocation:
     call: Callable[[torch.Tensor], Any]
     prepare_s: float | None = None
     note: str = ""
+    finish: Callable[[Any], Any] = lambda output: output
+    """From what a call returned to the one tensor that is judged; after the clock has stopped."""
 
 
 def bind(implementation: Implementation, scenario: Scenario, operands: Operands) -> Invocation:

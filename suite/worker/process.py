@@ -130,7 +130,11 @@ class Worker:
             lambda tensor: in_format(tensor, memory_format).to(device)
         )
         self._operands = handed_over(kind, copies)
-        self._invocation = bind(self._implementation, self._scenario, self._operands)
+        self._invocation = self._bound()
+
+    def _bound(self) -> Invocation:
+        """Return what is called, on the operands of the moment."""
+        return bind(self._implementation, self._scenario, self._operands)
 
     def gate(self, asked: messages.Gate) -> messages.Gated:
         start = self._now()
@@ -143,6 +147,7 @@ class Worker:
         self._synchronise()
         self._last_call_s = self._now() - start
         self._inside_s += self._last_call_s
+        output = self._invocation.finish(output)
         self._require_output(output)
         settled = self._watch.settle()
         self._results.write(asked.slot, row_major(output))
@@ -177,7 +182,7 @@ class Worker:
 
         def once() -> object:
             self._stream.fill(operand, (len(call_s), 0))
-            outputs, seconds = self._timer(self._invocation.call, [operand])
+            outputs, seconds = self._timed([operand])
             self._inside_s += seconds
             call_s.append(seconds)
             self._require_output(outputs[0])
@@ -227,7 +232,7 @@ class Worker:
         self._turn = Turn(self._scenario, self._operands, self._stream, self._results, asked.batch)
         for _ in range(asked.lead):
             operands = self._turn.filled([(self._scenario.problem.height, 1)])
-            outputs, took_s = self._timer(self._invocation.call, operands)
+            outputs, took_s = self._timed(operands)
             self._require_output(outputs[0])  # and hold it while the next is made
             self._inside_s += took_s
         return Done()
@@ -243,7 +248,7 @@ class Worker:
             sample_s = None
             outputs = self._turn.stand_ins(len(operands))
         else:
-            outputs, sample_s = self._timer(self._invocation.call, operands)
+            outputs, sample_s = self._timed(operands)
             self._inside_s += sample_s
         self._watch.require_no_company()
         channels_last = self._turn.take(outputs, asked)
@@ -260,6 +265,11 @@ class Worker:
             self._watch.require_no_growth(self._turn.held_bytes)
         self._turn.let_go()
         return messages.TurnEnded(card=card)
+
+    def _timed(self, operands: Sequence[torch.Tensor]) -> tuple[Sequence[object], float]:
+        """Time a call on each operand; return the outputs, finished, and the seconds of all."""
+        outputs, seconds = self._timer(self._invocation.call, operands)
+        return [self._invocation.finish(output) for output in outputs], seconds
 
     def _synchronise(self) -> None:
         if self._scenario.on_cuda:

@@ -1,0 +1,1 @@
+"""Processes that run a user's model: survey, optimiser, worker, judge."""

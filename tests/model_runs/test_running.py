@@ -1,0 +1,124 @@
+"""`run --model`: a whole network in the same folder, table and gate as single convolutions."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from tests.conftest import ROOT
+
+MODEL = f"{ROOT / 'tests/models/whole.py'}:build"
+SHORT = ("--input", "1x3x16x16", "--threads", "1", "--blocks", "1")
+
+
+def rows_of(folder):
+    with (folder / "results.csv").open(encoding="utf-8") as file:
+        return {row["implementation"]: row for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="module")
+def done(done_once):
+    return done_once(
+        *("run", "--model", MODEL, *SHORT, "--plugin", ROOT / "tests/faulty/wrong.py"),
+        *("--impl", "channels_last", "--impl", "winograd_tile4", "--impl", "depthwise"),
+        *("--impl", "wrong"),
+    )
+
+
+def test_every_arm_is_held_against_float64_and_a_wrong_one_gets_no_number(done):
+    rows = rows_of(done.folder)
+
+    assert done.said.code == 3
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "eager": "passed",
+        "channels_last": "passed",
+        "winograd_tile4": "passed",
+        "depthwise": "unsupported",
+        "wrong": "incorrect",
+    }
+    assert "relative L2 error" in rows["wrong"]["reason"]
+    assert "float64" in rows["wrong"]["reason"]
+    assert rows["wrong"]["median_s"] == ""
+    assert rows["depthwise"]["reason"] == "covers none of its 3 convolutions"
+
+
+def test_the_table_has_the_networks_work_and_no_sizes_of_a_convolution(done):
+    row = rows_of(done.folder)["winograd_tile4"]
+
+    assert row["scenario"] == "whole-build/1x3x16x16"
+    assert row["direct_flops"] == str(2 * 256 * (8 * 27 + 8 * 72 + 4 * 8))
+    assert float(row["median_s"]) > 0
+    assert float(row["speedup"]) > 0
+    assert row["reference"] == "eager"
+    assert row["kernel_h"] == row["in_channels"] == ""
+    assert row["notes"].startswith("in 2 of 3 convolutions, torch's own in the others")
+    assert int(row["workspace_bytes"]) > 0
+
+
+def test_the_report_shows_the_network(done):
+    assert (done.folder / "report.html").exists()
+    assert "whole-build/1x3x16x16" in done.said.out
+
+
+def test_a_model_whose_file_has_changed_is_not_resumed(command, tmp_path):
+    model = tmp_path / "mine.py"
+    text = (ROOT / "tests/models/whole.py").read_text(encoding="utf-8")
+    model.write_text(text, encoding="utf-8")
+    words = ("run", "--model", "mine.py:build", *SHORT, "--impl", "eager", "--out", "r")
+    assert command(*words).code == 0
+
+    again = command("run", "--out", "r", "--resume")
+    model.write_text(text.replace("0.5", "0.25"), encoding="utf-8")
+    changed = command("run", "--out", "r", "--resume")
+
+    assert again.code == 0
+    assert changed.code == 2
+    assert "mine.py: changed since the run in r began: line" in changed.err
+    kept = json.loads((tmp_path / "r/manifest.json").read_text(encoding="utf-8"))
+    assert kept["scenario_files"][0]["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--model", MODEL), "--model needs what it is called with: --input 1x3x224x224"),
+        (("quick", "--model", MODEL, *SHORT), "are runs of their own; name one of them"),
+        (("quick", "--input", "1x3x8x8"), "--input is about a model; name it with --model"),
+        (("quick", "--train"), "--train is about a model"),
+        (("--model", MODEL, *SHORT, "--shard", "1/2"), "--shard and --model do not go together"),
+        (("--model", MODEL, *SHORT, "--device", "cuda"), "a model is run on the CPU only"),
+        (("--model", "absent.py:build", *SHORT), "absent.py: no such file"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_run(command, words, said):
+    answer = command("run", *words)
+
+    assert answer.code == 2
+    assert said in answer.err
+
+
+@pytest.mark.slow
+def test_what_optimize_chose_before_the_blocks_is_kept_and_measured(done_once):
+    done = done_once(
+        *("run", "--model", MODEL, "--input", "1x3x64x64", "--threads", "1", "--blocks", "2"),
+        *("--impl", "optimize", "--optimize-budget", "4"),
+    )
+    row = rows_of(done.folder)["optimize"]
+
+    assert row["status"] == "passed"
+    assert (done.folder / "optimised/optimize.json").exists()
+    assert "convolutions" in row["notes"] or "left as it was" in row["notes"]
+
+
+@pytest.mark.slow
+def test_a_step_of_training_is_measured_and_its_gradients_are_gated(done_once):
+    done = done_once(
+        *("run", "--model", MODEL, *SHORT, "--train", "--impl", "channels_last"),
+        *("--impl", "compile_frozen"),
+    )
+    rows = rows_of(done.folder)
+
+    assert rows["eager"]["status"] == rows["channels_last"]["status"] == "passed"
+    assert rows["compile_frozen"]["reason"] == "computes no gradients"
