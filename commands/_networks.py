@@ -32,6 +32,7 @@ ONLY_OF_MODELS = ("inputs", "train", "dtype", "optimize_budget_s")
 NOT_OF_MODELS = {
     "scenarios": "a model is one scenario",
     "shard": "a model is one scenario",
+    "on": "a model is measured on the machine that it is on",
     "profile": "single convolutions are profiled; `capture` writes those of a model",
     "energy": "joules are measured of single convolutions",
 }

@@ -20,6 +20,7 @@ from reports.matrix import Matrix
 from reports.network_text import network_lines
 from reports.terminal import DISTURBED, FAILED, cell_columns
 from reports.unsupported_text import every_unsupported, unsupported_lines
+from reports.whole_networks import whole_network_lines
 from suite.printable import printable
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
@@ -63,7 +64,11 @@ def print_summary(
     unsupported = (
         every_unsupported(results) if in_full else unsupported_lines(results, console.width)
     )
-    totals = list(network_lines(Matrix.of(run), console.width, {*own, CHOOSING}))
+    matrix = Matrix.of(run)
+    totals = [
+        *network_lines(matrix, console.width, {*own, CHOOSING}),
+        *whole_network_lines(matrix, console.width),
+    ]
     choices = choice_lines(results, console.width)
     gap = [Text("")] if totals or choices else []
     for line in [*unsupported, *gap, *totals, *choices, *gap, *_failures(results)]:

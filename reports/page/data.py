@@ -96,7 +96,8 @@ def _again(run: Run, source: str, reference: str) -> list[str]:
     listed = run.manifest.get("scenario_files") or []
     named = [entry.get("name") for entry in listed]
     own = [file for name, file in zip(named, request.files, strict=False) if name == source]
-    if not own and not isinstance(request, GateRequest):
+    is_model = isinstance(request, RunRequest) and request.model is not None
+    if not own and not is_model and not isinstance(request, GateRequest):
         own = [AskedFile(f"{source or 'FILE'}.yaml", "")]
     request = replace(request, files=tuple(own))
     if isinstance(request, RunRequest):

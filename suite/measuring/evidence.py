@@ -14,6 +14,7 @@ from suite.messages.judge import Allowance
 from suite.messages.worker import Opened, OperatorsRan
 from suite.problem import Scenario
 from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, worst_of
+from suite.results.network_parts import NetworkParts
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Evidence:
     """What one call ran; None where not looked at."""
     unexplained: list[Unexplained] = field(default_factory=list)
     """Of every block: what the parent's clock saw of its samples and nothing accounts for."""
+    parts: NetworkParts | None = None
+    """Of a network, where a pass goes; None where nothing can be told apart."""
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str | None) -> None:
@@ -129,5 +132,6 @@ class Evidence:
             operators=operators.names if operators else None,
             vendor=operators.vendor if operators else None,
             ceiling=ceiling,
+            parts=self.parts,
             notes=tuple(self.notes),
         )

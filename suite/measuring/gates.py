@@ -7,7 +7,7 @@ import time
 from suite.input_kinds import HANDED_OVER, SPECIAL_KINDS, described
 from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
-from suite.messages.worker import Gate, Gated, Gradcheck, HandBack
+from suite.messages.worker import Gate, Gated, Gradcheck, HandBack, LookInside
 from suite.results.cell import Status
 
 LOGGED_CALL_S = 0.05
@@ -69,6 +69,14 @@ def _call_again(cell: Cell, judge: JudgeClient) -> None:
         return
     cell.evidence.deterministic = judge.same_bits(cell.results, 0, 1)
     cell.evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
+
+
+def look_inside(cell: Cell) -> None:
+    """See where a pass through a network goes, each layer in its place and alone; once."""
+    with cell.worker.turn():
+        seen = cell.ask(LookInside())
+    if seen is not None:
+        cell.evidence.parts = seen.parts
 
 
 def log_operators(cell: Cell) -> None:

@@ -31,7 +31,7 @@ from suite.measuring.fitting import (
     leave_out_beyond,
     place_in_line,
 )
-from suite.measuring.gates import gate
+from suite.measuring.gates import gate, look_inside
 from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import in_spite_of_losses
@@ -294,6 +294,11 @@ class Race:
                     if cell.alive:
                         with held_to(None if cell is self._reference() else until, cell):
                             gate(cell, self._judge, kind)
+        if network_of(self._scenario):
+            for cell in self._running():
+                if not until.passed:
+                    with held_to(until, cell):
+                        look_inside(cell)
         why_void(self._cells)  # what went on between calls that were not timed spoils no block
 
     def _run_block(self, seed: str = "") -> None:

@@ -20,6 +20,7 @@ from suite.messages.worker import (
     HandBack,
     Load,
     Loaded,
+    LookInside,
     Open,
     Sample,
     TimedAnswer,
@@ -30,7 +31,7 @@ from suite.processes.shared_memory import SharedMemory
 from suite.processes.tree import ProcessTree
 from suite.results.cell import Status
 
-BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck)
+BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck, LookInside)
 CHECKING = (Sample, EndTurn, HandBack)
 """Requests in which what is not inside the implementation's calls is there to verify them."""
 

@@ -10,6 +10,7 @@ from suite.processes.channel import Done, Request
 from suite.ranges import CallSeconds, Count, Seconds, Within
 from suite.results.card_state import CardState
 from suite.results.kernels import WhatRan
+from suite.results.network_parts import NetworkParts
 from suite.workload import AnyScenario
 
 Start = tuple[int, int]
@@ -90,6 +91,17 @@ class Gate(Request[TimedAnswer[Gated]]):
     slot: int
     kind: str
     log_operators: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenInside:
+    parts: NetworkParts | None
+    """None where nothing can be told apart: compiled code, an engine, a step of training."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookInside(Request[TimedAnswer[SeenInside]]):
+    """Tell where a pass through a network goes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

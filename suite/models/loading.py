@@ -24,8 +24,14 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 _LOCAL_HOSTS = (None, "", "localhost", "127.0.0.1", "::1", b"localhost", b"127.0.0.1", b"::1")
 
 
-def refuse_network() -> None:
+def stay_offline() -> None:
+    """Tell libraries that fetch weights to take what is on this machine."""
     os.environ.update(dict.fromkeys(_OFFLINE, "1"))
+
+
+def refuse_network() -> None:
+    """Let nothing in this process reach another machine."""
+    stay_offline()
 
     def watch(event: str, details: tuple[Any, ...]) -> None:
         if event == "socket.connect":
@@ -127,7 +133,7 @@ def fresh_model(network: Network) -> torch.nn.Module:
     Raises:
         UsageError: it is no module; whatever the user's code raises comes through.
     """
-    os.environ.update(dict.fromkeys(_OFFLINE, "1"))
+    stay_offline()
     os.chdir(network.folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

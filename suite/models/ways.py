@@ -29,6 +29,9 @@ from suite.tuning.candidates import load_row
 from suite.tuning.plan import Plan, fingerprint_here
 from suite.tuning.store import Conditions, Row
 
+OF_MODULES = ("eager", "channels_last", "optimize", "row")
+"""Ways in which the model's own modules compute, some of them otherwise than before."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -55,17 +58,17 @@ def make(subject: Subject) -> Made:
     function, note = _WAYS[way](subject)
     called = calling(function, network, dtype)
     packs = None
-    if isinstance(function, nn.Module):
+    if way in OF_MODULES:
         once = dataclasses.replace(network, train=False)
         with torch.no_grad():  # packs, and finds out what raises; a step would write gradients
             calling(function, once, dtype).call(torch.zeros(network.input_elements, dtype=dtype))
-        packs = pack_bytes(function) if way in ("optimize", "row") else None
+        packs = pack_bytes(subject.model) if way in ("optimize", "row") else None
     return Made(
         called,
         time.perf_counter() - began,
         packs,
         note,
-        function if isinstance(function, nn.Module) else None,
+        subject.model if way in OF_MODULES else None,
     )
 
 

@@ -28,6 +28,7 @@ from suite.records import from_plain
 from suite.results.card_state import CardState
 from suite.results.contention import Contention
 from suite.results.kernels import WhatRan
+from suite.results.network_parts import NetworkParts
 from suite.workload import AnyScenario
 
 Error = Annotated[float, Within(0, finite=False)]
@@ -177,6 +178,8 @@ class CellResult:
     vendor: str | None = None
     """The convolution of torch's own that did the work, if one did."""
     ceiling: Ceiling | None = None
+    parts: NetworkParts | None = None
+    """Of a network: where a pass goes, as far as its modules can be told apart."""
     notes: tuple[str, ...] = ()
     """Things to know that are no failure: restored global state, a disturbed block."""
     machine: str | None = None

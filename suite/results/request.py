@@ -184,9 +184,13 @@ class RunRequest(Request):
     optimize_budget_s: Seconds = asked_by("--optimize-budget", 60.0)
 
     def of_cell(self, scenario: str, implementation: str) -> Self:
-        """Return the request for one cell; shard and budget are about all of them."""
+        """Return the request for one cell; shard and budget are about all of them.
+
+        A model is one scenario by itself.
+        """
         of_cell = super().of_cell(scenario, implementation)
-        return replace(of_cell, shard=None, budget_s=None, on=None, each=False)
+        one = replace(of_cell, shard=None, budget_s=None, on=None, each=False)
+        return one if self.model is None else replace(one, scenarios=())
 
     def resuming(self, out: str) -> str:
         """Return the command that finishes this run in the folder `out`, however long it takes."""

@@ -64,13 +64,13 @@ def test_words_stay_the_same_in_every_call_and_numbers_do_not(surveyed):
 @pytest.mark.parametrize(
     ("name", "inputs", "train", "said"),
     [
-        ("raises", ("1x3x8x8",), False, "whole.py:53: the model raised with --input 1x3x8x8"),
-        ("build", ("1x5x8x8",), False, "whole.py:26: the model raised"),
+        ("raises", ("1x3x8x8",), False, "whole.py:48: the model raised with --input 1x3x8x8"),
+        ("build", ("1x5x8x8",), False, "whole.py:24: the model raised"),
         ("noisy", ("1x3x8x8",), False, "two calls with the same inputs differ in evaluation mode"),
         ("dropout_by_function", ("1x3x8x8",), True, "differ in training mode"),
         ("other_weights", ("1x3x8x8",), False, "builds other weights every time (first.weight)"),
         ("no_numbers", ("1x3x8x8",), False, "returns no floating-point tensor"),
-        ("no_numbers", ("1x3x8x8",), True, "has no parameter to train; leave out --train"),
+        ("no_numbers", ("1x3x8x8",), True, "has no parameter, so that there is nothing to train"),
         ("build", ("1x3x8x8:int64",), False, "no input is floating-point"),
         ("biuld", ("1x3x8x8",), False, 'Did you mean "build"?'),
     ],

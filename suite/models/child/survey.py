@@ -106,7 +106,7 @@ def _run(network: Network, model: nn.Module, dtype: torch.dtype) -> Network:
     if network.train:
         as_trained(model)
         if not any(parameter.requires_grad for parameter in model.parameters()):
-            raise UsageError(f"{where}: has no parameter to train; leave out --train")
+            raise UsageError(f"{where}: has no parameter, so that there is nothing to train")
     row = torch.randn(
         network.input_elements, dtype=torch.float32, generator=torch.Generator().manual_seed(0)
     ).to(dtype)

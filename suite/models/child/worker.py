@@ -9,12 +9,13 @@ import torch
 
 from suite.messages import worker as messages
 from suite.models.calling import as_trained
-from suite.models.loading import fresh_model
+from suite.models.loading import fresh_model, stay_offline
+from suite.models.parts import parts_of
 from suite.models.subject import Subject
 from suite.models.ways import Made, make
 from suite.operands.tensors import DTYPES
 from suite.problem import Scenario
-from suite.processes.channel import serve
+from suite.processes.channel import Handlers, handlers, serve
 from suite.processes.keeping_out import run_others_code
 from suite.registry.sources import WaySource
 from suite.worker.binding import Invocation
@@ -37,6 +38,7 @@ class NetworkWorker(Worker):
     def load(self, _: messages.Load) -> messages.Loaded:
         torch.set_num_threads(self._threads)
         torch.set_grad_enabled(False)
+        stay_offline()
         self._watch = Watch()
         return messages.Loaded(unavailable=None)
 
@@ -52,6 +54,17 @@ class NetworkWorker(Worker):
             self._note = note.replace("its import", "building it")
         self._implementation: Any = _AsImplementation(self._made)
         return super().open(asked)
+
+    def look_inside(self, _: messages.LookInside) -> messages.SeenInside:
+        network, model = network_of(self._scenario), self._made.model
+        if model is None or network is None or network.train:
+            return messages.SeenInside(parts=None)
+        row = self._given.operands.input.clone()
+        return messages.SeenInside(parts=parts_of(model, self._made.calling.call, row))
+
+    def handlers(self) -> Handlers:
+        inside = messages.LookInside.handled_by(self._guarded(self.look_inside))
+        return {**super().handlers(), **handlers(inside)}
 
     def _bound(self) -> Invocation:
         calling = self._made.calling
