@@ -17,6 +17,7 @@ from suite.results.inside import write_whole
 from suite.results.profile import CellProfile
 from suite.results.roofline import roofline_of
 from suite.results.summary import summarise
+from suite.workload import Network
 
 FILE = "results.csv"
 
@@ -165,8 +166,13 @@ def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any
     return {column: values.get(column) for column in COLUMNS}
 
 
-def _sizes(problem: Problem) -> dict[str, Any]:
-    """Return a problem's fields without what its kind has not: axes, and output padding."""
+def _sizes(problem: Problem | Network) -> dict[str, Any]:
+    """Return a problem's fields without what its kind has not: axes, and output padding.
+
+    A network has none of them.
+    """
+    if isinstance(problem, Network):
+        return {}
     absent = absent_fields(problem.kind)
     return {name: value for name, value in problem.to_dict().items() if name not in absent}
 

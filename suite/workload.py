@@ -127,7 +127,7 @@ class NetworkScenario(Scenario):
     workload: Literal["network"] = "network"
 
     @property
-    def result_shape(self) -> tuple[int]:  # type: ignore[override]
+    def result_shape(self) -> tuple[int]:
         return self.problem.output_shape
 
     @property
