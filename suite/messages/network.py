@@ -24,6 +24,8 @@ class LoadNetwork(Request[Answer[Loaded]]):
     path: str
     """A file that holds both."""
     threads: int
+    files: tuple[tuple[str, str], ...] = ()
+    """Python files to import first, each with the prefix of its module's name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ TREE = Path(__file__).resolve().parents[2]
 MODELS = "suite.models.ways"
 USUAL_REFERENCE = "eager"
 OPTIMIZE = "optimize"
+OPTIMIZE_FOLD = "optimize_fold"
 
 
 class _Way(NamedTuple):
@@ -35,6 +36,12 @@ _WAYS = {
     OPTIMIZE: _Way(
         "auto",
         "convgauge.optimize: rows chosen inside the network and verified, before it is measured",
+        dtypes=("float32", "float64"),
+    ),
+    OPTIMIZE_FOLD: _Way(
+        "auto",
+        "the same with fold=True: batch norms, activations and sums folded into a copy",
+        trains=False,
         dtypes=("float32", "float64"),
     ),
     "compile": _Way("engine", "torch.compile of the whole model"),

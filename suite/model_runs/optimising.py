@@ -7,7 +7,7 @@ from pathlib import Path
 
 from suite.measuring.arm import Arm
 from suite.messages.models import OptimiseModel
-from suite.model_runs.arms import OPTIMIZE
+from suite.model_runs.arms import OPTIMIZE, OPTIMIZE_FOLD
 from suite.processes.peer import Peer, ProcessFailed
 from suite.registry.sources import WaySource
 from suite.workload import NetworkScenario
@@ -20,7 +20,7 @@ OVER_S = 600.0
 
 def is_optimised(arm: Arm) -> bool:
     """Return whether an arm needs to be optimised before it can be measured."""
-    return isinstance(arm.source, WaySource) and arm.source.way == OPTIMIZE
+    return isinstance(arm.source, WaySource) and arm.source.way in (OPTIMIZE, OPTIMIZE_FOLD)
 
 
 def chosen_file(folder: Path, arm: str) -> Path:
@@ -46,7 +46,8 @@ def optimised(
     path = chosen_file(folder, arm.name)
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        if failure := _ask(scenario, path, budget_s, threads, memory_limit_bytes, log):
+        fold = arm.source.way == OPTIMIZE_FOLD
+        if failure := _ask(scenario, path, budget_s, fold, threads, memory_limit_bytes, log):
             return dataclasses.replace(arm, unsupported={scenario.id: failure})
     return dataclasses.replace(
         arm, source=dataclasses.replace(arm.source, settled=str(path.resolve()))
@@ -57,6 +58,7 @@ def _ask(
     scenario: NetworkScenario,
     path: Path,
     budget_s: float,
+    fold: bool,
     threads: int,
     memory_limit_bytes: int | None,
     log: Path,
@@ -65,7 +67,7 @@ def _ask(
         network=scenario.problem,
         dtype=scenario.dtype,
         budget_s=budget_s,
-        fold=False,
+        fold=fold,
         path=str(path.resolve()),
     )
     peer = Peer(

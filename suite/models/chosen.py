@@ -69,9 +69,10 @@ class Chosen:
         outcome = self.outcome
         if not outcome.is_changed:
             return f"left as it was: {outcome.verdict}"
+        folded = ", folded" if outcome.is_folded else ""
         taken = f", in {self.memory_format}" if self.memory_format else ""
         layers = sum(bool(layer.problems) for layer in outcome.layers)
-        return f"rows in {len(outcome.replaced)} of {layers} convolutions{taken}"
+        return f"rows in {len(outcome.replaced)} of {layers} convolutions{taken}{folded}"
 
 
 def write(path: Path, configuration: Configuration, outcome: NetworkOutcome) -> None:

@@ -22,6 +22,7 @@ from suite.models.calling import Calling, calling
 from suite.models.subject import Subject
 from suite.modules.sizes import pack_bytes
 from suite.network.bench import apply
+from suite.network.folding.folding import fold
 from suite.network.survey import survey
 from suite.network.twin import in_format
 from suite.problem import Scenario
@@ -29,7 +30,7 @@ from suite.tuning.candidates import load_row
 from suite.tuning.plan import Plan, fingerprint_here
 from suite.tuning.store import Conditions, Row
 
-OF_MODULES = ("eager", "channels_last", "optimize", "row")
+OF_MODULES = ("eager", "channels_last", "optimize", "optimize_fold", "row")
 """Ways in which the model's own modules compute, some of them otherwise than before."""
 
 
@@ -62,13 +63,14 @@ def make(subject: Subject) -> Made:
         once = dataclasses.replace(network, train=False)
         with torch.no_grad():  # packs, and finds out what raises; a step would write gradients
             calling(function, once, dtype).call(torch.zeros(network.input_elements, dtype=dtype))
-        packs = pack_bytes(subject.model) if way in ("optimize", "row") else None
+        assert isinstance(function, nn.Module)
+        packs = None if way in ("eager", "channels_last") else pack_bytes(function)
     return Made(
         called,
         time.perf_counter() - began,
         packs,
         note,
-        subject.model if way in OF_MODULES else None,
+        function if way in OF_MODULES and isinstance(function, nn.Module) else None,
     )
 
 
@@ -86,10 +88,14 @@ def _channels_last(subject: Subject) -> tuple[Callable[..., Any], str]:
 def _optimised(subject: Subject) -> tuple[Callable[..., Any], str]:
     """Return the model with what `optimize` chose, which was measured before this run's blocks."""
     what = chosen.read(Path(subject.source.settled))
+    model = subject.model
+    if what.outcome.is_folded:
+        words, _ = subject.arguments()
+        model = fold(model, tuple(words)).model
     if what.memory_format is not None:
-        in_format(subject.model, what.memory_format)
-    apply(subject.model, what.configuration)
-    return subject.model, what.sentence
+        in_format(model, what.memory_format)
+    apply(model, what.configuration)
+    return model, what.sentence
 
 
 def _by_row(subject: Subject) -> tuple[Callable[..., Any], str]:
@@ -134,6 +140,7 @@ _WAYS: dict[str, Way] = {
     "eager": _eager,
     "channels_last": _channels_last,
     "optimize": _optimised,
+    "optimize_fold": _optimised,
     "row": _by_row,
     "compile": compiled.usual,
     "compile_frozen": compiled.frozen,

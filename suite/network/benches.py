@@ -17,6 +17,7 @@ from suite.messages.network import Asked, LoadNetwork, TimeArms, Timings
 from suite.network.bench import Arm, ArmFailed, Bench
 from suite.network.twin import Inputs, copied, first_line, twin_of
 from suite.processes.channel import Request
+from suite.processes.import_file import imported_files
 from suite.processes.peer import Peer, ProcessFailed
 
 TIMEOUT_S = 600.0
@@ -97,7 +98,9 @@ class FreshBenches:
         except ProcessFailed as failed:
             raise ArmFailed(failed.reason) from None
         try:
-            request = LoadNetwork(path=str(self._folder / NETWORK), threads=self._threads)
+            request = LoadNetwork(
+                path=str(self._folder / NETWORK), threads=self._threads, files=imported_files()
+            )
             self._forks = _ask(peer, request).forks
         except BaseException:
             peer.close()

@@ -9,6 +9,17 @@ from types import ModuleType
 
 from suite import own_imports
 
+_imported: dict[str, str] = {}
+"""Path of each file that was imported here → the prefix of its module's name."""
+
+
+def imported_files() -> tuple[tuple[str, str], ...]:
+    """Return path and prefix of the files that this process has imported, in that order.
+
+    Objects of their classes can be unpickled by a process that imports them as well.
+    """
+    return tuple(_imported.items())
+
 
 def import_file(path: Path, prefix: str) -> ModuleType:
     """Execute a file as a module of the name `prefix`_stem; its folder joins the path.
@@ -28,6 +39,7 @@ def import_file(path: Path, prefix: str) -> ModuleType:
     if _is_found_as(path.stem, path):
         sys.modules[path.stem] = module
     spec.loader.exec_module(module)
+    _imported[str(path)] = prefix
     return module
 
 

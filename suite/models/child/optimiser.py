@@ -35,7 +35,7 @@ def answer(asked: OptimiseModel) -> Settled:
         words, keywords = Arguments(network, dtype).of(row)
         if keywords:
             return Settled(failure="takes examples by position, and this model has keywords")
-        wish = checked_wish(model, asked.budget_s, None, None)
+        wish = checked_wish(model, asked.budget_s, None, None, asked.fold)
         configuration, outcome = found(model, tuple(words), wish)
     except UsageError as error:
         return Settled(failure=str(error))

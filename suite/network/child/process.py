@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 
@@ -13,6 +14,7 @@ from suite.network.bench import Bench
 from suite.network.child.forked import ForkedBench, may_fork
 from suite.network.child.timing import timed
 from suite.processes.channel import handlers, serve
+from suite.processes.import_file import import_file
 from suite.results.cell import Status
 
 
@@ -35,6 +37,8 @@ class _Process:
         own_imports.serve_users()
         torch.set_num_threads(request.threads)
         try:
+            for file, prefix in request.files:
+                import_file(Path(file), prefix)
             model, inputs, original = torch.load(request.path, weights_only=False)
         except Exception as error:  # whatever the caller's classes raise, or are not there
             reason = f"{type(error).__name__}: {error}"
