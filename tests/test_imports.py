@@ -259,6 +259,7 @@ REPORTS_MAY_READ = {
     "problem",
     "epilogues",
     "kinds",
+    "workload",
     "errors",
     "phases",
     "own_imports",
