@@ -68,21 +68,25 @@ def part(size, index, count):
 
 def is_channels_last(x: torch.Tensor) -> bool:
     """Return whether a tensor lies in channels_last alone: (N, 1, H, W) is in both formats."""
-    return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    if x.is_contiguous():
+        return False
+    if x.dim() == 4:
+        return x.is_contiguous(memory_format=torch.channels_last)
+    return x.movedim(1, -1).is_contiguous()
 
 
 def flat(x: torch.Tensor, channels_last: bool) -> numpy.ndarray:
     """Return the memory of a tensor as one row, of a copy where it lies in neither format."""
-    x = x.permute(0, 2, 3, 1) if channels_last else x.contiguous()
+    x = x.movedim(1, -1) if channels_last else x.contiguous()
     return x.numpy().reshape(-1)
 
 
-def new_output(
-    shape: tuple[int, int, int, int], dtype: torch.dtype, channels_last: bool
-) -> torch.Tensor:
-    """Return an empty tensor in one of the memory formats."""
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    return torch.empty(shape, dtype=dtype, memory_format=layout)
+def new_output(shape: tuple[int, ...], dtype: torch.dtype, channels_last: bool) -> torch.Tensor:
+    """Return an empty tensor (N, K, …) in one of the memory formats."""
+    if not channels_last:
+        return torch.empty(shape, dtype=dtype)
+    n, channels, *sizes = shape
+    return torch.empty(n, *sizes, channels, dtype=dtype).movedim(-1, 1)
 
 
 def strides_of(shape: tuple[int, ...], channels_last: bool) -> tuple[int, int, int, int]:

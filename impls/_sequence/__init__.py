@@ -1,0 +1,1 @@
+"""Long filters along a sequence, a transform of its own for each few channels."""

@@ -1,0 +1,228 @@
+"""Short depthwise filters along a sequence: what Mamba, Hyena or a streaming model calls a conv1d.
+
+There is next to nothing to compute, 2 to 8 products an output. What it should take is the time to
+read the input and to write the output once; a library that first prepares a general convolution
+takes several times as long.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy
+import torch
+
+from impls._kernels.pointers import View, at
+from impls._kernels.streams import ROWS, channel_filter, row_filter
+from impls._numba import (
+    flat,
+    is_channels_last,
+    new_output,
+    njit,
+    part,
+    prange,
+    use_torch_threads,
+)
+from impls._packing import Packing
+from suite import Problem, register
+
+MOST_TAPS = 8
+LENGTHS = range(1, MOST_TAPS + 1)
+CHUNK = 16384
+"""Outputs of a sequence that a thread takes at a time."""
+CHANNELS = 512
+"""Channels that a thread takes at a time where they are neighbours: its rows stay in the cache."""
+LEAST_OUTPUTS_A_THREAD = 32768
+"""Below this, waking a second thread costs more than it saves."""
+
+_filter_row = row_filter(LENGTHS)
+_filter_channels = channel_filter(LENGTHS)
+
+
+class Sizes(NamedTuple):
+    """What the loops have to know."""
+
+    images: int
+    """N, the batch size."""
+    in_channels: int
+    """C"""
+    channels: int
+    """K, a multiple of C."""
+    length: int
+    """Inputs of a sequence."""
+    out_length: int
+    """Outputs of a sequence."""
+    taps: int
+    """S, taps of a filter."""
+    step: int
+    """Inputs from one tap to the next: the dilation."""
+    pad: int
+    """Zeros before a sequence."""
+
+
+class Filters(NamedTuple):
+    """The weight in both orders, and all that a call would otherwise find out anew."""
+
+    sizes: Sizes
+    """See `Sizes`."""
+    by_channel: numpy.ndarray
+    """(K, S), flat."""
+    by_tap: numpy.ndarray
+    """(S, K), flat."""
+    no_bias: numpy.ndarray
+    """Zeros in place of a bias."""
+    most_threads: int
+    """More would cost more than they save."""
+
+
+@njit(parallel=True, cache=True)
+def _filter_sequences(sizes, threads, x, w, b, y):
+    """Fill y (N, K, outputs) from x (N, C, inputs): sequences, a vector along each of them."""
+    s = Sizes(*sizes)
+    chunks = (s.out_length + CHUNK - 1) // CHUNK
+    for worker in prange(threads):
+        first_item, last_item = part(s.images * s.channels * chunks, worker, threads)
+        for item in range(first_item, last_item):
+            sequence, chunk = item // chunks, item % chunks
+            _filter_chunk(s, sequence, part(s.out_length, chunk, chunks), (x, w, b, y))
+
+
+@njit(cache=True)
+def _filter_chunk(s, sequence, outputs, arrays):
+    x, w, b, y = arrays
+    first, last = outputs
+    image, k = sequence // s.channels, sequence % s.channels
+    c = k // (s.channels // s.in_channels)
+    source = (image * s.in_channels + c) * s.length - s.pad
+    target = sequence * s.out_length
+    # Windows from `inner` to `outer` lie within the sequence.
+    inner = min(max(first, s.pad), last)
+    outer = max(min(last, s.length + s.pad - (s.taps - 1) * s.step), inner)
+    if outer > inner:
+        inputs, outputs_from = at(x, source + inner), at(y, target + inner)
+        weight, bias = at(w, k * s.taps), at(b, k)
+        _filter_row(s.taps, outputs_from, inputs, weight, bias, outer - inner, s.step)
+    for number in range(last - first - (outer - inner)):
+        o = first + number if first + number < inner else outer + first + number - inner
+        total = b[k]
+        for t in range(s.taps):
+            place = o + t * s.step - s.pad
+            if 0 <= place < s.length:
+                total += w[k * s.taps + t] * x[source + o + t * s.step]
+        y[target + o] = total
+
+
+@njit(parallel=True, cache=True)
+def _filter_channel_rows(sizes, threads, x, w, b, y):
+    """Fill y (N, outputs, K) from x (N, inputs, K): a vector across channels of a moment."""
+    s = Sizes(*sizes)
+    pieces = (s.channels + CHANNELS - 1) // CHANNELS
+    chunks = max(1, min(threads, s.out_length // ROWS))
+    for worker in prange(threads):
+        first_item, last_item = part(s.images * pieces * chunks, worker, threads)
+        for item in range(first_item, last_item):
+            chunk, piece = item % chunks, item // chunks % pieces
+            image = item // (chunks * pieces)
+            channels = part(s.channels, piece, pieces)
+            outputs = part(s.out_length, chunk, chunks)
+            _filter_rows_of(s, image, channels, outputs, (x, w, b, y))
+
+
+@njit(cache=True)
+def _filter_rows_of(s, image, channels, outputs, arrays):
+    x, w, b, y = arrays
+    first_c, last_c = channels
+    o, last = outputs
+    count, k = last_c - first_c, s.channels
+    w_rows = View(at(w, first_c), k)
+    reach = (s.taps - 1) * s.step - s.pad
+    while o < last:
+        target = (image * s.out_length + o) * k + first_c
+        source = (image * s.length + o - s.pad) * k + first_c
+        if o >= s.pad and o + ROWS <= last and o + ROWS - 1 + reach < s.length:
+            rows, inputs, bias = View(at(y, target), k), at(x, source), at(b, first_c)
+            _filter_channels(s.taps, rows, inputs, w_rows, bias, count, k, s.step * k)
+            o += ROWS
+            continue
+        # Near the ends one row at a time: some of its taps meet nothing.
+        for c in range(count):
+            y[target + c] = b[first_c + c]
+        for t in range(s.taps):
+            if 0 <= o + t * s.step - s.pad < s.length:
+                shifted, row = source + t * s.step * k, t * k + first_c
+                for c in range(count):
+                    y[target + c] += w[row + c] * x[shifted + c]
+        o += 1
+
+
+def _why_not(problem: Problem) -> str | None:
+    if problem.groups != problem.in_channels:
+        return f"needs one input channel a group, here are {problem.in_channels // problem.groups}"
+    if problem.kernel_w > MOST_TAPS:
+        return f"covers filters of up to {MOST_TAPS} taps, this one has {problem.kernel_w}"
+    if problem.stride_w != 1:
+        return "needs stride 1"
+    return None
+
+
+def _pack(weight: torch.Tensor, problem: Problem) -> Filters:
+    taps = weight.detach().flatten(1)
+    return Filters(
+        sizes=Sizes(
+            images=problem.batch_size,
+            in_channels=problem.in_channels,
+            channels=problem.out_channels,
+            length=problem.width,
+            out_length=problem.out_w,
+            taps=problem.kernel_w,
+            step=problem.dilation_w,
+            pad=problem.pad_left,
+        ),
+        by_channel=taps.contiguous().view(-1).numpy(),
+        by_tap=taps.t().contiguous().view(-1).numpy(),
+        no_bias=taps.new_zeros(problem.out_channels).numpy(),
+        most_threads=max(1, problem.output_elements // LEAST_OUTPUTS_A_THREAD),
+    )
+
+
+_packing = Packing("depthwise_short", _pack, _why_not)
+
+
+@register(
+    "depthwise_short",
+    family="depthwise",
+    devices=("cpu",),
+    kind="conv1d",
+    supports=_why_not,
+    prepare=_packing.prepare,
+    # The input in another format than it comes in.
+    workspace_bytes=lambda problem, itemsize: (
+        itemsize * (problem.input_elements + problem.out_channels)
+    ),
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def depthwise_short(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Filters of up to 8 taps along a sequence, weights in registers: at the memory's speed.
+
+    Along the sequence a vector holds neighbouring outputs of a channel. Where channels lie next to
+    each other, as after a linear layer, it holds channels, and four moments share what they read.
+    Shapes: input (N, C, L), weight (K, 1, S), result (N, K, outputs), K a multiple of C; stride 1.
+    Cost: 2·N·K·S operations for each output; each input is read once, each output written once.
+    Extra memory: none; with several filters a channel and channels next to each other, a copy of
+    the input.
+    Source: what it competes with is T. Dao's causal-conv1d for GPUs, as used in A. Gu, T. Dao,
+    "Mamba: linear-time sequence modeling with selective state spaces" (2023), section 3.4.
+    """
+    packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    filters = packed.content
+    sizes = filters.sizes
+    is_last = is_channels_last(input) and sizes.in_channels == sizes.channels
+    x = flat(input.detach(), is_last)
+    y = new_output((sizes.images, sizes.channels, sizes.out_length), input.dtype, is_last)
+    added = filters.no_bias if bias is None else bias.detach().contiguous().numpy()
+    threads = min(use_torch_threads(), filters.most_threads)
+    if is_last:
+        _filter_channel_rows(tuple(sizes), threads, x, filters.by_tap, added, flat(y, is_last))
+    else:
+        _filter_sequences(tuple(sizes), threads, x, filters.by_channel, added, flat(y, is_last))
+    return y
