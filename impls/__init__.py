@@ -19,6 +19,7 @@ Other ways to write the sum, in a page of torch each
     fft.py              the convolution theorem: products of spectra
     winograd.py         fewer multiplications for small kernels, in a dozen lines
     _winograd/cook_toom.py  where Winograd's three matrices come from, in exact fractions
+    transposed.py       transposed convolution: the definition, columns added up, phases
 
 What a fast row is made of: sums in registers, the data they read in caches
 
@@ -45,9 +46,17 @@ The fast rows, each with the parts that it is made of
         _winograd/bands.py  the three phases, one band after the other
         _winograd/tiles.py  which tiles serve which kernels
         _winograd/transforms.py  the matrices' zeros, ones and mirrored rows as code
+        _winograd/calls.py  what a call of one, two or three axes does
+        _winograd/volumes.py  slices transformed once, products summed over depth
     fft_packed.py       FFT in tiles of a size chosen by cost
         _spectra.py         the product for every frequency
         _kernels/spectra.py the block: complex products
+    depthwise_short.py  a few taps along a sequence, at the memory's speed
+        _kernels/streams.py the blocks: weights in registers, the sequence streaming by
+    fft_sequence.py     filters as long as a sequence, a few channels at a time
+        _sequence/plan.py   a transform that needs no complex input; tiles chosen by cost
+        _sequence/sums.py   tiles taken apart depth first
+        _kernels/butterflies.py  the blocks: polynomials modulo their factors
     gemv.py             one pixel: what is left when there is nothing to sum over
         _kernels/panels.py  the block: a panel times a vector
     auto.py             the fastest of them all for the problem at hand, chosen beforehand
@@ -59,6 +68,9 @@ Other people's code behind the same signature
     compiled.py         torch.compile
     cudnn.py            cuDNN as torch calls it; cudnn_plans.py: each of its plans, a row each
     triton_igemm.py     implicit GEMM for GPUs, our own, in Triton
+
+Of other kinds of problem: _axes.py (rows of two axes for one and three), _transposed.py (the
+phases of a stride as convolutions; _interleave.py: copied to their places).
 
 Shared by all: _arguments.py (what every row does with conv2d's arguments), _fourier.py (lengths
 that an FFT likes), _kernels/copies.py (rows copied, split, transposed).

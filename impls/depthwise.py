@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy
 import torch
 
+from impls._axes import along_a_row, of_plane, of_slices, over_depth, slices_bytes, slices_of
 from impls._numba import use_torch_threads
 from impls._packing import Packed, Packing
 from impls._planes.plan import STACK, Plan, plan_for, stack_shifts, stack_weights
@@ -176,3 +178,32 @@ def grouped(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
     """
     packed = _grouped_packing.of_call(input, weight, bias, stride, padding, dilation, groups)
     return _run(packed, input, bias)
+
+
+def _register_other_axes(row, family: str, packing: Packing) -> None:
+    """Register a row for a sequence, an image of one row, and for a volume, a sum over planes."""
+    declared: dict[str, Any] = {"family": family, "nan_policy": "tile", "devices": ("cpu",)}
+    along, along_packing = along_a_row(row, packing)
+    register(
+        packing.row,
+        kind="conv1d",
+        supports=of_plane(packing.why_not),
+        prepare=along_packing.prepare,
+        workspace_bytes=of_plane(_workspace_bytes),
+        executed_flops=of_plane(_executed_flops),
+        **declared,
+    )(along)
+    summed, summed_packing = over_depth(row, packing)
+    register(
+        packing.row,
+        kind="conv3d",
+        supports=of_slices(packing.why_not),
+        prepare=summed_packing.prepare,
+        workspace_bytes=lambda problem, itemsize: slices_bytes(_workspace_bytes, problem, itemsize),
+        executed_flops=lambda problem: problem.kernel_d * _executed_flops(slices_of(problem)),
+        **declared,
+    )(summed)
+
+
+_register_other_axes(depthwise, "depthwise", _depthwise_packing)
+_register_other_axes(grouped, "direct", _grouped_packing)

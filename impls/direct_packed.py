@@ -15,9 +15,11 @@ import torch.nn.functional as F
 
 from impls._numba import flat, is_channels_last, new_output, use_torch_threads
 from impls._packing import Packing
-from impls._windows.plan import Plan, Tables, panel_width, plan_for
+from impls._transposed import Piece, output_for, pieces_of, scatter_of
+from impls._windows.plan import Plan, Scatter, Tables, panel_width, plan_for
 from impls._windows.sums import convolve
 from suite import Problem, register
+from suite.kinds import CONVOLUTIONS, TRANSPOSED
 
 # Below this, waking a second thread costs more than it saves.
 LEAST_FLOPS_A_THREAD = 200_000
@@ -41,8 +43,8 @@ class Panels:
     """(group, panel, tap, lane of the panel), flat"""
     no_bias: numpy.ndarray
     """Zeros, (group, output channel rounded up to whole panels), flat"""
-    output_shape: tuple[int, int, int, int]
-    """(N, K, P, Q)"""
+    output_shape: tuple[int, ...]
+    """(N, K, P, Q), or as many axes as there are"""
     most_threads: int
     """More would cost more than they save."""
     contiguous: Layout
@@ -51,7 +53,11 @@ class Panels:
     """For an input in channels_last."""
 
 
-def _pack(weight: torch.Tensor, problem: Problem) -> Panels:
+def _pack(
+    weight: torch.Tensor,
+    problem: Problem,
+    scatters: tuple[Scatter | None, Scatter | None] = (None, None),
+) -> Panels:
     """Return the weight in panels; the last one of a group is filled up with zeros."""
     panel = panel_width(problem, weight.element_size())
     grouped = weight.detach().reshape(problem.groups, -1, problem.reduction_length)
@@ -62,13 +68,15 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Panels:
         no_bias=panels.new_zeros(grouped.shape[0] * grouped.shape[1]).numpy(),
         output_shape=problem.output_shape,
         most_threads=max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD),
-        contiguous=_layout(problem, weight.element_size(), channels_last=False),
-        channels_last=_layout(problem, weight.element_size(), channels_last=True),
+        contiguous=_layout(problem, weight.element_size(), False, scatters[0]),
+        channels_last=_layout(problem, weight.element_size(), True, scatters[1]),
     )
 
 
-def _layout(problem: Problem, itemsize: int, *, channels_last: bool) -> Layout:
-    plan, tables = plan_for(problem, itemsize, channels_last)
+def _layout(
+    problem: Problem, itemsize: int, channels_last: bool, scatter: Scatter | None
+) -> Layout:
+    plan, tables = plan_for(problem, itemsize, channels_last, scatter)
     return Layout(plan, tuple(plan), tables)
 
 
@@ -85,6 +93,7 @@ def _workspace_bytes(problem: Problem, itemsize: int) -> int:
     "direct_packed",
     family="direct",
     devices=("cpu",),
+    kinds=CONVOLUTIONS,
     prepare=_packing.prepare,
     workspace_bytes=_workspace_bytes,
     executed_flops=lambda problem: problem.direct_flops,
@@ -93,7 +102,7 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     """Windows read by address, output channels in the lanes, weights packed: no copy but padding.
 
     Shapes: input (N, C, H, W) in either memory format, weight packed or (K, C/g, R, S), result
-    (N, K, P, Q) in the input's format.
+    (N, K, P, Q) in the input's format; one, two or three axes.
     Cost: 2·N·K·P·Q·C/g·R·S operations, K/g rounded up to whole panels.
     Extra memory: the padded input, where there is padding or the planes' size is a multiple of
     4 KiB; the packed weight is as large as the weight.
@@ -102,11 +111,19 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     convolutions on SIMD architectures" (SC 2018), section II, for the channels in the lanes.
     """
     packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
-    panels = packed.content
+    y = new_output(packed.content.output_shape, input.dtype, is_channels_last(input))
+    _convolve(packed.content, input, bias, y)
+    return y
+
+
+def _convolve(
+    panels: Panels, input: torch.Tensor, bias: torch.Tensor | None, y: torch.Tensor
+) -> None:
+    """Fill y, which is in the input's memory format."""
     is_last = is_channels_last(input)
     layout = panels.channels_last if is_last else panels.contiguous
     plan, added = layout.plan, panels.no_bias
-    x, y = flat(input, is_last), new_output(panels.output_shape, input.dtype, is_last)
+    x = flat(input, is_last)
     if bias is not None:
         # torch's own padding would take longer than a small convolution does.
         added = added.copy()
@@ -117,4 +134,54 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     arrays = padded, panels.panels, added, flat(y, is_last), *layout.tables
     items_outputs = numpy.empty((threads, plan.chunk * plan.panel), dtype=x.dtype)
     convolve(layout.sizes, threads, x, arrays, items_outputs)
+
+
+def _pack_pieces(weight: torch.Tensor, problem: Problem) -> list[tuple[Piece, Panels]]:
+    """Return each piece of a transposed convolution with its panels."""
+    return [
+        (
+            piece,
+            _pack(
+                piece.kernel(weight, problem.groups),
+                piece.problem,
+                (scatter_of(piece, problem, False), scatter_of(piece, problem, True)),
+            ),
+        )
+        for piece in pieces_of(problem)
+    ]
+
+
+_transposed_packing = Packing("direct_packed", _pack_pieces)
+
+
+def _pieces_bytes(problem: Problem, itemsize: int) -> int:
+    pieces = pieces_of(problem)
+    return max((_workspace_bytes(piece.problem, itemsize) for piece in pieces), default=0)
+
+
+@register(
+    "direct_packed",
+    family="direct",
+    devices=("cpu",),
+    kinds=TRANSPOSED,
+    prepare=_transposed_packing.prepare,
+    workspace_bytes=_pieces_bytes,
+    executed_flops=lambda problem: sum(piece.problem.direct_flops for piece in pieces_of(problem)),
+)
+def direct_packed_transposed(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """A convolution of stride 1 for each residue of the stride, windows read by address.
+
+    Shapes: input (N, C, …) in either memory format, weight packed or (C, K/g, …), result (N, K, …).
+    Cost: 2·N·C·K/g·taps operations for each input; outputs are written to where they belong.
+    Extra memory: the padded input, where there is padding.
+    Source: impls/_transposed.py, and as for conv2d.
+    """
+    packed = _transposed_packing.of_call(
+        input, weight, bias, stride, padding, dilation, groups, output_padding=output_padding
+    )
+    y = output_for(packed.problem, input, bias)
+    for piece, panels in packed.content:
+        _convolve(panels, input, piece.bias(bias), y)
     return y

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias
+from impls._axes import along_a_row, of_plane
 from impls._fourier import next_smooth
 from impls._kernels.vector import VECTOR_BYTES
 from impls._numba import use_torch_threads
@@ -32,6 +33,8 @@ Pair = tuple[int, int]
 
 # A vector of frequencies must fit into a spectrum.
 LEAST_LENGTH = 8
+LEAST_ROW_LENGTH = 64
+"""Of tiles of a single row."""
 TILE_LENGTHS = (16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512)
 # Rates of one core, for choosing a tile only: transforms and products in operations a second, the
 # memory in bytes a second. Measured on a core of about 75 GFLOP/s; only their ratios matter.
@@ -66,6 +69,8 @@ class Spectra(NamedTuple):
 
 def whole_plane(problem: Problem) -> Tiling:
     """Return the one tile that holds the padded plane."""
+    if problem.padded_h == 1:
+        return _along_columns(problem)[0]
     size = tuple(max(LEAST_LENGTH, next_smooth(n)) for n in (problem.padded_h, problem.padded_w))
     return Tiling((size[0], size[1]), (size[0], size[1]), (1, 1))
 
@@ -74,6 +79,8 @@ def whole_plane(problem: Problem) -> Tiling:
 def cheapest(problem: Problem) -> Tiling:
     """Return the tiling, square tiles or the whole plane, that the cost model likes best."""
     tilings = [whole_plane(problem)]
+    if problem.padded_h == 1:
+        return min(_along_columns(problem), key=lambda tiling: _seconds(problem, tiling))
     reach_h, reach_w = problem.effective_kernel_h - 1, problem.effective_kernel_w - 1
     rows, columns = problem.padded_h - reach_h, problem.padded_w - reach_w
     for length in TILE_LENGTHS:
@@ -82,6 +89,20 @@ def cheapest(problem: Problem) -> Tiling:
             count = -(-rows // step[0]), -(-columns // step[1])
             tilings.append(Tiling((length, length), step, count))
     return min(tilings, key=lambda tiling: _seconds(problem, tiling))
+
+
+def _along_columns(problem: Problem) -> list[Tiling]:
+    """Return the tilings of a single row, which is transformed along its columns alone."""
+    columns = problem.padded_w - problem.effective_kernel_w + 1
+    whole = next_smooth(max(LEAST_ROW_LENGTH, problem.padded_w))
+    tilings = [Tiling((1, whole), (1, whole), (1, 1))]
+    length = LEAST_ROW_LENGTH
+    while length < whole:
+        step = length - problem.effective_kernel_w + 1
+        if step > 0:
+            tilings.append(Tiling((1, length), (1, step), (1, -(-columns // step))))
+        length *= 2
+    return tilings
 
 
 def _seconds(problem: Problem, tiling: Tiling) -> float:
@@ -226,3 +247,17 @@ def fft_tiled(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     """
     packed = _tiled.of_call(input, weight, bias, stride, padding, dilation, groups)
     return _run(packed, input, bias)
+
+
+for _row, _packing, _choose in ((fft_packed, _whole, whole_plane), (fft_tiled, _tiled, cheapest)):
+    _along, _along_packing = along_a_row(_row, _packing)
+    register(
+        _packing.row,
+        family="fft",
+        nan_policy="plane",
+        devices=("cpu",),
+        kind="conv1d",
+        prepare=_along_packing.prepare,
+        workspace_bytes=of_plane(functools.partial(_workspace_bytes, _choose)),
+        executed_flops=of_plane(functools.partial(_executed_flops, _choose)),
+    )(_along)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair, problem_of
+from impls._axes import along_a_row, of_plane
 from impls._packing import Packing
 from suite import Problem, Unsupported, register
+from suite.kinds import CONVOLUTIONS
 from suite.phases import PACK, PRODUCT, UNPACK
 
 
@@ -23,8 +26,9 @@ def _why_not_1x1(problem: Problem) -> str | None:
 
 def _one_copy(problem: Problem, itemsize: int) -> int:
     """Return the bytes of the input that the product reads, copied where strides ask for it."""
-    read = problem.batch_size * problem.in_channels * problem.out_h * problem.out_w
-    return itemsize * (read * problem.kernel_h * problem.kernel_w + problem.output_elements)
+    outputs = problem.batch_size * math.prod(problem.output_size)
+    read = problem.in_channels * outputs * problem.taps
+    return itemsize * (read + problem.output_elements)
 
 
 class Kernel(NamedTuple):
@@ -89,12 +93,25 @@ def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
         return F.linear(pixels, matrix, bias).view(n, p, q, k).permute(0, 3, 1, 2)
 
 
+_gemm_1x1_along, _along_packing = along_a_row(gemm_1x1, _packing)
+register(
+    "gemm_1x1",
+    family="gemm",
+    dtypes=("float32", "float64", "float16", "bfloat16"),
+    kind="conv1d",
+    supports=of_plane(_why_not_1x1),
+    prepare=_along_packing.prepare,
+    workspace_bytes=_one_copy,
+    executed_flops=lambda problem: problem.direct_flops,
+)(_gemm_1x1_along)
+
+
 def _why_not_patches(problem: Problem) -> str | None:
-    if problem.kernel not in (problem.stride, (problem.height, problem.width)):
+    if problem.kernel not in (problem.stride, problem.input_size):
         return "needs a kernel as large as the stride, or as the input"
-    if problem.padding != (0, 0) or problem.is_asymmetric:
+    if problem.is_padded:
         return "needs padding 0"
-    if problem.dilation != (1, 1) and problem.kernel != (1, 1):
+    if problem.is_dilated and problem.taps != 1:
         return "needs dilation 1"
     return None
 
@@ -103,6 +120,7 @@ def _why_not_patches(problem: Problem) -> str | None:
     "gemm_patches",
     family="gemm",
     dtypes=("float32", "float64", "float16", "bfloat16"),
+    kinds=CONVOLUTIONS,
     supports=_why_not_patches,
     workspace_bytes=_one_copy,
     executed_flops=lambda problem: problem.direct_flops,
@@ -110,9 +128,9 @@ def _why_not_patches(problem: Problem) -> str | None:
 def gemm_patches(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Windows that do not overlap are a reshape of the input: one copy, one matrix product.
 
-    So is the one window of a kernel as large as the input, whatever its stride.
+    So is the one window of a kernel as large as the input, whatever its stride; that is no copy.
     Shapes: patches (g, N·P·Q, C/g·R·S), weight (g, C/g·R·S, K/g), result (N, K, P, Q) in
-    channels_last order.
+    channels_last order; with one axis or three alike.
     Cost: 2·N·P·Q·K·C/g·R·S operations.
     Extra memory: the input once more, in the patches' order.
     Source: A. Dosovitskiy et al., "An image is worth 16×16 words" (2021), section 3.1.
@@ -120,22 +138,25 @@ def gemm_patches(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
     if reason := _why_not_patches(problem):
         raise Unsupported(reason)
-    n, k, p, q = problem.output_shape
-    r, s = problem.kernel
-    taps = problem.reduction_length
+    n, k, outputs = problem.batch_size, problem.out_channels, problem.output_size
+    taps, axes = problem.reduction_length, range(problem.axes)
     with PACK:
-        x = input[:, :, : p * r, : q * s]
-        x = x.reshape(n, groups, problem.in_channels // groups, p, r, q, s)
-        patches = x.permute(1, 0, 3, 5, 2, 4, 6).reshape(groups, n * p * q, taps)
+        kept = (slice(0, size * tap) for size, tap in zip(outputs, problem.kernel, strict=True))
+        x = input[(..., *kept)]
+        # (N, g, C/g, P, R, Q, S): places of patches and places within one in turn.
+        pairs = [size for both in zip(outputs, problem.kernel, strict=True) for size in both]
+        x = x.reshape(n, groups, problem.in_channels // groups, *pairs)
+        places, within = [3 + 2 * axis for axis in axes], [4 + 2 * axis for axis in axes]
+        patches = x.permute(1, 0, *places, 2, *within).reshape(groups, -1, taps)
     if groups == 1:
         with PRODUCT:
             y = F.linear(patches[0], weight.reshape(k, taps), bias)
-            return y.view(n, p, q, k).permute(0, 3, 1, 2)
+            return y.view(n, *outputs, k).movedim(-1, 1)
     with PRODUCT:
         y = patches @ weight.reshape(groups, k // groups, -1).transpose(1, 2)
     with UNPACK:
-        y = y.view(groups, n, p, q, k // groups).permute(1, 0, 4, 2, 3)
-        return add_bias(y.reshape(n, k, p, q), bias)
+        y = y.view(groups, n, *outputs, k // groups).movedim(0, 1).movedim(-1, 2)
+        return add_bias(y.reshape(problem.output_shape), bias)
 
 
 def _kn2row_sizes(problem: Problem) -> tuple[int, int, int]:

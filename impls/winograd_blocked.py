@@ -13,6 +13,11 @@ The algorithm of winograd.py, laid out for the machine:
 - With few channels, where all kernels and a row of tiles fit into one core's cache, the phases are
   fused: each thread takes bands of its own through all three.
 
+In three axes the tiles are those of slices; their products are summed over the kernel's depth
+before they are transformed back (impls/_winograd/volumes.py). A transposed convolution is one with
+the output channels of all phases of its stride (impls/_transposed.py), kernels filled up to a size
+that there are tiles for: 4×4 with stride 2 is 3×3 with four times the channels.
+
 A tile of n inputs per axis serves kernels of several sizes, m = n - r + 1: n = 8 is F(6, 3),
 F(4, 5) and F(2, 7), all with the same transform of the input. Along an axis with one tap there is
 nothing to transform, so that 1×7 and 7×1 kernels run in one dimension.
@@ -26,63 +31,46 @@ from __future__ import annotations
 
 import functools
 
-import torch
-import torch.nn.functional as F
-
-from impls._numba import flat, is_channels_last, new_output, strides_of, use_torch_threads
 from impls._packing import Packing
-from impls._winograd.bands import convolve, convolve_in_phases
-from impls._winograd.plan import panel_width, plan_for
-from impls._winograd.tiles import SHAPES, TILES, filter_of
+from impls._transposed import Piece, convolve_pieces, outputs_of, pieces_of
+from impls._winograd.calls import convolve, executed_flops, pack, why_not, workspace_bytes
+from impls._winograd.tiles import TAPS, TILES
 from suite import Problem, register
-from suite.phases import is_heard
+from suite.kinds import CONVOLUTIONS, TRANSPOSED
 
-# With fewer input channels a group, the rounding of F(6)'s transforms exceeds the gate on spiked
-# inputs now and then: in twelve checks 5 cells of about 360 did, of 4 and 5 channels, by up to 1.9
-# times, and the bound grows with the root of the number of channels.
-LEAST_CHANNELS = {(8, 1): 4, (8, 2): 32}
-"""By tile and number of axes along which there is something to transform."""
+WIDTHS = (1, *TAPS)
+"""Taps along an axis that there are tiles for."""
 
 
-def _why_not(tile: int, problem: Problem) -> str | None:
-    if (tile, *problem.kernel) not in SHAPES:
-        sizes = " or ".join(f"{taps}×{taps}, 1×{taps}, {taps}×1" for taps in TILES[tile])
-        return f"covers kernels of {sizes}; this one is {problem.kernel_h}×{problem.kernel_w}"
-    if problem.stride != (1, 1):
-        return "needs stride 1"
-    if problem.dilation != (1, 1):
-        return "needs dilation 1"
-    axes = 2 - problem.kernel.count(1)
-    least = LEAST_CHANNELS.get((tile, axes), 1)
-    if problem.in_channels // problem.groups < least:
-        return f"needs {least} input channels a group: with fewer its rounding shows"
-    return None
+def _piece(problem: Problem) -> Piece:
+    """Return the one convolution that a transposed one is."""
+    (piece,) = pieces_of(problem, WIDTHS)
+    return piece
 
 
-def _pack(tile: int, weight: torch.Tensor, problem: Problem) -> torch.Tensor:
-    """Return G g Gᵀ of every kernel, computed in float64 and rounded once.
+def _why_not_transposed(tile: int, problem: Problem) -> str | None:
+    if not pieces_of(problem, WIDTHS):
+        return "no output meets a tap of the kernel"
+    reason = why_not(tile, _piece(problem).problem)
+    return f"as a convolution of all its phases: {reason}" if reason else None
 
-    In the order in which the product reads it: (position, group, panel, input channel, lane of the
-    panel), flat.
-    """
-    G_rows, G_columns = (
-        torch.tensor(
-            [[float(value) for value in row] for row in filter_of(tile, taps).weight_matrix],
-            dtype=torch.float64,
-        )
-        for taps in problem.kernel
-    )
-    U = torch.einsum("ai,kcij,bj->abkc", G_rows, weight.detach().double(), G_columns)
-    per_group = problem.out_channels // problem.groups, problem.in_channels // problem.groups
-    U = U.to(weight.dtype).reshape(-1, problem.groups, *per_group)
-    panel = panel_width(weight.element_size())
-    U = F.pad(U, (0, 0, 0, -U.shape[2] % panel)).unflatten(2, (-1, panel))
-    return U.transpose(3, 4).contiguous().view(-1)
+
+def _pack_transposed(tile: int, weight, problem: Problem):
+    piece = _piece(problem)
+    return piece, pack(tile, piece.kernel(weight, problem.groups), piece.problem)
 
 
 _packings = {
     tile: Packing(
-        f"winograd_tile{tile}", functools.partial(_pack, tile), functools.partial(_why_not, tile)
+        f"winograd_tile{tile}", functools.partial(pack, tile), functools.partial(why_not, tile)
+    )
+    for tile in TILES
+}
+_transposed_packings = {
+    tile: Packing(
+        f"winograd_tile{tile}",
+        functools.partial(_pack_transposed, tile),
+        functools.partial(_why_not_transposed, tile),
     )
     for tile in TILES
 }
@@ -90,50 +78,7 @@ _packings = {
 
 def _run(tile, input, weight, bias, stride, padding, dilation, groups):
     packed = _packings[tile].of_call(input, weight, bias, stride, padding, dilation, groups)
-    problem, panels = packed.problem, packed.content
-    threads = use_torch_threads()
-    plan = plan_for(tile, problem, input.element_size(), threads)
-    is_last = is_channels_last(input)
-    x, y = flat(input, is_last), new_output(problem.output_shape, input.dtype, is_last)
-    x_strides = strides_of(problem.input_shape, is_last)
-    y_strides = strides_of(problem.output_shape, is_last)
-    added = torch.zeros(plan.m_row, dtype=input.dtype)
-    if bias is not None:
-        added.view(groups, -1)[:, : plan.group_out] = bias.view(groups, -1)
-    copies = threads if plan.fused else 1
-    run = convolve_in_phases if is_heard() else convolve
-    run(
-        tuple(plan),
-        threads,
-        (x, x_strides, panels.numpy(), added.numpy(), flat(y, is_last), y_strides),
-        (
-            torch.empty(copies, plan.positions * plan.v_step, dtype=input.dtype).numpy(),
-            torch.empty(copies, plan.positions * plan.m_step, dtype=input.dtype).numpy(),
-            torch.empty(threads, plan.strip, dtype=input.dtype).numpy(),
-        ),
-    )
-    return y
-
-
-def _workspace_bytes(tile: int, problem: Problem, itemsize: int) -> int:
-    """Return the bytes of a band and of a strip for each of torch's threads."""
-    threads = torch.get_num_threads()
-    plan = plan_for(tile, problem, itemsize, threads)
-    band = plan.positions * (plan.v_step + plan.m_step)
-    band *= threads if plan.fused else 1
-    input_copy = problem.input_elements  # where its strides fit neither memory format
-    return itemsize * (band + threads * plan.strip + plan.m_row + input_copy)
-
-
-def _executed_flops(tile: int, problem: Problem) -> float:
-    """Return the operations of the products, and of the transforms as dense matrices."""
-    plan = plan_for(tile, problem, 4, 1)
-    tiles = plan.images * plan.tiles_h * plan.tiles_w
-    products = 2 * plan.positions * tiles * plan.group_in * problem.out_channels
-    to_products = 2 * plan.positions * (plan.n_h + plan.n_w)
-    to_outputs = 2 * plan.m_h * plan.n_w * (plan.n_h + plan.m_w)
-    transforms = to_products * problem.in_channels + to_outputs * problem.out_channels
-    return products + tiles * transforms
+    return convolve(tile, packed.problem, packed.content, input, bias)
 
 
 def _register(tile: int, error_factor: float):
@@ -143,11 +88,49 @@ def _register(tile: int, error_factor: float):
         error_factor=error_factor,
         nan_policy="tile",
         devices=("cpu",),
-        supports=functools.partial(_why_not, tile),
+        kinds=CONVOLUTIONS,
+        supports=functools.partial(why_not, tile),
         prepare=_packings[tile].prepare,
-        workspace_bytes=functools.partial(_workspace_bytes, tile),
-        executed_flops=functools.partial(_executed_flops, tile),
+        workspace_bytes=functools.partial(workspace_bytes, tile),
+        executed_flops=functools.partial(executed_flops, tile),
     )
+
+
+def _register_transposed(tile: int, error_factor: float) -> None:
+    """Register the same tiles for transposed convolutions, through the convolution of all phases.
+
+    Shapes: input (N, C, …), weight packed or (C, K/g, …), result (N, K, …).
+    Cost: as for the convolution with K·strides output channels, and a copy of the output.
+    """
+    packing = _transposed_packings[tile]
+
+    def convolve_piece(piece: Piece, panels, input, bias):
+        return convolve(tile, piece.problem, panels, input, bias)
+
+    def transposed(
+        input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+    ):
+        packed = packing.of_call(
+            input, weight, bias, stride, padding, dilation, groups, output_padding=output_padding
+        )
+        return convolve_pieces(convolve_piece, [packed.content], packed.problem, input, bias)
+
+    def bytes_of(problem: Problem, itemsize: int) -> int:
+        own = workspace_bytes(tile, _piece(problem).problem, itemsize)
+        return own + itemsize * outputs_of(pieces_of(problem, WIDTHS))
+
+    register(
+        f"winograd_tile{tile}",
+        family="winograd",
+        error_factor=error_factor,
+        nan_policy="tile",
+        devices=("cpu",),
+        kinds=TRANSPOSED,
+        supports=functools.partial(_why_not_transposed, tile),
+        prepare=packing.prepare,
+        workspace_bytes=bytes_of,
+        executed_flops=lambda problem: executed_flops(tile, _piece(problem).problem),
+    )(transposed)
 
 
 @_register(4, error_factor=2)
@@ -184,3 +167,7 @@ def winograd_tile8(input, weight, bias=None, stride=1, padding=0, dilation=1, gr
     Source: the module's docstring.
     """
     return _run(8, input, weight, bias, stride, padding, dilation, groups)
+
+
+for _tile, _factor in ((4, 2.0), (6, 4.0), (8, 8.0)):
+    _register_transposed(_tile, _factor)

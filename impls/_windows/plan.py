@@ -13,6 +13,7 @@ into the same few lines of the cache.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy
@@ -31,9 +32,31 @@ SINGLE_VECTORS = 4
 COLLISION_BYTES = 4096
 
 
+Triple = tuple[int, int, int]
+"""Along depth, height and width."""
+Tables = tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray, numpy.ndarray]
+"""(corners, taps): places in the padded input; (places, channels): see `Scatter`, else empty."""
+
+
+class Scatter(NamedTuple):
+    """Outputs that do not lie one after the other: those of some phases of a transposed one."""
+
+    begins: Triple
+    """The first output along each axis that is wanted."""
+    counts: Triple
+    """How many are, along each axis."""
+    places: numpy.ndarray
+    """(outputs): where each lies in an image of the target, counted from the first."""
+    channels: numpy.ndarray
+    """(output channels): where each one's first output lies."""
+    image_step: int
+    """Elements from one image of the target to the next."""
+
+
 class Plan(NamedTuple):
     """Sizes and steps, all in elements. A "row" is a row of pixels, of one channel in NCHW and of
-    all channels in channels_last; a "plane" is as many of them as an image is high."""
+    all channels in channels_last; a slice is as many of them as an image is high, a plane as many
+    slices as it is deep: one where there are fewer than three axes."""
 
     lanes: int
     """Elements of a vector."""
@@ -54,27 +77,39 @@ class Plan(NamedTuple):
     panels: int
     """Panels of a group: K/g over `panel`, rounded up."""
     outputs: int
-    """P·Q, outputs of an image and channel."""
+    """P·Q, outputs of an image and channel; with a third axis those of all slices."""
     taps: int
-    """C/g·R·S, products summed into one output."""
+    """C/g·R·S, or C/g·D·R·S, products summed into one output."""
+    scatters: bool
+    """Whether tables say where outputs lie."""
     copies: bool
     """Whether the input is read from a copy, padded and its planes moved apart."""
     planes: int
     """Planes of the input: N·C in NCHW, N in channels_last."""
+    slices: int
+    """Slices of a plane."""
     rows: int
-    """H, rows of a plane."""
+    """H, rows of a slice."""
     row: int
     """Elements of a row: W, or W·C in channels_last."""
+    pad_slices: int
+    """Slices of zeros before a plane."""
     pad_rows: int
-    """Rows of zeros above a plane."""
+    """Rows of zeros above a slice."""
     pad_left: int
     """Elements of zeros before a row."""
+    padded_slices: int
+    """Slices of a padded plane."""
     padded_rows: int
-    """Rows of a padded plane."""
+    """Rows of a padded slice."""
     padded_row: int
     """Elements of a padded row."""
     padded_plane: int
     """Elements from one padded plane to the next, an odd number of cache lines."""
+    stride_d: int
+    """Slices from one window to the next behind it."""
+    reach_d: int
+    """Slices that a window reaches over."""
     stride_h: int
     """Rows from one window to the next below it."""
     reach_h: int
@@ -94,10 +129,6 @@ class Plan(NamedTuple):
         return self.planes * self.padded_plane if self.copies else 0
 
 
-Tables = tuple[numpy.ndarray, numpy.ndarray]
-"""(corners, taps): places in the padded input, int64."""
-
-
 def panel_width(problem: Problem, itemsize: int) -> int:
     """Return the output channels of a panel: more where one output leaves few sums to work on."""
     lanes = VECTOR_BYTES // itemsize
@@ -106,16 +137,24 @@ def panel_width(problem: Problem, itemsize: int) -> int:
     return (SINGLE_VECTORS if wide else BLOCK_VECTORS) * lanes
 
 
-def plan_for(p: Problem, itemsize: int, channels_last: bool) -> tuple[Plan, Tables]:
+def plan_for(
+    p: Problem, itemsize: int, channels_last: bool, scatter: Scatter | None = None
+) -> tuple[Plan, Tables]:
     """Return the plan for an input in NCHW or channels_last, and its tables."""
+    begins, counts = (0, 0, 0), (p.out_d, p.out_h, p.out_w)
+    image_outputs = p.out_channels * math.prod(counts)
+    places = channels = numpy.empty(0, dtype=numpy.int64)
+    if scatter is not None:
+        begins, counts, places, channels, image_outputs = scatter
     panel = panel_width(p, itemsize)
     column_step = p.in_channels if channels_last else 1
     padded_row = p.padded_w * column_step
-    plane_bytes = p.height * p.width * itemsize
+    plane_bytes = p.depth * p.height * p.width * itemsize
     collide = not channels_last and p.in_channels > 1 and plane_bytes % COLLISION_BYTES == 0
-    copies = p.padding != (0, 0) or collide
+    copies = any(p.padding) or collide
     # Planes that lie an odd number of lines apart share no place in a cache.
-    padded_plane = p.padded_h * padded_row + (CACHE_LINE_BYTES // itemsize if copies else 0)
+    padded_slice = p.padded_h * padded_row
+    padded_plane = p.padded_d * padded_slice + (CACHE_LINE_BYTES // itemsize if copies else 0)
     planes_an_image = 1 if channels_last else p.in_channels
     channel_step = 1 if channels_last else padded_plane
     plan = Plan(
@@ -128,33 +167,47 @@ def plan_for(p: Problem, itemsize: int, channels_last: bool) -> tuple[Plan, Tabl
         group_in=p.in_channels // p.groups,
         group_out=p.out_channels // p.groups,
         panels=-(-p.out_channels // p.groups // panel),
-        outputs=p.out_h * p.out_w,
+        outputs=math.prod(counts),
         taps=p.reduction_length,
+        scatters=scatter is not None,
         copies=copies,
         planes=p.batch_size * planes_an_image,
+        slices=p.depth,
         rows=p.height,
         row=p.width * column_step,
+        pad_slices=p.pad_front,
         pad_rows=p.pad_top,
         pad_left=p.pad_left * column_step,
+        padded_slices=p.padded_d,
         padded_rows=p.padded_h,
         padded_row=padded_row,
         padded_plane=padded_plane,
+        stride_d=p.stride_d,
+        reach_d=p.effective_kernel_d,
         stride_h=p.stride_h,
         reach_h=p.effective_kernel_h,
         image_step=padded_plane * planes_an_image,
         channel_step=channel_step,
-        out_channel_step=1 if channels_last else p.out_h * p.out_w,
-        out_image_step=p.out_channels * p.out_h * p.out_w,
+        out_channel_step=1 if channels_last else p.out_d * p.out_h * p.out_w,
+        out_image_step=image_outputs,
     )
-    corners = numpy.add.outer(
-        numpy.arange(p.out_h) * (p.stride_h * padded_row),
-        numpy.arange(p.out_w) * (p.stride_w * column_step),
+    steps = padded_slice, padded_row, column_step
+    strides = p.stride_d, p.stride_h, p.stride_w
+    corners = places_of(counts, strides, steps) + sum(
+        begin * stride * step for begin, stride, step in zip(begins, strides, steps, strict=True)
     )
     taps = numpy.add.outer(
         numpy.arange(plan.group_in) * channel_step,
-        numpy.add.outer(
-            numpy.arange(p.kernel_h) * (p.dilation_h * padded_row),
-            numpy.arange(p.kernel_w) * (p.dilation_w * column_step),
+        places_of(
+            (p.kernel_d, p.kernel_h, p.kernel_w), (p.dilation_d, p.dilation_h, p.dilation_w), steps
         ),
     )
-    return plan, (corners.ravel().astype(numpy.int64), taps.ravel().astype(numpy.int64))
+    return plan, (corners, taps.ravel().astype(numpy.int64), places, channels)
+
+
+def places_of(counts: Triple, strides: Triple, steps: Triple) -> numpy.ndarray:
+    """Return where the points of a grid lie: so many along each axis, every stride-th, steps on."""
+    places = numpy.zeros(1, dtype=numpy.int64)
+    for count, stride, step in zip(counts, strides, steps, strict=True):
+        places = numpy.add.outer(places, numpy.arange(count) * (stride * step)).ravel()
+    return places.astype(numpy.int64)

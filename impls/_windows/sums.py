@@ -36,6 +36,10 @@ class Operands(NamedTuple):
     """Table of the windows' corners, one for each output of an image."""
     taps: Any
     """Table of distances within a window, one for each tap."""
+    places: Any
+    """Table of where the outputs of an image lie; empty where they follow each other."""
+    channels: Any
+    """Table of where the output channels begin; empty where they follow each other."""
 
 
 @njit(cache=True)
@@ -55,18 +59,39 @@ def _multiply(plan, rows, c, d, windows, b, depth, keep):
 def _pad(plan, first, last, x, padded):
     """Copy the padded rows from `first` to `last` that are read, zeros around what is input."""
     for row in range(first, last):
-        plane, h = row // plan.padded_rows, row % plan.padded_rows
-        if h % plan.stride_h >= plan.reach_h:
+        h, d = row % plan.padded_rows, row // plan.padded_rows % plan.padded_slices
+        plane = row // (plan.padded_rows * plan.padded_slices)
+        if h % plan.stride_h >= plan.reach_h or d % plan.stride_d >= plan.reach_d:
             continue
-        to = plane * plan.padded_plane + h * plan.padded_row
+        to = plane * plan.padded_plane + (d * plan.padded_rows + h) * plan.padded_row
         h -= plan.pad_rows
-        if h < 0 or h >= plan.rows:
+        d -= plan.pad_slices
+        if h < 0 or h >= plan.rows or d < 0 or d >= plan.slices:
             padded[to : to + plan.padded_row] = 0
             continue
         padded[to : to + plan.pad_left] = 0
         padded[to + plan.pad_left + plan.row : to + plan.padded_row] = 0
-        source = View(at(x, (plane * plan.rows + h) * plan.row), 0)
+        source = View(at(x, ((plane * plan.slices + d) * plan.rows + h) * plan.row), 0)
         copy_rows(View(at(padded, to + plan.pad_left), 0), source, 1, plan.row)
+
+
+@njit(cache=True)
+def _scatter(plan, operands, image_start, lanes, outputs, item_outputs):
+    """Write an item, channels in its lanes, output by output to where the tables say."""
+    first_channel, channels = lanes
+    first, last = outputs
+    if plan.out_channel_step == 1:
+        for i in range(last - first):
+            place = image_start + operands.places[first + i]
+            for lane in range(channels):
+                value = item_outputs[i * plan.panel + lane]
+                operands.y[place + operands.channels[first_channel + lane]] = value
+        return
+    for lane in range(channels):
+        start = image_start + operands.channels[first_channel + lane]
+        for i in range(last - first):
+            value = item_outputs[i * plan.panel + lane]
+            operands.y[start + operands.places[first + i]] = value
 
 
 @njit(cache=True)
@@ -91,7 +116,11 @@ def _compute(plan, first_item, last_item, operands, item_outputs):
         channel = group * plan.group_out + column
         y = image * plan.out_image_step + channel * plan.out_channel_step
         finished = View(c, plan.panel)
-        if plan.out_channel_step == 1:
+        if plan.scatters:
+            image_start = image * plan.out_image_step
+            lanes = channel, channels
+            _scatter(plan, operands, image_start, lanes, (first, last), item_outputs)
+        elif plan.out_channel_step == 1:
             step = plan.groups * plan.group_out
             target = View(at(operands.y, y + first * step), step)
             copy_rows(target, finished, last - first, channels)
@@ -109,7 +138,7 @@ def convolve(sizes, threads, x, arrays, items_outputs):
     without the others' being woken.
     """
     plan, operands = Plan(*sizes), Operands(*arrays)
-    rows = plan.planes * plan.padded_rows if plan.copies else 0
+    rows = plan.planes * plan.padded_slices * plan.padded_rows if plan.copies else 0
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
     items = plan.groups * plan.panels * plan.images * chunks
     if threads == 1:

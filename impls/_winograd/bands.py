@@ -105,22 +105,28 @@ def _write_strip(plan, strip, operands, image, first, top):
 
 
 @njit(cache=True)
-def _transform_inputs(plan, start, items, operands, workspace):
-    """Transform items of the band that starts at tile row `start`: tile rows by chunks."""
+def transform_input_row(plan, image, tile_row, first, row, operands, workspace):
+    """Transform a row of tiles, a chunk of channels from `first` on, to row `row` of the band."""
     chunk = plan.in_chunk
-    chunks = plan.v_row // chunk
     strip_row, v_row = plan.strip_w * chunk, plan.n_w * plan.v_step
     strip = workspace.strip
+    _fill_strip(plan, strip, operands, image, first, tile_row * plan.m_h - plan.pad_h)
+    for tile in range(plan.tiles_w):
+        v = at(workspace.v, (row * plan.tiles_w + tile) * plan.v_row + first)
+        x = at(strip, tile * plan.m_w * chunk)
+        for c in range(0, chunk, plan.lanes):
+            transformed = TileView(at(v, c), v_row, plan.v_step)
+            to_products(plan.shape, transformed, TileView(at(x, c), strip_row, chunk), x)
+
+
+@njit(cache=True)
+def _transform_inputs(plan, start, items, operands, workspace):
+    """Transform items of the band that starts at tile row `start`: tile rows by chunks."""
+    chunks = plan.v_row // plan.in_chunk
     for item in range(*items):
-        row, first = item // chunks, item % chunks * chunk
+        row, first = item // chunks, item % chunks * plan.in_chunk
         image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
-        _fill_strip(plan, strip, operands, image, first, tile_row * plan.m_h - plan.pad_h)
-        for tile in range(plan.tiles_w):
-            v = at(workspace.v, (row * plan.tiles_w + tile) * plan.v_row + first)
-            x = at(strip, tile * plan.m_w * chunk)
-            for c in range(0, chunk, plan.lanes):
-                transformed = TileView(at(v, c), v_row, plan.v_step)
-                to_products(plan.shape, transformed, TileView(at(x, c), strip_row, chunk), x)
+        transform_input_row(plan, image, tile_row, first, row, operands, workspace)
 
 
 @njit(cache=True)
@@ -140,23 +146,29 @@ def _multiply(plan, items, tiles, operands, workspace):
 
 
 @njit(cache=True)
-def _transform_outputs(plan, start, items, operands, workspace):
-    """Transform items of a band back and write them: tile rows by chunks."""
+def transform_output_row(plan, image, tile_row, first, row, operands, workspace):
+    """Transform row `row` of the band back, a chunk of channels, and write it where it belongs."""
     chunk = plan.out_chunk
-    chunks = plan.m_row // chunk
     strip_row, m_row = plan.strip_w * chunk, plan.n_w * plan.m_step
     strip = workspace.strip
+    for tile in range(plan.tiles_w):
+        y = at(strip, tile * plan.m_w * chunk)
+        m = at(workspace.m, (row * plan.tiles_w + tile) * plan.m_row + first)
+        for k in range(0, chunk, plan.lanes):
+            products = TileView(at(m, k), m_row, plan.m_step)
+            bias = at(operands.bias, first + k)
+            to_outputs(plan.shape, TileView(at(y, k), strip_row, chunk), products, bias)
+    _write_strip(plan, strip, operands, image, first, tile_row * plan.m_h)
+
+
+@njit(cache=True)
+def _transform_outputs(plan, start, items, operands, workspace):
+    """Transform items of a band back and write them: tile rows by chunks."""
+    chunks = plan.m_row // plan.out_chunk
     for item in range(*items):
-        row, first = item // chunks, item % chunks * chunk
+        row, first = item // chunks, item % chunks * plan.out_chunk
         image, tile_row = (start + row) // plan.tiles_h, (start + row) % plan.tiles_h
-        for tile in range(plan.tiles_w):
-            y = at(strip, tile * plan.m_w * chunk)
-            m = at(workspace.m, (row * plan.tiles_w + tile) * plan.m_row + first)
-            for k in range(0, chunk, plan.lanes):
-                products = TileView(at(m, k), m_row, plan.m_step)
-                bias = at(operands.bias, first + k)
-                to_outputs(plan.shape, TileView(at(y, k), strip_row, chunk), products, bias)
-        _write_strip(plan, strip, operands, image, first, tile_row * plan.m_h)
+        transform_output_row(plan, image, tile_row, first, row, operands, workspace)
 
 
 @njit(cache=True)
