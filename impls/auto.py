@@ -18,10 +18,19 @@ import torch.nn.functional as F
 
 from impls._arguments import problem_of
 from suite import Problem, Unsupported, register
+from suite.kinds import CONVOLUTIONS, TRANSPOSED
 from suite.tuning.candidates import Candidates, candidates
 from suite.tuning.eligible import MOST_ERROR_FACTOR
 from suite.tuning.store import Conditions
 
+TORCH = {
+    "conv1d": F.conv1d,
+    "conv2d": F.conv2d,
+    "conv3d": F.conv3d,
+    "conv_transpose1d": F.conv_transpose1d,
+    "conv_transpose2d": F.conv_transpose2d,
+    "conv_transpose3d": F.conv_transpose3d,
+}
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
@@ -38,13 +47,13 @@ class Chosen:
     It is none of `_packing.Packed`: it refuses no call, as torch takes over with the plain weight.
     """
 
-    __slots__ = ("channels_last", "contiguous", "note", "only", "raw")
+    __slots__ = ("channels_last", "contiguous", "note", "only", "raw", "torch")
 
-    def __init__(self, raw: torch.Tensor, contiguous: Choice, channels_last: Choice, note: str):
-        self.raw = raw
+    def __init__(self, torch: Choice, contiguous: Choice, channels_last: Choice, note: str):
+        self.torch, self.raw = torch
         self.contiguous = contiguous
         self.channels_last = channels_last
-        self.only = contiguous.function is channels_last.function is F.conv2d
+        self.only = contiguous.function is channels_last.function is self.torch
         """Whether it is torch's own whatever comes."""
         self.note = note
 
@@ -62,15 +71,16 @@ def _choose(
     Args:
         made: choices that this weight is packed for already, by row.
     """
-    plain = Choice(F.conv2d, weight)
+    plain = Choice(TORCH[problem.kind], weight)
     if weight.device.type != "cpu" or weight.dtype not in DTYPES:
         return plain, "torch, as always but for the CPU's float32 and float64"
     advised = _candidates(weight, problem, memory_format)
     for entry in advised.entries:
+        own = entry.of_kind(problem.kind)
         try:
-            if entry.name not in made:
-                packed = entry.prepare(weight.detach(), problem) if entry.prepare else weight
-                made[entry.name] = Choice(entry.function, packed)
+            if own.name not in made:
+                packed = own.prepare(weight.detach(), problem) if own.prepare else weight
+                made[own.name] = Choice(own.function, packed)
         except Unsupported:
             continue
         return made[entry.name], f"{entry.name}, by {advised.source}"
@@ -83,14 +93,15 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Chosen:
     made: dict[str, Choice] = {}
     if weight.is_contiguous():
         contiguous, note = _choose(weight, problem, "contiguous", made)
-    if contiguous is None or weight.is_contiguous(memory_format=torch.channels_last):
+    if contiguous is None or weight.movedim(1, -1).is_contiguous():
         channels_last, other = _choose(weight, problem, "channels_last", made)
         note = f"{note}; in channels_last {other}" if note and note != other else other
     else:
         # An input in another format than the weight's is rare: the same row takes it, too.
         assert contiguous is not None
         channels_last = contiguous
-    return Chosen(weight, contiguous or channels_last, channels_last, f"chose {note}")
+    plain = Choice(TORCH[problem.kind], weight)
+    return Chosen(plain, contiguous or channels_last, channels_last, f"chose {note}")
 
 
 def _wants_gradients(*tensors: torch.Tensor | None) -> bool:
@@ -100,9 +111,10 @@ def _wants_gradients(*tensors: torch.Tensor | None) -> bool:
 def _unpacked(weight: torch.Tensor, problem: Problem, memory_format: str) -> Callable[..., Any]:
     """Return the fastest row that takes the weight as it is."""
     for entry in _candidates(weight, problem, memory_format).entries:
-        if entry.prepare is None:
-            return entry.function
-    return F.conv2d
+        own = entry.of_kind(problem.kind)
+        if own.prepare is None:
+            return own.function
+    return TORCH[problem.kind]
 
 
 @register(
@@ -110,6 +122,7 @@ def _unpacked(weight: torch.Tensor, problem: Problem, memory_format: str) -> Cal
     family="auto",
     error_factor=MOST_ERROR_FACTOR,
     nan_policy="plane",
+    kinds=CONVOLUTIONS,
     prepare=_pack,
 )
 def auto(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -120,27 +133,51 @@ def auto(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     Accuracy: no row that declares more error than F(4×4) Winograd's is ever chosen, nor one that
     computes in lower precision. Cost and extra memory are the chosen row's; notes name it.
     """
+    arguments = stride, padding, dilation, groups
     if type(weight) is not Chosen:
-        return _call_unpacked(input, weight, bias, stride, padding, dilation, groups)
+        problem = problem_of(input, weight, bias, *arguments)
+        return _call_unpacked(problem, input, weight, bias, arguments)
+    return _call(input, weight, bias, arguments)
+
+
+@register(
+    "auto",
+    family="auto",
+    error_factor=MOST_ERROR_FACTOR,
+    nan_policy="plane",
+    kinds=TRANSPOSED,
+    prepare=_pack,
+)
+def auto_transposed(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """The same for transposed convolutions."""
+    arguments = stride, padding, output_padding, groups, dilation
+    if type(weight) is not Chosen:
+        given = input, weight, bias, stride, padding, dilation, groups, output_padding
+        return _call_unpacked(problem_of(*given), input, weight, bias, arguments)
+    return _call(input, weight, bias, arguments)
+
+
+def _call(input, weight: Chosen, bias, arguments):
     if weight.only:
-        return F.conv2d(input, weight.raw, bias, stride, padding, dilation, groups)
+        return weight.torch(input, weight.raw, bias, *arguments)
     if torch.is_grad_enabled() and _wants_gradients(input, weight.raw, bias):
-        return F.conv2d(input, weight.raw, bias, stride, padding, dilation, groups)
+        return weight.torch(input, weight.raw, bias, *arguments)
     function, packed = weight.contiguous if input.is_contiguous() else weight.channels_last
     try:
-        return function(input, packed, bias, stride, padding, dilation, groups)
+        return function(input, packed, bias, *arguments)
     except Unsupported:
-        return F.conv2d(input, weight.raw, bias, stride, padding, dilation, groups)
+        return weight.torch(input, weight.raw, bias, *arguments)
 
 
-def _call_unpacked(input, weight, bias, stride, padding, dilation, groups):
-    function = F.conv2d
+def _call_unpacked(problem: Problem, input, weight, bias, arguments):
+    function = by_torch = TORCH[problem.kind]
     needs_torch = torch.is_grad_enabled() and _wants_gradients(input, weight, bias)
     if not needs_torch and weight.dtype in DTYPES and input.device.type == "cpu":
-        problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-        last = not input.is_contiguous() and input.is_contiguous(memory_format=torch.channels_last)
+        last = not input.is_contiguous() and input.movedim(1, -1).is_contiguous()
         function = _unpacked(weight, problem, "channels_last" if last else "contiguous")
     try:
-        return function(input, weight, bias, stride, padding, dilation, groups)
+        return function(input, weight, bias, *arguments)
     except Unsupported:
-        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+        return by_torch(input, weight, bias, *arguments)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from suite.problem import Problem
-from suite.tuning.features import KINDS, kind_of
+from suite.tuning.features import ALL_KINDS, kind_of
 from suite.tuning.gaussian_process import LEAST_POINTS, Regression
 from suite.tuning.selector import NOTICEABLE, Prediction, Selector, best_first, observations
 from suite.tuning.store import Shapes, Trial
@@ -48,7 +48,7 @@ def shapes_of(trials: Sequence[Trial]) -> Shapes:
     """Return what fitting finds out about every kind and row."""
     selector = Selector(trials)
     shapes: Shapes = {}
-    for kind in KINDS:
+    for kind in ALL_KINDS:
         shapes |= selector.shapes(kind)
     return shapes
 
@@ -118,7 +118,7 @@ def outlook(trials: Sequence[Trial], problems: Sequence[Problem]) -> dict[str, O
             as much as they occur.
     """
     outlooks: dict[str, Outlook] = {}
-    for kind in KINDS:
+    for kind in ALL_KINDS:
         if choices := left_out_choices(trials, kind):
             outlooks[kind] = _summary(choices)
     shares = {kind: sum(kind_of(problem) == kind for problem in problems) for kind in outlooks}

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 from suite.problem import Problem
-from suite.tuning.features import kind_of
+from suite.tuning.features import work_of
+from suite.tuning.prior_of_kinds import speedups_of_other_kinds
 from suite.tuning.selector import Prediction
 from suite.tuning.store import Conditions, Row
 
@@ -43,9 +44,12 @@ def prior_predictions(problem: Problem, conditions: Conditions) -> list[Predicti
     """Return what the model expects of the rows it knows; none where it has no opinion."""
     if conditions.dtype != "float32":
         return []
-    kind = kind_of(problem)
+    kind = work_of(problem)
     speedups: list[tuple[Row, float]] = []
-    if kind == "one_pixel":
+    if problem.kind != "conv2d":
+        if problem.direct_flops >= LEAST_WORK:
+            speedups += speedups_of_other_kinds(problem)
+    elif kind == "one_pixel":
         speedups += _one_pixel_speedups(problem)
     elif problem.direct_flops < LEAST_WORK:
         return []

@@ -87,3 +87,43 @@ def test_no_opinion_on_other_dtypes():
 def test_the_rows_that_it_names_are_there(row):
     sources.load(sources.Source(row.module, str(ROOT)))
     assert registering.get(row.name).source.endswith(row.module.partition(".")[2] + ".py")
+
+
+def sequence(taps: int, channels: int = 512) -> Problem:
+    shapes = (1, channels, 2048), (channels, 1, taps)
+    return Problem.of_call(*shapes, padding=taps - 1, groups=channels)
+
+
+@pytest.mark.parametrize(
+    ("problem", "row"),
+    [
+        (sequence(4), "depthwise_short"),
+        (sequence(1024), "fft_sequence"),
+        (
+            Problem.of_call((1, 3, 16, 64, 64), (96, 3, 2, 16, 16), stride=(2, 16, 16)),
+            "gemm_patches",
+        ),
+        (Problem.of_call((1, 64, 8, 56, 56), (64, 64, 3, 3, 3), padding=1), "winograd_tile6"),
+        (
+            Problem.of_call(
+                (1, 128, 16, 16), (128, 64, 5, 5), stride=2, padding=2, transposed=True
+            ),
+            "winograd_tile6",
+        ),
+    ],
+)
+def test_other_kinds_where_an_algorithm_saves_most_of_the_work(problem, row):
+    assert chosen(problem) == [row]
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        sequence(31),
+        Problem.of_call((1, 64, 512), (64, 64, 3), padding=1),
+        Problem.of_call((1, 64, 8, 56, 56), (64, 64, 3, 3, 3), stride=2, padding=1),
+        Problem.of_call((1, 64, 28, 28), (64, 64, 2, 2), stride=2, transposed=True),
+    ],
+)
+def test_other_kinds_where_nothing_is_sure_stay_torchs(problem):
+    assert chosen(problem) == []
