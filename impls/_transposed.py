@@ -89,10 +89,13 @@ class Piece(NamedTuple):
 
     def bias(self, bias: torch.Tensor | None) -> torch.Tensor | None:
         """Return the bias of all phases."""
-        return None if bias is None else bias.detach().repeat_interleave(self.phases)
+        return None if bias is None else bias.repeat_interleave(self.phases)
 
     def place(self, outputs: torch.Tensor, target: torch.Tensor, stride: tuple[int, ...]) -> None:
         """Copy the convolution's outputs to where they belong."""
+        if outputs.requires_grad or target.requires_grad:
+            self._place_in_torch(outputs, target, stride)
+            return
         last = is_channels_last(target)
         if is_channels_last(outputs) != last:
             outputs = in_format_of(target, outputs)
@@ -110,6 +113,20 @@ class Piece(NamedTuple):
         columns = phases, source, goal, (*beyond, *stride)
         grid = numpy.array(columns, dtype=numpy.int64).T.copy()
         interleave(outputs, target, grid, tables, last)
+
+    def _place_in_torch(
+        self, outputs: torch.Tensor, target: torch.Tensor, stride: tuple[int, ...]
+    ) -> None:
+        """Do the same so that gradients come through."""
+        residues = [len(axis.residues) for axis in self.axes]
+        phases = outputs.unflatten(1, (-1, *residues))
+        for which in itertools.product(*(range(count) for count in residues)):
+            source, goal = [], []
+            for axis, residue, step in zip(self.axes, which, stride, strict=True):
+                own, begin = axis.residues[residue], axis.start + axis.padding
+                source.append(slice(begin, begin + own.count))
+                goal.append(slice(own.first, None, step))
+            target[(..., *goal)] = phases[(slice(None), slice(None), *which, *source)]
 
 
 def in_format_of(target: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
@@ -222,7 +239,7 @@ def output_for(problem: Problem, input: torch.Tensor, bias: torch.Tensor | None)
     if leaves_gaps(problem):
         y.zero_()
         if bias is not None:
-            y += per_channel(bias.detach(), problem.axes)
+            y += per_channel(bias, problem.axes)
     return y
 
 

@@ -181,6 +181,7 @@ def direct_packed_transposed(
     packed = _transposed_packing.of_call(
         input, weight, bias, stride, padding, dilation, groups, output_padding=output_padding
     )
+    bias = None if bias is None else bias.detach()
     y = output_for(packed.problem, input, bias)
     for piece, panels in packed.content:
         _convolve(panels, input, piece.bias(bias), y)

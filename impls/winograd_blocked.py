@@ -113,7 +113,8 @@ def _register_transposed(tile: int, error_factor: float) -> None:
         packed = packing.of_call(
             input, weight, bias, stride, padding, dilation, groups, output_padding=output_padding
         )
-        return convolve_pieces(convolve_piece, [packed.content], packed.problem, input, bias)
+        added = None if bias is None else bias.detach()
+        return convolve_pieces(convolve_piece, [packed.content], packed.problem, input, added)
 
     def bytes_of(problem: Problem, itemsize: int) -> int:
         own = workspace_bytes(tile, _piece(problem).problem, itemsize)
