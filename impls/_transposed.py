@@ -197,6 +197,7 @@ def pieces_of(problem: Problem, widths: tuple[int, ...] = ()) -> tuple[Piece, ..
     return tuple(pieces)
 
 
+@functools.lru_cache(maxsize=256)
 def leaves_gaps(problem: Problem) -> bool:
     """Return whether some outputs meet no tap: their value is the bias."""
     return any(

@@ -133,6 +133,7 @@ def _piece_flops(problem: Problem) -> float:
 @register(
     "phases",
     family="direct",
+    devices=("cpu",),
     kinds=TRANSPOSED,
     workspace_bytes=lambda problem, itemsize: (
         itemsize * (2 * outputs_of(pieces_of(problem)) + 2 * problem.weight_elements
