@@ -22,7 +22,7 @@ from suite.gate.inventory import NothingToMeasure, read_revision, take_stock
 from suite.gate.live_run import GateProgress
 from suite.gate.outcome import GateOutcome
 from suite.gate.revision import NoRepository, Repository, Revision
-from suite.gate.run import BASE_FOLDER, Asked, Trees, measure
+from suite.gate.run import BASE_FOLDER, Asked, Trees, measure, sides_of
 from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, Entry
 from suite.results.folder import finish_manifest, read_manifest, write_manifest
@@ -105,8 +105,8 @@ def between_revisions(
             soft_wrap=True,
         )
         asked = Asked(
-            base=base,
-            head=head,
+            base=base.name,
+            head=head.name,
             rule=rule,
             budget_s=request.budget_s,
             began=began,
@@ -118,14 +118,13 @@ def between_revisions(
                 asked,
                 inventory,
                 scenarios,
-                checkouts=checkouts,
-                trees=trees,
+                sides=sides_of(trees, checkouts, settings),
                 settings=settings,
                 folder=folder,
                 reproduce=lambda cell: request.of_cell(
                     cell.scenario.id, cell.head.name
                 ).command_line(),
-                watch=lambda progress: _show(console, progress),
+                watch=lambda progress: show(console, progress),
             )
     verdict = {"state": outcome.state, "text": outcome.sentence}
     write_manifest(folder, {**read_manifest(folder), "verdict": verdict})
@@ -250,7 +249,7 @@ def _patterns(
     return []
 
 
-def _show(console: Console, progress: GateProgress) -> None:
+def show(console: Console, progress: GateProgress) -> None:
     """Print one line a block: a display that moves by itself would disturb the measurement."""
     left = f", about {progress.left_s:.0f} s left" if progress.left_s is not None else ""
     console.print(f"{progress.doing}{left}", style="dim")

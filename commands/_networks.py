@@ -30,6 +30,7 @@ from suite.workload import NetworkScenario
 
 ONLY_OF_MODELS = ("inputs", "train", "dtype", "optimize_budget_s")
 NOT_OF_MODELS = {
+    "environments": "its arms run in this environment",
     "scenarios": "a model is one scenario",
     "shard": "a model is one scenario",
     "on": "a model is measured on the machine that it is on",

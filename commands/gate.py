@@ -12,6 +12,7 @@ from commands._asking import asked
 from commands._cures import advise_on_memory
 from commands._folders import measuring
 from commands._gate_baseline import against_run
+from commands._gate_environments import between_environments
 from commands._gate_revisions import between_revisions
 from commands._options import add_alone, add_files, add_measuring, add_scenarios, add_selection
 from commands._saying import say
@@ -41,6 +42,15 @@ def add_arguments(parser: Parser) -> None:
         type=Path,
         metavar="RUN",
         help="a stored run: its folder, a zip of it, or a file in it",
+    )
+    against.add_argument(
+        "--base-env",
+        metavar="ENV",
+        help="this code in another environment: a requirement line ('torch==2.12.*'), the path of "
+        "a Python, variables (ONEDNN_MAX_CPU_ISA=AVX2), or several of these",
+    )
+    parser.add_argument(
+        "--head-env", metavar="ENV", help="likewise (default: this environment, as it is)"
     )
     parser.add_argument("--head", metavar="REV", help="a revision (default: the working tree)")
     parser.add_argument(
@@ -97,6 +107,8 @@ def _decide(request: GateRequest, out: Path | None, console: Console) -> int:
     began = time.monotonic()
     if request.baseline is not None:
         outcome, folder = against_run(request, request.baseline, out, console)
+    elif _is_about_environments(request):
+        outcome, folder = between_environments(request, out, console)
     else:
         outcome, folder = between_revisions(request, out, console, began)
     written = gate_report.write(outcome, folder)
@@ -110,11 +122,21 @@ def _decide(request: GateRequest, out: Path | None, console: Console) -> int:
     return EXIT_INTERRUPTED if outcome.interrupted else outcome.exit_code
 
 
+def _is_about_environments(request: GateRequest) -> bool:
+    return request.base_env is not None or request.head_env is not None
+
+
 def _check(request: GateRequest) -> None:
-    if (request.base is None) == (request.baseline is None):
+    asked = [request.base is not None, request.baseline is not None]
+    if sum([*asked, _is_about_environments(request)]) != 1:
         raise UsageError(
-            "gate: compare with what? Give either --base REV (a revision of this repository) or "
-            "--baseline DIR (a stored run)"
+            "gate: compare with what? Give one of --base REV (a revision of this repository), "
+            "--baseline DIR (a stored run) and --base-env ENV (another environment)"
+        )
+    if _is_about_environments(request) and (request.head or request.repo):
+        raise UsageError(
+            "gate: --base-env and --head-env measure this code on both sides; they take no --head "
+            "or --repo"
         )
     if request.baseline is not None and (request.head or request.repo):
         raise UsageError("gate: --baseline measures the working tree; it takes no --head or --repo")

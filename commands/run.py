@@ -45,11 +45,13 @@ from commands._preparing import (
     settings_for_precision,
 )
 from commands._reporting import write_report
+from commands._run_environments import choose_in, environments_for, remarks
 from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
 from reports.progress import Bar
 from reports.run_summary import print_summary
+from suite.environments.environment import Environment
 from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.machine import placement
 from suite.measuring import selection
@@ -66,6 +68,7 @@ from suite.results.folder import (
     has_records,
     read_results,
     read_run,
+    write_manifest,
 )
 from suite.results.own_records import OwnRecords
 from suite.results.profile import CellProfile
@@ -122,6 +125,15 @@ def add_arguments(parser: Parser) -> None:
         parser,
         "--profile",
         "afterwards, show where time and memory of every passed cell go (some 5 s a cell)",
+    )
+
+    parser.add_argument(
+        "--env",
+        action="append",
+        dest="env",
+        metavar="ENV",
+        help="the same rows in another environment too: a requirement line, the path of a Python, "
+        "variables (ONEDNN_MAX_CPU_ISA=AVX2); repeatable",
     )
 
 
@@ -189,6 +201,8 @@ def main(options: argparse.Namespace) -> int:
             return _resume(run, console, verbose=options.verbose)
     request = asked(RunRequest, options, *(() if options.model else (USUAL_FILE,)))
     if request.on:
+        if request.environments:
+            raise UsageError("--env runs on this machine alone; leave out --on")
         begin_on = _fleet_each.begin if request.each else _fleet_run.begin
         return begin_on(request, options, console)
     with measuring(options, console, options.out):
@@ -203,12 +217,18 @@ def begin(request: RunRequest, out: Path | None, console: Console, *, verbose: b
     """
     _refuse_lonely_instructions(request)
     _networks.refuse_mixtures(request)
-    prepared = prepared_run(request, console)
+    environments = environments_for(request, console)
+    prepared = prepared_run(request, console, environments)
     request = prepared.request
     name = "-".join(file.name for file in prepared.files)
     folder = open_folder(out, name)
     settings = settings_of_run(request, folder / LOG)
     manifest = record(prepared, prepared.catalogue, folder, name, settings, console)
+    if environments:
+        manifest["remarks"] = [*manifest["remarks"], *remarks(environments)]
+        write_manifest(folder, manifest)
+        for remark in remarks(environments):
+            console.print(remark, soft_wrap=True)
     return _measure(prepared, folder, settings, manifest, console, verbose=verbose)
 
 
@@ -227,7 +247,8 @@ def settings_of_run(request: RunRequest, log: Path) -> Settings:
 def _resume(run: _resuming.Interrupted, console: Console, *, verbose: bool) -> int:
     _refuse_lonely_instructions(run.request)
     lock_folder(run.folder)
-    prepared = prepared_run(run.request, console)
+    environments = environments_for(run.request, console)
+    prepared = prepared_run(run.request, console, environments)
     run.refuse_others(prepared)
     return _measure(prepared, run.folder, run.settings, run.remember(), console, verbose=verbose)
 
@@ -242,21 +263,28 @@ def prepared_for(options: argparse.Namespace, console: Console) -> Prepared[RunR
     return prepared_run(asked(RunRequest, options, USUAL_FILE), console)
 
 
-def prepared_run(request: RunRequest, console: Console) -> Prepared[RunRequest]:
-    """Find what a run is to measure, on this machine."""
+def prepared_run(
+    request: RunRequest, console: Console, environments: Sequence[Environment] = ()
+) -> Prepared[RunRequest]:
+    """Find what a run is to measure, on this machine.
+
+    Args:
+        environments: in which, where there are several; this one is the first.
+    """
     if request.model is not None:
         return _networks.prepare_network(request, console)
+    by_file = not request.implementations
 
     def choose(chosen: ChosenScenarios[RunRequest], catalogue: Catalogue) -> list[Arm]:
         return chosen_arms(
-            catalogue,
-            patterns(chosen, catalogue),
-            request.reference,
-            by_file=not request.implementations,
+            catalogue, patterns(chosen, catalogue), request.reference, by_file=by_file
         )
 
     prepared = prepare(
-        request, console, choose, narrow=lambda them: selection.shard_of(them, request.shard)
+        request,
+        console,
+        choose_in(environments, request.reference, by_file=by_file) if environments else choose,
+        narrow=lambda them: selection.shard_of(them, request.shard),
     )
     refuse_too_many(request, len(prepared.scenarios), len(prepared.arms))
     return prepared
@@ -331,8 +359,11 @@ def _measure(
 def _asked_for(prepared: Prepared[RunRequest]) -> set[str]:
     """Return the implementations that were asked for; the reference may have come along."""
     asked = patterns(prepared, prepared.catalogue)
-    names = {arm.name for arm in prepared.arms}
-    return {name for name in names if not asked or any(fnmatchcase(name, one) for one in asked)}
+    return {
+        arm.name
+        for arm in prepared.arms
+        if not asked or any(fnmatchcase(arm.registered_name, one) for one in asked)
+    }
 
 
 def _read_own(folder: Path, records: OwnRecords) -> tuple[Run, str | None]:

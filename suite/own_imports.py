@@ -25,6 +25,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -78,6 +79,26 @@ def environment_to_find_us() -> dict[str, str]:
         path = [users]  # installed: found as it was found here
     python_path = os.pathsep.join(filter(None, path))
     return {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": python_path} if python_path else {})
+
+
+def environment_to_find_us_elsewhere(folder: Path) -> dict[str, str]:
+    """Return the variables with which another Python imports this tree, and its own library.
+
+    Args:
+        folder: an empty one, which has to stay. Where this tree is installed, it gets a link: the
+            folder that the tree is installed in holds this Python's libraries as well.
+    """
+    finding = environment_to_find_us()
+    if not _PREFIX or (_TREE / "convgauge.py").is_file():
+        return finding
+    package = folder / PACKAGE
+    if not package.exists():
+        try:
+            package.symlink_to(_TREE, target_is_directory=True)
+        except OSError:  # Windows lets few users make links
+            shutil.copytree(_TREE, package)
+    users = os.environ.get("PYTHONPATH")
+    return finding | {"PYTHONPATH": os.pathsep.join(filter(None, (str(folder), users)))}
 
 
 # -- the tree's own imports ------------------------------------------------------------------------

@@ -29,6 +29,7 @@ PARENTS = (
     "pytest_plugin",
     "demo",
     "fleet",
+    "environments",
 )
 """Rooms that start those processes."""
 SLOW_TO_IMPORT = {"torch", "numba", "numpy", "pandas", "matplotlib", "scipy", "sympy"}

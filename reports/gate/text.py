@@ -12,6 +12,7 @@ from suite.printable import printable
 
 MOST_LINES = 40
 MOST_REASONS = 3
+MOST_DIFFERENCES = 6
 
 
 def lines(outcome: GateOutcome) -> list[str]:
@@ -99,7 +100,19 @@ def named(outcome: GateOutcome) -> list[str]:
         for name in outcome.new
         if name not in renamed.values()
     ]
-    return [*notes, *outcome.notes]
+    return [*differing(outcome.differences), *notes, *outcome.notes]
+
+
+def differing(differences: Sequence[str]) -> list[str]:
+    """Return what the environments of both sides do not share, in one sentence; or nothing.
+
+    gate.json has all of it.
+    """
+    if not differences:
+        return []
+    shown, left_out = differences[:MOST_DIFFERENCES], differences[MOST_DIFFERENCES:]
+    more = f", and {len(left_out)} more (gate.json)" if left_out else ""
+    return [f"the environments differ in {', '.join(shown)}{more}"]
 
 
 def null_arm(outcome: GateOutcome) -> str:

@@ -293,7 +293,7 @@ class BlockRunner:
         cells = {}
         for side in sides:
             arm = _arm_on(side, pair)
-            cell = Cell(arm, pair.scenario, self._settings, self._time_spent)
+            cell = Cell(arm, pair.scenario, side.settings, self._time_spent)
             peer = CellPeer(side, key, arm)
             cell.worker.adopt(peer)
             cells[side.label] = cell

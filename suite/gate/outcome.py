@@ -89,6 +89,8 @@ class GateOutcome:
     renamed: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     """Things to know: files that do not import, uncommitted changes, a budget that ran out."""
+    differences: tuple[str, ...] = ()
+    """In what the environments of the two sides differ, where each has its own."""
     timing_advisory: str = ""
     """Why times cannot be compared; empty where they decide."""
     interrupted: bool = False

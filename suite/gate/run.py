@@ -1,4 +1,4 @@
-"""A gate run between two revisions: from what was asked to the outcome."""
+"""A gate run between two sides: from what was asked to the outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from suite.gate.facts import findings
 from suite.gate.inventory import CellPair, Inventory
 from suite.gate.live_run import GateProgress, LiveRun
 from suite.gate.outcome import GateCell, GateOutcome
-from suite.gate.revision import Revision
 from suite.gate.rule import Rule
 from suite.gate.side import Side
 from suite.measuring.settings import Settings
@@ -39,14 +38,26 @@ class Trees:
 class Asked:
     """What a gate run is to do."""
 
-    base: Revision
-    head: Revision
+    base: str
+    """What base is called."""
+    head: str
     rule: Rule
     budget_s: float | None
     began: float
     accept: Collection[str] = ()
     """Checks whose findings do not fail."""
     notes: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+    """In what else than their code the sides differ."""
+
+
+def sides_of(trees: Trees, checkouts: Checkouts, settings: Settings) -> Sides:
+    """Return the sides of a run between two revisions."""
+    return Sides(
+        base=Side(BASE, trees.base, checkouts, settings),
+        head=Side(HEAD, trees.head, checkouts, settings),
+        null=Side(NULL, trees.null, checkouts, settings, origin=trees.base),
+    )
 
 
 def measure(
@@ -54,24 +65,18 @@ def measure(
     inventory: Inventory,
     scenarios: Sequence[Scenario],
     *,
-    checkouts: Checkouts,
-    trees: Trees,
+    sides: Sides,
     settings: Settings,
     folder: Path,
     reproduce: Callable[[CellPair], str],
     watch: Callable[[GateProgress], None] = lambda _: None,
 ) -> GateOutcome:
-    """Measure every cell that both revisions have; raw samples go into `folder`."""
+    """Measure every cell that both sides have; raw samples go into `folder`."""
     pairs = [
         CellPair(scenario=scenario, base=base, head=head)
         for scenario in scenarios
         for base, head in inventory.both
     ]
-    sides = Sides(
-        base=Side(BASE, trees.base, checkouts, settings),
-        head=Side(HEAD, trees.head, checkouts, settings),
-        null=Side(NULL, trees.null, checkouts, settings, origin=trees.base),
-    )
     runner = BlockRunner(pairs, sides, settings, TimeSpent())
     live_run = LiveRun(runner, asked.rule, folder, asked.budget_s, asked.began, watch)
     try:
@@ -110,14 +115,15 @@ def _outcome(
         )
     nulls = decision.null_cells() if decision else {}
     return GateOutcome(
-        base=asked.base.name,
-        head=asked.head.name,
+        base=asked.base,
+        head=asked.head,
         cells=tuple(cells),
         margin=asked.rule.margin,
         missing=inventory.only_base,
         new=inventory.only_head,
         renamed=inventory.renamed,
         notes=(*asked.notes, *live_run.notes),
+        differences=asked.differences,
         interrupted=live_run.interrupted,
         blocks=dict(live_run.blocks),
         wall_s=time.monotonic() - asked.began,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from suite.measuring.settings import Settings
 from suite.messages.revision import ForgetCell, LoadCell, Ready
 from suite.processes.caches import for_compiled_code
 from suite.processes.channel import Reply, Request
-from suite.processes.fork_server import steady_environment
+from suite.processes.interpreter import Interpreter
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
 from suite.processes.tree import ProcessTree
@@ -36,6 +37,7 @@ class Side:
         label: "base", "head" or "null".
         tree: the checkout.
         origin: the checkout that the arms' sources name, where it is another of equal content.
+        interpreter: what its processes are started with, where that is not this Python as it is.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class Side:
         checkouts: Aliases,
         settings: Settings,
         origin: Path | None = None,
+        interpreter: Interpreter | None = None,
     ) -> None:
         self.label = label
         self.tree = tree
         self._origin = origin or tree
         self._checkouts = checkouts
-        self._settings = settings
+        self._interpreter = interpreter or Interpreter()
+        self.settings = replace(settings, threads=self._interpreter.threads or settings.threads)
         self._random = random.Random()
         self._alias = tree
         self._peer: Peer | None = None
@@ -62,7 +66,7 @@ class Side:
         self.stop()
         self._alias = self._checkouts.alias(self.tree)
         draw = self._random.randrange
-        settings = self._settings
+        settings = self.settings
         self._peer = Peer(
             "suite.gate.child.process:main",
             str(self._checkouts.root),
@@ -73,9 +77,9 @@ class Side:
             environment={
                 "CONVGAUGE_PADDING": "x" * draw(MOST_PADDING_BYTES),
                 "PYTHONHASHSEED": str(draw(2**32)),
-                **steady_environment(),
                 **for_compiled_code(),
             },
+            interpreter=self._interpreter,
         )
 
     def ready(self) -> None:
@@ -111,7 +115,7 @@ class Side:
 
     @property
     def threads(self) -> int:
-        return self._settings.threads
+        return self.settings.threads
 
     @property
     def current(self) -> Peer | None:
@@ -123,6 +127,8 @@ class Side:
 
     def source(self, arm: Arm) -> Source:
         """Return where this process finds the arm's file: under its own path of the checkout."""
+        if arm.source.tree is None and not arm.source.is_plugin:
+            return arm.source  # of an installed package
         location = arm.source.location
         if arm.source.is_plugin:
             with contextlib.suppress(ValueError):

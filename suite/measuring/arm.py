@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from suite.declaration import Declaration
+from suite.processes.interpreter import Interpreter
 from suite.registry.sources import Source
 
 
@@ -27,10 +28,23 @@ class Arm:
     wanted: bool = field(default=False, compare=False)
     """Whether somebody asked for it, by name, by a pattern or with a plug-in of theirs, and not
     only for all there are."""
+    row: str = field(default="", compare=False)
+    """What its source registers it as, where it is called otherwise here."""
+    interpreter: Interpreter | None = field(default=None, compare=False)
+    """What its processes are started with; None: they are forks of one."""
 
     @property
     def name(self) -> str:
         return self.declared.name
+
+    @property
+    def registered_name(self) -> str:
+        return self.row or self.name
+
+    @property
+    def threads(self) -> int | None:
+        """How many its environment says; None where that is as everywhere."""
+        return self.interpreter.threads if self.interpreter else None
 
     @property
     def family(self) -> str:

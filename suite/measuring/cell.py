@@ -60,7 +60,7 @@ class Cell:
         """Whether the budget ended before its first block did: it has no result."""
         self.call_s: float | None = None
         """About what one call takes, as the gates saw it."""
-        self.threads = scenario.threads or settings.threads
+        self.threads = scenario.threads or arm.threads or settings.threads
         self.worker = WorkerClient(arm, self.threads, settings, time_spent)
         self.layout = ResultLayout(scenario)
         self._results: SharedMemory | None = None

@@ -15,6 +15,7 @@ from suite.measuring.torch_process import TorchProcess
 from suite.messages.judge import Facts, TorchFacts
 from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
+from suite.processes.interpreter import Interpreter
 from suite.registry.catalogue import Catalogue
 from suite.results.comparable import fingerprint, kept_variables
 from suite.results.folder import write_manifest
@@ -25,14 +26,22 @@ TREE = Path(__file__).resolve().parents[2]
 """The checkout that this code belongs to: its `impls/` are what is measured."""
 
 
-def torch_facts(log: Path) -> TorchFacts:
+def torch_facts(
+    log: Path, interpreter: Interpreter | None = None, where: str = "here"
+) -> TorchFacts:
     """Ask a process that has torch about it.
+
+    Args:
+        interpreter: another Python whose torch is meant.
+        where: how that is called.
 
     Raises:
         UsageError: none can be started here, or torch cannot be imported.
     """
-    trouble = "torch cannot be asked what it sees here"
-    with TorchProcess(1, name="facts", log=log, trouble=trouble) as process:
+    trouble = f"torch cannot be asked what it sees {where}"
+    with TorchProcess(
+        1, name="facts", log=log, trouble=trouble, interpreter=interpreter
+    ) as process:
         return process.ask(Facts())
 
 

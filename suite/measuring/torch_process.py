@@ -9,6 +9,7 @@ from typing import TypeVar
 from suite.errors import UsageError
 from suite.messages.answer import Answer
 from suite.processes.channel import Request
+from suite.processes.interpreter import Interpreter
 from suite.processes.peer import Peer, ProcessFailed
 
 Reply = TypeVar("Reply")
@@ -20,15 +21,26 @@ class TorchProcess:
     Args:
         log: where its output goes.
         trouble: what to say where it does not answer; the reason follows.
+        interpreter: what to start it with; None: a fork of this process.
 
     Raises:
         UsageError: it cannot be started here.
     """
 
-    def __init__(self, threads: int, *, name: str, log: Path, trouble: str) -> None:
+    def __init__(
+        self,
+        threads: int,
+        *,
+        name: str,
+        log: Path,
+        trouble: str,
+        interpreter: Interpreter | None = None,
+    ) -> None:
         self._trouble = trouble
         try:
-            self._peer = Peer("suite.judge.process:main", threads, name=name, log=log)
+            self._peer = Peer(
+                "suite.judge.process:main", threads, name=name, log=log, interpreter=interpreter
+            )
         except ProcessFailed as failed:
             raise self._error(failed.reason) from None
 

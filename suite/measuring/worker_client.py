@@ -108,11 +108,12 @@ class WorkerClient:
         self._peer = Peer(
             self._arm.source.host,
             self._arm.source,
-            self._arm.name,
+            self._arm.registered_name,
             self._threads,
             name=self._arm.key,
             log=self._settings.log,
             memory_limit_bytes=self._settings.memory_limit_bytes,
+            interpreter=self._arm.interpreter,
         )
         self._send(Load())
 

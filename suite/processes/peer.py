@@ -40,6 +40,7 @@ from suite.processes.channel import (
 from suite.processes.child import child_main
 from suite.processes.environment import variables
 from suite.processes.fork_server import process_context, server_pid, without_main
+from suite.processes.interpreter import Interpreter, starting_with
 from suite.processes.shared_memory import SharedMemory
 from suite.processes.tree import ProcessTree, family_of
 
@@ -85,7 +86,8 @@ class Peer:
 
     `target` is "module:function", so that the parent never imports what it starts. With an
     `environment` it is an interpreter of its own, started with these variables, instead of a
-    fork: slower by what importing torch takes, with a memory layout that nothing else shares.
+    fork: slower by what importing torch takes, with a memory layout that nothing else shares. With
+    an `interpreter` it is that one, and finds its variables, too.
     """
 
     def __init__(
@@ -96,7 +98,11 @@ class Peer:
         log: Path,
         memory_limit_bytes: int | None = None,
         environment: Mapping[str, str] | None = None,
+        interpreter: Interpreter | None = None,
     ) -> None:
+        python = None if interpreter is None else interpreter.python
+        if interpreter is not None:
+            environment = {**(environment or {}), **interpreter.environment()}
         context = process_context() if environment is None else multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         self.name = name
@@ -104,6 +110,8 @@ class Peer:
         self._log_start = log.stat().st_size if log.exists() else 0
         self._memory_limit_bytes = memory_limit_bytes
         finding = own_imports.environment_to_find_us()
+        if interpreter is not None and interpreter.finding is not None:
+            finding = dict(interpreter.finding)
         users = {name: os.environ.get(name) for name in finding}
         self._killed_for_memory = free_memory.killed_for_memory()
         with without_main(), variables(finding | dict(environment or {})):
@@ -112,7 +120,8 @@ class Peer:
                 args=(target, theirs, str(log), str(scratch.own_folder()), users, *args),
                 name=name,
             )
-            with contextlib.nullcontext() if environment is not None else _uninterrupted():
+            fork = environment is None
+            with starting_with(python), _uninterrupted() if fork else contextlib.nullcontext():
                 self._start()
         left_processes.note(scratch.own_folder(), self.pid)
         self._server_pid = server_pid() if environment is None else None

@@ -7,7 +7,7 @@ unless something is wrong with any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 from suite.declaration import Declaration
 from suite.errors import UsageError, did_you_mean
 from suite.problem import Scenario
+from suite.processes.interpreter import Interpreter
 from suite.processes.peer import Peer, ProcessFailed
 from suite.registry.description import Describe, Description
 from suite.registry.sources import Source, builtin_sources, installed_sources
@@ -95,13 +96,18 @@ class Catalogue:
 
 
 def read_catalogue(
-    tree: Path, plugins: Sequence[Path], log: Path, scenarios: Sequence[Scenario] = ()
+    tree: Path,
+    plugins: Sequence[Path],
+    log: Path,
+    scenarios: Sequence[Scenario] = (),
+    interpreter: Interpreter | None = None,
 ) -> Catalogue:
     """Describe everything in `tree`, in installed packages and in plug-in files.
 
     Args:
         scenarios: what to ask each implementation about, so that no process has to be started
             for a cell that it does not cover.
+        interpreter: what to ask them with; None: a fork of this process.
 
     Raises:
         UsageError: a plug-in file that was asked for cannot be used, or registers nothing; two
@@ -109,12 +115,13 @@ def read_catalogue(
     """
     named = [Source(str(plugin.resolve())) for plugin in plugins]
     require_files(plugins)
-    asked = describe(named, log, scenarios)
+    asked = describe(named, log, scenarios, interpreter)
     fruitful = {entry.source for entry in asked.entries}
     idle = [source for source in named if source not in fruitful and not asked.failures]
     if faults := [*asked.failures, *map(_registers_nothing, idle)]:
         raise UsageError("\n".join(faults))
-    usual = describe([*builtin_sources(tree), *installed_sources()], log, scenarios)
+    sources = [*builtin_sources(tree), *installed_sources()]
+    usual = describe(sources, log, scenarios, interpreter)
     catalogue = Catalogue((*usual.entries, *asked.entries), usual.failures)
     _refuse_duplicates(catalogue.entries)
     return catalogue
@@ -131,15 +138,24 @@ def require_files(plugins: Iterable[Path]) -> None:
         raise UsageError("\n".join(f"{plugin}: no such plug-in file" for plugin in absent))
 
 
-def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario] = ()) -> Catalogue:
+def describe(
+    sources: Sequence[Source],
+    log: Path,
+    scenarios: Sequence[Scenario] = (),
+    interpreter: Interpreter | None = None,
+) -> Catalogue:
     """Import the sources, each where it can harm no other, and collect what they registered."""
     request = Describe(scenarios=tuple(scenarios))
-    together = _described_together([s for s in sources if s.is_builtin], request, log)
+
+    def ask(some: Sequence[Source]) -> tuple[Description, ...]:
+        return _ask(some, request, log, interpreter)
+
+    together = _described_together([s for s in sources if s.is_builtin], ask)
     entries: list[Entry] = []
     failures: list[str] = []
     for source in sources:
         try:
-            description = together.get(source) or _ask([source], request, log)[0]
+            description = together.get(source) or ask([source])[0]
         except ProcessFailed as failed:
             failures.append(f"{source.location}: does not import: {failed.reason}")
             continue
@@ -158,7 +174,7 @@ def describe(sources: Sequence[Source], log: Path, scenarios: Sequence[Scenario]
 
 
 def _described_together(
-    sources: Sequence[Source], request: Describe, log: Path
+    sources: Sequence[Source], ask: Callable[[Sequence[Source]], tuple[Description, ...]]
 ) -> dict[Source, Description]:
     """Return what sources say in one process, a third of the work; nothing if any of them fails.
 
@@ -167,7 +183,7 @@ def _described_together(
     if not sources:
         return {}
     try:
-        descriptions = _ask(sources, request, log)
+        descriptions = ask(sources)
     except ProcessFailed:
         return {}
     if any(description.failure for description in descriptions):
@@ -175,14 +191,17 @@ def _described_together(
     return dict(zip(sources, descriptions, strict=True))
 
 
-def _ask(sources: Sequence[Source], request: Describe, log: Path) -> tuple[Description, ...]:
+def _ask(
+    sources: Sequence[Source], request: Describe, log: Path, interpreter: Interpreter | None
+) -> tuple[Description, ...]:
     """Return what sources say in a process of their own.
 
     Raises:
         ProcessFailed: it died, hung, or did not answer for all of them.
     """
     name = sources[0].location if len(sources) == 1 else "implementations"
-    peer = Peer("suite.registry.process:describe", *sources, name=name, log=log)
+    target = "suite.registry.process:describe"
+    peer = Peer(target, *sources, name=name, log=log, interpreter=interpreter)
     try:
         descriptions = peer.ask(request, timeout_s=IMPORT_TIMEOUT_S).of_sources
     finally:

@@ -176,6 +176,8 @@ class RunRequest(Request):
     budget_s: Seconds | None = asked_by("--budget")
     profile: bool = asked_by("--profile", False)
     instructions: bool = asked_by("--instructions", False)
+    environments: tuple[str, ...] = asked_by("--env", ())
+    """Besides this one; the rows in them are called `torch@ENV`."""
     model: AskedFile | None = asked_by("--model")
     """A whole network in place of scenario files: "FILE.py:BUILD"."""
     inputs: tuple[str, ...] = asked_by("--input", ())
@@ -188,6 +190,8 @@ class RunRequest(Request):
 
         A model is one scenario by itself.
         """
+        for environment in self.environments:
+            implementation = implementation.removesuffix(f"@{' '.join(environment.split())}")
         of_cell = super().of_cell(scenario, implementation)
         one = replace(of_cell, shard=None, budget_s=None, on=None, each=False)
         return one if self.model is None else replace(one, scenarios=())
@@ -206,6 +210,9 @@ class GateRequest(Request):
     base: str | None = asked_by("--base")
     baseline: AskedFile | None = asked_by("--baseline")
     head: str | None = asked_by("--head")
+    base_env: str | None = asked_by("--base-env")
+    """None, with a head's: this environment."""
+    head_env: str | None = asked_by("--head-env")
     repo: AskedFile | None = asked_by("--repo")
     margin: Share | None = asked_by("--margin")
     """None: what is usual on the device."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from suite.kinds import AXIS_NAMES, CONVOLUTIONS, SIDES, SUFFIXES
 from suite.scenario.list_lines import Layer, Line, NoLayer
 
 _SIZE = r"(?:g|mb|[io]c|[ioksp][dhw]|d[dhw])"
@@ -150,13 +151,7 @@ def _layer(word: str, batch_size: int) -> Layer:
     found = _PROBLEM.fullmatch(word)
     assert found is not None
     sizes = {key: int(number) for key, number in re.findall(r"([a-z]+)(\d+)", found[1])}
-    axes = [axis for axis in "dhw" if any(f"{kind}{axis}" in sizes for kind in "iok")]
-    if "d" in axes:
-        raise NoLayer("a problem of 3 axes (id, kd); only those of 2 are read")
-    if axes == ["w"]:
-        raise NoLayer("a problem of 1 axis (iw, kw); only those of 2 are read")
-    if axes == ["h"]:  # square, as nothing was said of the width
-        sizes |= {f"{key[0]}w": size for key, size in sizes.items() if key[1:] == "h"}
+    axes = _axes(sizes)
     layer = {}
     name = found[2] or ""
     if counted := _NAME.fullmatch(name):
@@ -164,26 +159,33 @@ def _layer(word: str, batch_size: int) -> Layer:
         layer["occurrences"] = counted[2]
     if name:
         layer["name"] = name
-    (top, bottom), (left, right) = (_padding(sizes, axis) for axis in "hw")
     numbers = {
         "batch_size": batch_size or sizes.get("mb", 2),
         "in_channels": sizes["ic"],
-        "height": sizes["ih"],
-        "width": sizes["iw"],
         "out_channels": sizes["oc"],
-        "kernel_h": sizes["kh"],
-        "kernel_w": sizes["kw"],
-        "stride_h": sizes.get("sh", 1),
-        "stride_w": sizes.get("sw", 1),
-        "pad_top": top,
-        "pad_bottom": bottom,
-        "pad_left": left,
-        "pad_right": right,
-        "dilation_h": sizes.get("dh", 0) + 1,
-        "dilation_w": sizes.get("dw", 0) + 1,
         "groups": sizes.get("g", 1),
     }
+    for axis in axes:
+        place = SUFFIXES.index(axis)
+        numbers |= zip(SIDES[place], _padding(sizes, axis), strict=True)
+        numbers |= {
+            AXIS_NAMES[place]: sizes[f"i{axis}"],
+            f"kernel_{axis}": sizes[f"k{axis}"],
+            f"stride_{axis}": sizes.get(f"s{axis}", 1),
+            f"dilation_{axis}": sizes.get(f"d{axis}", 0) + 1,
+        }
+    layer["kind"] = CONVOLUTIONS[len(axes) - 1]
     return layer | {column: str(number) for column, number in numbers.items()}
+
+
+def _axes(sizes: dict[str, int]) -> str:
+    """Return the axes of a problem, and add what was left out: as deep and as wide as high."""
+    axes = "".join(axis for axis in SUFFIXES if any(f"{kind}{axis}" in sizes for kind in "iok"))
+    if axes in ("h", "d"):  # the smaller ones are as the one that is given
+        for other in "hw"["dh".index(axes) :]:
+            sizes |= {f"{key[0]}{other}": n for key, n in sizes.items() if key[1:] == axes}
+        return "dhw"["dh".index(axes) :]
+    return axes if axes in ("w", "hw", "dhw") else "dhw"
 
 
 def _padding(sizes: dict[str, int], axis: str) -> tuple[int, int]:

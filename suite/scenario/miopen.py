@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from suite.errors import did_you_mean
+from suite.kinds import AXIS_NAMES, CONVOLUTIONS, SIDES, SUFFIXES
 from suite.scenario.list_lines import Layer, Line, NoLayer
 
 _COMMAND = re.compile(r"(?:^|.*\bMIOpenDriver(?:\.exe)?\s+)(conv\w*)\s+(-.*)$")
@@ -74,20 +75,18 @@ _OTHER_NAMES = {"conv_stride_0": "conv_stride_h", "conv_stride_1": "conv_stride_
 _COLUMNS = {
     "batchsize": ("batch_size", "100"),
     "in_channels": ("in_channels", "3"),
-    "in_h": ("height", "32"),
-    "in_w": ("width", "32"),
     "out_channels": ("out_channels", "32"),
-    "fil_h": ("kernel_h", "3"),
-    "fil_w": ("kernel_w", "3"),
-    "conv_stride_h": ("stride_h", "1"),
-    "conv_stride_w": ("stride_w", "1"),
-    "dilation_h": ("dilation_h", "1"),
-    "dilation_w": ("dilation_w", "1"),
     "group_count": ("groups", "1"),
 }
+_COLUMNS_OF_AXIS = {"in": "32", "fil": "3", "conv_stride": "1", "pad": "0", "dilation": "1"}
 """Option → column, and MIOpenDriver's own value where a command leaves it out."""
 _DIRECTIONS = ((1, "forward"), (2, "backward_data"), (4, "backward_weight"))
-_LAYOUTS = {"NCHW": "contiguous", "NHWC": "channels_last"}
+_LAYOUTS = {
+    "NCHW": "contiguous",
+    "NHWC": "channels_last",
+    "NCDHW": "contiguous",
+    "NDHWC": "channels_last",
+}
 
 
 def is_command(line: str) -> bool:
@@ -115,10 +114,12 @@ def _layers(word: str, words: list[str]) -> Iterator[Layer]:
     if word not in _DTYPES:
         raise NoLayer(f"{word}: accepted: {', '.join(_DTYPES)}")
     options = _options(words)
-    _refuse_what_is_no_conv2d(options)
-    layer = {
+    axes = _axes(options)
+    layer = {"kind": CONVOLUTIONS[len(axes) - 1]} | {
         column: options.get(option, usual) for option, (column, usual) in _COLUMNS.items()
-    } | _padding(options)
+    }
+    for axis in axes:
+        layer |= _of_axis(options, axis)
     if _DTYPES[word]:
         layer["dtype"] = _DTYPES[word]
     if layout := options.get("in_layout"):
@@ -150,23 +151,32 @@ def _options(words: list[str]) -> dict[str, str]:
     return options
 
 
-def _refuse_what_is_no_conv2d(options: dict[str, str]) -> None:
-    if options.get("spatial_dim", "2") != "2":
-        raise NoLayer(f"spatial_dim {options['spatial_dim']}: only convolutions of 2 axes are read")
-    if options.get("mode", "conv") != "conv":
-        raise NoLayer(f"mode {options['mode']}: only mode conv is read")
-
-
-def _padding(options: dict[str, str]) -> Layer:
-    mode = options.get("pad_mode", "default")
-    if mode not in ("default", "conv", "valid"):
+def _axes(options: dict[str, str]) -> str:
+    if (mode := options.get("mode", "conv")) != "conv":
+        raise NoLayer(f"mode {mode}: only mode conv is read")
+    if (mode := options.get("pad_mode", "default")) not in ("default", "conv", "valid"):
         raise NoLayer(f"pad_mode {mode}: write the zeros of each side as -p and -q instead")
-    sizes = {axis: "0" if mode == "valid" else options.get(f"pad_{axis}", "0") for axis in "hw"}
+    axes = {"2": "hw", "3": "dhw"}
+    asked = options.get("spatial_dim", "2")
+    if asked not in axes:
+        raise NoLayer(f"spatial_dim {asked}: accepted: {', '.join(axes)}")
+    return axes[asked]
+
+
+def _of_axis(options: dict[str, str], axis: str) -> Layer:
+    """Return what a command says of one axis, d, h or w."""
+    size, kernel, stride, padding, dilation = (
+        options.get(f"{name}_{axis}", usual) for name, usual in _COLUMNS_OF_AXIS.items()
+    )
+    if options.get("pad_mode") == "valid":
+        padding = "0"
+    place = SUFFIXES.index(axis)
     return {
-        "pad_top": sizes["h"],
-        "pad_bottom": sizes["h"],
-        "pad_left": sizes["w"],
-        "pad_right": sizes["w"],
+        AXIS_NAMES[place]: size,
+        f"kernel_{axis}": kernel,
+        f"stride_{axis}": stride,
+        **dict.fromkeys(SIDES[place], padding),
+        f"dilation_{axis}": dilation,
     }
 
 

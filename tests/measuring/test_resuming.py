@@ -92,7 +92,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
         "run four.yaml --scenario four/[bcd] --shard 1/2 --impl slow --impl unfold --plugin "
         f"{FAULTY / 'slow.py'} --device cpu --threads 1 --timeout 45 --memory-limit 3 --yes "
         "--budget 500 --blocks 2 --precision 5 --reference unfold --energy --no-verify --profile "
-        "--instructions --out killed"
+        "--instructions --env here --out killed"
     )
     process = start(words.split(), there)
     folder = there / "killed"
@@ -145,6 +145,7 @@ SURVIVES: dict[str, Callable[[Resumed], bool]] = {
     "--no-verify": lambda r: not r.runner.settings.verify,
     "--profile": lambda r: len(r.profiled) == 1,
     "--instructions": lambda r: r.profiled == [True],
+    "--env": lambda r: r.request.environments == ("here",),
     "--yes": lambda r: r.request.yes,
     # A budget is of one call: what was asked stays known, the rest may take as long as it takes.
     "--budget": lambda r: r.request.budget_s == 500 and r.runner.budget_s is None,
@@ -222,6 +223,7 @@ CONTRADICTIONS = {
     "--reference": ("--reference unfold", "with --reference torch"),
     "--shard": ("--shard 2/2", "with --shard 1/1"),
     "--energy": ("--energy", "without --energy"),
+    "--env": ("--env A=1", "without --env"),
     "--no-verify": ("--no-verify", "without --no-verify"),
     "--each": ("--each", "without --each"),
 }

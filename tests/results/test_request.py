@@ -67,12 +67,15 @@ FULL = (
         budget_s=90.0,
         profile=True,
         instructions=True,
+        environments=("torch==2.12.*", "here"),
     ),
     GateRequest(
         **SHARED,
         base="v1.0",
         baseline=here("stored"),
         head="main",
+        base_env="torch==2.12.*",
+        head_env="ONEDNN_MAX_CPU_ISA=AVX2 /a b/python",
         repo=here("there"),
         margin=0.07,
         blocks=12,
@@ -137,6 +140,12 @@ def test_one_cells_request_matches_no_other_cell_and_leaves_the_rest_out():
     for option, field in FULL[0].options():
         if option in kept:
             assert getattr(cell, field.name) == getattr(FULL[0], field.name)
+
+
+def test_one_cells_request_names_the_row_whatever_environment_it_ran_in():
+    request = RunRequest(environments=("A=1", "torch >=2"))
+    assert request.of_cell("quick/a", "torch@torch >=2").implementations == ("torch",)
+    assert request.of_cell("quick/a", "torch").implementations == ("torch",)
 
 
 # -- manifests of version 1 ------------------------------------------------------------------------

@@ -49,6 +49,15 @@ def test_directions_types_layouts_and_bias_of_a_command(tmp_path):
     assert len(listed(tmp_path, f"conv {SIZES} -F 0")) == 3
 
 
+def test_commands_of_three_axes(tmp_path):
+    more = "--spatial_dim 3 --in_d 5 --fil_d 1 --pad_d 0 --conv_stride_d 2 --in_layout NDHWC"
+    (scenario,) = listed(tmp_path, f"MIOpenDriver convfp16 {SIZES} {more} -F 1\n").values()
+    p = scenario.problem
+    assert (p.kind, p.input_shape[2:]) == ("conv3d", (5, 24, 22))
+    assert (p.kernel, p.stride, p.dilation) == ((1, 7, 5), (2, 2, 1), (1, 1, 2))
+    assert scenario.memory_format == "channels_last"
+
+
 def test_what_a_command_leaves_out_is_as_miopen_has_it(tmp_path):
     (scenario,) = listed(tmp_path, "MIOpenDriver conv --batchsize 2 -c 4\n").values()
     p = scenario.problem
@@ -59,10 +68,10 @@ def test_what_a_command_leaves_out_is_as_miopen_has_it(tmp_path):
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("-_ 3 -! 8", "spatial_dim 3: only convolutions of 2 axes are read"),
+        ("-_ 4 -! 8", "spatial_dim 4: accepted: 2, 3"),
         ("-m trans", "mode trans: only mode conv is read"),
         ("-z same", "pad_mode same: write the zeros of each side as -p and -q instead"),
-        ("-I NHWC -f NCHW", "layouts NCHW, NHWC: accepted: NCHW or NHWC, the same of input"),
+        ("-I NHWC -f NCHW", "layouts NCHW, NHWC: accepted: NCHW or NHWC or NCDHW or NDHWC"),
         ("--pad_hh 3", '"--pad_hh" is no option of MIOpenDriver conv. Did you mean "pad_h"?'),
         ("-F x", 'forw is "x"; accepted: a whole number'),
         ("-k many", 'out_channels is "many"; accepted: a whole number from 1'),
@@ -140,21 +149,33 @@ def test_problems_of_one_name_are_told_apart_and_repeated_ones_counted(tmp_path)
     assert {name: s.occurrences for name, s in found.items()} == {"a": 2, "a-2": 1}
 
 
+@pytest.mark.parametrize(
+    ("problem", "kind", "sizes", "kernel", "stride", "dilation"),
+    [
+        ("ic3iw8ow4oc4kw3sw2pw1dw0", "conv1d", (8,), (3,), (2,), (1,)),
+        ("ic3id8oc4kd3pd1", "conv3d", (8, 8, 8), (3, 3, 3), (1, 1, 1), (1, 1, 1)),
+        ("ic3id4ih8iw9oc4kd1kh2kw3dw1", "conv3d", (4, 8, 9), (1, 2, 3), (1, 1, 1), (1, 1, 2)),
+    ],
+)
+def test_problems_of_one_and_three_axes(tmp_path, problem, kind, sizes, kernel, stride, dilation):
+    p = one(tmp_path, problem).problem
+    assert (p.kind, p.input_shape[2:]) == (kind, sizes)
+    assert (p.kernel, p.stride, p.dilation) == (kernel, stride, dilation)
+
+
+def test_problems_of_different_kinds_stand_in_one_list(tmp_path):
+    found = listed(tmp_path, "ic3iw8oc4kw3\nic3ih8oc4kh3\nic3id8oc4kd3\n")
+    assert [s.problem.kind for s in found.values()] == ["conv1d", "conv2d", "conv3d"]
+
+
 def test_what_is_not_read_is_told_once_for_each_kind(tmp_path):
-    three_axes = 'ic3id8oc4kd3n"v"\n'
-    text = (
-        f"ic3ih8oc4kh3\n{three_axes * 6}ic3iw8oc4kw3\n--dt=u8:s8:f32\n--batch=more\n--deconv\nx\n"
-    )
-    lines = wrong(tmp_path, text)
-    assert lines[0] == (
-        "list.txt:2: a problem of 3 axes (id, kd); only those of 2 are read "
-        "(lines 3, 4, 5 and 2 more likewise)"
-    )
-    assert lines[1] == "list.txt:8: a problem of 1 axis (iw, kw); only those of 2 are read"
-    assert lines[2].startswith("list.txt:9: --dt=u8:s8:f32: accepted: f32, f64, bf16, f16")
-    assert lines[3] == "list.txt:10: --batch=more names another file; give that one"
-    assert lines[4] == "list.txt:11: --deconv: only --conv is read"
-    assert lines[5] == """list.txt:12: "x" is no problem of benchdnn, as mb1ic64ih56oc64kh3ph1"""
+    knob = "--dt=u8:s8:f32\n"
+    lines = wrong(tmp_path, f"ic3ih8oc4kh3\n{knob * 6}--batch=more\n--deconv\nx\n")
+    assert lines[0].startswith("list.txt:2: --dt=u8:s8:f32: accepted: f32, f64, bf16, f16")
+    assert lines[0].endswith("(lines 3, 4, 5 and 2 more likewise)")
+    assert lines[1] == "list.txt:8: --batch=more names another file; give that one"
+    assert lines[2] == "list.txt:9: --deconv: only --conv is read"
+    assert lines[3] == 'list.txt:10: "x" is no problem of benchdnn, as mb1ic64ih56oc64kh3ph1'
 
 
 @pytest.mark.parametrize(
