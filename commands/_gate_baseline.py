@@ -18,10 +18,12 @@ from suite.gate.baseline import compare, open_baseline
 from suite.gate.outcome import GateOutcome
 from suite.measuring.arm import Arm
 from suite.problem import Scenario
+from suite.program import PROGRAM
 from suite.registry.catalogue import Catalogue
 from suite.results.cell import cell_key
 from suite.results.folder import Run, finish_manifest, read_manifest, read_results, write_manifest
 from suite.results.request import AskedFile, GateRequest
+from suite.workload import network_of
 
 
 def against_run(
@@ -89,9 +91,16 @@ def _opened(request: GateRequest, baseline: AskedFile) -> Run:
             f"{storing_run(request, folder)}"
         )
     try:
-        return open_baseline(path)
+        base = open_baseline(path)
     except (NotComparable, UsageError) as error:
         raise type(error)(f"--baseline {error}") from error
+    if any(network_of(cell.scenario) for cell in base.results):
+        raise UsageError(
+            f"--baseline {path}: a run of a whole model. Two separate runs are judged by a row "
+            "that has not changed between them, and there all arms are the model; measure it "
+            f"again with `run --model`, then: {' '.join(PROGRAM)} compare {path} NEW"
+        )
+    return base
 
 
 def _arms(request: GateRequest, base: Run, catalogue: Catalogue) -> list[Arm]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import inspect
 import os
@@ -146,14 +147,44 @@ def fresh_model(network: Network) -> torch.nn.Module:
 
 
 class Function(torch.nn.Module):
-    """A function that is a model, as a module without parameters."""
+    """A function that is a model, as a module; those that it is made of are its submodules."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
         self.function = function
+        for name, module in modules_in(function).items():
+            self.add_module(f"of_{name}" if name else "model", module)
 
     def forward(self, *words: Any, **keywords: Any) -> Any:
         return self.function(*words, **keywords)
+
+
+def modules_in(model: Callable[..., Any]) -> dict[str, torch.nn.Module]:
+    """Return name and module of what a model is made of: of a module itself, by the empty name.
+
+    Of a function they are those that it closes over, that it is a method of or a partial call of:
+    "def build(): net = Net(); return lambda x: net(x, mask)". One alone needs no name.
+    """
+    if isinstance(model, torch.nn.Module):
+        return {"": model}
+    found: dict[str, torch.nn.Module] = {}
+    if isinstance(model, functools.partial):
+        found |= modules_in(model.func)
+        held = {f"{at}": value for at, value in enumerate(model.args)} | model.keywords
+    else:
+        held = {"": getattr(model, "__self__", None), **_closed_over(model)}
+    found |= {name: value for name, value in held.items() if isinstance(value, torch.nn.Module)}
+    return {"": next(iter(found.values()))} if len(found) == 1 else found
+
+
+def _closed_over(function: Callable[..., Any]) -> dict[str, Any]:
+    code = getattr(function, "__code__", None)
+    cells = getattr(function, "__closure__", None) or ()
+    values = {}
+    for name, cell in zip(code.co_freevars if code else (), cells, strict=True):
+        with contextlib.suppress(ValueError):  # a name that has no value yet
+            values[name] = cell.cell_contents
+    return values
 
 
 def grouped(inputs: Sequence[Input]) -> tuple[list[Any], dict[str, Any]]:

@@ -232,6 +232,19 @@ def test_what_cannot_be_captured_is_one_clear_message(command, models, tmp_path,
     assert not list(tmp_path.glob("*.yaml"))
 
 
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [("wrapped", ["0", "2"]), ("wrapped_twice", ["first", "second.0"])],
+)
+def test_layers_keep_their_names_in_a_function_around_their_module(
+    command, models, tmp_path, name, layers
+):
+    assert command("capture", f"models/odd.py:{name}", "--input", "1x3x9x9").code == 0
+
+    (file,) = tmp_path.glob("*.yaml")
+    assert list(captured(file)) == layers
+
+
 def test_a_model_without_convolution_is_told_so(command, models):
     said = command("capture", "models/odd.py:linear", "--input", "2x4")
     expect_usage_error(said, "executed no 2-D convolution")

@@ -141,3 +141,18 @@ def hangs() -> nn.Module:
 def downloads() -> nn.Module:
     urllib.request.urlopen("https://example.com/weights.pt")
     raise AssertionError
+
+
+def wrapped():
+    """A function around a module: what its layers are called is known all the same."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 1))
+    return lambda x: net(x) + 1
+
+
+def wrapped_twice():
+    first, second = nn.Conv2d(3, 4, 3), nn.Sequential(nn.Conv2d(4, 4, 1))
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        return second(first(x))
+
+    return forward

@@ -21,12 +21,17 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from suite.messages.capture import Executed
+from suite.models.loading import modules_in
 from suite.operands.tensors import memory_format_of
 from suite.problem import DTYPE_BYTES, Problem
 
 _RECORDED = ("conv2d", "convolution", "_convolution", "_convolution_mode")
 _CONVOLVES = re.compile(r"(?<!reorder_)conv(?!ert)")
 """Names of operators that convolve, in any library: not those that convert, or reorder weights."""
+
+
+def _below(name: str, path: str) -> str:
+    return ".".join(filter(None, (name, path)))
 
 
 class Recorder(TorchDispatchMode):
@@ -37,12 +42,16 @@ class Recorder(TorchDispatchMode):
         self.convolutions: list[Executed] = []
         self.others: Counter[str] = Counter()
         self._entered: list[str] = []
-        modules = model.named_modules() if isinstance(model, torch.nn.Module) else []
-        self._paths = {id(module): path for path, module in modules}
-        parameters = model.named_parameters() if isinstance(model, torch.nn.Module) else []
+        wholes = modules_in(model)
+        self._paths = {
+            id(module): _below(name, path)
+            for name, whole in wholes.items()
+            for path, module in whole.named_modules()
+        }
         self._owners = {
-            parameter.data_ptr(): name.rpartition(".")[0]
-            for name, parameter in parameters
+            parameter.data_ptr(): _below(name, path.rpartition(".")[0])
+            for name, whole in wholes.items()
+            for path, parameter in whole.named_parameters()
             if not is_lazy(parameter)
         }
         register_module_forward_pre_hook(self._enter)
