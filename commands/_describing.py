@@ -46,14 +46,15 @@ def _describe(options: argparse.Namespace, console: Console) -> None:
     settings = _settings(command, prepared, folder / LOG)
     name = "-".join(file.name for file in prepared.files)
     manifest = record(prepared, prepared.catalogue, folder, name, settings, console)
-    unavailable = {entry.name: entry.unavailable for entry in prepared.catalogue.entries}
+    entries = {entry.name: entry for entry in prepared.catalogue.entries}
     own = set(names_of_plugins(prepared.request, prepared.catalogue))
     rows = [
         {
             "name": arm.name,
             "family": arm.family,
             "is_own": arm.name in own,
-            "unavailable": unavailable.get(arm.name),
+            "unavailable": entries[arm.name].unavailable,
+            "module": arm.source.location,
         }
         for arm in prepared.arms
     ]

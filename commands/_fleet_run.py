@@ -248,6 +248,7 @@ class FleetRun:
         """Close the folder's files; return what something else changed in them."""
         assert self._writer is not None
         changed = self._writer.close()
+        self._writer = None  # it remembers every line, and the report needs the room
         unfinished = UnfinishedCells(self.folder)
         unfinished.close(self.lost)
         workers = [worker for worker in outcome.workers if worker.description]

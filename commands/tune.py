@@ -14,11 +14,20 @@ from typing import ClassVar
 
 from rich.console import Console
 
+from commands import _fleet_tune
 from commands._asking import asked
 from commands._cures import advise_on_memory, after_freeing_space
+from commands._fleet import add_on, refuse_halves
 from commands._folders import lock_folder, measuring
-from commands._options import add_alone, add_files, add_measuring, add_selection, add_switch
-from commands._preparing import prepare, settings_for
+from commands._options import (
+    add_alone,
+    add_files,
+    add_measuring,
+    add_scenarios,
+    add_selection,
+    add_switch,
+)
+from commands._preparing import Prepared, prepare, settings_for
 from commands._tuned import TuningProgress, learnt_lines
 from commands.arguments import Parser, at_least
 from reports import contention_text, terminal
@@ -63,6 +72,10 @@ class TuneRequest(Request):
     memory_formats: tuple[str, ...] = asked_by("--memory-format", ())
     """Empty: all."""
     fresh: bool = asked_by("--fresh", False)
+    on: str | None = asked_by("--on")
+    """Where to measure, if not here: see `suite.fleet.where`."""
+    each: bool = asked_by("--each", False)
+    """Whether every different machine measures everything."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -70,9 +83,11 @@ def add_arguments(parser: Parser) -> None:
         parser,
         f"scenario files to learn from, or names of shipped ones (default: {USUAL_FILE})",
     )
+    add_scenarios(parser, "'3x3*'")
     add_selection(parser)
     add_measuring(parser)
     add_alone(parser)
+    add_on(parser)
     parser.add_argument(
         "--budget",
         type=at_least(0, float),
@@ -93,23 +108,35 @@ def main(options: argparse.Namespace) -> int:
     request = asked(TuneRequest, options, USUAL_FILE)
     console = terminal.console()
     _refuse_other_devices(request.device)
+    refuse_halves(options)
+    if request.on:
+        return _fleet_tune.begin(request, console)
     with measuring(options, console):
         return _tune(request, console)
 
 
-def _tune(request: TuneRequest, console: Console) -> int:
-    prepared = prepare(
+def prepared_for(options: argparse.Namespace, console: Console) -> Prepared[TuneRequest]:
+    """Find what these arguments would measure on this machine."""
+    return _prepared(asked(TuneRequest, options, USUAL_FILE), console)
+
+
+def _prepared(request: TuneRequest, console: Console) -> Prepared[TuneRequest]:
+    return prepare(
         request,
         console,
         lambda _, catalogue: _arms(catalogue, request.implementations),
         narrow=lambda scenarios: _with_formats(scenarios, request),
     )
+
+
+def _tune(request: TuneRequest, console: Console) -> int:
+    prepared = _prepared(request, console)
     scenarios, arms = prepared.scenarios, prepared.arms
     with scratch_folder() as scratch:
         settings = settings_for(request, scratch / "worker.log")
         facts = machine_facts(prepared.facts.torch)
         path = table_path(fingerprint_of(facts))
-        folder = _folder(path, fresh=request.fresh)
+        folder = open_table_folder(path, fresh=request.fresh)
         progress = TuningProgress(console, folder, scenarios, request.budget_s)
         campaign = Campaign(
             folder=folder,
@@ -151,8 +178,8 @@ def _tune(request: TuneRequest, console: Console) -> int:
             f"{folder}: nothing measured yet, so no table was written; give more than "
             f"--budget {request.budget_s:g}"
         )
-    table = _write(path, facts, trials)
-    _tell(console, table, scenarios, path)
+    table = write_learnt(path, facts, trials)
+    tell(console, table, scenarios, path)
     if not is_complete:
         console.print("more to measure: the same command goes on from here", style="yellow")
     return EXIT_INTERRUPTED if interrupted else EXIT_GOOD
@@ -193,14 +220,23 @@ def _with_formats(scenarios: Sequence[Scenario], request: TuneRequest) -> list[S
     Raises:
         UsageError: a device or a direction that `auto` leaves to torch.
     """
+    refuse_other_scenarios(scenarios)
+    formats = request.memory_formats or MEMORY_FORMATS
+    return under_formats(scenarios, formats, selection.chosen_threads(request.threads))
+
+
+def refuse_other_scenarios(scenarios: Sequence[Scenario]) -> None:
+    """Stop where a scenario is none that `auto` chooses for.
+
+    Raises:
+        UsageError: a device or a direction that it leaves to torch.
+    """
     for scenario in scenarios:
         if scenario.device != "cpu" or scenario.direction != "forward":
             raise UsageError(
                 f"{scenario.id}: {scenario.direction} on {scenario.device}; {CHOOSER} chooses "
                 "forward on the CPU only, so tune takes no other scenarios"
             )
-    formats = request.memory_formats or MEMORY_FORMATS
-    return under_formats(scenarios, formats, selection.chosen_threads(request.threads))
 
 
 def _disturbed(results: Sequence[CellResult], scenarios: Sequence[Scenario]) -> int:
@@ -210,7 +246,7 @@ def _disturbed(results: Sequence[CellResult], scenarios: Sequence[Scenario]) -> 
     return len((marked - known) & {scenario.id for scenario in scenarios})
 
 
-def _folder(path: Path, *, fresh: bool) -> Path:
+def open_table_folder(path: Path, *, fresh: bool) -> Path:
     """Return the folder of raw results beside the table, emptied if asked to.
 
     Raises:
@@ -230,7 +266,7 @@ def _folder(path: Path, *, fresh: bool) -> Path:
     return folder
 
 
-def _write(path: Path, facts: dict[str, object], trials: Sequence[Trial]) -> TuningTable:
+def write_learnt(path: Path, facts: dict[str, object], trials: Sequence[Trial]) -> TuningTable:
     by_conditions = _by_conditions(trials)
     made_at = datetime.now().astimezone().isoformat(timespec="minutes")
     shapes = {conditions: shapes_of(part) for conditions, part in by_conditions.items()}
@@ -246,7 +282,7 @@ def _by_conditions(trials: Sequence[Trial]) -> dict[Conditions, list[Trial]]:
     return trials_of
 
 
-def _tell(console: Console, table: TuningTable, asked: Sequence[Scenario], path: Path) -> None:
+def tell(console: Console, table: TuningTable, asked: Sequence[Scenario], path: Path) -> None:
     problems = [scenario.problem for scenario in asked]
     for conditions, trials in _by_conditions(table.trials).items():
         here = gained_here(trials, problems, table.shapes.get(conditions))

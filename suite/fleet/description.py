@@ -23,6 +23,8 @@ class DescribedRow:
     is_own: bool
     """Whether a plug-in file registers it."""
     unavailable: str | None = None
+    module: str = ""
+    """Where it is registered."""
 
 
 @dataclass(frozen=True, kw_only=True)

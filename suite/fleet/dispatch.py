@@ -254,6 +254,7 @@ class Dispatcher:
                 continue
             if scenarios := lane.scenarios.take(self._able(lane)):
                 worker.begin(scenarios)
+                worker.missing = {name: len(lane.work.missing[name]) for name in scenarios}
                 self.conversation.begin(worker, lane.work.job(scenarios))
             elif worker.to_forget:
                 self.conversation.ask(worker)
@@ -372,6 +373,7 @@ class Dispatcher:
 
     def _ended(self, worker: Worker, told: Told) -> None:
         lane, names = self._lane_of[worker.address], worker.scenarios
+        lane.work.ended(names, told.exit_code or 0)
         left = lane.work.left(names)
         if not left:
             worker.done += len(names)
@@ -403,7 +405,8 @@ class Dispatcher:
         if not left:
             return
         worker.lost += len(left)
-        lost = lane.scenarios.give_back(left, "" if self._was_away() else reason)
+        advanced = [n for n in left if len(lane.work.missing[n]) < worker.missing.get(n, 0)]
+        lost = lane.scenarios.give_back(left, "" if self._was_away() else reason, advanced=advanced)
         self.watch(self, f"{_some(left)} given back: {reason}")
         for one in lost:
             lane.work.mark_lost(one)

@@ -27,5 +27,5 @@ class Patience:
     """Between two looks at who is there."""
     gone_s: float = 15.0
     """For which the scheduler may be out of reach."""
-    alone_s: float = 60.0
+    alone_s: float = 300.0
     """Without any worker, after which the run ends."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 MOST_RETURNS = 2
-"""How often a scenario is given back; the next time it is lost."""
+"""How often a scenario is given back of which nothing new was measured; then it is lost."""
 LEAST_SHARE = 0.5
 """Of what is left for each worker, that one of them takes at most: the last ones end together."""
 
@@ -34,9 +34,13 @@ class ScenarioQueue:
             seconds; one that takes longer goes alone.
     """
 
-    def __init__(self, estimates_s: Mapping[str, float], together_s: float) -> None:
+    def __init__(
+        self, estimates_s: Mapping[str, float], together_s: float, *, in_order: bool = False
+    ) -> None:
         self._entries = {name: _Entry(seconds) for name, seconds in estimates_s.items()}
-        self._waiting = sorted(estimates_s, key=lambda name: -estimates_s[name])
+        self._waiting = list(estimates_s)
+        if not in_order:
+            self._waiting.sort(key=lambda name: -estimates_s[name])
         self._together_s = together_s
         self.lost: list[Lost] = []
 
@@ -73,15 +77,21 @@ class ScenarioQueue:
         self._waiting = [name for name in self._waiting if name not in chosen]
         return taken
 
-    def give_back(self, names: Iterable[str], reason: str = "") -> list[Lost]:
+    def give_back(
+        self, names: Iterable[str], reason: str = "", *, advanced: Container[str] = ()
+    ) -> list[Lost]:
         """Put scenarios in front again; return those that were lost too often, which are not.
 
         Args:
             reason: why they were lost; empty where that says nothing about them.
+            advanced: those of which something new was measured before: they count anew, as what
+                costs a worker each time gets no further.
         """
         again, lost = [], []
         for name in names:
             entry = self._entries[name]
+            if name in advanced:
+                entry.reasons.clear()
             if reason:
                 entry.reasons.append(reason)
             if len(entry.reasons) > MOST_RETURNS:

@@ -8,8 +8,12 @@ function named and not pickled: `getattr(import_module(...), "serve")`, which ev
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import os
 import queue
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +28,8 @@ from suite.program import how_to_install
 CONNECT_S = 10.0
 ASK_S = 10.0
 """For the scheduler to answer who is there."""
+END_S = 5.0
+"""For a worker that was told to end."""
 QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.worker.memory.target": False,
@@ -39,6 +45,8 @@ QUIET = {
     "distributed.admin.tick.interval": "2s",
     "distributed.admin.tick.limit": "1h",
     "distributed.scheduler.events-cleanup-delay": "1m",
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
     "distributed.comm.timeouts.connect": f"{CONNECT_S:g}s",
 }
 """Everything of Dask that wakes up by itself while others are timed (distributed.yaml)."""
@@ -88,10 +96,12 @@ class Transport:
 
     Args:
         client: Dask's, connected.
+        tend: looks after workers that we have started.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, tend: Callable[[], object] = lambda: None) -> None:
         self._client = client
+        self._tend = tend
         self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._pending: dict[str, Any] = {}
         """Address → the future; held, or Dask would cancel it."""
@@ -102,6 +112,7 @@ class Transport:
         Raises:
             SchedulerGone: the scheduler does not answer.
         """
+        self._tend()
         try:
             cores = self._client.sync(
                 self._client.scheduler.ncores, workers=None, callback_timeout=ASK_S
@@ -160,8 +171,10 @@ def connected(where: Where, say: Callable[[str], object]) -> Iterator[Transport]
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set({**QUIET, **_tls_config(where_tls)}), contextlib.ExitStack() as stack:
         if isinstance(where, Local):
-            client = _local(where, distributed, stack)
-        elif isinstance(where, Address):
+            workers, client = _local(where, dask, distributed, stack)
+            yield Transport(client, workers.tend)
+            return
+        if isinstance(where, Address):
             client = _at(where, distributed, dask, stack)
             if where.is_open_to_others:
                 say(
@@ -203,7 +216,67 @@ def _tls_config(certificates: Any) -> dict[str, Any]:
     }
 
 
-def _local(where: Local, distributed: Any, stack: contextlib.ExitStack) -> Any:
+class _LocalWorkers:
+    """Worker processes here. One that dies is started anew, as a new worker.
+
+    Not by Dask's nanny, which gives up where a worker dies while it is being started, and sets
+    variables that no measuring process should have.
+
+    Args:
+        settings: of Dask, certificates included, as text.
+    """
+
+    def __init__(self, number: int, scheduler: str, settings: str, folder: str) -> None:
+        options = {
+            "nthreads": 1,
+            "memory_limit": 0,
+            "host": "127.0.0.1",
+            "protocol": "tls://",
+            "dashboard": False,
+            "local_directory": folder,
+        }
+        spec = json.dumps({"cls": "distributed.Worker", "opts": options})
+        self._words = [
+            *(sys.executable, "-m", "distributed.cli.dask_spec", scheduler),
+            *("--spec", spec),
+        ]
+        self._environment = {
+            **os.environ,
+            **own_imports.environment_to_find_us(),
+            "DASK_INTERNAL_INHERIT_CONFIG": settings,
+        }
+        self._processes = [self._started() for _ in range(number)]
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._words,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is the client's, which ends them
+        )
+
+    def tend(self) -> None:
+        """Start one for each that has died."""
+        self._processes = [
+            process if process.poll() is None else self._started() for process in self._processes
+        ]
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _local(
+    where: Local, dask: Any, distributed: Any, stack: contextlib.ExitStack
+) -> tuple[_LocalWorkers, Any]:
     """Start workers here, with certificates of this run alone: others may share this machine."""
     from suite.processes.scratch import own_folder  # noqa: PLC0415
 
@@ -216,20 +289,28 @@ def _local(where: Local, distributed: Any, stack: contextlib.ExitStack) -> Any:
         ) from error
     cluster = stack.enter_context(
         distributed.LocalCluster(
-            n_workers=where.workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=None,
+            n_workers=0,
             host="127.0.0.1",
             protocol="tls://",
             security=security,
-            dashboard_address=None,
-            worker_dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
-            local_directory=str(own_folder()),
         )
     )
-    return stack.enter_context(distributed.Client(cluster, security=security))
+    certificates = {
+        "distributed.comm.require-encryption": True,
+        "distributed.comm.tls.ca-file": security.tls_ca_file,
+        "distributed.comm.tls.worker.cert": security.tls_worker_cert,
+        "distributed.comm.tls.worker.key": security.tls_worker_key,
+    }
+    with dask.config.set(certificates):
+        settings = dask.config.serialize(dask.config.global_config)
+    folder = str(own_folder())
+    workers = _LocalWorkers(where.workers, cluster.scheduler_address, settings, folder)
+    stack.callback(workers.close)
+    client = stack.enter_context(distributed.Client(cluster, security=security))
+    return workers, client
 
 
 def _at(where: Address, distributed: Any, dask: Any, stack: contextlib.ExitStack) -> Any:

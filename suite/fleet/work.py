@@ -98,8 +98,7 @@ class Work(Generic[Record]):
             ValueError: a line is no record.
         """
         new: list[Record] = []
-        for line in lines.splitlines():
-            record = self.decode(parse(line))
+        for record in self.decoded(lines):
             of_scenario = self.missing.get(self.scenario_of(record), set())
             if record.implementation in of_scenario:
                 of_scenario.discard(record.implementation)
@@ -107,6 +106,17 @@ class Work(Generic[Record]):
         if new:
             self.store(machine, new)
         return len(new)
+
+    def decoded(self, lines: str) -> list[Record]:
+        """Return records from lines.
+
+        Raises:
+            ValueError: one is none.
+        """
+        return [self.decode(parse(line)) for line in lines.splitlines()]
+
+    def ended(self, scenarios: Sequence[str], exit_code: int) -> None:
+        """Take note that a job has ended by itself, all of its records taken."""
 
     def left(self, scenarios: Iterable[str]) -> list[str]:
         """Return those of which something is missing still."""

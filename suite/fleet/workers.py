@@ -40,6 +40,8 @@ class Worker:
     description: Description | None = None
     job: str = ""
     scenarios: list[str] = field(default_factory=list)
+    missing: dict[str, int] = field(default_factory=dict)
+    """How many cells each of its scenarios lacked when it began."""
     offset: int = 0
     """Bytes of its job's records that have arrived."""
     text: str = ""

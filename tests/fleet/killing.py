@@ -13,7 +13,7 @@ def workers_of(client: subprocess.Popen[str]) -> list[psutil.Process]:
     """Return Dask's worker processes of `run --on local:N`."""
     with contextlib.suppress(psutil.Error):
         children = psutil.Process(client.pid).children()
-        return [child for child in children if "spawn_main" in _command(child)]
+        return [child for child in children if "dask_spec" in _command(child)]
     return []
 
 

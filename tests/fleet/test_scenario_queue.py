@@ -52,6 +52,16 @@ def test_what_is_lost_once_too_often_is_given_up_with_all_reasons():
     assert queue.take(1) == []
 
 
+def test_what_got_further_before_it_was_lost_counts_anew():
+    queue = ScenarioQueue({"s": 1.0}, together_s=5.0)
+    for _ in range(10):
+        assert queue.give_back(queue.take(1), "died", advanced={"s"}) == []
+    for _ in range(MOST_RETURNS - 1):
+        assert queue.give_back(queue.take(1), "died") == []
+
+    assert [one.scenario for one in queue.give_back(queue.take(1), "died")] == ["s"]
+
+
 def test_a_return_that_is_nobodys_fault_counts_for_nothing():
     queue = ScenarioQueue({"s": 1.0}, together_s=5.0)
     for _ in range(10):
