@@ -125,6 +125,10 @@ class Part:
     def close(self) -> None:
         self._writer.close()
 
+    @property
+    def has_records(self) -> bool:
+        return bool(self._have)
+
     def trials(self) -> Any:
         """Return what was learnt; of plug-ins' rows only what one file may have registered."""
         plugins = self.request.plugins
@@ -177,6 +181,14 @@ def begin(request: TuneRequest, console: Console) -> int:
         console.print(line, soft_wrap=True)
     is_complete = not any(outcome.left.values())
     learnt = [_learn(part, tune, console) for part in parts.values()]
+    if not any(learnt) and any(part.has_records for part in parts.values()):
+        console.print(
+            "nothing was learnt: others took the cores in all that was measured; the same command "
+            "measures it again",
+            style="yellow",
+            soft_wrap=True,
+        )
+        return EXIT_INTERRUPTED if outcome.interrupted else EXIT_INCONCLUSIVE
     if not any(learnt) and not outcome.interrupted:
         raise UsageError(
             "nothing measured yet, so no table was written; give more than "

@@ -168,7 +168,8 @@ def connected(where: Where, say: Callable[[str], object]) -> Iterator[Transport]
         where_tls, where = where.tls, parse_address(where.scheduler)
     else:
         where_tls = where.tls if isinstance(where, HostsFile) else None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "asyncio"):  # of what ends early with its loop
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with dask.config.set({**QUIET, **_tls_config(where_tls)}), contextlib.ExitStack() as stack:
         if isinstance(where, Local):
             workers, client = _local(where, dask, distributed, stack)

@@ -22,7 +22,7 @@ from tests.started_runs import start
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills with -9")
-MOST_S = 240.0
+MOST_S = 600.0
 
 
 def wait_for(what, client: subprocess.Popen[str]):
