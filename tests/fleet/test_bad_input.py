@@ -33,6 +33,8 @@ def test_without_the_extra_it_says_how_to_install_it(command, tiny, monkeypatch)
         (("--split",), "--split is about many machines; add --on WHERE"),
         (("--split", "--each", "--on", "local:2"), "exclude each other"),
         (("--on", "local:2", "--profile"), "--profile looks at processes on this machine"),
+        (("--on", "local:2", "--model", "m.py:build"), "--model runs a network on this machine"),
+        (("--on", "local:2", "--no-wait"), "leave one out"),
         (("--on", "local:2", "--plugin", "no.py"), "no.py"),
         (("--on", "local:2", "--scenario", "nope"), "no scenario of that id"),
     ],
