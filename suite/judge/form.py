@@ -30,6 +30,9 @@ import torch
 from suite.operands.tensors import Operands
 from suite.problem import Problem, Scenario
 
+LONG_KERNEL = 128
+"""Along one axis: from here on an FFT is the faster, many times with few channels a group."""
+
 Triple = tuple[int, int, int]
 Side = Literal["small", "large", "kernel"]
 
@@ -54,6 +57,8 @@ class Form:
     """Which of the others differs from call to call."""
     fixed: Side
     """The third, which stays."""
+    transforms: bool = False
+    """Whether it is computed by FFT: the kernel is long, and nobody is held to float64."""
 
     @property
     def covered(self) -> Triple:
@@ -105,6 +110,7 @@ def form_of(scenario: Scenario) -> Form:
         gives=gives,
         varies=varies,
         fixed=fixed,
+        transforms=max(problem.kernel) >= LONG_KERNEL and scenario.dtype != "float64",
     )
 
 

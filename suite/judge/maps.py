@@ -8,6 +8,7 @@ plane of the weight, a few times `COLUMN_BYTES` are taken, however large the ope
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.grad import conv2d_input, conv2d_weight
 
+from suite.judge import transforms
 from suite.judge.form import Form, Side
 
 COLUMN_BYTES = 256 * 2**20
@@ -39,6 +41,8 @@ def given(form: Form, sides: Sides, change: Change = as_is) -> torch.Tensor:
     if 0 in (out.numel(), *(sides[side].numel() for side in (form.varies, form.fixed))):
         return out
     add = {"small": _add_small, "large": _add_large, "kernel": _add_kernel}[form.gives]
+    if form.transforms:
+        add = _by_transforms
     for tap in range(form.kernel[0]):
         kernel = out if form.gives == "kernel" else sides["kernel"]
         kernel = kernel[:, :, tap]
@@ -47,6 +51,22 @@ def given(form: Form, sides: Sides, change: Change = as_is) -> torch.Tensor:
         for small, large in _sheets(form, {**sides, form.gives: out}, tap):
             add(form, small, large, kernel, change)
     return out
+
+
+def _by_transforms(
+    form: Form, small: torch.Tensor, large: torch.Tensor, kernel: torch.Tensor, change: Change
+) -> None:
+    """Add to what the form gives, an image at a time."""
+    add = {
+        "small": transforms.add_small,
+        "large": transforms.add_large,
+        "kernel": transforms.add_kernel,
+    }[form.gives]
+    for image in range(small.shape[0]):
+        own = {"small": small[image : image + 1], "large": large[image : image + 1]}
+        for side in own.keys() - {form.gives}:
+            own[side] = change(own[side].double())
+        add(form, own["small"], own["large"], kernel)
 
 
 def spread(form: Form, small: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
@@ -59,6 +79,9 @@ def spread(form: Form, small: torch.Tensor, kernel: torch.Tensor) -> torch.Tenso
     out = torch.zeros(form.shape("large"), dtype=torch.float64)
     if small.numel() == 0 or kernel.numel() == 0 or out.numel() == 0:
         return out
+    if form.transforms:
+        of_large = dataclasses.replace(form, gives="large", varies="small", fixed="kernel")
+        return given(of_large, {"small": small, "kernel": kernel})
     for tap in range(form.kernel[0]):
         kernels = kernel[:, :, tap].flip(2, 3).flatten(0, 1).unsqueeze(1)
         for small_sheet, large_sheet in _sheets(form, {"small": small, "large": out}, tap):

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 
 from suite.judge import maps, projection, reference
+from suite.judge.form import form_of, sides_of
 from suite.judge.usual import usual_elements
 from suite.operands.tensors import Operands
 from suite.problem import DIRECTIONS, Problem, Scenario
@@ -35,7 +36,7 @@ def by_autograd(problem: Problem, direction: str, operands: Operands) -> torch.T
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_float64_result_is_what_autograd_gives(direction, problem):
     scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
     operands = operands_of(problem, direction)
@@ -47,7 +48,7 @@ def test_the_float64_result_is_what_autograd_gives(direction, problem):
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems().filter(lambda p: p.batch_size > 0))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_projection_of_the_result_follows_from_the_varying_operand(direction, problem):
     scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
     operands = operands_of(problem, direction)
@@ -63,7 +64,7 @@ def test_a_projection_of_the_result_follows_from_the_varying_operand(direction, 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems().filter(lambda p: p.batch_size > 0))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_single_elements_from_the_definition_agree_with_the_whole(direction, problem):
     scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
     operands = operands_of(problem, direction)
@@ -89,7 +90,7 @@ def test_a_large_batch_is_lowered_in_pieces_with_the_same_result(problem, monkey
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(problem=problems())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_usual_elements_are_the_root_mean_squares_over_random_signs(direction, problem):
     """Of an operand of ones with random signs: every S is the same, products are orthogonal."""
     scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
@@ -117,3 +118,35 @@ def test_the_reach_of_a_transform_is_no_smaller_than_the_direct_magnitude(direct
     reach = reference.reach(scenario, operands)
 
     assert bool((reference.magnitude(scenario, operands) <= reach * (1 + 1e-9)).all())
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@given(problem=problems().filter(lambda p: p.batch_size > 0))
+@settings(max_examples=20, deadline=None)
+def test_long_kernels_by_transforms_give_what_the_definition_does(direction, problem):
+    scenario = Scenario(id="s", problem=problem, direction=direction, dtype="float64")
+    operands = operands_of(problem, direction)
+    form, sides = form_of(scenario), sides_of(scenario, operands)
+    by_definition = maps.given(form, sides)
+
+    by_transforms = maps.given(dataclasses.replace(form, transforms=True), sides)
+    integers = {side: tensor.mul(3).round() for side, tensor in sides.items()}
+    exact = maps.given(dataclasses.replace(form, transforms=True), integers)
+
+    torch.testing.assert_close(by_transforms, by_definition)
+    assert torch.equal(by_transforms[by_definition == 0], by_definition[by_definition == 0])
+    assert torch.equal(exact, maps.given(form, integers))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_projection_sees_through_transforms_of_long_kernels(direction):
+    problem = Problem.of_call((2, 6, 700), (6, 1, 300), padding=150, groups=6, bias=True)
+    scenario = Scenario(id="s", problem=problem, direction=direction)
+    operands = operands_of(problem, direction)
+    assert form_of(scenario).transforms
+    found = projection.projection(scenario, operands, torch.Generator().manual_seed(1))
+
+    projected = (found.signs * reference.result(scenario, operands)).sum()
+    expected = (found.adjoint * operands.varying).sum() + found.offset
+
+    torch.testing.assert_close(projected, expected, atol=1e-8, rtol=1e-9)
