@@ -109,7 +109,7 @@ def _tell(captured: Captured, out: Path) -> None:
     )
     if captured.others:
         say(
-            f"not recorded, as only 2-D convolutions in {', '.join(DTYPE_BYTES)} are measured: "
+            f"not recorded, as only convolutions in {', '.join(DTYPE_BYTES)} are measured: "
             f"{captured.others_text}"
         )
     run = RunRequest(files=asked_files([str(out)]))

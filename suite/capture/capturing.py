@@ -147,7 +147,7 @@ def capture(
 
     Raises:
         TooSlow: it takes longer than it may, or hangs.
-        UsageError: it cannot be imported, built or run, crashes, or runs no 2-D convolution.
+        UsageError: it cannot be imported, built or run, crashes, or runs no convolution.
     """
     peer = Peer(
         "suite.capture.child.process:main",
@@ -178,7 +178,7 @@ def capture(
     if not captured.scenarios:
         others = f", only {captured.others_text}" if captured.others else ""
         raise UsageError(
-            f"{target.module}:{target.name}: it ran and executed no 2-D convolution in "
+            f"{target.module}:{target.name}: it ran and executed no convolution in "
             f"{', '.join(DTYPE_BYTES)}{others}, so there is nothing to benchmark"
         )
     return captured
@@ -212,7 +212,7 @@ def _identity(path: str, problem: Problem) -> str:
     if not path:
         path = (
             f"in{problem.in_channels}-out{problem.out_channels}"
-            f"-{problem.height}x{problem.width}-k{problem.kernel_h}x{problem.kernel_w}"
+            f"-{'x'.join(map(str, problem.input_size))}-k{'x'.join(map(str, problem.kernel))}"
         )
     return as_id(path)
 

@@ -12,7 +12,7 @@ from suite.workload import Input
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Executed:
-    """One 2-D convolution as it was called."""
+    """One convolution as it was called."""
 
     module: str
     """Path of the module that executed it; empty where none is known."""

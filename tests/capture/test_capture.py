@@ -96,7 +96,7 @@ def test_what_was_captured_passes_validate_and_run(command, models, tmp_path):
     assert load_file(tmp_path / "resnet-build.yaml").scenarios[0].problem.batch_size == 2
 
 
-def test_every_way_to_pad_and_call_is_recorded_and_what_is_not_2d_is_counted(
+def test_every_way_to_pad_and_call_and_every_kind_is_recorded_and_the_rest_counted(
     command, models, tmp_path
 ):
     said = command("capture", "models/odd.py:Unusual", "--input", "2x4x9x10")
@@ -122,9 +122,12 @@ def test_every_way_to_pad_and_call_is_recorded_and_what_is_not_2d_is_counted(
     assert (kernel.problem.kernel, sides["in4-out2-9x10-k5x1"]) == ((5, 1), (2, 2, 0, 0))
     assert scenarios["in4-out4-9x10-k3x3"].problem.batch_size == 1
     assert scenarios["in4-out1-9x10-k2x2"].memory_format == "channels_last"
-    assert len(scenarios) == 10
-    for kind in ("2 × conv_transpose2d", "1 × conv1d", "1 × conv3d", "1 × conv2d in complex64"):
-        assert kind in said.out
+    assert len(scenarios) == 13
+    kinds = {name: scenarios[name].problem.kind for name in ("up", "line", "cube")}
+    assert kinds == {"up": "conv_transpose2d", "line": "conv1d", "cube": "conv3d"}
+    assert scenarios["up"].occurrences == 2
+    assert scenarios["cube"].problem.input_size == (3, 9, 10)
+    assert "1 × conv2d in complex64" in said.out
 
 
 def test_the_sizes_recorded_are_those_that_torch_computes(command, models, tmp_path):
@@ -247,12 +250,23 @@ def test_layers_keep_their_names_in_a_function_around_their_module(
 
 def test_a_model_without_convolution_is_told_so(command, models):
     said = command("capture", "models/odd.py:linear", "--input", "2x4")
-    expect_usage_error(said, "executed no 2-D convolution")
+    expect_usage_error(said, "executed no convolution")
 
 
 def test_an_input_of_another_type_than_the_models_is_told_what_the_model_is(command, models):
     said = command("capture", "models/odd.py:half", "--input", "1x4x9x9:float32")
     expect_usage_error(said, "the model is bfloat16", "leave the inputs' types out")
+
+
+def test_what_is_left_out_is_told_in_words():
+    from suite.capture.child.recorder import _in_words
+
+    assert _in_words("quantized", "conv2d_relu") == "quantised (quantized::conv2d_relu)"
+    assert _in_words("onednn", "qconv2d_pointwise") == "quantised (onednn::qconv2d_pointwise)"
+    assert _in_words("torchvision", "deform_conv2d") == "deformable (torchvision::deform_conv2d)"
+    words = "gradients of convolutions (convolution_backward)"
+    assert _in_words("aten", "convolution_backward") == words
+    assert _in_words("aten", "conv_tbc") == "conv_tbc"
 
 
 def test_operators_that_only_sound_like_convolutions_are_not_counted():

@@ -7,6 +7,7 @@ traced graphs are seen alike. In inference mode an operator arrives there as it 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +21,20 @@ from torch.nn.modules.module import (
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from suite.kinds import KINDS, TRANSPOSED, Pair, each_axis, side_fields
 from suite.messages.capture import Executed
 from suite.models.loading import modules_in
 from suite.operands.tensors import memory_format_of
 from suite.problem import DTYPE_BYTES, Problem
 
-_RECORDED = ("conv2d", "convolution", "_convolution", "_convolution_mode")
+_RECORDED = re.compile(r"conv(_transpose)?[123]d|_?convolution|_convolution_mode")
+"""Operators of torch's own that are a problem, once their arguments are known."""
+_ELSEWHERE = (
+    (re.compile(r"quantized|onednn::q|int8"), "quantised"),
+    (re.compile(r"deform"), "deformable"),
+    (re.compile(r"backward|_grad"), "gradients of convolutions"),
+)
+"""What other operators compute, in words, by their names."""
 _CONVOLVES = re.compile(r"(?<!reorder_)conv(?!ert)")
 """Names of operators that convolve, in any library: not those that convert, or reorder weights."""
 
@@ -92,23 +101,22 @@ class Recorder(TorchDispatchMode):
         return func(*args, **kwargs)
 
     def _note(self, space: str, name: str, call: dict[str, Any]) -> None:
-        if space != "aten" or name not in _RECORDED:
-            self.others[name if space == "aten" else f"{space}::{name}"] += 1
+        if space != "aten" or not _RECORDED.fullmatch(name):
+            self.others[_in_words(space, name)] += 1
             return
         x, weight = call["input"], call["weight"]
-        if call.get("transposed") or weight.dim() != 4:
-            kind = "conv_transpose" if call.get("transposed") else "conv"
-            self.others[f"{kind}{weight.dim() - 2}d"] += 1
-            return
+        axes = weight.dim() - 2
+        is_transposed = bool(call.get("transposed")) or "transpose" in name
+        kind = f"conv{'_transpose' if is_transposed else ''}{axes}d"
         dtype = str(x.dtype).removeprefix("torch.")
-        if dtype not in DTYPE_BYTES:
-            self.others[f"conv2d in {dtype}"] += 1
+        if kind not in KINDS or dtype not in DTYPE_BYTES:
+            self.others[f"{kind} in {dtype}"] += 1
             return
         inside = self._entered[-1] if self._entered else ""
         self.convolutions.append(
             Executed(
                 module=self._owners.get(weight.data_ptr(), inside),
-                problem=_problem(x, weight, call),
+                problem=_problem(x, weight, call, kind),
                 dtype=dtype,
                 memory_format=memory_format_of(x),
             )
@@ -123,45 +131,46 @@ def _by_name(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[
     return {**defaults, **positional, **kwargs}
 
 
-def _problem(x: torch.Tensor, weight: torch.Tensor, call: Mapping[str, Any]) -> Problem:
-    """Return the problem; x has shape (N, C, H, W) or (C, H, W)."""
-    batch_size, channels, height, width = x.shape if x.dim() == 4 else (1, *x.shape)
-    out_channels, _, kernel_h, kernel_w = weight.shape
-    stride_h, stride_w = _pair(call["stride"])
-    dilation_h, dilation_w = _pair(call["dilation"])
-    match call["padding"]:
-        case "valid":
-            sides = (0, 0, 0, 0)
-        case "same":
-            total_h, total_w = dilation_h * (kernel_h - 1), dilation_w * (kernel_w - 1)
-            sides = (total_h // 2, -(-total_h // 2), total_w // 2, -(-total_w // 2))
-        case numbers:
-            vertical, horizontal = _pair(numbers)
-            sides = (vertical, vertical, horizontal, horizontal)
-    pad_top, pad_bottom, pad_left, pad_right = sides
-    return Problem(
-        batch_size=batch_size,
-        in_channels=channels,
-        height=height,
-        width=width,
-        out_channels=out_channels,
-        kernel_h=kernel_h,
-        kernel_w=kernel_w,
-        stride_h=stride_h,
-        stride_w=stride_w,
-        pad_top=pad_top,
-        pad_bottom=pad_bottom,
-        pad_left=pad_left,
-        pad_right=pad_right,
-        dilation_h=dilation_h,
-        dilation_w=dilation_w,
-        groups=call["groups"],
+def _in_words(space: str, name: str) -> str:
+    """Return what an operator is that no scenario describes: in words where its name tells."""
+    own = name if space == "aten" else f"{space}::{name}"
+    words = next((words for pattern, words in _ELSEWHERE if pattern.search(own)), "")
+    return f"{words} ({own})" if words else own
+
+
+def _problem(x: torch.Tensor, weight: torch.Tensor, call: Mapping[str, Any], kind: str) -> Problem:
+    """Return the problem; x has shape (N, C, …), or (C, …) without a batch."""
+    axes = weight.dim() - 2
+    shape = tuple(x.shape) if x.dim() == weight.dim() else (1, *x.shape)
+    dilation = each_axis(call["dilation"], axes)
+    symmetric, sides = _padding(call["padding"], dilation, tuple(weight.shape[2:]))
+    problem = Problem.of_call(
+        shape,
+        tuple(weight.shape),
         bias=call["bias"] is not None,
+        stride=each_axis(call["stride"], axes),
+        padding=symmetric,
+        dilation=dilation,
+        groups=call["groups"],
+        transposed=kind in TRANSPOSED,
+        output_padding=each_axis(call.get("output_padding") or 0, axes),
     )
+    changed: dict[str, Any] = side_fields(sides)
+    return dataclasses.replace(problem, **changed)
 
 
-def _pair(values: Any) -> tuple[int, int]:
-    if isinstance(values, int):
-        return values, values
-    first, *rest = values
-    return first, rest[0] if rest else first
+def _padding(
+    padding: Any, dilation: Sequence[int], kernel: Sequence[int]
+) -> tuple[Sequence[int], list[Pair]]:
+    """Return padding that makes a problem of the sizes, and what it is before and behind each axis.
+
+    They differ where a word puts an odd zero behind.
+    """
+    if not isinstance(padding, str):
+        numbers = each_axis(padding, len(kernel))
+        return numbers, [(size, size) for size in numbers]
+    if padding == "valid":
+        return (0,) * len(kernel), [(0, 0)] * len(kernel)
+    totals = [step * (size - 1) for step, size in zip(dilation, kernel, strict=True)]
+    halves = [-(-total // 2) for total in totals]
+    return halves, [(total // 2, half) for total, half in zip(totals, halves, strict=True)]
