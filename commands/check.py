@@ -32,7 +32,7 @@ from reports.progress import Bar
 from reports.text_frame import Figure, Frame, wrapped
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG
 from suite.measuring.arm import Arm
-from suite.measuring.check import Checked, check
+from suite.measuring.check import Checked, check, computing
 from suite.printable import printable
 from suite.processes.scratch import scratch_folder
 from suite.records import to_json
@@ -40,7 +40,8 @@ from suite.registry.catalogue import Catalogue
 from suite.results.cell import Status
 from suite.results.request import Request, asked_by
 
-USUAL_FILE = "edge_shapes"
+USUAL_FILES = ("edge_shapes", "edge_shapes_1d", "edge_shapes_3d", "edge_shapes_transposed")
+"""Of all kinds; an implementation meets those that it is registered for."""
 
 LEGEND = (
     "A shape passes when integers come out exactly and, on six more kinds of data, every element "
@@ -68,7 +69,7 @@ class CheckRequest(Request):
 
 
 def add_arguments(parser: Parser) -> None:
-    add_files(parser, f"scenario files (default: {USUAL_FILE})")
+    add_files(parser, f"scenario files (default: {', '.join(USUAL_FILES)})")
     add_scenarios(parser, "'*-g8*'")
     add_selection(parser)
     add_measuring(parser)
@@ -80,7 +81,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    request = asked(CheckRequest, options, USUAL_FILE)
+    request = asked(CheckRequest, options, *USUAL_FILES)
     console = terminal.console()
     refuse_halves(options)
     if request.on:
@@ -91,7 +92,7 @@ def main(options: argparse.Namespace) -> int:
     interrupted, failed = False, 0
     with scratch_folder() as scratch, _recording(options.records) as keep:
         settings = settings_for(request, scratch / "worker.log")
-        total = len(prepared.scenarios) * len(arms)
+        total = sum(len(computing(arms, scenario)) for scenario in prepared.scenarios)
         with Bar(console, "checking", total) as bar:
             try:
                 for checked in check(prepared.scenarios, arms, settings):
@@ -126,7 +127,7 @@ def _recording(path: Path | None) -> Iterator[Callable[[Checked], object]]:
 
 def prepared_for(options: argparse.Namespace, console: Console) -> Prepared[CheckRequest]:
     """Find what these arguments would check on this machine."""
-    return prepare(asked(CheckRequest, options, USUAL_FILE), console, _choose)
+    return prepare(asked(CheckRequest, options, *USUAL_FILES), console, _choose)
 
 
 def tell(
@@ -141,8 +142,15 @@ def tell(
     if verbose:
         _print(console, every_failure(cells))
     _print(console, failure_lines(cells, request))
+    met = {cell.implementation for cell in cells}
+    _print(console, (_meets_nothing(name) for name in families if cells and name not in met))
+    families = {name: family for name, family in families.items() if name in met or not cells}
     _print(console, _table(cells, families, console.width))
     advise_on_memory(console, [checked.status for checked in cells])
+
+
+def _meets_nothing(name: str) -> Text:
+    return Text(f"{name}: no shape here is of a kind that it computes")
 
 
 def _print(console: Console, lines: Iterable[Text]) -> None:

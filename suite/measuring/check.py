@@ -42,7 +42,7 @@ def check(
     settings: Settings,
     kinds: Sequence[str] = CHECK_KINDS,
 ) -> Iterator[Checked]:
-    """Yield the findings shape by shape, the arms in order within each.
+    """Yield the findings shape by shape, the arms in order within each that compute its kind.
 
     One process an arm serves all shapes, and is replaced when it dies.
 
@@ -54,17 +54,25 @@ def check(
     peers: dict[str, Channel | None] = {}
     try:
         for scenario in scenarios:
+            of_kind = computing(arms, scenario)
+            if not of_kind:
+                continue
 
             def begin(some: Sequence[Arm], scenario: Scenario = scenario) -> _Attempt:
                 cells = [Cell(arm, scenario, settings, time_spent) for arm in some]
                 return _Attempt(scenario, cells, peers, judge, kinds)
 
-            yield from in_spite_of_losses(arms, None, begin)
+            yield from in_spite_of_losses(of_kind, None, begin)
     finally:
         for peer in peers.values():
             if peer is not None:
                 peer.close()
         judge.close()
+
+
+def computing(arms: Sequence[Arm], scenario: Scenario) -> list[Arm]:
+    """Return the arms that are registered for a scenario's kind of problem."""
+    return [arm for arm in arms if scenario.problem.kind in arm.declared.kinds]
 
 
 class _Attempt:
