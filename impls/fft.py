@@ -7,6 +7,8 @@ length already keeps the wrapped-around products away from them.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -89,3 +91,127 @@ def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         rows = slice(0, (problem.out_h - 1) * stride_h + 1, stride_h)
         columns = slice(0, (problem.out_w - 1) * stride_w + 1, stride_w)
         return add_bias(y[:, :, rows, columns], bias)
+
+
+def _lengths(problem: Problem) -> tuple[int, ...]:
+    """Return the transform's size along each axis of any kind: all that is read or written."""
+    large = problem.output_size if problem.is_transposed else problem.input_size
+    sizes = zip(large, problem.pads, strict=True)
+    return tuple(next_smooth(size + sum(pads)) for size, pads in sizes)
+
+
+def _any_spectra_bytes(problem: Problem, itemsize: int) -> int:
+    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
+    lengths = _lengths(problem)
+    size = math.prod(lengths)
+    bins = size // lengths[-1] * (lengths[-1] // 2 + 1)
+    pairs = c * k // problem.groups
+    spectra = 2 * bins * (2 * n * c + 3 * pairs + 3 * n * k)
+    return itemsize * (spectra + size * (pairs + n * (c + k)))
+
+
+def _any_flops(problem: Problem) -> float:
+    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
+    lengths = _lengths(problem)
+    size = math.prod(lengths)
+    bins = size // lengths[-1] * (lengths[-1] // 2 + 1)
+    planes = n * c + k * c // problem.groups + n * k
+    return 2.5 * size * max(1, size - 1).bit_length() * planes + 8 * bins * n * k * (
+        c // problem.groups
+    )
+
+
+def _spectra(tensor, lengths: tuple[int, ...], groups: int, axis: int):
+    """Return the spectra of a tensor's planes, its channels by group: (…, g, ·, …, F)."""
+    spectra = torch.fft.rfftn(tensor, lengths, tuple(range(-len(lengths), 0)))
+    return spectra.flatten(2).unflatten(axis, (groups, -1))
+
+
+def _apart(tensor, steps: tuple[int, ...]):
+    """Return a tensor with zeros between its places, as far apart as a stride or dilation says."""
+    if set(steps) == {1}:
+        return tensor
+    sizes = zip(tensor.shape[2:], steps, strict=True)
+    wide = tensor.new_zeros(*tensor.shape[:2], *((size - 1) * step + 1 for size, step in sizes))
+    wide[(slice(None), slice(None), *(slice(None, None, step) for step in steps))] = tensor
+    return wide
+
+
+def _planes_of(products, problem: Problem, lengths: tuple[int, ...]):
+    """Return (g, F, N, K/g) as planes (N, K, …) of the transform's size."""
+    bins = (*lengths[:-1], lengths[-1] // 2 + 1)
+    y = products.permute(2, 0, 3, 1).reshape(problem.batch_size, problem.out_channels, *bins)
+    return torch.fft.irfftn(y, lengths, tuple(range(-len(lengths), 0)))
+
+
+@register(
+    "fft",
+    family="fft",
+    kinds=("conv1d", "conv3d"),
+    nan_policy="plane",
+    workspace_bytes=_any_spectra_bytes,
+    executed_flops=_any_flops,
+)
+def fft_any(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """The same over one axis or three.
+
+    Shapes: spectra of input (g, F, N, C/g) and weight (g, F, C/g, K/g) with F frequencies,
+    result (N, K, places…).
+    Cost: 8·F·N·K·C/g operations for the products, 2.5·L·log2(L) for each plane of L points.
+    Extra memory: all spectra, dominated by the weight's: 16·F·K·C/g bytes in float32.
+    Source: as `fft`.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    if problem.batch_size == 0:
+        return input.new_zeros(problem.output_shape)
+    lengths = _lengths(problem)
+    with PACK:
+        w_spectra = _spectra(_apart(weight, problem.dilation), lengths, groups, 0)
+    with TRANSFORM:
+        x = F.pad(input, [size for size in reversed(problem.padding) for _ in range(2)])
+        x_spectra = _spectra(x, lengths, groups, 1)
+    with PRODUCT:
+        products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.conj().permute(0, 3, 2, 1)
+    with INVERSE:
+        y = _planes_of(products, problem, lengths)
+    with UNPACK:
+        outputs = zip(problem.output_size, problem.stride, strict=True)
+        kept = (slice(0, (out - 1) * step + 1, step) for out, step in outputs)
+        return add_bias(y[(slice(None), slice(None), *kept)].contiguous(), bias)
+
+
+@register(
+    "fft",
+    family="fft",
+    kinds=("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+    nan_policy="plane",
+    workspace_bytes=_any_spectra_bytes,
+    executed_flops=_any_flops,
+)
+def fft_transposed(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """A true convolution this time: zeros between the input's places, no spectrum conjugated.
+
+    Shapes: spectra of input (g, F, N, C/g) and weight (g, F, C/g, K/g) with F frequencies of the
+    output before padding is cut off it, result (N, K, …).
+    Cost and extra memory: as `fft`, on the output's planes.
+    Source: V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning" (2016),
+    section 4, for the zeros.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups, output_padding)
+    if problem.batch_size == 0:
+        return input.new_zeros(problem.output_shape)
+    lengths = _lengths(problem)
+    with PACK:
+        w_spectra = _spectra(_apart(weight, problem.dilation), lengths, groups, 0)
+    with TRANSFORM:
+        x_spectra = _spectra(_apart(input, problem.stride), lengths, groups, 1)
+    with PRODUCT:
+        products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.permute(0, 3, 1, 2)
+    with INVERSE:
+        y = _planes_of(products, problem, lengths)
+    with UNPACK:
+        outputs = zip(problem.output_size, problem.padding, strict=True)
+        kept = (slice(pad, pad + out) for out, pad in outputs)
+        return add_bias(y[(slice(None), slice(None), *kept)].contiguous(), bias)

@@ -159,6 +159,55 @@ def gemm_patches(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
         return add_bias(y.reshape(problem.output_shape), bias)
 
 
+def _why_not_separate(problem: Problem) -> str | None:
+    if problem.kernel != problem.stride and set(problem.input_size) != {1}:
+        return "needs a kernel as large as the stride, or an input of one place"
+    if problem.is_padded or any(problem.output_padding):
+        return "needs padding 0, and no output padding"
+    if problem.is_dilated and problem.taps != 1:
+        return "needs dilation 1"
+    return None
+
+
+@register(
+    "gemm_patches",
+    family="gemm",
+    kinds=("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+    dtypes=("float32", "float64", "float16", "bfloat16"),
+    supports=_why_not_separate,
+    workspace_bytes=lambda problem, itemsize: (
+        itemsize * (problem.input_elements + 2 * problem.output_elements)
+    ),
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def gemm_patches_transposed(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """What patches come from: each place becomes one, and none overlaps another.
+
+    Shapes: places (g, N·H·W, C/g), weight (g, C/g, K/g·R·S), result (N, K, H·R, W·S); as well with
+    one axis or three.
+    Cost: 2·N·H·W·C·K/g·R·S operations in one matrix product.
+    Extra memory: the product in its own order, which is then put into the output's.
+    Source: O. Ronneberger, P. Fischer, T. Brox, "U-Net" (2015), section 2: its up-convolution.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups, output_padding)
+    if reason := _why_not_separate(problem):
+        raise Unsupported(reason)
+    n, axes, places = problem.batch_size, problem.axes, problem.input_size
+    group_in, group_out = problem.in_channels // groups, problem.out_channels // groups
+    with PACK:
+        x = input.reshape(n, groups, group_in, math.prod(places)).permute(1, 0, 3, 2)
+        x = x.reshape(groups, n * math.prod(places), group_in)
+    with PRODUCT:
+        y = x @ weight.reshape(groups, group_in, group_out * problem.taps)
+    with UNPACK:
+        y = y.view(groups, n, *places, group_out, *problem.kernel)
+        interleaved = (axis for pair in range(axes) for axis in (2 + pair, 3 + axes + pair))
+        y = y.permute(1, 0, 2 + axes, *interleaved)
+        return add_bias(y.reshape(problem.output_shape), bias)
+
+
 def _kn2row_sizes(problem: Problem) -> tuple[int, int, int]:
     """Return rows and pitch of one phase plane, and the length of the joined output rows."""
     rows = -(-problem.padded_h // problem.stride_h)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import operator
+
 import torch
 import torch.nn.functional as F
 
@@ -48,6 +51,55 @@ def unfold(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
             output = weight.reshape(groups, k // groups, taps) @ columns.view(n, groups, taps, -1)
     with UNPACK:
         return add_bias(output.view(n, k, problem.out_h, problem.out_w), bias)
+
+
+def _windows_bytes(problem: Problem, itemsize: int) -> int:
+    places = math.prod(problem.output_size)
+    padded = problem.batch_size * problem.in_channels
+    for size, pads in zip(problem.input_size, problem.pads, strict=True):
+        padded *= size + sum(pads)
+    columns = problem.batch_size * places * problem.in_channels * problem.taps
+    return itemsize * (padded + columns + 2 * problem.output_elements)
+
+
+@register(
+    "unfold",
+    family="im2col",
+    kinds=("conv1d", "conv3d"),
+    dtypes=("float32", "float64", "float16", "bfloat16"),
+    workspace_bytes=_windows_bytes,
+    executed_flops=lambda problem: problem.direct_flops,
+)
+def unfold_any(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """The same for one axis or three: windows as a strided view of the padded input, copied once.
+
+    Shapes: windows (N, C, taps…, places…) as a view, columns (N, g, C/g·taps, places), weight
+    (g, K/g, C/g·taps), result (N, K, places…).
+    Cost: 2·N·K·places·C/g·taps operations in large matrix products.
+    Extra memory: the columns, as many times the input at stride 1 as there are taps.
+    Source: as `unfold`.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    n, k = problem.batch_size, problem.out_channels
+    taps = problem.reduction_length
+    with TRANSFORM:
+        x = F.pad(input, [size for size in reversed(problem.padding) for _ in range(2)])
+        step_n, step_c, *steps = x.stride()
+        windows = x.as_strided(
+            (n, problem.in_channels, *problem.kernel, *problem.output_size),
+            (
+                step_n,
+                step_c,
+                *map(operator.mul, steps, problem.dilation),
+                *map(operator.mul, steps, problem.stride),
+            ),
+            x.storage_offset(),
+        )
+        columns = windows.reshape(n, groups, taps, math.prod(problem.output_size))
+    with PRODUCT:
+        output = weight.reshape(groups, k // groups, taps) @ columns
+    with UNPACK:
+        return add_bias(output.reshape(problem.output_shape), bias)
 
 
 def _rows_bytes(problem: Problem, itemsize: int) -> int:

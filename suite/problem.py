@@ -122,8 +122,8 @@ class Problem:
             ]
         else:
             faults += [
-                f"output_padding is {self.output_padding}, and {self.kind} has none; only a "
-                "transposed convolution does"
+                f"output_padding is {list(self.output_padding)}, and {self.kind} has none; did you "
+                f'mean "kind: {self.kind.replace("conv", "conv_transpose")}"?'
                 for _ in range(any(self.output_padding))
             ]
         return faults

@@ -85,12 +85,24 @@ def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:
 
 
 def meets_no_whole_kernel(problem: Problem) -> bool:
-    """Return whether the input's plane is smaller than the kernel.
+    """Return whether no window lies inside of the input: it is smaller, or the stride skips it.
 
-    To a transform it is then what a spike is: spread over a tile with taps that it never meets.
+    To a transform it is then what a spike is: spread over a tile with taps that it never meets. Of
+    a transposed convolution the input alone counts.
     """
-    sizes = zip(problem.input_size, problem.effective_kernel, strict=True)
-    return any(size < covered for size, covered in sizes)
+    axes = zip(problem.input_size, problem.effective_kernel, strict=True)
+    if any(size < covered for size, covered in axes):
+        return True
+    if problem.is_transposed:
+        return False
+    windows = zip(
+        problem.input_size, problem.effective_kernel, problem.stride, problem.pads, strict=True
+    )
+    # The first window that begins inside has to end there.
+    return any(
+        -(-before // stride) * stride - before + covered > size
+        for size, covered, stride, (before, _) in windows
+    )
 
 
 def elements(

@@ -85,7 +85,7 @@ class Tolerance:
     def element_bounds(self, expected: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
         """Return the largest allowed error of each element, in float64.
 
-        Shapes: `expected` and `size` (the S above) alike. Both 4-D, or 1-D for single elements,
+        Shapes: `expected` and `size` (the S above) alike. Both whole, or 1-D for single elements,
         which are then bounded by their largest S.
         """
         return self.bounds_on(expected, self.shared_size(size))
@@ -94,7 +94,7 @@ class Tolerance:
         """Return the S that elements share, a plane's or an image's largest, or their own."""
         if not self.is_norm_wise or not size.numel():
             return size
-        shared = 3 if self._is_approximate else 2
+        shared = self.scenario.problem.axes + self._is_approximate
         return size.amax(dim=tuple(range(size.dim()))[-shared:], keepdim=True)
 
     def bounds_on(self, expected: torch.Tensor, size: torch.Tensor) -> torch.Tensor:

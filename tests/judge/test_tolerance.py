@@ -182,3 +182,10 @@ def test_an_empty_output_has_nothing_wrong():
     operands = drawn("normal", scenario)
 
     assert judged("normal", torch.empty(0, 32, 14, 14), operands, scenario).fault is None
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_transform_methods_share_a_plane_of_as_many_axes_as_there_are(axes):
+    problem = Problem.of_call((2, 3, *(4,) * axes), (5, 3, *(3,) * axes), padding=1)
+    limits = Tolerance(Scenario(id="s", problem=problem), family="fft", error_factor=2)
+    assert limits.shared_size(torch.rand(problem.output_shape)).shape == (2, 5, *(1,) * axes)

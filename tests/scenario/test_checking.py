@@ -241,3 +241,51 @@ def test_the_limit_holds_over_all_files(tmp_path):
     b = write(tmp_path, f"layers: [{{{LAYER}}}]", "b.yaml")
     with pytest.raises(UsageError, match=r"a\.yaml, .*b\.yaml: 2 scenarios, more than 1 at once"):
         load_files([a, b], most=1)
+
+
+OF_KIND = "in_channels: 4, out_channels: 4, input_size: 9, kernel_size: 3"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("output_padding: 1", "output_padding is [1, 1], and conv2d has none; did you mean "
+         '"kind: conv_transpose2d"?'),
+        ("stride: [1, 2, 3]", "stride is [1, 2, 3], and conv2d has 2 axes; accepted: one number or "
+         '[height, width]. Did you mean "kind: conv3d"?'),
+        ("kind: conv1d, dilation: [1, 2]", "dilation is [1, 2], and conv1d has 1 axis; accepted: "
+         'one number or [width]. Did you mean "kind: conv2d"?'),
+        ("kind: conv1d, padding: [1, 2, 3]", "padding is [1, 2, 3], and conv1d has 1 axis; "
+         "accepted: one number or [width] or [left, right]."),
+        ("kind: conv3d, padding: [1, 2]", "padding is [1, 2], and conv3d has 3 axes; accepted: one "
+         "number or [depth, height, width] or [front, back, top, bottom, left, right]."),
+        ("kind: conv_transpose2d, stride: 2, output_padding: 2", "output_padding is 2 along the "
+         "height; it must be smaller than the stride 2 or the dilation 1"),
+        ("kind: conv_transpose1d, padding: [0, 1]", "pad_left is 0 and pad_right 1; a transposed "
+         "convolution takes one padding for both sides"),
+        ("kind: conv_transpose1d, padding: 9", "padding takes all of the output along the width"),
+        ("kind: conv_transpose2d, padding: same", "padding same is for conv1d, conv2d, conv3d, and "
+         "kind is conv_transpose2d; give numbers instead"),
+        ("padding: causal", "padding causal is for conv1d, and kind is conv2d; give numbers"),
+        ("kind: conv1d, padding: causal, stride: 2", "padding causal needs stride 1, found [2]; "
+         "give numbers instead"),
+        ("kind: conv_2d", 'kind is "conv_2d"; accepted: conv1d, conv2d, conv3d, conv_transpose1d, '
+         'conv_transpose2d, conv_transpose3d. Did you mean "conv2d"?'),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_another_kind_is_told_once_with_its_place(tmp_path, more, message):
+    (problem,) = problems_of(tmp_path, f"layers:\n  - {{{OF_KIND}, {more}}}\n")
+    assert problem.startswith("x.yaml:2:")
+    assert message in problem
+
+
+def test_a_row_of_a_table_leaves_cells_of_other_kinds_axes_empty(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "kind,in_channels,out_channels,depth,height,width,kernel_d,kernel_h,kernel_w,"
+        "pad_left,pad_right\n"
+        "conv1d,4,4,,,30,,,4,3,0\n"
+        "conv3d,4,4,5,6,7,1,2,3,,\n"
+    )
+    one, three = load(tmp_path, "layers_from: {file: t.csv}").values()
+    assert (one.problem.input_size, one.problem.pads) == ((30,), ((3, 0),))
+    assert (three.problem.input_size, three.problem.kernel) == ((5, 6, 7), (1, 2, 3))
