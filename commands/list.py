@@ -46,8 +46,11 @@ def _list_implementations(plugins: Sequence[Path]) -> None:
         if entry.unavailable:
             about = Text(f"unavailable: {entry.unavailable}", style="bright_black")
         else:
+            kinds = entry.declared.kinds
+            of_kinds = "" if kinds == ("conv2d",) else f" ({', '.join(kinds)})"
             about = Text(
                 entry.declared.summary
+                + of_kinds
                 + (" Runs on request: --impl." if entry.declared.on_request else "")
             )
         shown.add_row(Text(name), entry.family, about)
