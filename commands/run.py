@@ -200,6 +200,7 @@ def main(options: argparse.Namespace) -> int:
         with measuring(options, console, run.folder):
             return _resume(run, console, verbose=options.verbose)
     request = asked(RunRequest, options, *(() if options.model else (USUAL_FILE,)))
+    _networks.refuse_mixtures(request)
     if request.on:
         if request.environments:
             raise UsageError("--env runs on this machine alone; leave out --on")
@@ -216,7 +217,6 @@ def begin(request: RunRequest, out: Path | None, console: Console, *, verbose: b
         verbose: say of each unsupported cell why it is.
     """
     _refuse_lonely_instructions(request)
-    _networks.refuse_mixtures(request)
     environments = environments_for(request, console)
     prepared = prepared_run(request, console, environments)
     request = prepared.request

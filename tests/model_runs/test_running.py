@@ -89,6 +89,10 @@ def test_a_model_whose_file_has_changed_is_not_resumed(command, tmp_path):
         (("quick", "--train"), "--train is about a model"),
         (("--model", MODEL, *SHORT, "--shard", "1/2"), "--shard and --model do not go together"),
         (("--model", MODEL, *SHORT, "--device", "cuda"), "a model is run on the CPU only"),
+        (
+            ("--model", MODEL, *SHORT, "--env", "torch==2.14.*"),
+            "a model is measured in this environ",
+        ),
         (("--model", "absent.py:build", *SHORT), "absent.py: no such file"),
     ],
 )
