@@ -57,7 +57,6 @@ nb_merge_streams = True
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-python_maximum_signature_line_length = 72
 
 # What it looks like
 html_theme = "furo"
