@@ -35,7 +35,6 @@ NOT_OF_MODELS = {
     "shard": "a model is one scenario",
     "on": "a model is measured on this machine",
     "each": "a model is measured on this machine",
-    "environments": "a model is measured in this environment; measure it in each, and `compare`",
     "profile": "single convolutions are profiled; `capture` writes those of a model",
     "energy": "joules are measured of single convolutions",
 }
