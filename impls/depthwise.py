@@ -15,6 +15,7 @@ import numpy
 import torch
 
 from impls._axes import along_a_row, of_plane, of_slices, over_depth, slices_bytes, slices_of
+from impls._kernels.finish import FUSED
 from impls._numba import use_torch_threads
 from impls._packing import Packed, Packing
 from impls._planes.plan import STACK, Plan, plan_for, stack_shifts, stack_weights
@@ -71,7 +72,12 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Taps:
     )
 
 
-def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+def _run(
+    packed: Packed,
+    input: torch.Tensor,
+    bias: torch.Tensor | None,
+    residual: torch.Tensor | None,
+) -> torch.Tensor:
     taps = packed.content
     with PACK:
         y = torch.empty(taps.output_shape, dtype=input.dtype)
@@ -81,7 +87,9 @@ def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torc
         scratch = torch.empty(threads, taps.plan.scratch, dtype=input.dtype).numpy()
     # Padding and cropping happen inside, plane by plane, while the plane is in the cache.
     with PRODUCT:
-        arrays = x, taps.weight, added, y.numpy().reshape(-1), *taps.tables
+        outputs = y.numpy().reshape(-1)
+        residuals = outputs if residual is None else residual.contiguous().numpy().reshape(-1)
+        arrays = x, taps.weight, added, outputs, residuals, *taps.tables
         taps.sums(taps.sizes, threads, arrays, scratch)
     return y
 
@@ -123,8 +131,19 @@ _depthwise_packing = Packing("depthwise", _pack, _why_not_depthwise)
     prepare=_depthwise_packing.prepare,
     workspace_bytes=_workspace_bytes,
     executed_flops=_executed_flops,
+    epilogues=FUSED,
 )
-def depthwise(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def depthwise(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    epilogue="none",
+    residual=None,
+):
     """One input channel a group: shifted sums over whole planes, any kernel, stride, dilation.
 
     Shapes: input (N, C, H, W), weight (K, 1, R, S), result (N, K, P, Q) with K a multiple of C.
@@ -135,8 +154,9 @@ def depthwise(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     overhead direct convolutions" (ICML 2018); the joined rows are explained in
     impls/_planes/plan.py.
     """
-    packed = _depthwise_packing.of_call(input, weight, bias, stride, padding, dilation, groups)
-    return _run(packed, input, bias)
+    arguments = stride, padding, dilation, groups
+    packed = _depthwise_packing.of_call(input, weight, bias, *arguments, epilogue, residual)
+    return _run(packed, input, bias, residual)
 
 
 # A group's planes should stay in a core's own cache while its output channels are computed.
@@ -166,8 +186,19 @@ _grouped_packing = Packing("grouped", _pack, _why_not_grouped)
     prepare=_grouped_packing.prepare,
     workspace_bytes=_workspace_bytes,
     executed_flops=_executed_flops,
+    epilogues=FUSED,
 )
-def grouped(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def grouped(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    epilogue="none",
+    residual=None,
+):
     """A few input channels a group: the shifted sums of up to six output channels at once.
 
     Shapes: input (N, C, H, W), weight (K, C/g, R, S), result (N, K, P, Q).
@@ -176,8 +207,9 @@ def grouped(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
     Source: as for `depthwise`; the indirection over taps after M. Dukhan, "The indirect
     convolution algorithm" (2019), section 3.
     """
-    packed = _grouped_packing.of_call(input, weight, bias, stride, padding, dilation, groups)
-    return _run(packed, input, bias)
+    arguments = stride, padding, dilation, groups
+    packed = _grouped_packing.of_call(input, weight, bias, *arguments, epilogue, residual)
+    return _run(packed, input, bias, residual)
 
 
 def _register_other_axes(row, family: str, packing: Packing) -> None:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from numba import types
 
+from impls._kernels.finish import CODES, FUSED, finish_row
 from impls._kernels.panels import panel_product, width_of
 from impls._kernels.vector import VECTOR_BYTES
 from impls._numba import njit
@@ -55,6 +56,8 @@ class Panels:
     """Zeros in place of a bias."""
     sizes: tuple[int, int, int, int]
     """Bytes of an element, lanes of a vector, outputs, inputs."""
+    finish: int
+    """Code of what follows: see `impls._kernels.finish`."""
 
 
 def _why_not(problem: Problem) -> str | None:
@@ -92,6 +95,7 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Panels:
         address=panels.data_ptr(),
         no_bias=panels.new_zeros(problem.out_channels),
         sizes=(itemsize, lanes, *matrix.shape),
+        finish=CODES[problem.epilogue],
     )
 
 
@@ -106,8 +110,19 @@ _packing = Packing("gemv", _pack, _why_not)
     prepare=_packing.prepare,
     workspace_bytes=lambda problem, itemsize: itemsize * problem.input_elements,
     executed_flops=lambda problem: problem.direct_flops,
+    epilogues=FUSED,
 )
-def gemv(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def gemv(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    epilogue="none",
+    residual=None,
+):
     """One pixel of one image: a packed matrix times a vector, with as little around it as can be.
 
     Shapes: input (1, C, R, S), weight packed or (K, C, R, S), result (1, K, 1, 1).
@@ -119,7 +134,8 @@ def gemv(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     Raises:
         Unsupported: more than one output pixel, or several groups.
     """
-    packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    arguments = stride, padding, dilation, groups
+    packed = _packing.of_call(input, weight, bias, *arguments, epilogue, residual)
     panels = packed.content
     if bias is None:
         bias = panels.no_bias
@@ -128,4 +144,8 @@ def gemv(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     x = input if input.is_contiguous() else input.contiguous()
     y = torch.empty_like(panels.like)
     _multiply(*panels.sizes, y.data_ptr(), bias.data_ptr(), x.data_ptr(), panels.address)
+    if panels.finish:
+        outputs = y.view(-1).numpy()
+        residuals = outputs if residual is None else residual.reshape(-1).numpy()
+        finish_row(panels.finish, outputs, residuals)
     return y

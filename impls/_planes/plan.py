@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy
 
+from impls._kernels.finish import CODES
 from impls._kernels.vector import BLOCK_ROWS, VECTOR_BYTES
 from suite import Problem
 
@@ -82,6 +83,8 @@ class Plan(NamedTuple):
     """Elements reserved for an output row of a stack."""
     scratch: int
     """Elements that a thread needs: a group's phases, and output rows that are copied out."""
+    finish: int
+    """Code of what follows: see `impls._kernels.finish`."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -141,6 +144,7 @@ def plan_for(problem: Problem, itemsize: int) -> tuple[Plan, tuple[numpy.ndarray
         neighbours=neighbours,
         stack_row=stack_row,
         scratch=planes + (0 if neighbours else max(BLOCK_ROWS * out_row, p.out_h * stack_row)),
+        finish=CODES[p.epilogue],
     )
     row_phases = _phases(p.height, p.pad_top, p.stride_h, p.stride_w * phase, pitch)
     column_phases = _phases(p.width, p.pad_left, p.stride_w, phase, 1)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from numba import int64
 
 from impls._kernels.copies import copy_rows, prefetch, prefetch_to_write
+from impls._kernels.finish import finish_rows
 from impls._kernels.pointers import View, at
 from impls._kernels.taps import stack_product, tap_product
 from impls._kernels.vector import BLOCK_ROWS
@@ -46,6 +47,8 @@ class Operands(NamedTuple):
     """(K), or for other stacks than neighbours each channel's once for each row of a stack."""
     y: Any
     """The output."""
+    residual: Any
+    """What is added to it, lying alike; anything where nothing is."""
     shifts: Any
     """Table of shifts, one for each tap of a group or of a stack."""
     row_phases: Any
@@ -160,6 +163,15 @@ def _ask_for_rows(plan, upcoming, first, count):
 
 
 @njit(cache=True)
+def _finish(plan, operands, plane):
+    """Finish a plane of the output that was just written."""
+    outputs = plan.out_h * plan.out_w
+    y = View(at(operands.y, plane * outputs), outputs)
+    residual = View(at(operands.residual, plane * outputs), outputs)
+    finish_rows(plan.finish, y, residual, 1, outputs)
+
+
+@njit(cache=True)
 def _neighbours(plan, first_item, last_item, operands, scratch):
     """Compute the groups of all images from `first_item` to `last_item`; so do the next two."""
     scratch[: plan.planes] = 0
@@ -171,6 +183,7 @@ def _neighbours(plan, first_item, last_item, operands, scratch):
             y = at(operands.y, (item * plan.group_out + i) * plan.out_h * plan.out_w)
             w, bias = at(operands.w, k * plan.taps), at(operands.bias, k)
             _sum_neighbours(plan, y, w, bias, planes, shifts)
+            _finish(plan, operands, item * plan.group_out + i)
 
 
 @njit(cache=True)
@@ -191,6 +204,7 @@ def _stacks(plan, first_item, last_item, operands, scratch):
             _sum_stacks(plan, out, w, bias, planes, shifts, upcoming)
             y = at(operands.y, (item * plan.group_out + i) * plan.out_h * plan.out_w)
             copy_rows(View(y, plan.out_w), View(out, plan.stack_row), plan.out_h, plan.out_w)
+            _finish(plan, operands, item * plan.group_out + i)
 
 
 @njit(cache=True)
@@ -210,6 +224,7 @@ def _joined(plan, first_item, last_item, operands, scratch):
                 y = View(at(operands.y, channel * plan.out_h * plan.out_w), plan.out_w)
                 row = View(at(out, i * plan.out_row), plan.pitch)
                 copy_rows(y, row, plan.out_h, plan.out_w)
+                _finish(plan, operands, channel)
 
 
 # Three functions and not one with three branches: what is not called need not be compiled. For a

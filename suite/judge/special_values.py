@@ -12,7 +12,8 @@ the receptive field: they choose an algorithm call by call, and do not say which
 
 An epilogue's activation is applied to that: ReLU of -infinity is 0, of NaN it is NaN. Vendors'
 libraries and engines may answer 0 to NaN there, as oneDNN does, whose ReLU is a maximum. SiLU,
-Hardswish and GELU of -infinity are 0 by their limits and NaN by their formulas: either will do.
+Hardswish and GELU of -infinity are 0 by their limits and NaN by their formulas: whatever comes out
+will do.
 """
 
 from __future__ import annotations
