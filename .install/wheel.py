@@ -12,7 +12,15 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-TREE = ("commands", "impls", "reports", "run_bench.py", "scenarios", "suite")
+TREE = (
+    "commands",
+    "docs/learn/recorded",  # what `lesson` shows beside what it measures
+    "impls",
+    "reports",
+    "run_bench.py",
+    "scenarios",
+    "suite",
+)
 
 
 class TreeInItsOwnFolder(BuildHookInterface[Any]):

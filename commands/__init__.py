@@ -21,5 +21,6 @@ COMMANDS = {
     "validate": "check scenario files without running them",
     "doctor": "show the machine, and what would steady its measurements",
     "demo": "filter a photograph through every implementation",
+    "lesson": "learn how convolutions are computed: tables measured here, exercises marked",
 }
 """Name (of the module, too) → what it does; in the order of `--help`."""

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import demo_picture, terminal, units
-from reports.demo_steps import ways
+from reports.demo_steps import framed_piece, ways
 from suite.demo.filtering import (
     FILTERS,
     Filtered,
@@ -74,7 +74,8 @@ def filter_and_show(options: argparse.Namespace) -> int:
             photograph.height, photograph.width, photograph.colour, photograph.grey
         )
         planes = dict(zip(FILTERS, whole[0].planes, strict=True))
-        picture = demo_picture.write(original, planes, steps, options.out)
+        piece = framed_piece(photograph.grey) if steps else None
+        picture = demo_picture.write(original, planes, steps, piece, options.out)
         console.print(f"picture of the steps: {picture}", soft_wrap=True)
     is_wrong = any(result.status == Status.INCORRECT for result in filtered)
     return EXIT_GOOD if whole and not is_wrong else EXIT_WRONG

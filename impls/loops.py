@@ -180,6 +180,52 @@ def _python_numbers_bytes(problem: Problem, itemsize: int) -> int:
 
 
 @register(
+    "loops_numbers",
+    family="loops",
+    devices=("cpu",),
+    supports=_too_many_products,
+    workspace_bytes=_python_numbers_bytes,
+    executed_flops=lambda problem: problem.direct_flops,
+    on_request=True,
+)
+def loops_numbers(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Seven Python loops on Python numbers: image, output channel, row, column, channel, window.
+
+    One change from `loops`: numbers in lists in place of tensors of one element, so that a product
+    is two multiplications of indices and one of numbers, and no call of torch.
+    Shapes: as `loops`. Not differentiable.
+    Cost: 2·N·K·P·Q·C/g·R·S operations, about 0.2 µs for each product.
+    Extra memory: all numbers as Python objects, 41 bytes each.
+
+    Raises:
+        Unsupported: beyond the size at which one call takes about 10 s.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    if reason := _too_many_products(problem):
+        raise Unsupported(reason)
+    (pad_h, pad_w), (stride_h, stride_w) = pair(padding), pair(stride)
+    dilation_h, dilation_w = pair(dilation)
+    x = F.pad(input.detach(), (pad_w, pad_w, pad_h, pad_h)).tolist()
+    w = weight.detach().tolist()
+    group_in, group_out = problem.in_channels // groups, problem.out_channels // groups
+    sums = []
+    for n in range(problem.batch_size):
+        for k in range(problem.out_channels):
+            first_channel = k // group_out * group_in
+            for p in range(problem.out_h):
+                for q in range(problem.out_w):
+                    total = 0.0
+                    for c in range(group_in):
+                        for r in range(problem.kernel_h):
+                            row = x[n][first_channel + c][p * stride_h + r * dilation_h]
+                            for s in range(problem.kernel_w):
+                                total += w[k][c][r][s] * row[q * stride_w + s * dilation_w]
+                    sums.append(total)
+    output = torch.tensor(sums, dtype=input.dtype).reshape(problem.output_shape)
+    return output if bias is None else output + bias.detach().view(1, -1, 1, 1)
+
+
+@register(
     "loops_unrolled",
     family="loops",
     devices=("cpu",),

@@ -37,12 +37,17 @@ class Original:
 
 
 def write(
-    original: Original, planes: Mapping[str, NDArray[np.float32]], ways: Sequence[Way], out: Path
+    original: Original,
+    planes: Mapping[str, NDArray[np.float32]],
+    ways: Sequence[Way],
+    piece: tuple[int, int, int, int] | None,
+    out: Path,
 ) -> Path:
     """Write the photograph, grey and filtered, and a row of steps for each way, as PNG.
 
     Args:
         planes: up to three filtered ones, by their titles.
+        piece: row, column, height and width of what the steps are about, framed in the grey one.
 
     Raises:
         UsageError: the file cannot be written.
@@ -56,7 +61,7 @@ def write(
     )
     for axes in grid.ravel():
         axes.set_axis_off()
-    _photograph(grid[0], original, planes)
+    _photograph(grid[0], original, planes, piece)
     for axes, way in zip(grid[1:], ways, strict=True):
         _way(axes, way)
     try:
@@ -68,14 +73,18 @@ def write(
 
 
 def _photograph(
-    axes: Sequence[Any], original: Original, planes: Mapping[str, NDArray[np.float32]]
+    axes: Sequence[Any],
+    original: Original,
+    planes: Mapping[str, NDArray[np.float32]],
+    piece: tuple[int, int, int, int] | None,
 ) -> None:
     height, width = original.grey.shape
     is_shrunk = (height, width) != (original.height, original.width)
     axes[0].imshow(original.colour)
     axes[0].set_title(f"photograph, {original.height}×{original.width}", fontsize=9)
     caption = f"grey, shrunk to {height}×{width}" if is_shrunk else "grey"
-    _panel(axes[1], Panel(caption, np.asarray(original.grey, dtype=float), signed=False))
+    grey = np.asarray(original.grey, dtype=float)
+    _panel(axes[1], Panel(caption, grey, signed=False, box=piece))
     for panel_axes, (title, plane) in zip(axes[2:], planes.items(), strict=False):
         values = np.asarray(plane, dtype=float)
         _panel(panel_axes, Panel(title, values, signed=float(values.min()) < -0.1))

@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 PATCH = 12
-"""Side of the piece that is large enough to see a pixel of."""
+"""Side of the piece that is large enough to see a pixel of; smaller in small pictures."""
+LEAST = 4
+"""Side of a tile: in less there is nothing to show."""
 WINOGRAD_INPUT = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], dtype=float)
 WINOGRAD_KERNEL = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 WINOGRAD_OUTPUT = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], dtype=float)
@@ -43,6 +45,12 @@ class Way:
     panels: tuple[Panel, Panel, Panel, Panel]
 
 
+def framed_piece(grey: ArrayLike) -> tuple[int, int, int, int]:
+    """Return row, column, height and width of the piece of a picture that the steps are about."""
+    plane = np.asarray(grey, dtype=float)
+    return Work(plane, plane, plane).box
+
+
 @dataclass(frozen=True)
 class Work:
     """What is filtered, with what."""
@@ -54,16 +62,26 @@ class Work:
     """A kernel large enough for a product of spectra to pay."""
 
     @property
-    def patch(self) -> Array:
-        """The piece with the most contrast along a row, where a gradient shows something."""
+    def box(self) -> tuple[int, int, int, int]:
+        """Row, column, height and width of the piece that the steps are about.
+
+        The one with the most contrast along a row, where a gradient shows something.
+        """
+        height, width = (min(PATCH, side) for side in self.plane.shape)
         contrast = np.abs(np.diff(self.plane, axis=1))
-        tops = range(0, self.plane.shape[0] - PATCH + 1, 4)
-        lefts = range(0, self.plane.shape[1] - PATCH + 1, 4)
+        tops = range(0, self.plane.shape[0] - height + 1, 4)
+        lefts = range(0, self.plane.shape[1] - width + 1, 4)
         corners = [(top, left) for top in tops for left in lefts]
         top, left = max(
-            corners, key=lambda c: contrast[c[0] : c[0] + PATCH, c[1] : c[1] + PATCH - 1].sum()
+            corners, key=lambda c: contrast[c[0] : c[0] + height, c[1] : c[1] + width - 1].sum()
         )
-        return self.plane[top : top + PATCH, left : left + PATCH]
+        return top, left, height, width
+
+    @property
+    def patch(self) -> Array:
+        """The piece itself."""
+        top, left, height, width = self.box
+        return self.plane[top : top + height, left : left + width]
 
 
 def ways(families: set[str], grey: ArrayLike, gradient: ArrayLike, blur: ArrayLike) -> list[Way]:
@@ -75,7 +93,7 @@ def ways(families: set[str], grey: ArrayLike, gradient: ArrayLike, blur: ArrayLi
         blur: weights of a larger kernel, with which spectra are multiplied.
     """
     work = Work(*(np.asarray(values, dtype=float) for values in (grey, gradient, blur)))
-    if min(work.plane.shape) < PATCH:
+    if min(work.plane.shape) < LEAST:
         return []
     return [way(work) for members, way in _WAYS if families & members]
 
@@ -152,7 +170,7 @@ def _brightness(spectrum: NDArray[np.complex128]) -> Array:
 
 def _tiles(work: Work) -> Way:
     patch = work.patch
-    row = column = PATCH // 2 - 2
+    row, column = (side // 2 - 2 for side in patch.shape)
     tile = patch[row : row + 4, column : column + 4]
     of_tile = WINOGRAD_INPUT @ tile @ WINOGRAD_INPUT.T
     of_weights = WINOGRAD_KERNEL @ work.gradient @ WINOGRAD_KERNEL.T

@@ -30,6 +30,7 @@ PARENTS = (
     "demo",
     "fleet",
     "environments",
+    "lessons",
 )
 """Rooms that start those processes."""
 SLOW_TO_IMPORT = {"torch", "numba", "numpy", "pandas", "matplotlib", "scipy", "sympy"}
@@ -257,6 +258,7 @@ REPORTS_MAY_READ = {
     "stats",
     "scenario",
     "gate",
+    "lessons",
     "problem",
     "epilogues",
     "kinds",
@@ -275,3 +277,5 @@ def test_reports_know_results_and_nothing_of_how_they_were_measured(path):
     assert {parts[0] for parts in found} <= REPORTS_MAY_READ
     of_gate = {parts[1] for parts in found if parts[0] == "gate" and len(parts) > 1}
     assert of_gate <= {"calibrated", "outcome", "facts", "verdict"}
+    of_lessons = {parts[1] for parts in found if parts[0] == "lessons" and len(parts) > 1}
+    assert of_lessons <= {"lesson", "table"}

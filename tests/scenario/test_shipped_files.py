@@ -42,6 +42,7 @@ def test_all_of_them_load_together():
         "edge_shapes_3d",
         "edge_shapes_transposed",
         "epilogues",
+        "lessons",
         "ci",
         "tune",
         "resnet50_gpu",

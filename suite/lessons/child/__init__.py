@@ -1,0 +1,1 @@
+"""The processes that run an exercise, and that examine what came out."""
