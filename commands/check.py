@@ -65,7 +65,10 @@ class CheckRequest(Request):
 
     def of_cell(self, scenario: str, implementation: str) -> Self:
         """Return the request for one cell, here."""
-        return replace(super().of_cell(scenario, implementation), on=None, each=False)
+        of_one = super().of_cell(scenario, implementation)
+        name = scenario.partition("/")[0]
+        files = tuple(file for file in self.files if Path(file.path).stem == name)
+        return replace(of_one, files=files or self.files, on=None, each=False)
 
 
 def add_arguments(parser: Parser) -> None:
