@@ -19,6 +19,7 @@ from commands._gate_rule import rule_for
 from commands._preparing import (
     ChosenScenarios,
     find_scenarios,
+    names_of_plugins,
     patterns,
     refuse_too_many,
     settings_for,
@@ -64,7 +65,7 @@ def between_environments(
         both = (base, head)
         facts = [_torch_facts(environment, log, chosen) for environment in both]
         old, new = (_catalogue(environment, plugins, log, chosen) for environment in both)
-        inventory = take_stock(old, new, patterns(chosen, _either(old, new)), asked_by="--impl")
+        inventory = take_stock(old, new, _asked_for(chosen, old, new), asked_by="--impl")
         refuse_too_many(request, len(chosen.scenarios), len(inventory.both))
         apart = (*differences(base, head), *_of_torch(*facts))
         name = "gate-" + "-".join(file.name for file in chosen.files)
@@ -177,6 +178,13 @@ def _catalogue(
 ) -> Catalogue:
     interpreter = None if environment.is_this_one else environment.interpreter
     return read_catalogue(new_run.TREE, plugins, log, chosen.scenarios, interpreter)
+
+
+def _asked_for(chosen: ChosenScenarios[GateRequest], old: Catalogue, new: Catalogue) -> list[str]:
+    """Return which rows to gate: as asked; else the plug-ins', or the files' choice."""
+    either = _either(old, new)
+    own = names_of_plugins(chosen.request, either)
+    return own if own and not chosen.request.implementations else patterns(chosen, either)
 
 
 def _either(old: Catalogue, new: Catalogue) -> Catalogue:
