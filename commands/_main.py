@@ -6,7 +6,9 @@ import atexit
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
 
@@ -38,12 +40,12 @@ def _answered(arguments: Sequence[str] | None) -> int:
     atexit.register(_leave_as_it_is)
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
     try:
-        _hear_interrupts()
-        require_folder()
-        words = sys.argv[1:] if arguments is None else arguments
-        options = build_parser(words).parse_args(words)
-        code: int = import_module(f"{__package__}.{options.command}").main(options)
-        return code
+        with _hearing_interrupts():
+            require_folder()
+            words = sys.argv[1:] if arguments is None else arguments
+            options = build_parser(words).parse_args(words)
+            code: int = import_module(f"{__package__}.{options.command}").main(options)
+            return code
     except ConvGaugeError as error:
         say_error(error)
         return error.exit_code
@@ -75,17 +77,37 @@ def _leave_as_it_is() -> None:
         gc.freeze()
 
 
-def _hear_interrupts() -> None:
+@contextmanager
+def _hearing_interrupts() -> Iterator[None]:
     """Let Ctrl-C, `kill -INT` and `kill` end the command, whatever its parent did with them.
 
     A shell without job control starts `command &` with SIGINT ignored, and some schedulers start
     jobs with signals blocked. Python leaves both as they are: a run in the background of a script
-    could then be ended by `kill -9` alone, which writes no report.
+    could then be ended by `kill -9` alone, which writes no report. Whoever calls a command from
+    Python has its own way with signals back afterwards, and keeps it in a thread, where Python
+    allows none to be set.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _raise_interrupt)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {
+        number: signal.signal(number, handler)
+        for number, handler in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, _raise_interrupt),
+        )
+    }
+    blocked: set[int] = set()
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, handlers) & handlers.keys()
+    try:
+        yield
+    finally:
+        if blocked:
+            signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+        for number, handler in handlers.items():
+            if handler is not None:  # one that was not set from Python cannot be set again
+                signal.signal(number, handler)
 
 
 def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -320,3 +322,25 @@ def test_a_command_leaves_the_garbage_collector_of_its_caller_as_it_was(command)
     command("no such command")
 
     assert gc.get_threshold() == usual
+
+
+def test_a_command_leaves_the_signal_handlers_of_its_caller_as_they_were(command):
+    def own(_number, _frame):
+        raise AssertionError("no signal was sent")
+
+    before = [signal.signal(number, own) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        command("validate", "quick")
+        command("no such command")
+
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == [own] * 2
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+
+
+def test_a_command_can_be_called_in_a_thread(command):
+    with ThreadPoolExecutor(1) as pool:
+        said = pool.submit(command, "validate", "quick").result()
+
+    assert said.code == 0
