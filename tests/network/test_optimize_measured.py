@@ -129,7 +129,7 @@ def test_a_row_that_is_slow_is_rolled_back(register_row, monkeypatch):
     model, x = network()
     plan = planned(model.deep, (1, 16, 20, 20), row="slow")
     result = settle(
-        OwnBenches(model, (x,)),
+        OwnBenches(model, (x,), None),
         {None: {"deep": (plan,)}},
         fitted=lambda _, rest: rest,
         until=0.0,

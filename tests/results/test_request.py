@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,11 @@ FULL = (
         profile=True,
         instructions=True,
         environments=("torch==2.12.*", "here"),
+        model=here("my own.py:build"),
+        inputs=("1x3x224x224", "1x4"),
+        dtype="bfloat16",
+        train=True,
+        optimize_budget_s=5.0,
     ),
     GateRequest(
         **SHARED,
@@ -132,7 +138,8 @@ def test_a_manifest_of_another_command_or_of_none_has_no_request():
 
 
 def test_one_cells_request_matches_no_other_cell_and_leaves_the_rest_out():
-    cell = FULL[0].of_cell("quick/[1x1]", "winograd_2x2")
+    of_files = replace(FULL[0], model=None)
+    cell = of_files.of_cell("quick/[1x1]", "winograd_2x2")
 
     assert cell.scenarios == ("quick/[[]1x1]",)
     assert (cell.shard, cell.budget_s) == (None, None)
@@ -140,6 +147,12 @@ def test_one_cells_request_matches_no_other_cell_and_leaves_the_rest_out():
     for option, field in FULL[0].options():
         if option in kept:
             assert getattr(cell, field.name) == getattr(FULL[0], field.name)
+
+
+def test_a_cell_of_a_whole_network_is_asked_for_by_its_row_alone():
+    cell = FULL[0].of_cell("my own", "eager")
+
+    assert (cell.model, cell.scenarios, cell.implementations) == (FULL[0].model, (), ("eager",))
 
 
 def test_one_cells_request_names_the_row_whatever_environment_it_ran_in():
