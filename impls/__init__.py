@@ -73,5 +73,6 @@ Of other kinds of problem: _axes.py (rows of two axes for one and three), _trans
 phases of a stride as convolutions; _interleave.py: copied to their places).
 
 Shared by all: _arguments.py (what every row does with conv2d's arguments), _fourier.py (lengths
-that an FFT likes), _kernels/copies.py (rows copied, split, transposed).
+that an FFT likes), _kernels/copies.py (rows copied, split, transposed), _kernels/finish.py (the
+activation or sum that follows, on rows that the first cache still has).
 """

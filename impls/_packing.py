@@ -102,9 +102,9 @@ class Packing:
         padding,
         dilation,
         groups,
+        *,
         epilogue="none",
         residual=None,
-        *,
         output_padding=None,
     ) -> Packed:
         """Return the packed weight of a call: `weight` itself, or what it is packed to now.

@@ -141,6 +141,7 @@ def depthwise(
     padding=0,
     dilation=1,
     groups=1,
+    *,
     epilogue="none",
     residual=None,
 ):
@@ -155,7 +156,9 @@ def depthwise(
     impls/_planes/plan.py.
     """
     arguments = stride, padding, dilation, groups
-    packed = _depthwise_packing.of_call(input, weight, bias, *arguments, epilogue, residual)
+    packed = _depthwise_packing.of_call(
+        input, weight, bias, *arguments, epilogue=epilogue, residual=residual
+    )
     return _run(packed, input, bias, residual)
 
 
@@ -196,6 +199,7 @@ def grouped(
     padding=0,
     dilation=1,
     groups=1,
+    *,
     epilogue="none",
     residual=None,
 ):
@@ -208,7 +212,9 @@ def grouped(
     convolution algorithm" (2019), section 3.
     """
     arguments = stride, padding, dilation, groups
-    packed = _grouped_packing.of_call(input, weight, bias, *arguments, epilogue, residual)
+    packed = _grouped_packing.of_call(
+        input, weight, bias, *arguments, epilogue=epilogue, residual=residual
+    )
     return _run(packed, input, bias, residual)
 
 

@@ -120,6 +120,7 @@ def gemv(
     padding=0,
     dilation=1,
     groups=1,
+    *,
     epilogue="none",
     residual=None,
 ):
@@ -135,7 +136,7 @@ def gemv(
         Unsupported: more than one output pixel, or several groups.
     """
     arguments = stride, padding, dilation, groups
-    packed = _packing.of_call(input, weight, bias, *arguments, epilogue, residual)
+    packed = _packing.of_call(input, weight, bias, *arguments, epilogue=epilogue, residual=residual)
     panels = packed.content
     if bias is None:
         bias = panels.no_bias

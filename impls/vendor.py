@@ -149,6 +149,7 @@ def onednn_prepacked(
     padding=0,
     dilation=1,
     groups=1,
+    *,
     epilogue="none",
     residual=None,
 ):
@@ -158,7 +159,7 @@ def onednn_prepacked(
     `aten/src/ATen/native/mkldnn/MKLDNNConversions.cpp`. Its ReLU of NaN is 0.
     """
     arguments = stride, padding, dilation, groups
-    packed = _onednn.of_call(input, weight, bias, *arguments, epilogue, residual)
+    packed = _onednn.of_call(input, weight, bias, *arguments, epilogue=epilogue, residual=residual)
     reordered, settings, adds, is_apart = packed.content
     bias = None if bias is None else bias.contiguous()  # it is read as if it were
     if adds and not is_apart:

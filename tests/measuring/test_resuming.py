@@ -50,7 +50,9 @@ def options_of_run() -> list[str]:
     return [action.option_strings[-1] if action.option_strings else "files" for action in actions]
 
 
-OPTIONS = [option for option in options_of_run() if option != "--help"]
+OF_MODELS = {"--model", "--input", "--dtype", "--train", "--optimize-budget"}
+"""A whole network in place of scenario files: tests/model_runs has those that are resumed."""
+OPTIONS = [option for option in options_of_run() if option != "--help" and option not in OF_MODELS]
 
 
 # -- a kill ----------------------------------------------------------------------------------------

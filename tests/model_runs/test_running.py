@@ -62,7 +62,16 @@ def test_the_report_shows_the_network(done):
     assert "whole-build/1x3x16x16" in done.said.out
 
 
-def test_a_model_whose_file_has_changed_is_not_resumed(command, tmp_path):
+CONTRADICTIONS = (
+    "--model mine.py:other",
+    "--input 1x3x8x8",
+    "--dtype bfloat16",
+    "--train",
+    "--optimize-budget 5",
+)
+
+
+def test_a_model_is_resumed_as_it_was_asked_and_not_where_its_file_has_changed(command, tmp_path):
     model = tmp_path / "mine.py"
     text = (ROOT / "tests/models/whole.py").read_text(encoding="utf-8")
     model.write_text(text, encoding="utf-8")
@@ -70,6 +79,10 @@ def test_a_model_whose_file_has_changed_is_not_resumed(command, tmp_path):
     assert command(*words).code == 0
 
     again = command("run", "--out", "r", "--resume")
+    for words in CONTRADICTIONS:
+        said = command("run", *words.split(), "--out", "r", "--resume")
+        assert said.code == 2
+        assert f"{words} contradicts the run in r, which was asked" in said.err
     model.write_text(text.replace("0.5", "0.25"), encoding="utf-8")
     changed = command("run", "--out", "r", "--resume")
 

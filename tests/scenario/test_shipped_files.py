@@ -47,6 +47,11 @@ def test_all_of_them_load_together():
         "tune",
         "resnet50_gpu",
         "fft_gpu",
+        "speech",
+        "sequence",
+        "video",
+        "segmentation",
+        "diffusion",
     }
 
 
