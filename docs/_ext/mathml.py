@@ -31,13 +31,16 @@ def visit_block(translator: Any, node: nodes.math_block) -> None:
 
 
 def _mathml(node: nodes.Element, display: str) -> str:
-    latex = node.astext()
+    # The converter knows amsmath's `align*`, and writes what is inside of other tables as it comes.
+    latex = node.astext().replace("{aligned}", "{align*}")
     try:
         written: str = convert(latex, display=display)
     except Exception as error:
         raise ExtensionError(
             f"{node.source}:{node.line}: no MathML for {latex!r}: {error}"
         ) from error
+    if "<mi>&</mi>" in written:
+        raise ExtensionError(f"{node.source}:{node.line}: columns that are no table in {latex!r}")
     return written
 
 
