@@ -189,7 +189,8 @@ def test_a_wheel_takes_no_name_but_convgauge(wheel):
         "convgauge_tree",
     }
     within = {name.split("/")[1] for name in names if name.startswith("convgauge_tree/")}
-    assert within == {"commands", "impls", "reports", "run_bench.py", "scenarios", "suite"}
+    own = {"commands", "docs", "impls", "reports", "run_bench.py", "scenarios", "suite"}
+    assert within == own
     shipped = {Path(name).name for name in names if name.startswith("convgauge_tree/scenarios/")}
     assert {path.name for path in (ROOT / "scenarios").glob("*.yaml")} <= shipped
     assert not [name for name in names if "__pycache__" in name]

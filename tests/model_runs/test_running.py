@@ -104,7 +104,7 @@ def test_a_model_is_resumed_as_it_was_asked_and_not_where_its_file_has_changed(c
         (("--model", MODEL, *SHORT, "--device", "cuda"), "a model is run on the CPU only"),
         (
             ("--model", MODEL, *SHORT, "--env", "torch==2.14.*"),
-            "a model is measured in this environ",
+            "--env and --model do not go together: its arms run in this environment",
         ),
         (("--model", "absent.py:build", *SHORT), "absent.py: no such file"),
     ],

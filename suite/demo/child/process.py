@@ -44,7 +44,7 @@ def _filter(source: Source, name: str, asked: Filter) -> FilteredPlanes:
     import torch  # noqa: PLC0415
 
     sources.load(source)
-    implementation = registering.get(name)
+    implementation = registering.get(name).of_kind("conv2d")
     if reason := implementation.why_unavailable():
         raise Unsupported(reason)
     grey = np.load(asked.source)
