@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reports.demo_steps import PATCH, Way, ways
+from reports.demo_steps import LEAST, PATCH, Way, ways
 from suite.demo import kernels
 
 SOBEL, BLUR = np.array(kernels.SOBEL), np.array(kernels.gaussian())
@@ -54,5 +54,12 @@ def test_sixteen_products_make_the_four_pixels_of_a_tile():
     )
 
 
-def test_a_picture_too_small_to_cut_a_piece_from_has_no_steps():
-    assert ways({"loops", "fft"}, GREY[: PATCH - 1], SOBEL, BLUR) == []
+def test_a_picture_smaller_than_a_piece_is_shown_whole():
+    (way,) = ways({"im2col"}, GREY[: PATCH - 1], SOBEL, BLUR)
+    patch, _, _, product = (panel.values for panel in way.panels)
+    assert patch.shape == (PATCH - 1, PATCH)
+    assert product == pytest.approx(correlated(patch, SOBEL))
+
+
+def test_a_picture_too_small_for_a_tile_has_no_steps():
+    assert ways({"loops", "fft"}, GREY[: LEAST - 1], SOBEL, BLUR) == []
