@@ -33,7 +33,6 @@ def test_without_the_extra_it_says_how_to_install_it(command, tiny, monkeypatch)
         (("--split",), "--split is about many machines; add --on WHERE"),
         (("--split", "--each", "--on", "local:2"), "exclude each other"),
         (("--on", "local:2", "--profile"), "--profile looks at processes on this machine"),
-        (("--on", "local:2", "--model", "m.py:build"), "--model runs a network on this machine"),
         (("--on", "local:2", "--no-wait"), "leave one out"),
         (("--on", "local:2", "--plugin", "no.py"), "no.py"),
         (("--on", "local:2", "--scenario", "nope"), "no scenario of that id"),
@@ -44,6 +43,13 @@ def test_bad_words_are_refused_before_anything_is_started(command, tiny, words, 
 
     assert said.code == 2
     assert part in said.err
+
+
+def test_a_network_is_not_measured_on_other_machines(command):
+    said = command("run", "--on", "local:2", "--model", "m.py:build", "--input", "1x3x8x8")
+
+    assert said.code == 2
+    assert "--on and --model do not go together: a model is measured on this machine" in said.err
 
 
 def test_a_scheduler_that_nobody_has_started_is_named_with_its_address(command, tiny, monkeypatch):
