@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from suite.judge import memory, reference
+from suite.judge import maps, memory, reference
 from suite.judge.pieces import pieces
 from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
@@ -60,7 +60,7 @@ def test_a_result_in_pieces_is_the_whole_one(monkeypatch, problem, direction, co
     )
     whole = reference.result(scenario, operands)
     size = reference.magnitude(scenario, operands)
-    monkeypatch.setattr(reference, "COLUMN_BYTES", column_bytes)
+    monkeypatch.setattr(maps, "COLUMN_BYTES", column_bytes)
 
     torch.testing.assert_close(reference.result(scenario, operands), whole)
     torch.testing.assert_close(reference.magnitude(scenario, operands), size)
