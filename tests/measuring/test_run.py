@@ -285,10 +285,10 @@ def test_a_spent_budget_names_the_cells_it_left_out(command, tmp_path):
 
     said = command("run", path, "--impl", "unfold", "--budget", "4", "--out", "r", *QUICK)
 
-    measured = len(statuses(tmp_path / "r"))
-    assert measured < 80
-    # On a busy machine four seconds may be too few for the first cell.
-    assert said.code == (0 if measured else 4)
+    measured = statuses(tmp_path / "r")
+    assert len(measured) < 80
+    # On a busy machine four seconds may be too few for the first cell that was asked for.
+    assert said.code == (0 if any(name.endswith("unfold") for name in measured) else 4)
     assert "the budget left no time for" in said.out or "ended before the first" in said.out
     assert f"measure them with: python run_bench.py run {path} --impl unfold" in said.out
     assert "--out r --resume" in said.out
