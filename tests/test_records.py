@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import struct
 from dataclasses import dataclass
@@ -149,9 +148,9 @@ def test_fields_missing_and_left_over_are_named():
 def test_what_a_type_itself_refuses_does_not_fit_either():
     from suite.problem import Problem
 
-    ones = dict.fromkeys((field.name for field in dataclasses.fields(Problem)), 1)
+    fits = Problem.of_call((1, 1, 4, 4), (1, 1, 3, 3)).to_dict()
     with pytest.raises(Misfit, match="groups"):
-        from_plain(Problem, {**ones, "groups": 7, "bias": False, "epilogue": "relu"})
+        from_plain(Problem, {**fits, "groups": 7})
 
 
 @pytest.mark.parametrize("text", ["", "{", "nul", "[" * 100_000, '{"x": 1' + "0" * 5000 + "}"])
