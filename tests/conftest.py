@@ -22,6 +22,10 @@ from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.problem import Problem, Scenario
 from suite.results.cell import Ceiling
+from tests.chromium import browser
+
+__all__ = ["browser"]
+"""One for all tests: Playwright can be started once in a process."""
 
 hypothesis.settings.register_profile("convgauge", deadline=None)
 hypothesis.settings.load_profile("convgauge")

@@ -12,9 +12,6 @@ import pytest
 
 from suite.processes.file_locks import locked
 from tests.conftest import ROOT
-from tests.reports.conftest import browser
-
-__all__ = ["browser"]
 
 SITE = ROOT / "docs" / "_build" / "html"
 
