@@ -66,7 +66,12 @@ def test_gradients_of_rows_that_autograd_follows_are_right(name, direction, prob
     (entry,) = (entry for entry in all_implementations() if entry.name == name)
     scenario = Scenario(id="s", problem=problem, direction=direction)
     with torch.no_grad():
-        assert judged(entry, scenario, operands_of(problem, direction)) is None
+        try:
+            assert judged(entry, scenario, operands_of(problem, direction)) is None
+        except Unsupported:  # a transposed one that autograd does not follow
+            assert name != "torch"
+            assert problem.is_transposed
+            assume(False)
 
 
 @pytest.mark.parametrize("direction", ["backward_data", "backward_weight"])
