@@ -14,7 +14,8 @@ from rich.console import Console
 from commands._asking import asked_files
 from commands._cures import USUAL_FILE, after_freeing_space
 from commands._folders import LOG, open_folder, record
-from commands._gate_revisions import BLOCK_S, BLOCK_SAMPLES, ROUNDS, TURN_CALLS, show
+from commands._gate_blocks import settings_of_sides
+from commands._gate_revisions import show
 from commands._gate_rule import rule_for
 from commands._preparing import (
     ChosenScenarios,
@@ -22,7 +23,6 @@ from commands._preparing import (
     names_of_plugins,
     patterns,
     refuse_too_many,
-    settings_for,
 )
 from reports.gate.text import differing
 from suite.environments.asked import HERE, read_environment
@@ -70,14 +70,10 @@ def between_environments(
         apart = (*differences(base, head), *_of_torch(*facts))
         name = "gate-" + "-".join(file.name for file in chosen.files)
         folder = open_folder(out, name)
-        settings = settings_for(
+        settings = settings_of_sides(
             request,
             folder / LOG,
             blocks=request.blocks,
-            rounds=ROUNDS,
-            block_s=BLOCK_S,
-            turn_calls=TURN_CALLS,
-            block_samples=BLOCK_SAMPLES,
             reference="base environment",
         )
         rule = rule_for(request.margin, request.blocks, chosen.scenarios)

@@ -13,8 +13,9 @@ from rich.console import Console
 from commands._asking import asked_files
 from commands._cures import USUAL_FILE, after_freeing_space
 from commands._folders import LOG, open_folder, record
+from commands._gate_blocks import settings_of_sides
 from commands._gate_rule import rule_for
-from commands._preparing import find_scenarios, refuse_too_many, settings_for
+from commands._preparing import find_scenarios, refuse_too_many
 from suite.errors import NotComparable, UsageError
 from suite.gate.checkouts import Checkouts
 from suite.gate.git import GitFailed
@@ -31,14 +32,6 @@ from suite.scenario import ScenarioFile
 
 SHORT = 12
 """Digits of a commit that tell it from all others."""
-ROUNDS = 4
-"""Turns of each side in a block: more than in `run`, as there are only two sides to alternate."""
-BLOCK_S = 0.08
-"""Timed calls of a side and cell in one block; a scheduler's tick is 4 ms."""
-TURN_CALLS = 1
-"""Timed calls of a turn at least: sides alternate as often as they can."""
-BLOCK_SAMPLES = 100
-"""Most of a block: the first decile, which is compared, rests on a tenth of them."""
 
 
 def between_revisions(
@@ -67,14 +60,10 @@ def between_revisions(
         refuse_too_many(request, len(scenarios), len(inventory.both))
         name = "gate-" + "-".join(file.name for file in chosen.files)
         folder = open_folder(out, name)
-        settings = settings_for(
+        settings = settings_of_sides(
             request,
             folder / LOG,
             blocks=request.blocks,
-            rounds=ROUNDS,
-            block_s=BLOCK_S,
-            turn_calls=TURN_CALLS,
-            block_samples=BLOCK_SAMPLES,
             reference="base revision",
         )
         rule = rule_for(request.margin, request.blocks, scenarios)

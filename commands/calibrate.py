@@ -14,7 +14,7 @@ from rich.console import Console
 from commands._asking import asked
 from commands._cures import advise_on_memory
 from commands._folders import measuring
-from commands._gate_revisions import BLOCK_S, BLOCK_SAMPLES, ROUNDS, TURN_CALLS
+from commands._gate_blocks import settings_of_sides
 from commands._gate_rule import rule_for
 from commands._options import add_alone, add_files, add_measuring, add_scenarios, add_selection
 from commands._preparing import (
@@ -23,7 +23,6 @@ from commands._preparing import (
     patterns,
     prepare,
     refuse_too_many,
-    settings_for,
 )
 from commands._saying import say
 from commands.arguments import Parser, at_least
@@ -96,13 +95,9 @@ def _calibrate(request: CalibrateRequest, out: Path | None, console: Console) ->
     rule = rule_for(request.margin, None, prepared.scenarios)
     wished = _wished(request.see, rule.margin)
     with scratch_folder() as scratch:
-        settings = settings_for(
+        settings = settings_of_sides(
             request,
             scratch / "worker.log",
-            rounds=ROUNDS,
-            block_s=BLOCK_S,
-            turn_calls=TURN_CALLS,
-            block_samples=BLOCK_SAMPLES,
         )
         measured = measure(
             prepared.scenarios,
