@@ -17,6 +17,8 @@ from collections.abc import Sequence
 
 from suite.errors import UsageError
 
+MOST_CHARACTERS = 300
+"""Of a line of theirs: pip names every version that there is."""
 MOST_LINES = 6
 _INDEXES = ("index-url", "extra-index-url", "find-links", "no-index")
 
@@ -127,7 +129,10 @@ def _require(said: subprocess.CompletedProcess[str], where: str) -> None:
         return
     lines = [line.rstrip() for line in _uncoloured(said.stderr or said.stdout).splitlines()]
     shown = [line for line in lines if line and not line.startswith(("[notice]", "WARNING"))]
-    last = shown[-MOST_LINES:]
+    last = [
+        line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…"
+        for line in shown[-MOST_LINES:]
+    ]
     raise UsageError("\n  ".join([f"{where}: cannot be installed", *last]))
 
 
