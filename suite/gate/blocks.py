@@ -29,7 +29,7 @@ from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
-from suite.measuring.turns import hold_clocks_against_ours, take_turns, why_void
+from suite.measuring.turns import find_void, hold_clocks_against_ours, take_turns
 from suite.problem import Scenario
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import OperandLayout, SharedMemory
@@ -245,11 +245,11 @@ class BlockRunner:
             take_turns(timings.values(), self._random, known)
             # A block at a time, as the tally counts them.
             hold_clocks_against_ours(timings.values(), least_blocks=1)
-            void = why_void(cells.values())
+            void = find_void(cells.values())
             base_s = timings[BASE].median_s
             contention = watch.ended([timing.watch for timing in timings.values()])
             for timing in timings.values():
-                timing.end(seed, base_s, contention, void)
+                timing.end(seed, base_s, contention, void.reason if void else None)
         except Lost as lost:
             lost.arm = at_work_last(cells.values(), None)
             raise

@@ -40,7 +40,7 @@ from suite.measuring.starts import Starts
 from suite.measuring.stopping import blocks_wanted, has_enough
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
-from suite.measuring.turns import hold_clocks_against_ours, take_turns, why_void
+from suite.measuring.turns import find_void, hold_clocks_against_ours, take_turns
 from suite.measuring.two_clocks import clock_fault
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
@@ -100,6 +100,9 @@ class Race:
         self._reported: set[str] = set()
         self._order = random.Random()
         self._blocks_run = max(len(cell.blocks + cell.disturbed) for cell in self._cells)
+        self._excused = 0
+        """Blocks that counted for nobody, and are run again: all that rows of the race spoiled, as
+        such rows fail, and half as many as a cell may have of those that something else did."""
         self._block_took_s = 0.0
 
     def results(self) -> Iterator[CellResult | Interim]:
@@ -299,7 +302,7 @@ class Race:
                 if not until.passed:
                     with held_to(until, cell):
                         look_inside(cell)
-        why_void(self._cells)  # what went on between calls that were not timed spoils no block
+        find_void(self._cells)  # what went on between calls that were not timed spoils no block
 
     def _run_block(self, seed: str = "") -> None:
         """Time all that run in turns.
@@ -324,7 +327,7 @@ class Race:
         own = [t for t in timings if t.cell is (self._control or self._reference())]
         take_turns(timings, self._order, own, self._deadline)
         hold_clocks_against_ours(timings, least_blocks=min(2, self._settings.blocks))
-        void = why_void(timing.cell for timing in timings)
+        void = find_void(timing.cell for timing in timings)
         reference_s = self._reference_s(timings)
         contention = watch.ended([timing.watch for timing in timings])
         for timing in timings:
@@ -333,8 +336,10 @@ class Race:
             if timing.cell is self._control:
                 timing.cell.worker.dismiss()
             elif timing.cell.alive:
-                timing.end(seed, reference_s, contention, void)
+                timing.end(seed, reference_s, contention, void.reason if void else None)
         self._blocks_run += 1
+        if void and (void.by_rows or self._excused < math.ceil(self._settings.blocks / 2)):
+            self._excused += 1
         self._finish_those_known()
 
     def _settings_of(self, cell: Cell) -> Settings:
@@ -360,7 +365,7 @@ class Race:
     def _finish_those_known(self) -> None:
         """End the cells that have enough; the reference runs on while anyone needs it."""
         reference, contest = self._reference(), self._contest()
-        settings, blocks_run = self._settings, self._blocks_run
+        settings, blocks_run = self._settings, self._blocks_run - self._excused
         for cell in self._running():
             if cell is not reference:
                 cell.finished = has_enough(

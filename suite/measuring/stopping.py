@@ -42,7 +42,7 @@ def has_enough(
     """Return whether a cell needs no other block.
 
     Args:
-        blocks_run: of the scenario so far, those that do not count included.
+        blocks_run: of the scenario so far, disturbed ones included.
         half_width: to what its speed-up is to be known, on the logarithmic scale.
         is_settled: whether it is known to be the fastest of its scenario, or not to be.
         is_reference: whether its own time is wanted, not its ratio to the reference's.

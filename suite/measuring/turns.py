@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from suite.measuring.cell import Cell
 from suite.measuring.deadline import Deadline
@@ -28,23 +29,34 @@ def hold_clocks_against_ours(timings: Iterable[Timing], least_blocks: int) -> No
             cell.fail(Status.IMPLAUSIBLE, fault)
 
 
-def why_void(cells: Iterable[Cell]) -> str | None:
+@dataclass(frozen=True)
+class Void:
+    """Why a block counts for nobody."""
+
+    reason: str
+    by_rows: bool
+    """Rows of the race made it so, each of which fails when it does so again: at most two blocks
+    a row are lost like this. Otherwise something changed the processes, nobody knows what."""
+
+
+def find_void(cells: Iterable[Cell]) -> Void | None:
     """Return why a block counts for nobody, if it does not; a row that made it so twice fails.
 
     What hampered one arm, or was busy beside all, has made the ratios between them another's work.
     """
-    reasons = []
+    reasons, by_rows = [], True
     for cell in cells:
         conduct = cell.worker.conduct
         threads = None if cell.scenario.on_cuda else cell.threads
         if reason := conduct.void():
             reasons.append(f"{cell.arm.key}: {reason}")
+            by_rows = by_rows and not conduct.hampered
         if undone := list(dict.fromkeys(conduct.undone)):
             cell.evidence.note(f"changed by another process, and put back: {'; '.join(undone)}")
         if cell.alive and (fault := conduct.fault(threads)):
             cell.fail(Status.IMPLAUSIBLE, fault)
         conduct.end_block()
-    return "; ".join(reasons) or None
+    return Void("; ".join(reasons), by_rows) if reasons else None
 
 
 def take_turns(

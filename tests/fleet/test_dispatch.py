@@ -148,10 +148,13 @@ def test_what_a_dying_worker_had_recorded_is_not_measured_again():
 def test_a_silent_worker_loses_its_scenario_and_is_welcome_when_it_is_back():
     fleet = PretendedFleet(x=PretendedWorker(lambda _: None))
     silent = fleet.workers["tcp://x:1"]
-    bench = Bench(fleet, patience=IMPATIENT)
+    bench = Bench(fleet)
 
     def come_back():
-        if silent.jobs and bench.dispatcher.workers["tcp://x:1"].doing is Doing.SILENT:
+        if not silent.jobs:
+            return
+        bench.dispatcher.patience = IMPATIENT  # not before: describing takes a busy machine longer
+        if bench.dispatcher.workers["tcp://x:1"].doing is Doing.SILENT:
             silent.answer = measured
             while fleet.withheld:
                 fleet.answers.put(fleet.withheld.pop())

@@ -120,10 +120,13 @@ def imports_numba(path: Path) -> bool:
         if isinstance(node, ast.Import)
         for alias in node.names
     }
-    ours = [name for name in names if name.startswith("impls._")]
-    return "numba" in names or any(
-        imports_numba(ROOT / f"{name.replace('.', '/')}.py") for name in ours
-    )
+    ours = [source_of(name) for name in names if name.startswith("impls._")]
+    return "numba" in names or any(map(imports_numba, ours))
+
+
+def source_of(module: str) -> Path:
+    path = ROOT / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def test_rows_compiled_by_numba_are_for_the_cpu_and_plain_torch_is_for_both():
