@@ -27,7 +27,7 @@ from tests.chromium import browser
 __all__ = ["browser"]
 """One for all tests: Playwright can be started once in a process."""
 
-hypothesis.settings.register_profile("convgauge", deadline=None)
+hypothesis.settings.register_profile("convgauge", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("convgauge")
 """No test asserts how long something takes: on a busy machine an example has no deadline."""
 

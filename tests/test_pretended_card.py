@@ -101,6 +101,7 @@ def test_check_holds_rows_on_the_card_against_float64(tmp_path):
     assert "wrong" in done.stdout
 
 
+@pytest.mark.slow
 def test_one_that_switches_on_tf32_for_everyone_is_caught_on_the_card(tmp_path):
     cheat = ("--plugin", CHEATERS / "switches_on_tf32.py", "--impl", "switches_on_tf32")
     done = on_card(tmp_path, "run", "two.yaml", "--device", "cuda", *cheat, "--out", "r")

@@ -122,7 +122,7 @@ def test_a_users_modules_in_the_current_folder_are_not_imported_in_place_of_pyth
 
 
 @posix
-@pytest.mark.parametrize("limit", ["-n 12", "-n 24"])
+@pytest.mark.parametrize("limit", [pytest.param("-n 12", marks=pytest.mark.slow), "-n 24"])
 def test_few_open_files_are_enough_or_said_to_be_too_few(tmp_path, limit):
     (tmp_path / "tiny.yaml").write_text(TINY)
     words = ("check", "tiny.yaml", "--impl", "torch")

@@ -36,7 +36,7 @@ QUICK = Patience(
     alone_s=0.3,
     away_s=5.0,
 )
-IMPATIENT = replace(QUICK, silent_s=0.3)
+IMPATIENT = replace(QUICK, silent_s=0.3, stuck_s=60.0)
 """Where silence is what is looked at: a busy machine makes everybody silent for a moment."""
 DESCRIPTION = Job(words=("run",), files=(), records="d", variables={}, describes=True)
 ROWS = ("torch", "mine")

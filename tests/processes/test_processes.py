@@ -125,6 +125,7 @@ def test_no_semaphore_of_a_worker_outlives_it(tmp_path, killed):
     assert not made & still_named()
 
 
+@pytest.mark.slow
 @needs_maps
 def test_no_semaphore_outlives_a_run_that_is_killed(tiny, tmp_path):
     run = subprocess.Popen(

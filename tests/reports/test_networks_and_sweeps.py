@@ -168,7 +168,7 @@ def test_a_bend_names_the_cache_that_is_as_large() -> None:
 
 
 def test_more_series_than_are_searched_are_counted() -> None:
-    matrix = Matrix.of(large_run(2400, blocks=2, samples=2))
+    matrix = Matrix.of(large_run(1720, blocks=2, samples=2))
     (scaling,) = [s for s in scalings(matrix, "sweep") if s.axis == "kernel size"]
     assert len(scaling.series) == MOST_SERIES
     assert scaling.left_out > 0

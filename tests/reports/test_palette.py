@@ -93,7 +93,7 @@ def drawn_looks(figure: Any) -> set[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("run", [small_run(), large_run(160, blocks=4)], ids=["net", "sweep"])
+@pytest.mark.parametrize("run", [small_run(), large_run(64, blocks=3)], ids=["net", "sweep"])
 def test_a_row_looks_the_same_in_every_picture_and_in_the_page(run: Run) -> None:
     matrix = Matrix.of(run)
     of_page = {entry["name"]: entry["look"] for entry in page_data(run, matrix)["implementations"]}

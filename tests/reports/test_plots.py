@@ -27,7 +27,7 @@ OF_NETWORKS = {"network_totals"}
 
 @pytest.mark.parametrize(
     ("run", "absent"),
-    [(small_run(), OF_SWEEPS), (large_run(160), OF_NETWORKS)],
+    [(small_run(), OF_SWEEPS), (large_run(80, blocks=4), OF_NETWORKS)],
     ids=["net", "sweep"],
 )
 def test_every_picture_is_written_as_png_and_svg(tmp_path: Path, run: Run, absent) -> None:

@@ -16,9 +16,14 @@ from tests.reports.visit import EVIL, SCHEMES, Visit, axe_violations
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return reports.write("html", profiled_run(), tmp_path_factory.mktemp("report"))
+
+
 @pytest.fixture(params=SCHEMES)
-def profiled(request: pytest.FixtureRequest, browser: Any, tmp_path: Path) -> Iterator[Visit]:
-    visit = Visit(browser, reports.write("html", profiled_run(), tmp_path), request.param)
+def profiled(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterator[Visit]:
+    visit = Visit(browser, report, request.param)
     yield visit
     visit.close()
 
@@ -30,6 +35,7 @@ def open_profiles(page: Any) -> None:
     page.evaluate("document.querySelectorAll('.twin').forEach(twin => { twin.open = true })")
 
 
+@pytest.mark.slow  # axe looks at every slice of every chart
 def test_profiles_are_accessible_and_silent_with_everything_open(profiled: Visit) -> None:
     open_profiles(profiled.page)
     assert axe_violations(profiled.page) == []

@@ -194,21 +194,21 @@ def test_timm_draws_rows_of_the_table():
         )
 
 
-def test_ten_thousand_scenarios_stay_small(tmp_path):
-    hundred = list(range(8, 108))
+def test_thousands_of_scenarios_stay_small(tmp_path):
+    fifty = list(range(8, 58))
     path = write(
         tmp_path,
         f"""
         defaults: {{input_size: 16, kernel_size: 3, padding: same}}
-        grid: {{in_channels: {hundred}, out_channels: {hundred}}}
+        grid: {{in_channels: {fifty}, out_channels: {fifty}}}
         """,
     )
     tracemalloc.start()
     file = load_file(path)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(file.scenarios) == 10_000
-    assert peak_bytes < 40e6
+    assert len(file.scenarios) == 2_500
+    assert peak_bytes < 10e6
 
 
 def test_reading_scenarios_imports_nothing_heavy():

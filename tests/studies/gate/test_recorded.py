@@ -32,11 +32,13 @@ def test_no_decision_on_equal_code_fails(ours):
     assert ours.same_runs_failing == ours.same_cells_flagged == ours.blamed == 0
 
 
+@pytest.mark.slow
 def test_a_load_that_starts_halfway_fails_nothing(ours):
     assert ours.halfway_runs > 0
     assert ours.halfway_failing == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pytest-benchmark median:5%", "pytest-benchmark median:10%"])
 def test_medians_of_separate_runs_fail_on_equal_code(recording, ours, name):
     rule = next(rule for rule in RIVALS if rule.name == name)
