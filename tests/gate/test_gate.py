@@ -353,7 +353,8 @@ def test_a_stored_run_is_measured_again_and_compared(command, stored, tmp_path):
         (scenario, name) for scenario in ("tiny/a", "tiny/b") for name in ("torch", "unfold")
     }
     assert record["timing_advisory"] == ""
-    assert all(cell["time"]["ratio"] for cell in record["cells"])
+    # Beside other tests a cell's blocks may be disturbed: it has no ratio then, and says why.
+    assert all(cell["time"]["ratio"] or cell["time"]["why"] for cell in record["cells"])
     assert not any(cell["findings"] for cell in record["cells"])
     assert said.code in (0, 1, 4), said.out + said.err
     assert record["exit_code"] == said.code
