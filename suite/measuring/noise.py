@@ -15,8 +15,9 @@ from suite.results.contention import Probe
 
 SECONDS = 0.25
 """Of equal work with one thread, and as long with all."""
-PROBES = 3
-"""Their median counts: one may meet a moment in which something else woke up."""
+PROBES = 7
+"""Their median counts: some meet a moment in which something else woke up, or in which the system
+let a thread wait that could have run on a core that was free."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +50,17 @@ class Noise:
         if not is_taken and self.probe.slowdown <= MOST_SLOWDOWN:
             return ""
         text = f"something else uses {self.others_share:.2f} of {cores} cores"
+        if not is_taken:
+            text = "nothing else is seen to use the cores, and yet"
+            return f"{text} {self._slowed}: the system lets threads wait for each other"
         if self.threads == 1:
             return text
-        return (
-            f"{text}: all {self.threads} threads take {self.probe.words} as long as one for the "
-            "same small work"
-        )
+        return f"{text}: {self._slowed}"
+
+    @property
+    def _slowed(self) -> str:
+        slowdown = f"all {self.threads} threads take {self.probe.words} as long as one"
+        return f"{slowdown} for the same small work"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the manifest keeps of the machine's load."""
