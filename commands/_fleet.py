@@ -103,6 +103,11 @@ def asked_of_many(request: Request, on: str) -> Asked:
     files = load(request.files, yes=request.yes)
     everything = [scenario for file in files for scenario in file.scenarios]
     chosen = selection.chosen_scenarios(everything, request.scenarios, asked_by="--scenario")
+    if stored := next((s for s in chosen if s.stored_values is not None), None):
+        raise UsageError(
+            f"{stored.id}: its stored_values are a file of this machine, which is not sent to "
+            "others; leave it out here with --scenario, or measure it without --on"
+        )
     by_path, places = {}, []
     for number, file in enumerate(files):
         folder = f"scenarios{number}"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from suite.problem import Scenario
+from suite.values import AS_ASKED
+from suite.workload import network_of
+
 RUN_KINDS = ("integer", "normal")
 """Gate inputs before timing; see `suite.operands.gate_inputs.draw`."""
 NETWORK_KINDS = ("normal",)
@@ -29,7 +33,20 @@ HANDED_OVER = {
 other kinds. What lies around them is NaN."""
 
 
+def run_kinds(scenario: Scenario) -> tuple[str, ...]:
+    """Return the gate inputs that a scenario's cells meet before they are timed.
+
+    Normal ones are always among them, whatever values are timed: on zeros a row that computes
+    nothing is right.
+    """
+    if network_of(scenario) is not None:
+        return NETWORK_KINDS
+    return RUN_KINDS if scenario.has_usual_values else (*RUN_KINDS, AS_ASKED)
+
+
 def described(kind: str) -> str:
     """Return what inputs of a kind are, for whoever reads why they were not passed."""
+    if kind == AS_ASKED:
+        return "inputs of the values asked for"
     views = HANDED_OVER.get(kind)
     return f"{kind} inputs, handed over as {views}" if views else f"{kind} inputs"

@@ -28,6 +28,7 @@ from suite.kinds import (
     each_axis,
     side_fields,
 )
+from suite.values import NORMAL, TRAINED, VALUES
 
 Shape = tuple[int, ...]
 Direction = Literal["forward", "backward_data", "backward_weight"]
@@ -518,6 +519,8 @@ _CONDITIONS: dict[str, tuple[str | None, ...]] = {
     "memory_format": MEMORY_FORMATS,
     "direction": DIRECTIONS,
     "cache": (None, *CACHE_STATES),
+    "values": VALUES,
+    "weight_values": VALUES,
 }
 """Field of a scenario → what there is."""
 
@@ -544,6 +547,12 @@ class Scenario:
     """How often the layer stands in its network: the weight in totals."""
     source: str = ""
     """Name of the scenario file it came from."""
+    values: str = NORMAL
+    """What inputs, gradients and residuals are in timed calls: one of `suite.values.VALUES`."""
+    weight_values: str = NORMAL
+    """The same of weight and bias."""
+    stored_values: str | None = None
+    """Path of the file with a network's own, which `trained` takes; None: there is none."""
 
     def __post_init__(self) -> None:
         for name, accepted in _CONDITIONS.items():
@@ -579,6 +588,17 @@ class Scenario:
         without its memory traffic; between two calls of a network other layers pass through.
         """
         return self.cache or ("cold" if self.on_cuda else "hot")
+
+    @property
+    def has_usual_values(self) -> bool:
+        """Whether all operands of timed calls are normal numbers."""
+        return self.values == self.weight_values == NORMAL
+
+    @property
+    def stores_varying(self) -> bool:
+        """Whether what differs from call to call is made of stored values: inputs alone are."""
+        is_asked = self.values == TRAINED and self.stored_values is not None
+        return is_asked and self.direction == "forward"
 
     @property
     def least_bytes(self) -> int:

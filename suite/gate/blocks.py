@@ -19,7 +19,7 @@ from suite.gate.decision import CellTimes, Request
 from suite.gate.inventory import CellPair
 from suite.gate.side import CellPeer, Side
 from suite.gate.tally import Tally
-from suite.input_kinds import RUN_KINDS
+from suite.input_kinds import run_kinds
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.contention import watch_block
@@ -152,7 +152,7 @@ class BlockRunner:
         return True
 
     def _gate(self, cells: Sequence[Cell]) -> None:
-        for kind in RUN_KINDS:
+        for kind in run_kinds(cells[0].scenario) if cells else ():
             self._judge.draw(kind)
             for cell in cells:
                 if cell.alive:

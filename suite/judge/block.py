@@ -22,10 +22,10 @@ from suite.judge.usual import usual_elements
 from suite.messages.judge import TimedCall
 from suite.messages.worker import Start
 from suite.operands.epilogue import activate_
-from suite.operands.gate_inputs import STREAM_RMS
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, empty_in_format, in_format
 from suite.problem import Scenario
+from suite.values import NORMAL
 
 ELEMENTS_A_CALL = 8
 CALLS_AN_ELEMENT = 12
@@ -65,9 +65,14 @@ class Block:
         self._secret = secret
         self._activation = activation_of(scenario.problem.epilogue)
         drawn = projection.projection(scenario, operands, secret)
-        # Bounds need no more than float32, and have the size of a sample's result.
-        expected, size = usual_elements(scenario, operands, STREAM_RMS)
-        self._usual = expected.float(), size.float()
+        # Bounds need no more than float32 unless they are below it, and have the size of a sample's
+        # result.
+        self._rms = stream.rms
+        expected, size = usual_elements(scenario, operands, self._rms)
+        if scenario.stores_varying:  # of no zero mean: sums may be as large as all of their terms
+            expected = size
+        kept = torch.float32 if scenario.has_usual_values else torch.float64
+        self._usual = expected.to(kept), size.to(kept)
         self._usual_bounds: dict[Tolerance, _Bounds] = {}
         memory_format = scenario.memory_format
         self._signs = drawn.signs.to(torch.int8).contiguous().view(-1)
@@ -136,7 +141,7 @@ class Block:
         if limits not in self._usual_bounds:
             expected, size = self._usual
             if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
-                self._operand.fill_(STREAM_RMS)
+                self._operand.fill_(self._rms)
                 size = reference.reach(self._scenario, self._operands)
             # An activation's result is at most as large: its slopes are bounded, and so is it at 0.
             expected = limits.steepest * expected + (self._activation == "sigmoid") * 0.5
@@ -155,10 +160,27 @@ class Block:
     ) -> str | None:
         signs = self._signs_by_channel if channels_last else self._signs
         projected = inner(output, signs)
-        windows = self._stream.windows(start, self._adjoint.numel())
-        wanted = inner_of_xor(windows, self._adjoint, self._operand.dtype) + self._offset
+        wanted, larger = self._demanded(start)
+        allowed *= larger
         fault = projection.checksum_fault(projected, wanted, allowed, signs.numel())
         return fault and f"a timed call: {fault}"
+
+    def _demanded(self, start: Start) -> tuple[float, float]:
+        """Return what a call's projection has to be, and how much larger its operand is than usual.
+
+        Normal values all lie within a few powers of two; of others some operands have more, or
+        larger ones, and all bounds grow with them.
+        """
+        if self._scenario.values == NORMAL:
+            windows = self._stream.windows(start, self._adjoint.numel())
+            wanted = inner_of_xor(windows, self._adjoint, self._operand.dtype)
+            return wanted + self._offset, 1.0
+        self._stream.fill(self._operand, start)
+        flat = _in_memory_order(self._operand)
+        norm = float(torch.linalg.vector_norm(flat, dtype=torch.float64))
+        usual = self._rms * math.sqrt(flat.numel())
+        larger = max(1.0, norm / usual) if usual else 1.0
+        return inner(flat, self._adjoint) + self._offset, larger
 
     def _element_fault(
         self, output: torch.Tensor, limits: Tolerance, bounds_of_block: torch.Tensor
@@ -169,7 +191,8 @@ class Block:
         index = sampled.random_index(scenario, number, self._secret)
         expected, size = reference.elements(scenario, self._operands, index)
         activate_(expected, scenario.problem.epilogue)
-        if limits.is_norm_wise and reference.meets_no_whole_kernel(scenario.problem):
+        is_uneven = not scenario.has_usual_values
+        if limits.is_norm_wise and (is_uneven or reference.meets_no_whole_kernel(scenario.problem)):
             size = reference.reach(scenario, self._operands).amax().expand_as(size)
         got = output[tuple(index.T)].double()
         bounds = limits.element_bounds(expected, size).expand_as(expected)
@@ -189,7 +212,7 @@ class Block:
 
 
 def _padding_fault(output: torch.Tensor, nothing: torch.Tensor) -> str | None:
-    """Return what was written where an element sums nothing but padding and must be 0.
+    """Return what was written where an element sums nothing but padding, or zeros, and must be 0.
 
     However small it is: a checksum would allow for it what it allows to all others.
     """
@@ -198,7 +221,7 @@ def _padding_fault(output: torch.Tensor, nothing: torch.Tensor) -> str | None:
         return None
     due = int(nothing.count_nonzero()) * (output.numel() // nothing.numel())
     return (
-        f"a timed call: {wrong} of the {due} elements that sum nothing but padding are not 0, "
+        f"a timed call: {wrong} of the {due} elements that sum nothing but zeros are not 0, "
         f"one is {float(output[first]):.9g}"
     )
 

@@ -8,6 +8,7 @@ shared memory and write outputs there, the parent hears verdicts. Requests
     ceilings       what the machine reaches on simple work
     compare        the same small work with one thread and with all
     repeat         equal work on all threads, again and again
+    probe_denormals  what products with denormal numbers take
     open           map a scenario's shared memory
     forget_results let go of the workers' memory
     draw           gate inputs of one kind, and their float64 result
@@ -31,7 +32,7 @@ from typing import Any, TypeVar
 import torch
 
 from suite.input_kinds import SPECIAL_KINDS
-from suite.judge import ceilings, memory, parallel_probe, reference, sampled
+from suite.judge import ceilings, denormal_probe, memory, parallel_probe, reference, sampled
 from suite.judge.block import Block
 from suite.judge.special_values import Spread, spread_fault, spread_of
 from suite.judge.tolerance import Tolerance, judge_output
@@ -39,9 +40,10 @@ from suite.judge.torch_facts import torch_facts
 from suite.messages import judge as messages
 from suite.messages.answer import Answer, Failure
 from suite.operands.epilogue import activate_
-from suite.operands.gate_inputs import draw
+from suite.operands.gate_inputs import NOTHING, draw
 from suite.operands.shared import SharedOperands, SharedResults
-from suite.operands.tensors import Operands, same_bits
+from suite.operands.tensors import DTYPES, Operands, same_bits
+from suite.operands.values import stored_of
 from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
@@ -49,6 +51,7 @@ from suite.processes.shared_memory import forget
 from suite.processes.threads import wait_until_threads_sleep
 from suite.results.cell import Status
 from suite.results.contention import Probe
+from suite.values import AS_ASKED, DENORMAL
 
 Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
@@ -71,6 +74,11 @@ class Judge:
         self._results: dict[str, SharedResults] = {}
         self._drawn: Operands
         self._kind: str
+        self._as_asked: bool
+        """Whether they are of the scenario's own values."""
+        self._largest_operand: float
+        """Largest magnitude of what is multiplied, where some of it is denormal."""
+        self._stored = NOTHING
         self._sample: sampled.Sample | None = None
         self._expected: torch.Tensor
         self._size: torch.Tensor
@@ -96,6 +104,9 @@ class Judge:
             spans_s = parallel_probe.spans_s(asked.threads, asked.seconds)
         return messages.Spans(samples_s=tuple(spans_s))
 
+    def probe_denormals(self, _: messages.ProbeDenormals) -> messages.DenormalCost:
+        return denormal_probe.probe()
+
     def facts(self, _: messages.Facts) -> messages.TorchFacts:
         return torch_facts()
 
@@ -106,6 +117,7 @@ class Judge:
             return messages.Opened(no_room=no_room)
         self._scenario = asked.scenario
         self._shared = SharedOperands(self._scenario, asked.operands, writable=True)
+        self._stored = stored_of(self._scenario, DTYPES[self._scenario.dtype])
         forget(asked.operands)
         self._results = {}
         return messages.Opened(no_room=None)
@@ -154,15 +166,22 @@ class Judge:
             )
             activate_(self._expected, self._scenario.problem.epilogue)
             self._reach = self._size
-            if kind == "spiked" or reference.meets_no_whole_kernel(self._scenario.problem):
+            is_uneven = kind in ("spiked", AS_ASKED)
+            if is_uneven or reference.meets_no_whole_kernel(self._scenario.problem):
                 self._reach = reference.reach(self._scenario, self._drawn)
         return Done()
 
     def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
         """Draw them in the judge's own memory; the others see a copy."""
+        self._as_asked = kind == AS_ASKED
         self._drawn = self._shared.operands.each(torch.empty_like)
-        draw(kind, self._scenario, self._drawn, generator)
+        draw(kind, self._scenario, self._drawn, generator, self._stored)
         self._shared.operands.copy_(self._drawn)
+        drawn, scenario = self._drawn, self._scenario
+        self._largest_operand = 0.0
+        if self._as_asked and DENORMAL in (scenario.values, scenario.weight_values):
+            multiplied = (drawn.input, drawn.weight, drawn.grad)
+            self._largest_operand = max(map(_largest, multiplied))
 
     def _limits(self, allowance: messages.Allowance) -> Tolerance:
         added = self._drawn.bias, self._drawn.residual
@@ -173,6 +192,8 @@ class Judge:
             error_factor=allowance.error_factor,
             precision=allowance.precision,
             largest_bias=sum(map(_largest, added)) if forward else 0.0,
+            as_asked=self._as_asked,
+            largest_operand=self._largest_operand,
         )
 
     def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
@@ -209,9 +230,10 @@ class Judge:
     def draw_block(self, asked: messages.DrawBlock) -> Done:
         self._let_go()
         generator = torch.Generator().manual_seed(asked.seed)
-        self._draw_operands("normal", generator)
+        usual = self._scenario.has_usual_values
+        self._draw_operands("normal" if usual else AS_ASKED, generator)
         stream = self._shared.stream.like()
-        stream.draw(generator)
+        stream.draw(generator, self._stored.input if self._scenario.stores_varying else None)
         self._shared.stream.copy_(stream)
         with _threads(self._threads):
             self._block = Block(self._scenario, self._drawn, stream, self._secret)
@@ -229,6 +251,7 @@ class Judge:
             messages.Ceilings.handled_by(_answered(self.ceilings)),
             messages.Compare.handled_by(_answered(self.compare)),
             messages.Repeat.handled_by(_answered(self.repeat)),
+            messages.ProbeDenormals.handled_by(_answered(self.probe_denormals)),
             messages.Open.handled_by(_answered(self.open)),
             messages.ForgetResults.handled_by(_answered(self.forget_results)),
             messages.Draw.handled_by(_answered(self.draw)),

@@ -183,7 +183,11 @@ def allowed_error(bounds: torch.Tensor, elements: int) -> float:
     Args:
         bounds: of some of them; the others' are like these.
     """
-    norm = float(torch.linalg.vector_norm(bounds, dtype=torch.float64))
+    largest = float(bounds.max()) if bounds.numel() else 0.0
+    if not largest:
+        return 0.0
+    # Relative to the largest: squares of denormal numbers are below any number.
+    norm = largest * float(torch.linalg.vector_norm(bounds.double() / largest))
     return SIGMAS * norm * math.sqrt(elements / bounds.numel())
 
 

@@ -27,6 +27,19 @@ sum on by at most its steepest slope, and the norm's limit grows by as much. One
 or minimum (SiLU, GELU, ...) is itself computed with an error of a few u, of its result and, where
 it cancels, of what it is applied to; beyond `BENT` there is nothing to cancel. On integers such a
 one is not exact, and has its bound.
+
+Inputs of other values than normal ones (`suite.values`) have what spiked ones have: of few or
+heavy-tailed products one may be as large as all others. Below the least normal number no bound is
+relative any more: numbers there are multiples of the least subnormal η, whatever their size, and
+each rounding is off by up to η/2. A direct sum rounds each of its K products and partial sums; a
+transform rounds what it makes of the operands, K + 64 of them as above, and multiplies that with
+the other operand. So where values are denormal an element may be off by α·(K + 64)·η times the
+operands' largest magnitude, if that is above 1, and by another 2η, in 16 bits of that type's own,
+for what is stored. Its products are 2²² η, so that a dropped one is beyond that, and so is whatever
+flushes denormals to zero. By definition right is who returns zeros where operands and weights are
+denormal, as each product is below η/2; or flushes where a normal bias is added. And flushing is
+what the hardware does in bfloat16 (the dot products of AVX512-BF16 and AMX take denormals for zero,
+whatever the thread's mode says) and libraries on CUDA may: there S is allowed.
 """
 
 from __future__ import annotations
@@ -42,6 +55,7 @@ from suite.judge.pieces import pieces
 from suite.messages.judge import Judgement
 from suite.problem import Scenario
 from suite.results.cell import Residuals, WorstElement
+from suite.values import AS_ASKED, DENORMAL
 
 NORM_WISE_FAMILIES = ("fft", "winograd")
 CALIBRATED_LENGTH = 576
@@ -59,6 +73,16 @@ _U_ACC = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-24, "bfloat
 # Relative error of each product where an implementation declares a lower precision.
 _DECLARED = {"tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7, "approximate": 2.0**-6}
 _NORM_16_BIT = {"float16": 1e-3, "bfloat16": 8e-3}
+# The least subnormal number of the stored type, and of the sums.
+_LEAST_OUT = {
+    "float32": 2.0**-149,
+    "float64": 2.0**-1074,
+    "float16": 2.0**-24,
+    "bfloat16": 2.0**-133,
+}
+_LEAST_ACC = {"float32": 2.0**-149, "float64": 2.0**-1074} | dict.fromkeys(_NORM_16_BIT, 2.0**-149)
+_FLUSHED_IN = ("bfloat16",)
+"""Types whose denormals processors flush to zero by themselves."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +96,48 @@ class Tolerance:
     largest_bias: float = 0.0
     """Largest magnitude of the bias. Libraries add it in a step of its own, to sums that were
     rounded to 16 bits before: an error of the sum's size, which is up to |y| + |b|."""
+    as_asked: bool = False
+    """Whether operands are of the scenario's own values, which may be other than normal ones."""
+    largest_operand: float = 0.0
+    """Largest magnitude of what is multiplied, where that counts: see `is_denormal`."""
+
+    @property
+    def deviations(self) -> float:
+        """By how much bounds are wider than for normal values."""
+        is_other = self.as_asked and not self.scenario.has_usual_values
+        return SPIKED_DEVIATIONS if is_other else 1.0
+
+    @property
+    def is_denormal(self) -> bool:
+        """Whether some of the operands are below the least normal number."""
+        values = (self.scenario.values, self.scenario.weight_values)
+        return self.as_asked and DENORMAL in values
+
+    @property
+    def may_flush(self) -> bool:
+        """Whether denormals may count for zero."""
+        return self.is_denormal and (self.scenario.on_cuda or self.scenario.dtype in _FLUSHED_IN)
+
+    @property
+    def absolute(self) -> float:
+        """What an element may be off by below the least normal number, whatever its size."""
+        scenario = self.scenario
+        if not self.is_denormal:
+            # Of few products a sum may be small enough for its type to have no digits left.
+            return _LEAST_OUT[scenario.dtype] if self.deviations > 1 else 0.0
+        terms = self.error_factor * (scenario.reduction_length + TRANSFORM_LENGTH)
+        largest = max(1.0, self.largest_operand)
+        return 2 * _LEAST_OUT[scenario.dtype] + terms * largest * _LEAST_ACC[scenario.dtype]
+
+    def share_below(self, expected: float, size: float, elements: int) -> float:
+        """Return how much larger the relative L2 error may be by that.
+
+        Args:
+            expected: norm of what so many elements have to be; `size` of their S.
+        """
+        allowed = self.absolute * math.sqrt(elements) + (size if self.may_flush else 0.0)
+        norm = _norm(self.scenario, expected, size)
+        return allowed / norm if norm else 0.0
 
     @property
     def is_norm_wise(self) -> bool:
@@ -106,6 +172,10 @@ class Tolerance:
             per_size += _DECLARED[self.precision]
         apart = _U_OUT[dtype] * self.largest_bias if dtype in _NORM_16_BIT else 0.0
         bounds = 2 * _U_OUT[dtype] * expected.abs() + self.steepest * (per_size * size + apart)
+        if self.deviations > 1:
+            below = self.absolute + (size if self.may_flush else 0.0)
+            # Nothing is allowed where nothing is summed.
+            bounds = self.deviations * bounds + self.steepest * below * (size > 0)
         if self.is_exact_on_integers:
             return bounds
         bent = size.clamp(max=BENT)
@@ -175,9 +245,11 @@ def judge_output(
             )
         for i, values in enumerate((got - right, right, own_size)):
             squares[i] += float(torch.linalg.vector_norm(values)) ** 2
-    rel_l2 = rel_l2_error(tolerance.scenario, *map(math.sqrt, squares))
+    norms = [math.sqrt(square) for square in squares]
+    rel_l2 = rel_l2_error(tolerance.scenario, *norms)
     residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=worst_ratio, worst=worst)
-    fault = _fault(kind, tolerance, residuals, beyond, expected.numel())
+    below = tolerance.share_below(norms[1], norms[2], expected.numel())
+    fault = _fault(kind, tolerance, residuals, beyond, expected.numel(), below)
     return Judgement(residuals=residuals, fault=fault)
 
 
@@ -186,8 +258,12 @@ def rel_l2_error(scenario: Scenario, error: float, expected: float, size: float)
 
     Where sums happen to cancel, rounding is measured against what cancelled.
     """
-    norm = max(expected, size / math.sqrt(max(scenario.reduction_length, 1)))
+    norm = _norm(scenario, expected, size)
     return error / norm if norm else (0.0 if error == 0 else math.inf)
+
+
+def _norm(scenario: Scenario, expected: float, size: float) -> float:
+    return max(expected, size / math.sqrt(max(scenario.reduction_length, 1)))
 
 
 def error_ratio(got: torch.Tensor, expected: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
@@ -236,13 +312,25 @@ def allowed_words(bound: float) -> str:
     return f"allowed error {bound:.2g}"
 
 
+def _flushed(tolerance: Tolerance, worst: WorstElement) -> str:
+    """Return what a zero says in the place of a number below the least normal one."""
+    is_flushed = tolerance.is_denormal and worst.got == 0
+    return "; denormal numbers count for zero in it" if is_flushed else ""
+
+
 def _fault(
-    kind: str, tolerance: Tolerance, residuals: Residuals, beyond: int, elements: int
+    kind: str,
+    tolerance: Tolerance,
+    residuals: Residuals,
+    beyond: int,
+    elements: int,
+    below: float,
 ) -> str | None:
     """Return what is wrong, if anything.
 
     Args:
         beyond: elements, of so many, whose error is larger than its bound.
+        below: what `Tolerance.share_below` adds to the relative L2 error.
     """
     worst = residuals.worst
     assert worst is not None
@@ -251,12 +339,15 @@ def _fault(
         share = f"{beyond} of {elements} elements are beyond their bound"
         return (
             f"{described(kind)}: {share}; worst [{place}]: got {worst.got:.9g}, expected "
-            f"{worst.expected:.9g}, {allowed_words(worst.bound)}"
+            f"{worst.expected:.9g}, {allowed_words(worst.bound)}{_flushed(tolerance, worst)}"
         )
     # Against spikes the element gate of a transform method is norm-wise already, and fairer: what
     # the spike should have contributed may be nothing. Expanded weights give equal channels.
-    fair = kind != "expanded" and not (kind == "spiked" and tolerance.is_norm_wise)
-    limit = tolerance.rel_l2_limit * (SPIKED_DEVIATIONS if kind == "spiked" else 1)
+    fair = kind != "expanded" and not (
+        kind in ("spiked", AS_ASKED) and tolerance.is_norm_wise and not tolerance.is_denormal
+    )
+    limit = tolerance.rel_l2_limit * (SPIKED_DEVIATIONS if kind in ("spiked", AS_ASKED) else 1)
+    limit += below
     if fair and elements >= LEAST_NORM_ELEMENTS and not residuals.rel_l2_error <= limit:
         return (
             f"{described(kind)}: relative L2 error {residuals.rel_l2_error:.2g}, "

@@ -17,6 +17,7 @@ from suite.processes.channel import Request
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import ResultLayout, SharedMemory
 from suite.results.cell import Block, Ceiling, CellResult, Status
+from suite.values import remark
 
 Reply = TypeVar("Reply")
 
@@ -120,6 +121,13 @@ class Cell:
         if opened:
             self.evidence.opened = opened
             self.evidence.note(opened.note)
+            self.evidence.note(
+                remark(
+                    self.scenario.values,
+                    self.scenario.weight_values,
+                    is_stored=self.scenario.stored_values is not None,
+                )
+            )
 
     def ask(self, request: Request[TimedAnswer[Reply]]) -> Reply | None:
         """Return its process's reply, or None after a failure, which is then the cell's."""

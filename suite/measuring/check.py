@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from suite.input_kinds import CHECK_KINDS
+from suite.input_kinds import CHECK_KINDS, run_kinds
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.gates import gate, gradcheck
@@ -17,6 +17,7 @@ from suite.measuring.worker_client import Channel
 from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Residuals, Status
+from suite.values import AS_ASKED
 
 GRADCHECK_ELEMENTS = 200
 
@@ -123,7 +124,8 @@ class _Attempt:
                 cell.start()
                 cell.loaded()
             cell.open(shared)
-        for kind in self._kinds:
+        asked = [kind for kind in run_kinds(self._scenario) if kind == AS_ASKED]
+        for kind in (*self._kinds, *asked):
             if any(cell.alive for cell in cells):
                 self._judge.draw(kind)
                 for cell in cells:

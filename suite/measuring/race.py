@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from suite.input_kinds import NETWORK_KINDS, RUN_KINDS
+from suite.input_kinds import run_kinds
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.contention import watch_block
@@ -287,7 +287,7 @@ class Race:
 
     def _gate(self, until: Deadline) -> None:
         """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
-        for kind in NETWORK_KINDS if network_of(self._scenario) else RUN_KINDS:
+        for kind in run_kinds(self._scenario):
             leave_out_beyond(self._deadline, self._running(), gate_s)
             if running := self._running():
                 self._judge.draw(kind)

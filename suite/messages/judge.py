@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from suite.messages.answer import Answer
 from suite.messages.worker import Start
 from suite.processes.channel import Done, Request
-from suite.ranges import Seconds
+from suite.ranges import CallSeconds, Seconds
 from suite.results.cell import Ceiling, Residuals
 from suite.results.contention import Probe
 from suite.workload import AnyScenario
@@ -64,6 +64,26 @@ class Compare(Request[Answer[Probe]]):
     """Do a small work with one thread and with all."""
 
     threads: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DenormalCost:
+    """What products with numbers below the least normal one take."""
+
+    normal_s: CallSeconds
+    """Of one float32 product with a normal number, in a vector of them."""
+    denormal_s: CallSeconds
+    flushes: bool
+    """Whether torch's threads count such numbers for zero."""
+
+    @property
+    def times(self) -> float:
+        return self.denormal_s / self.normal_s
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbeDenormals(Request[Answer[DenormalCost]]):
+    pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

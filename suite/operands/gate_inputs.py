@@ -6,15 +6,12 @@ import math
 
 import torch
 
+from suite.epilogues import adds
 from suite.input_kinds import SPECIAL_KINDS
-from suite.operands.streams import BITS, PIECE_ELEMENTS
-from suite.operands.tensors import WITH_AXES, Operands, empty_in_format, memory_format_of
+from suite.operands.tensors import DTYPES, WITH_AXES, Operands, empty_in_format, memory_format_of
+from suite.operands.values import BITS, PIECE_ELEMENTS, Stored, draw_values, stored_of
 from suite.problem import Scenario
-
-STREAM_RMS = math.sqrt(49 / 48)
-"""Root mean square of what a stream fills an operand with: a mantissa of mean square 7/3 times an
-exponent's 1, 1/4 or 1/16. Signs are random, each value is independent of the others."""
-
+from suite.values import AS_ASKED
 
 OFFSET_ELEMENTS = 3
 """In front of an operand with a storage offset: no vector of any width is aligned then."""
@@ -68,7 +65,16 @@ def handed_over(kind: str, operands: Operands) -> Operands:
     return operands.each(_VIEWS[kind]) if kind in _VIEWS else operands
 
 
-def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generator) -> None:
+NOTHING = Stored()
+
+
+def draw(
+    kind: str,
+    scenario: Scenario,
+    into: Operands,
+    generator: torch.Generator,
+    stored: Stored = NOTHING,
+) -> None:
     """Fill the shared dense tensors with gate inputs of one kind.
 
     integer: small integers whose sums are exact in any order, so that direct methods must be
@@ -80,7 +86,14 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
     spiked: normal with a few values 10⁴ times as large, which norm-wise bounds cannot hide.
     nan, inf: normal with one such value, of either sign, in the varying operand.
     transposed, expanded: normal, handed over as views; for expanded all samples are alike.
+    as_asked: what the scenario's values are, as in timed calls.
+
+    Args:
+        stored: a network's own values, which `as_asked` takes.
     """
+    if kind == AS_ASKED:
+        _draw_as_asked(scenario, into, generator, stored)
+        return
     scale = 2.0**5 if scenario.dtype == "float16" else 2.0**40
     for tensor in (into.input, into.weight, into.bias, into.grad, into.residual):
         if tensor is None or tensor.numel() == 0:
@@ -104,8 +117,39 @@ def draw(kind: str, scenario: Scenario, into: Operands, generator: torch.Generat
                 tensor.view(-1)[index] = (sign * float(kind)).to(tensor.dtype)
 
 
+def _draw_as_asked(
+    scenario: Scenario, into: Operands, generator: torch.Generator, stored: Stored
+) -> None:
+    """Bias goes with the weight, gradient and residual with the input."""
+    is_last = scenario.memory_format == "channels_last"
+    for tensor, values, own in (
+        (into.input, scenario.values, stored.input),
+        (into.weight, scenario.weight_values, stored.weight),
+        (into.bias, scenario.weight_values, stored.bias),
+        (into.grad, scenario.values, None),
+        (into.residual, scenario.values, None),
+    ):
+        if tensor is not None and tensor.numel():
+            draw_values(tensor, values, generator, own, is_last=is_last and tensor is into.input)
+
+
+def operands_as_asked(scenario: Scenario, generator: torch.Generator) -> Operands:
+    """Return operands of the scenario's values, dense and row-major, in memory of one's own."""
+    problem, dtype = scenario.problem, DTYPES[scenario.dtype]
+    backward = scenario.direction != "forward"
+    operands = Operands(
+        torch.empty(problem.input_shape, dtype=dtype),
+        torch.empty(problem.weight_shape, dtype=dtype),
+        torch.empty(problem.out_channels, dtype=dtype) if problem.bias else None,
+        torch.empty(problem.output_shape, dtype=dtype) if backward else None,
+        torch.empty(problem.output_shape, dtype=dtype) if adds(problem.epilogue) else None,
+    )
+    draw(AS_ASKED, scenario, operands, generator, stored_of(scenario, dtype))
+    return operands
+
+
 def _draw_integers(tensor: torch.Tensor, scenario: Scenario, generator: torch.Generator) -> None:
-    exact = 2 ** (BITS[scenario.dtype].mantissa + 1)
+    exact = 2 ** (BITS[DTYPES[scenario.dtype]].mantissa + 1)
     density = exact / (9 * max(scenario.reduction_length, 1))
     for piece in tensor.view(-1).split(PIECE_ELEMENTS):
         piece.copy_(torch.randint(-3, 4, piece.shape, generator=generator))

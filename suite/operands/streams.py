@@ -3,19 +3,21 @@
 Timed calls get the XOR of two random bit streams from secret starting points, mantissa and sign
 bits only. One pass over memory makes an operand that was never seen before, and as XOR is not
 linear, no result of an earlier call helps with the next: a cache, however keyed, has to do the
-whole work again.
+whole work again. Values that no XOR keeps, zeros and those of a network, are the AND with a mask:
+see `suite.operands.values`. Of zeros alone every operand is the same.
 """
 
 from __future__ import annotations
 
 import copy
 import mmap
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from suite.operands.tensors import view
+from suite.operands.tensors import DTYPES, view
+from suite.operands.values import BITS, draw_streams, masks, usual_rms
 from suite.problem import Scenario
 from suite.processes.shared_memory import (
     STREAM_SLACK,
@@ -24,47 +26,37 @@ from suite.processes.shared_memory import (
 
 COMPARED = 2**14
 """Elements at once, which a core's own cache holds."""
-PIECE_ELEMENTS = 4 * 2**20
-"""Drawn at once: what is drawn takes twice the memory of what it is drawn for, on the way."""
-
-
-@dataclass(frozen=True)
-class _Bits:
-    """A floating-point type seen as integers."""
-
-    integer: torch.dtype
-    mantissa: int
-    exponent: int
-    """Biased exponent of values in [1, 2)."""
-
-
-BITS = {
-    "float32": _Bits(torch.int32, 23, 127),
-    "float64": _Bits(torch.int64, 52, 1023),
-    "float16": _Bits(torch.int16, 10, 15),
-    "bfloat16": _Bits(torch.int16, 7, 127),
-}
 
 
 class Stream:
     """Fresh operands for timed calls: `fill` writes the one that starts at (a, b)."""
 
-    def __init__(self, bits: _Bits, a: torch.Tensor, b: torch.Tensor) -> None:
-        self._bits, self._a, self._b = bits, a, b
+    def __init__(
+        self, dtype: torch.dtype, a: torch.Tensor, b: torch.Tensor, values: str, *, is_stored: bool
+    ) -> None:
+        self._dtype, self._a, self._b = dtype, a, b
+        self._integer = BITS[dtype].integer
+        self._values, self._is_stored = values, is_stored
+        self._masks = masks(values, is_stored=is_stored)
+        """Whether an operand is the AND of both streams: see `suite.operands.values`."""
 
     @classmethod
     def of(cls, scenario: Scenario, memory: mmap.mmap, layout: OperandLayout) -> Stream:
         """Return the streams in a scenario's shared memory."""
-        bits = BITS[scenario.dtype]
+        dtype = DTYPES[scenario.dtype]
         return cls(
-            bits,
-            view(memory, layout.stream_a, bits.integer),
-            view(memory, layout.stream_b, bits.integer),
+            dtype,
+            view(memory, layout.stream_a, BITS[dtype].integer),
+            view(memory, layout.stream_b, BITS[dtype].integer),
+            scenario.values,
+            is_stored=scenario.stores_varying,
         )
 
     def like(self) -> Stream:
         """Return streams of the same size in memory of one's own, which hold nothing yet."""
-        return Stream(self._bits, torch.empty_like(self._a), torch.empty_like(self._b))
+        copied = copy.copy(self)
+        copied._a, copied._b = torch.empty_like(self._a), torch.empty_like(self._b)
+        return copied
 
     def copy_(self, other: Stream) -> None:
         """Write another's bits into these streams."""
@@ -79,24 +71,21 @@ class Stream:
         copied._a, copied._b = self._a.to(device), self._b.to(device)
         return copied
 
-    def draw(self, generator: torch.Generator) -> None:
-        """Fill both streams; called by the judge once a block."""
-        bits = self._bits
-        width = bits.integer.itemsize * 8
-        for stream, exponents in ((self._a, 3), (self._b, 0)):
-            if stream.numel() == 0:
-                continue
-            stream.random_(-(2 ** (width - 1)), None, generator=generator)
-            stream.bitwise_and_(-(2 ** (width - 1)) | (2**bits.mantissa - 1))
-            if exponents:
-                # Magnitudes from 1/4 to 2, so that neither order nor precision goes unnoticed.
-                for piece in stream.split(PIECE_ELEMENTS):
-                    halvings = torch.randint(0, exponents, piece.shape, generator=generator)
-                    exponent = (bits.exponent - halvings).to(bits.integer)
-                    piece.bitwise_or_(exponent << bits.mantissa)
+    def draw(self, generator: torch.Generator, stored: torch.Tensor | None = None) -> None:
+        """Fill both streams; called by the judge once a block.
+
+        Args:
+            stored: values of a network, where the scenario has them.
+        """
+        draw_streams(self._a, self._b, self._dtype, self._values, generator, stored)
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the operands, in the long run."""
+        return usual_rms(self._values, self._dtype, self._a, is_stored=self._is_stored)
 
     def windows(self, start: tuple[int, int], count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what the operand of so many elements that starts there is the XOR of."""
+        """Return what the operand of so many elements that starts there is combined from."""
         a, b = (offset % STREAM_SLACK for offset in start)
         return self._a[a : a + count], self._b[b : b + count]
 
@@ -105,22 +94,28 @@ class Stream:
         count = operand.numel()
         if count == 0:
             return
-        flat = operand.as_strided((count,), (1,)).view(self._bits.integer)
+        flat = operand.as_strided((count,), (1,)).view(self._integer)
         ours, theirs = self.windows(start, count)
         if operand.is_cpu:
             # By one thread: on a busy machine two wait milliseconds for each other, which is many
             # times what the work takes, and who is measured is not to pay for that.
-            np.bitwise_xor(ours.numpy(), theirs.numpy(), out=flat.numpy())
+            combine = np.bitwise_and if self._masks else np.bitwise_xor
+            combine(ours.numpy(), theirs.numpy(), out=flat.numpy())
         else:
-            torch.bitwise_xor(ours, theirs, out=flat)
+            self._combined(ours, theirs, out=flat)
 
     def made(self, operand: torch.Tensor, start: tuple[int, int]) -> bool:
         """Return whether a dense tensor is, bit for bit, the operand that starts at `start`."""
         count = operand.numel()
-        flat = operand.as_strided((count,), (1,)).view(self._bits.integer)
+        flat = operand.as_strided((count,), (1,)).view(self._integer)
         ours, theirs = self.windows(start, count)
         if not operand.is_cpu:
-            return torch.equal(ours ^ theirs, flat)
+            return torch.equal(self._combined(ours, theirs), flat)
         pieces = (slice(first, first + COMPARED) for first in range(0, count, COMPARED))
+        combine = np.bitwise_and if self._masks else np.bitwise_xor
         a, b, c = ours.numpy(), theirs.numpy(), flat.numpy()
-        return all(np.array_equal(a[piece] ^ b[piece], c[piece]) for piece in pieces)
+        return all(np.array_equal(combine(a[piece], b[piece]), c[piece]) for piece in pieces)
+
+    @property
+    def _combined(self) -> Callable[..., torch.Tensor]:
+        return torch.bitwise_and if self._masks else torch.bitwise_xor

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from suite import own_imports
-from suite.input_kinds import RUN_KINDS
+from suite.input_kinds import run_kinds
 from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
 from suite.measuring.check import check
@@ -46,7 +46,7 @@ class PendingCell:
             log: a file for what it prints.
         """
         settings = Settings(threads=selection.chosen_threads(threads), log=log)
-        result = next(check([self.scenario], [self.arm], settings, RUN_KINDS), None)
+        result = next(check([self.scenario], [self.arm], settings, run_kinds(self.scenario)), None)
         if result is None:
             pytest.skip(f"computes {' and '.join(self.arm.declared.kinds)} only")
         if result.status is Status.UNSUPPORTED:

@@ -320,7 +320,7 @@ def conditions(cell: Work) -> str:
 @lru_cache(maxsize=4096)
 def _conditions(scenario: Scenario) -> str:
     record = scenario.to_dict()
-    for name in ("id", "source", "occurrences", "threads"):
+    for name in ("id", "source", "occurrences", "threads", "stored_values"):
         record.pop(name)
     record["cache"] = scenario.cache_state
     return json.dumps(record, sort_keys=True)

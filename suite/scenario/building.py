@@ -17,7 +17,18 @@ from suite.scenario.sections import Choices, Chosen, Setting
 from suite.scenario.sizes import Sizes
 from suite.scenario.yamltree import REFUSED, Faults, Place
 
-_CONDITIONS = ("device", "dtype", "memory_format", "direction", "threads", "cache", "occurrences")
+_CONDITIONS = (
+    "device",
+    "dtype",
+    "memory_format",
+    "direction",
+    "threads",
+    "cache",
+    "values",
+    "weight_values",
+    "stored_values",
+    "occurrences",
+)
 _SIZES = ("input_size", "kernel_size", "stride", "dilation", "output_padding")
 _BLAMED = {
     "groups": "groups",
@@ -211,6 +222,7 @@ def layer_identity(settings: Chosen, defaults: Chosen | None = None) -> str:
         defaults: the file's own, which an id leaves out and which may say the kind.
     """
     values = {name: item.value for name, item in settings.items() if item.value is not REFUSED}
+    values.pop("stored_values", None)
     identity = values.pop("id", None)
     return identity or _identity(
         {
@@ -241,6 +253,8 @@ def _label(name: str, value: Any, kind: str) -> str:
         return "bias" if value else "nobias"
     if name == "epilogue":
         return "plain" if value == NONE else str(value)
+    if name == "weight_values":
+        return f"w-{value}"
     if isinstance(value, str):
         return value
     return f"{BY_NAME[name].label}{value}"

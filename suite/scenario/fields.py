@@ -12,6 +12,7 @@ from suite.kinds import KINDS
 from suite.problem import CACHE_STATES, DIRECTIONS, DTYPE_BYTES, MEMORY_FORMATS
 from suite.scenario.kinds import Kind, either, flag, many, padding, sizes, text, whole, word
 from suite.scenario.sizes import Sizes
+from suite.values import NORMAL, VALUES
 
 
 class Field(NamedTuple):
@@ -175,6 +176,27 @@ FIELDS = (
         kind=word(*CACHE_STATES),
         meaning="Caches before each timed call: hot (as the call before left them) or cold "
         "(emptied by other data). Without it hot on CPUs and cold on GPUs.",
+    ),
+    Field(
+        name="values",
+        kind=word(*VALUES),
+        meaning="Numbers that are timed, of inputs and gradients: normal ones; a network's own "
+        "(trained: what `stored_values` holds, else heavy-tailed ones); denormal ones; nine zeros "
+        "in ten (sparse90); zeros. Normal ones are checked whatever is timed.",
+        default=NORMAL,
+    ),
+    Field(
+        name="weight_values",
+        kind=word(*VALUES),
+        meaning="The same of weight and bias.",
+        default=NORMAL,
+    ),
+    Field(
+        name="stored_values",
+        kind=text(r".+\.npz", "the path of an .npz file, as `capture` writes it on request"),
+        meaning="File with the layer's weight, bias and some of its input, in the scenario file's "
+        "folder or below: what `trained` takes.",
+        only_in="layers",
     ),
     Field(
         name="occurrences",

@@ -20,6 +20,7 @@ from suite.scenario.building import (
 )
 from suite.scenario.document import Document, read_document
 from suite.scenario.layer_table import LayerTable, read_asked_rows, read_rows
+from suite.scenario.stored import with_stored
 from suite.scenario.yamltree import Faults, Place
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios"
@@ -150,7 +151,7 @@ def load_file(
             f"{len(document.excludes):,} entries to leave out of the grid, too many for so many "
             "combinations; take values out of the grid",
         )
-    scenarios = tuple(_scenarios(document, table, faults))
+    scenarios = tuple(_scenarios(document, table, path.resolve().parent, faults))
     faults.raise_any()
     return ScenarioFile(
         path=path,
@@ -186,7 +187,9 @@ def _count(document: Document, table: LayerTable | None) -> int:
     return grid + len(document.layers) + (len(table.rows) if table else 0)
 
 
-def _scenarios(document: Document, table: LayerTable | None, faults: Faults) -> Iterator[Scenario]:
+def _scenarios(
+    document: Document, table: LayerTable | None, folder: Path, faults: Faults
+) -> Iterator[Scenario]:
     """Yield what the sections ask for. What does not fit becomes a fault, once for each place."""
     places: dict[str, Place] = {}
     misfits: dict[Place, list[str]] = {}
@@ -197,6 +200,8 @@ def _scenarios(document: Document, table: LayerTable | None, faults: Faults) -> 
         places.setdefault(identity, place)
         try:
             scenario = build_scenario(candidate, document.name)
+            if scenario:
+                scenario = with_stored(scenario, candidate, folder)
         except Misfit as misfit:
             misfits.setdefault(misfit.place, []).append(f"{identity}: {misfit}")
         else:

@@ -37,7 +37,7 @@ _COLUMNS_OF = {
     name: tuple(column for columns in _AXES[name] for column in columns)
     if name in _AXES
     else (name,)
-    for name in (*(entry.name for entry in SHARED_FIELDS), "occurrences")
+    for name in (*(entry.name for entry in SHARED_FIELDS), "stored_values", "occurrences")
 }
 _NAMES = ("id", "name", "example")
 """Columns that give a row its id: the first that the table has."""
@@ -74,7 +74,7 @@ def read_asked_rows(scenario_file: Path, layers_from: Chosen, faults: Faults) ->
     if "file" not in values or REFUSED in values.values():
         return None
     folder = scenario_file.resolve().parent
-    if not _lies_in(folder, values["file"]):
+    if not lies_in(folder, values["file"]):
         faults.add(
             layers_from["file"].place,
             f'file is "{values["file"]}"; accepted: a path relative to the scenario file, in its '
@@ -94,7 +94,8 @@ def read_asked_rows(scenario_file: Path, layers_from: Chosen, faults: Faults) ->
     )
 
 
-def _lies_in(folder: Path, name: str) -> bool:
+def lies_in(folder: Path, name: str) -> bool:
+    """Return whether a path that a file names leads into this folder or below."""
     try:
         return (folder / name).resolve().is_relative_to(folder)
     except (OSError, ValueError, RuntimeError):  # a character that no path has; links in a ring

@@ -11,7 +11,15 @@ from suite.problem import Scenario
 from suite.scenario.fields import FIELDS
 from suite.scenario.sizes import Sizes
 
-_SHARED = ("kind", "batch_size", "bias", "dtype", "memory_format")
+_SHARED = (
+    "kind",
+    "batch_size",
+    "bias",
+    "dtype",
+    "memory_format",
+    "values",
+    "weight_values",
+)
 """What a network's layers usually have in common: said once, in `defaults`."""
 _NO_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 
@@ -69,6 +77,9 @@ def _settings(scenario: Scenario, name: str) -> dict[str, Any]:
         "direction": scenario.direction,
         "threads": scenario.threads,
         "cache": scenario.cache,
+        "values": scenario.values,
+        "weight_values": scenario.weight_values,
+        "stored_values": scenario.stored_values,
         "occurrences": scenario.occurrences,
     }
     return {

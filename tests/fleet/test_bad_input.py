@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 
+import numpy as np
 import pytest
 
 from commands._fleet import refuse_unlike
@@ -50,6 +51,17 @@ def test_a_network_is_not_measured_on_other_machines(command):
 
     assert said.code == 2
     assert "--on and --model do not go together: a model is measured on this machine" in said.err
+
+
+def test_stored_values_are_not_sent_to_other_machines(command, tmp_path):
+    np.savez(tmp_path / "own.npz", input=np.ones(4, "float32"))
+    layer = "id: a, in_channels: 1, out_channels: 1, input_size: 4, kernel_size: 1"
+    (tmp_path / "own.yaml").write_text(f"layers: [{{{layer}, stored_values: own.npz}}]\n")
+
+    said = command("run", "own.yaml", "--on", "local:2")
+
+    assert said.code == 2
+    assert "own/a: its stored_values are a file of this machine" in said.err
 
 
 def test_a_scheduler_that_nobody_has_started_is_named_with_its_address(command, tiny, monkeypatch):

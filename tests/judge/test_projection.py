@@ -7,21 +7,20 @@ import torch
 
 from suite.judge import projection
 from suite.judge.projection import inner, inner_of_xor
-from suite.operands.streams import BITS, Stream
+from suite.operands.streams import Stream
 from suite.operands.tensors import DTYPES
+from suite.operands.values import BITS
 from suite.processes.shared_memory import STREAM_SLACK
+from suite.values import NORMAL
 
 
 @pytest.mark.parametrize("dtype", sorted(DTYPES))
 @pytest.mark.parametrize("count", [0, 1, projection.PIECE, 3 * projection.PIECE + 5])
 def test_an_operand_need_not_be_written_down_to_be_projected(dtype, count):
     generator = torch.Generator().manual_seed(count)
-    bits = BITS[dtype]
-    stream = Stream(
-        bits,
-        torch.empty(count + STREAM_SLACK, dtype=bits.integer),
-        torch.empty(count + STREAM_SLACK, dtype=bits.integer),
-    )
+    integer = BITS[DTYPES[dtype]].integer
+    a, b = (torch.empty(count + STREAM_SLACK, dtype=integer) for _ in range(2))
+    stream = Stream(DTYPES[dtype], a, b, NORMAL, is_stored=False)
     stream.draw(generator)
     weights = torch.randn(count, generator=generator, dtype=torch.float64)
     operand = torch.empty(count, dtype=DTYPES[dtype])

@@ -7,6 +7,7 @@ from suite.epilogues import EPILOGUES
 from suite.errors import UsageError
 from suite.scenario import find_file, load_file, load_files
 from suite.scenario.fields import FIELDS, LAYER_FIELDS
+from suite.values import VALUES as VALUES_OF_TENSORS
 
 LAYER = "id: a, in_channels: 4, out_channels: 6, input_size: 8, kernel_size: 3"
 WHOLE = "a whole number from {} to 2147483647"
@@ -35,6 +36,8 @@ VALUES = [
     ("direction", "backward_data", "back", "forward, backward_data, backward_weight"),
     ("threads", "1", "0", WHOLE.format(1)),
     ("cache", "cold", "warm", "hot, cold"),
+    ("values", "denormal", "denormals", ", ".join(VALUES_OF_TENSORS)),
+    ("weight_values", "sparse90", "sparse", ", ".join(VALUES_OF_TENSORS)),
     ("occurrences", "3", "0", WHOLE.format(1)),
     ("id", "conv3_2", '"a/b"', "letters, digits and _ . : + -, at most 100, beginning with a "),
 ]
@@ -52,7 +55,8 @@ def test_each_field_takes_a_good_value_and_refuses_a_bad_one(tmp_path, key, good
 
 
 def test_every_field_has_a_refused_value_above():
-    assert {key for key, *_ in VALUES} == {entry.name for entry in LAYER_FIELDS}
+    with_files = {"stored_values"}  # tests/scenario/test_stored.py
+    assert {key for key, *_ in VALUES} | with_files == {entry.name for entry in LAYER_FIELDS}
     assert all(entry.meaning for entry in FIELDS)
 
 

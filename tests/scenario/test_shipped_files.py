@@ -52,6 +52,7 @@ def test_all_of_them_load_together():
         "video",
         "segmentation",
         "diffusion",
+        "values",
     }
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from suite.epilogues import adds
 from suite.errors import Unsupported
-from suite.operands.tensors import DTYPES, Operands, in_format
+from suite.operands.gate_inputs import operands_as_asked
+from suite.operands.tensors import Operands, in_format
 from suite.problem import Scenario
 from suite.registry.registering import Implementation
 from suite.worker import cuda_context
@@ -25,7 +25,7 @@ SEED = 8
 
 
 class Subject:
-    """An implementation bound to normal data in a scenario's format and place.
+    """An implementation bound to data in a scenario's format and place, of its values.
 
     Raises:
         Unsupported: the implementation does not cover the scenario.
@@ -43,26 +43,20 @@ class Subject:
         self._calls = 0
         generator = torch.Generator().manual_seed(SEED)
         self.operands = self._draw(generator)
-        backward = scenario.direction != "forward"
-        shape = scenario.problem.output_shape if backward else scenario.problem.input_shape
-        self._varying = [self._normal(shape, generator) for _ in range(OPERANDS)]
+        self._varying = [self._another(number) for number in range(1, OPERANDS + 1)]
         self.invocation: Invocation = self.bind()
         self.call_s = self._warm()
 
-    def _normal(self, shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
-        values = torch.randn(tuple(shape), generator=generator).to(DTYPES[self.scenario.dtype])
-        return in_format(values, self.scenario.memory_format).to(self.scenario.device)
-
     def _draw(self, generator: torch.Generator) -> Operands:
-        problem = self.scenario.problem
-        backward = self.scenario.direction != "forward"
-        return Operands(
-            self._normal(problem.input_shape, generator),
-            self._normal(problem.weight_shape, generator),
-            self._normal((problem.out_channels,), generator) if problem.bias else None,
-            self._normal(problem.output_shape, generator) if backward else None,
-            self._normal(problem.output_shape, generator) if adds(problem.epilogue) else None,
+        scenario = self.scenario
+        return operands_as_asked(scenario, generator).each(
+            lambda tensor: in_format(tensor, scenario.memory_format).to(scenario.device)
         )
+
+    def _another(self, number: int) -> torch.Tensor:
+        """Return the same values in another order, whatever they are."""
+        first = self.operands.varying
+        return torch.empty_like(first).copy_(first.roll(number, dims=-1))
 
     def bind(self) -> Invocation:
         """Return a fresh invocation: packs the weight anew, in the present number of threads."""

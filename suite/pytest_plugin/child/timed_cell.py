@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from suite.epilogues import adds
 from suite.measuring.arm import Arm
-from suite.operands.tensors import DTYPES, Operands, in_format
-from suite.problem import Scenario, Shape
+from suite.operands.gate_inputs import operands_as_asked
+from suite.operands.tensors import Operands, in_format
+from suite.problem import Scenario
 from suite.registry import registering, sources
 from suite.worker.binding import bind
 
@@ -48,18 +48,6 @@ class TimedConvolution:
 
 
 def _operands(scenario: Scenario) -> Operands:
-    """Return normal operands, the same in every session: what is compared must be the same work."""
-    generator = torch.Generator().manual_seed(SEED)
-    problem, dtype = scenario.problem, DTYPES[scenario.dtype]
-
-    def normal(shape: Shape | tuple[int, ...]) -> torch.Tensor:
-        values = torch.randn(shape, generator=generator).to(dtype)
-        return in_format(values, scenario.memory_format).to(scenario.device)
-
-    return Operands(
-        normal(problem.input_shape),
-        normal(problem.weight_shape),
-        normal((problem.out_channels,)) if problem.bias else None,
-        normal(problem.output_shape) if scenario.direction != "forward" else None,
-        normal(problem.output_shape) if adds(problem.epilogue) else None,
-    )
+    """Return operands, the same in every session: what is compared must be the same work."""
+    drawn = operands_as_asked(scenario, torch.Generator().manual_seed(SEED))
+    return drawn.each(lambda tensor: in_format(tensor, scenario.memory_format).to(scenario.device))
