@@ -112,6 +112,8 @@ class Captured:
     no id may hold is an underscore."""
     others: dict[str, int]
     """Kinds of convolution that no scenario can describe → how often each was executed."""
+    stored: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Scenario id → name of the file with its values, of those whose values were kept."""
 
     @property
     def convolutions(self) -> int:
@@ -137,6 +139,7 @@ def capture(
     memory_limit_bytes: int,
     log: Path,
     asked_by: str,
+    store_in: Path | None = None,
 ) -> Captured:
     """Run a model once in a process of its own and return what it executed.
 
@@ -144,6 +147,7 @@ def capture(
         source: name of the scenario file to be: the first part of every id.
         dtype: what the model is converted to; None: as it is built.
         asked_by: what the inputs were given by, for the message.
+        store_in: a folder for each layer's weight, bias and some of its input; None: not kept.
 
     Raises:
         TooSlow: it takes longer than it may, or hangs.
@@ -162,6 +166,7 @@ def capture(
         inputs=tuple(inputs),
         dtype=dtype,
         asked_by=asked_by,
+        store_in=None if store_in is None else str(store_in),
     )
     try:
         executions = peer.ask(request, timeout_s=timeout_s)
@@ -187,6 +192,7 @@ def capture(
 def count(convolutions: Iterable[Executed], others: dict[str, int], source: str) -> Captured:
     """Return equal convolutions as one scenario each, named after the first module that ran it."""
     executed: dict[Scenario, list[str]] = {}
+    files: dict[Scenario, str] = {}
     for call in convolutions:
         scenario = Scenario(
             id="",
@@ -196,15 +202,19 @@ def count(convolutions: Iterable[Executed], others: dict[str, int], source: str)
             source=source,
         )
         executed.setdefault(scenario, []).append(call.module)
+        if call.stored is not None:
+            files.setdefault(scenario, call.stored)
     taken: set[str] = set()
-    scenarios, modules = [], {}
+    scenarios, modules, stored = [], {}, {}
     for scenario, paths in executed.items():
         identity = _unused(_identity(paths[0], scenario.problem), taken)
         taken.add(identity)
         named = dataclasses.replace(scenario, id=f"{source}/{identity}", occurrences=len(paths))
         scenarios.append(named)
+        if scenario in files:
+            stored[named.id] = files[scenario]
         modules[named.id] = tuple(dict.fromkeys(_NO_ID.sub("_", path) for path in paths if path))
-    return Captured(scenarios=tuple(scenarios), modules=modules, others=others)
+    return Captured(scenarios=tuple(scenarios), modules=modules, others=others, stored=stored)
 
 
 def _identity(path: str, problem: Problem) -> str:

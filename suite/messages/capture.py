@@ -19,6 +19,8 @@ class Executed:
     problem: Problem
     dtype: str
     memory_format: str
+    stored: str | None = None
+    """Name of the file with its values, where they were to be kept and could be."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,3 +48,5 @@ class Capture(Request[Executions]):
     """What the model is converted to; None: as it is built."""
     asked_by: str
     """What the inputs were given by, for messages."""
+    store_in: str | None = None
+    """Folder for the layers' values; None: they are not kept."""

@@ -7,12 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from suite.capture.child import keeping
 from suite.errors import UsageError
+from suite.messages.capture import Executed
 from suite.problem import Problem, Scenario
 from suite.scenario import load_file
 from suite.scenario.writer import scenario_text
+from suite.stored_values import read_arrays
 from tests.conftest import ROOT
 from tests.test_command_line import expect_usage_error
 
@@ -72,6 +77,65 @@ def test_a_resnets_convolutions_and_counts_are_found_exactly(command, models, tm
     assert {name: row(scenario) for name, scenario in scenarios.items()} == RESNET
     assert "8 different convolutions, executed 15 times a pass" in said.out
     assert all(s.dtype == "float32" and not s.problem.bias for s in scenarios.values())
+
+
+def test_layers_own_values_are_kept_beside_the_file_and_named_by_it(command, models, tmp_path):
+    words = ("capture", "models/resnet.py:build", "--input", "2x3x16x16", "--out", "net.yaml")
+    said = command(*words, "--with-values")
+
+    assert said.code == 0, said.err
+    assert "the values of 8 of them" in said.out
+    for scenario in captured(tmp_path / "net.yaml").values():
+        assert scenario.values == scenario.weight_values == "trained"
+        file = Path(scenario.stored_values)
+        assert file.parent == tmp_path / "net.values"
+        arrays = read_arrays(file)
+        assert arrays["weight"].shape == scenario.problem.weight_shape
+        assert arrays["input"].shape == (scenario.problem.input_elements,)
+    expect_usage_error(command(*words, "--with-values"), "exists already", "--force")
+    (tmp_path / "net.yaml").unlink()
+    expect_usage_error(command(*words, "--with-values"), "net.values: exists already", "--force")
+    assert command(*words, "--with-values", "--force").code == 0
+    assert command("check", "net.yaml", "--impl", "torch", "--scenario", "*/stem").code == 0
+
+
+def executed() -> tuple[Executed, list[torch.Tensor]]:
+    x = torch.arange(2 * 3 * 4 * 5.0).view(2, 3, 4, 5)
+    weight, bias = torch.randn(6, 3, 3, 3), torch.randn(6)
+    problem = Problem.of_call(tuple(x.shape), tuple(weight.shape), bias=True)
+    call = Executed(module="", problem=problem, dtype="float32", memory_format="channels_last")
+    return call, [x.contiguous(memory_format=torch.channels_last), weight, bias]
+
+
+def test_inputs_are_kept_in_the_order_of_memory_and_no_more_than_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "MOST_INPUT_ELEMENTS", 7)
+    call, (x, weight, bias) = executed()
+
+    file = keeping.Keeper(tmp_path).kept(call, x, weight, bias)
+
+    kept = np.load(tmp_path / file, allow_pickle=False)
+    assert kept["input"].tolist() == x.movedim(1, -1).flatten()[:7].tolist()
+    assert np.array_equal(kept["weight"], weight.numpy())
+
+
+def test_values_that_are_too_many_or_no_numbers_are_not_kept(tmp_path, monkeypatch):
+    call, (x, weight, bias) = executed()
+    weight[0, 0, 0, 0] = float("nan")
+    assert keeping.Keeper(tmp_path).kept(call, x, weight, bias) is None
+
+    monkeypatch.setattr(keeping, "MOST_BYTES_IN_ALL", 1000)
+    call, tensors = executed()
+    assert keeping.Keeper(tmp_path).kept(call, *tensors) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_equal_convolutions_are_kept_once_and_bfloat16_as_float32(tmp_path):
+    call, tensors = executed()
+    keeper = keeping.Keeper(tmp_path)
+    first = keeper.kept(call, *(tensor.bfloat16() for tensor in tensors))
+
+    assert keeper.kept(call, *tensors) == first
+    assert read_arrays(tmp_path / first)["weight"].dtype == "float32"
 
 
 def test_what_was_captured_passes_validate_and_run(command, models, tmp_path):

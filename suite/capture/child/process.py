@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from suite.capture.child.keeping import keeper_in
 from suite.capture.child.recorder import Recorder
 from suite.errors import UsageError
 from suite.messages.capture import Capture, Executions
@@ -46,7 +47,7 @@ def answer(asked: Capture) -> Executions:
             stage = f"it cannot be made {asked.dtype}"
             model = as_measured(model, asked.dtype)
         torch.manual_seed(0)
-        recorder = Recorder(model)
+        recorder = Recorder(model, keeper_in(asked.store_in))
         stage = f"the model raised with {' '.join(f'{asked.asked_by} {i}' for i in asked.inputs)}"
         with torch.inference_mode():
             words, keywords = arguments(asked.inputs, own_dtype(model))

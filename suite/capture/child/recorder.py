@@ -21,6 +21,7 @@ from torch.nn.modules.module import (
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from suite.capture.child.keeping import Keeper
 from suite.kinds import KINDS, TRANSPOSED, Pair, each_axis, side_fields
 from suite.messages.capture import Executed
 from suite.models.loading import modules_in
@@ -46,8 +47,9 @@ def _below(name: str, path: str) -> str:
 class Recorder(TorchDispatchMode):
     """Notes the convolutions that are executed while it is active."""
 
-    def __init__(self, model: Callable[..., Any]) -> None:
+    def __init__(self, model: Callable[..., Any], keeper: Keeper | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._keeper = keeper
         self.convolutions: list[Executed] = []
         self.others: Counter[str] = Counter()
         self._entered: list[str] = []
@@ -113,14 +115,16 @@ class Recorder(TorchDispatchMode):
             self.others[f"{kind} in {dtype}"] += 1
             return
         inside = self._entered[-1] if self._entered else ""
-        self.convolutions.append(
-            Executed(
-                module=self._owners.get(weight.data_ptr(), inside),
-                problem=_problem(x, weight, call, kind),
-                dtype=dtype,
-                memory_format=memory_format_of(x),
-            )
+        executed = Executed(
+            module=self._owners.get(weight.data_ptr(), inside),
+            problem=_problem(x, weight, call, kind),
+            dtype=dtype,
+            memory_format=memory_format_of(x),
         )
+        if self._keeper:
+            stored = self._keeper.kept(executed, x, weight, call["bias"])
+            executed = dataclasses.replace(executed, stored=stored)
+        self.convolutions.append(executed)
 
 
 def _by_name(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
