@@ -100,6 +100,9 @@ MEANINGS = {
     "output_pad_d": "planes that a transposed convolution's output has more",
     "output_pad_h": "rows that it has more",
     "output_pad_w": "columns that it has more",
+    "values": "what numbers were timed, of inputs and gradients: `normal`, `trained`, `denormal`, "
+    "`sparse90`, `zeros`",
+    "weight_values": "the same of weight and bias",
     "machine": "the host that measured it, in a run on many machines",
     **{
         f"phase_{name}": f"share of a call in the phase {name}, where it marks it" for name in NAMES

@@ -96,6 +96,8 @@ COLUMNS = (
     "epilogue",
     *FIELDS_OF_OTHER_KINDS,
     "machine",
+    "values",
+    "weight_values",
 )
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -122,6 +124,8 @@ def row(result: CellResult, profile: CellProfile | None = None) -> dict[str, Any
         "threads": result.threads,
         "cache": scenario.cache_state,
         "occurrences": scenario.occurrences,
+        "values": scenario.values,
+        "weight_values": scenario.weight_values,
         "source": scenario.source or None,
         "precision": result.precision,
         "deterministic": result.deterministic,

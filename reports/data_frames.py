@@ -39,6 +39,8 @@ TEXTS = {
     "instructions_path",
     "not_profiled",
     "machine",
+    "values",
+    "weight_values",
 }
 TRUTHS = {"bias", "deterministic", "disturbed"}
 WHOLE = {*PROBLEM_FIELDS} - TRUTHS - TEXTS | {

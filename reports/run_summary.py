@@ -20,6 +20,7 @@ from reports.matrix import Matrix
 from reports.network_text import network_lines
 from reports.terminal import DISTURBED, FAILED, cell_columns
 from reports.unsupported_text import every_unsupported, unsupported_lines
+from reports.value_slowdowns import value_lines
 from reports.whole_networks import whole_network_lines
 from suite.printable import printable
 from suite.results.cell import CellResult, Status
@@ -68,6 +69,7 @@ def print_summary(
     totals = [
         *network_lines(matrix, console.width, {*own, CHOOSING}),
         *whole_network_lines(matrix, console.width),
+        *value_lines(matrix, console.width),
     ]
     choices = choice_lines(results, console.width)
     gap = [Text("")] if totals or choices else []

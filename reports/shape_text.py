@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite import values
 from suite.epilogues import NONE
 from suite.problem import Problem, Scenario
 
@@ -24,8 +25,13 @@ def shape_words(scenario: Scenario) -> str:
         *_unless(scenario.memory_format, "contiguous"),
         *_unless(scenario.direction, "forward"),
         *_unless(scenario.device, "cpu"),
+        *(() if scenario.has_usual_values else (_values(scenario),)),
     ]
     return ", ".join(words)
+
+
+def _values(scenario: Scenario) -> str:
+    return values.words(scenario.values, scenario.weight_values)
 
 
 def _times(sizes: tuple[int, ...]) -> str:

@@ -198,4 +198,5 @@ def _rest(scenario: Scenario, axis: Axis) -> tuple[object, ...]:
     problem = scenario.problem
     sizes = [getattr(problem, field) for field in PROBLEM_FIELDS if field not in axis.fields]
     conditions = (scenario.device, scenario.dtype, scenario.memory_format, scenario.direction)
-    return (*sizes, problem.epilogue, *conditions, scenario.threads, scenario.cache_state)
+    values = (scenario.values, scenario.weight_values)
+    return (*sizes, problem.epilogue, *conditions, *values, scenario.threads, scenario.cache_state)

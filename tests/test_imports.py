@@ -268,6 +268,7 @@ REPORTS_MAY_READ = {
     "own_imports",
     "program",
     "printable",
+    "values",
 }
 
 

@@ -15,6 +15,7 @@ from reports.page.data import page_data
 from reports.page.encoding import embed
 from reports.page.method import method
 from reports.page.templates import TEMPLATES, page_environment
+from reports.value_slowdowns import value_slowdowns
 from reports.whole_networks import whole_networks
 from suite.results.folder import Run
 from suite.results.inside import write_whole
@@ -46,6 +47,7 @@ def render(run: Run, comparison: Comparison | None = None) -> str:
         matrix=matrix,
         has_networks=bool(networks(matrix)),
         whole_networks=whole_networks(matrix),
+        value_slowdowns=value_slowdowns(matrix),
         method=method(run, matrix),
         compared=comparison and comparison_facts(comparison),
         data=embed(page_data(run, matrix, comparison)),

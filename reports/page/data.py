@@ -27,6 +27,7 @@ from suite.results.contention import largest_others_share
 from suite.results.folder import Run
 from suite.results.request import AskedFile, GateRequest, RunRequest, read_request
 from suite.results.standing import UNDECIDED
+from suite.values import words
 from suite.workload import network_of
 
 SAMPLES_IN_ALL = 24_000
@@ -145,6 +146,7 @@ def _scenario(scenario: Scenario, matrix: Matrix) -> dict[str, Any]:
         "memory_format": scenario.memory_format,
         "direction": scenario.direction,
         "cache": scenario.cache_state,
+        "values": "" if scenario.has_usual_values else words(*_values(scenario)),
         "source": scenario.source,
         "occurrences": scenario.occurrences,
         "flops": problem.direct_flops,
@@ -152,6 +154,10 @@ def _scenario(scenario: Scenario, matrix: Matrix) -> dict[str, Any]:
         "winner": outcome.winner and matrix.implementations.index(outcome.winner.implementation),
         "undecided": why and f"{UNDECIDED}: {why}",
     }
+
+
+def _values(scenario: Scenario) -> tuple[str, str]:
+    return scenario.values, scenario.weight_values
 
 
 def _cells(matrix: Matrix, comparison: Comparison | None) -> dict[str, Any]:

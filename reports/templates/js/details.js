@@ -52,6 +52,7 @@ function conditionFacts(cell) {
         words(scenario.memory_format),
         words(scenario.direction),
         `${scenario.cache} caches`,
+        scenario.values,
         cell.known("threads", (count) => `${count} threads`),
       ]
         .filter(Boolean)
