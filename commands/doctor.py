@@ -16,6 +16,7 @@ from reports import contention_text, terminal, units
 from suite.errors import EXIT_GOOD
 from suite.machine import host, placement
 from suite.measuring import new_run, noise
+from suite.messages.judge import DenormalCost
 from suite.processes.scratch import scratch_folder
 
 
@@ -27,16 +28,23 @@ def main(_options: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
         torch_facts = new_run.torch_facts(scratch / "log")
         seen = noise.measure(scratch / "log", placement.usual_threads())
+        denormals = noise.denormal_cost(scratch / "log")
     facts = {
         **host.facts(),
         **dataclasses.asdict(torch_facts),
         "threads": placement.usual_threads(),
     }
-    _print(terminal.console(), facts, host.load(), seen)
+    _print(terminal.console(), facts, host.load(), seen, denormals)
     return EXIT_GOOD
 
 
-def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], seen: noise.Noise) -> None:
+def _print(
+    console: Console,
+    facts: dict[str, Any],
+    now: dict[str, Any],
+    seen: noise.Noise,
+    denormals: DenormalCost,
+) -> None:
     """Print the machine, its noise grade and what would make it steadier."""
     caches = ", ".join(f"{level} {size}" for level, size in facts["caches"].items())
     steal = now["steal_share"]
@@ -57,6 +65,7 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], seen: n
         if facts["gpus"]
         else "none that torch sees",
         "thread pools": _parallel_lines(facts["torch_parallel"]),
+        "denormals": _denormals_line(denormals),
         "noise": f"grade {seen.grade}: equal work takes up to {seen.one_thread_spread:.1%} longer "
         f"than its median with one thread and {seen.all_threads_spread:.1%} with {seen.threads} "
         f"(90th percentile), which take {seen.probe.words} as long as one",
@@ -72,6 +81,14 @@ def _print(console: Console, facts: dict[str, Any], now: dict[str, Any], seen: n
         console.print(f"• {line}")
     if not advice:
         console.print("nothing to improve was found")
+
+
+def _denormals_line(cost: DenormalCost) -> str:
+    mode = "on: they count for zero" if cost.flushes else "off, as torch has it"
+    return (
+        f"a float32 product with one takes {units.times(cost.times)} as long as with a normal "
+        f"number; flush-to-zero is {mode}"
+    )
 
 
 def _quota(facts: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -260,8 +261,9 @@ def test_doctor_grades_the_noise(command):
     said = command("doctor")
 
     assert said.code == 0
-    for word in ("CPU", "torch", "noise", "grade", "governor"):
+    for word in ("CPU", "torch", "noise", "grade", "governor", "flush-to-zero is off"):
         assert word in said.out
+    assert re.search(r"denormals +a float32 product with one takes [\d.,]+×", said.out)
 
 
 def test_demo_filters_the_sample_photograph(command, tmp_path):

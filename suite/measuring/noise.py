@@ -10,7 +10,7 @@ from typing import Any
 from suite.machine import host, placement
 from suite.measuring.contention import MOST_SHARE, MOST_SLOWDOWN, OthersWatch
 from suite.measuring.torch_process import TorchProcess
-from suite.messages.judge import Compare, Repeat
+from suite.messages.judge import Compare, DenormalCost, ProbeDenormals, Repeat
 from suite.results.contention import Probe
 
 SECONDS = 0.25
@@ -73,6 +73,17 @@ class Noise:
             "one_thread_spread": self.one_thread_spread,
             "all_threads_spread": self.all_threads_spread,
         }
+
+
+def denormal_cost(log: Path) -> DenormalCost:
+    """Have products with denormal numbers timed, in a process as rows are measured in.
+
+    Args:
+        log: where that process's output goes.
+    """
+    trouble = "what denormal numbers cost cannot be measured"
+    with TorchProcess(1, name="denormals", log=log, trouble=trouble) as process:
+        return process.ask(ProbeDenormals())
 
 
 def measure(log: Path, threads: int) -> Noise:
