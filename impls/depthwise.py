@@ -127,6 +127,7 @@ _depthwise_packing = Packing("depthwise", _pack, _why_not_depthwise)
     family="depthwise",
     nan_policy="tile",  # the zeros of a stack meet rows beyond the kernel
     devices=("cpu",),
+    via_float32=True,
     supports=_why_not_depthwise,
     prepare=_depthwise_packing.prepare,
     workspace_bytes=_workspace_bytes,
@@ -185,6 +186,7 @@ _grouped_packing = Packing("grouped", _pack, _why_not_grouped)
     family="direct",
     nan_policy="tile",
     devices=("cpu",),
+    via_float32=True,
     supports=_why_not_grouped,
     prepare=_grouped_packing.prepare,
     workspace_bytes=_workspace_bytes,
@@ -220,7 +222,12 @@ def grouped(
 
 def _register_other_axes(row, family: str, packing: Packing) -> None:
     """Register a row for a sequence, an image of one row, and for a volume, a sum over planes."""
-    declared: dict[str, Any] = {"family": family, "nan_policy": "tile", "devices": ("cpu",)}
+    declared: dict[str, Any] = {
+        "family": family,
+        "nan_policy": "tile",
+        "devices": ("cpu",),
+        "via_float32": True,
+    }
     along, along_packing = along_a_row(row, packing)
     register(
         packing.row,

@@ -192,6 +192,7 @@ _packing = Packing("depthwise_short", _pack, _why_not)
     "depthwise_short",
     family="depthwise",
     devices=("cpu",),
+    via_float32=True,
     kind="conv1d",
     supports=_why_not,
     prepare=_packing.prepare,

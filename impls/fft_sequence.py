@@ -76,6 +76,7 @@ def _executed_flops(problem: Problem) -> float:
     family="fft",
     nan_policy="plane",
     devices=("cpu",),
+    via_float32=True,
     kind="conv1d",
     supports=_why_not,
     prepare=_packing.prepare,

@@ -106,6 +106,7 @@ _packing = Packing("gemv", _pack, _why_not)
     "gemv",
     family="gemm",
     devices=("cpu",),
+    via_float32=True,
     supports=_why_not,
     prepare=_packing.prepare,
     workspace_bytes=lambda problem, itemsize: itemsize * problem.input_elements,

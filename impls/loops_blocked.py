@@ -83,6 +83,7 @@ def _executed_flops(problem: Problem) -> float:
     "loops_blocked",
     family="loops",
     devices=("cpu",),
+    via_float32=True,
     workspace_bytes=_workspace_bytes,
     executed_flops=_executed_flops,
 )

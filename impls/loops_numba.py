@@ -166,6 +166,7 @@ def _register(name: str, *, on_request: bool = False):
         on_request=on_request,
         family="loops",
         devices=("cpu",),
+        via_float32=True,
         workspace_bytes=_padded_bytes,
         executed_flops=lambda problem: problem.direct_flops,
     )

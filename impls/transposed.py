@@ -134,6 +134,7 @@ def _piece_flops(problem: Problem) -> float:
     "phases",
     family="direct",
     devices=("cpu",),
+    via_float32=True,
     kinds=TRANSPOSED,
     workspace_bytes=lambda problem, itemsize: (
         itemsize * (2 * outputs_of(pieces_of(problem)) + 2 * problem.weight_elements

@@ -136,6 +136,7 @@ _onednn = Packing("onednn_prepacked", _reorder_for_onednn, _needs_an_image)
     family="vendor",
     devices=("cpu",),
     dtypes=("float32",),
+    via_float32=True,
     available=_why_no_onednn,
     supports=_needs_an_image,
     prepare=_onednn.prepare,

@@ -34,6 +34,7 @@ Shape = tuple[int, ...]
 Direction = Literal["forward", "backward_data", "backward_weight"]
 
 DTYPE_BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+SIXTEEN_BIT = tuple(name for name, size in DTYPE_BYTES.items() if size == 2)
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward_data", "backward_weight")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 CACHE_STATES = ("hot", "cold")
@@ -579,6 +580,11 @@ class Scenario:
     @property
     def on_cuda(self) -> bool:
         return self.device.startswith("cuda")
+
+    @property
+    def is_sixteen_bit_on_cpu(self) -> bool:
+        """Whether its type is one that few processors compute, and libraries only on some."""
+        return self.dtype in SIXTEEN_BIT and not self.on_cuda
 
     @property
     def cache_state(self) -> str:

@@ -30,7 +30,7 @@ class Pack:
             raise Unsupported("it is not registered here")
         if reason := entry.why_unavailable():
             raise Unsupported(reason)
-        entry = entry.of_kind(plan.problem.kind)
+        entry = entry.of_kind(plan.problem.kind, plan.conditions.dtype)
         self.plan = plan
         self.function: Callable[..., Any] = finishing(
             entry.function, entry.epilogues, plan.problem.epilogue

@@ -18,11 +18,12 @@ from suite.declaration import ERROR_FACTORS, Declaration
 from suite.epilogues import EPILOGUES
 from suite.errors import UsageError, did_you_mean
 from suite.kinds import KINDS, TRANSPOSED
-from suite.problem import Problem, Scenario
+from suite.problem import DTYPE_BYTES, SIXTEEN_BIT, Problem, Scenario
 from suite.ranges import Misfit, shown
 from suite.records import checked
 from suite.registry.adapting import Adaptation, parameters_of
 from suite.registry.guessing import guessed_from, is_in_another_order
+from suite.registry.widening import copies, widened, widened_prepare
 
 SIGNATURES = {
     False: "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)",
@@ -56,6 +57,8 @@ class Implementation(Declaration):
     """For methods whose error depends on the weights: a sentence for the report."""
     adapt: str | None = None
     """How it takes conv2d's arguments, where its signature is another."""
+    via_float32: bool = False
+    """Whether it computes 16-bit types in float32, see `suite.registry.widening`."""
     others: tuple[Implementation, ...] = ()
     """Functions that were registered under the same name for other kinds."""
 
@@ -72,9 +75,25 @@ class Implementation(Declaration):
         values["kinds"] = tuple(kind for kind in KINDS if any(kind in e.kinds for e in both))
         return Declaration(**values)
 
-    def of_kind(self, kind: str) -> Implementation:
-        """Return the function of this name for a kind; this one where there is none."""
-        return next((each for each in (self, *self.others) if kind in each.kinds), self)
+    def of_kind(self, kind: str, dtype: str = "") -> Implementation:
+        """Return the function of this name for a kind; this one where there is none.
+
+        Args:
+            dtype: what its operands will be; only 16-bit types make a difference.
+        """
+        own = next((each for each in (self, *self.others) if kind in each.kinds), self)
+        if not own.is_widened(dtype):
+            return own
+        return dataclasses.replace(
+            own,
+            function=widened(own.function),
+            prepare=widened_prepare(own.prepare) if own.prepare else None,
+            via_float32=False,
+        )
+
+    def is_widened(self, dtype: str) -> bool:
+        """Return whether it computes this type in float32."""
+        return self.via_float32 and dtype in SIXTEEN_BIT
 
     def declared_workspace_bytes(self, problem: Problem, itemsize: int) -> int | None:
         """Return the extra memory by its own formula, None where it declares none.
@@ -82,10 +101,15 @@ class Implementation(Declaration):
         Raises:
             UsageError: the formula gives what no number of bytes can be.
         """
-        formula = self.of_kind(problem.kind).workspace_bytes
-        if formula is None:
+        own = self.of_kind(problem.kind)
+        if own.workspace_bytes is None:
             return None
-        return int(self._amount("workspace_bytes", formula(problem, itemsize)))
+        converted_bytes = 0
+        if own.via_float32 and itemsize == DTYPE_BYTES[SIXTEEN_BIT[0]]:
+            itemsize = DTYPE_BYTES["float32"]
+            converted_bytes = itemsize * copies(problem, weight=own.prepare is None)
+        own_bytes = self._amount("workspace_bytes", own.workspace_bytes(problem, itemsize))
+        return int(own_bytes) + converted_bytes
 
     def declared_executed_flops(self, problem: Problem) -> float | None:
         """Return the executed operations by its own formula, None where it declares none.
@@ -173,6 +197,7 @@ def register(
     available: Callable[[], str | None] | None = None,
     devices: Iterable[str] = ("cpu", "cuda"),
     dtypes: Iterable[str] = ("float32", "float64"),
+    via_float32: bool = False,
     precision: str | None = None,
     error_factor: float | None = None,
     nan_policy: str = "receptive_field",
@@ -201,6 +226,9 @@ def register(
         available: returns None, or why it cannot run on this machine and how to change that.
         devices: where it runs: "cpu", "cuda".
         dtypes: what it computes in.
+        via_float32: float16 and bfloat16, too, without a line in the function: it and `prepare` see
+            float32 then. The weight is converted when it is packed, input, bias and residual in the
+            call, and the result is rounded once. For what no 16-bit instructions compute.
         precision: the lower precision that it computes in on purpose; shown in every table.
         error_factor: element error in units of √K·u·S, where the family allows to declare it.
         nan_policy: how far a NaN in the input spreads: "receptive_field", "tile" or "plane".
@@ -237,7 +265,7 @@ def register(
             prepare=prepare,
             available=available,
             devices=tuple(devices),
-            dtypes=tuple(dtypes),
+            dtypes=_with_16_bit(dtypes) if via_float32 else tuple(dtypes),
             precision=precision,
             error_factor=usual if error_factor is None else error_factor,
             nan_policy=nan_policy,
@@ -248,6 +276,7 @@ def register(
             executed_flops=executed_flops,
             accuracy_note=accuracy_note,
             adapt=adapt,
+            via_float32=via_float32,
             kinds=of_kinds,
         )
         try:
@@ -263,6 +292,11 @@ def register(
         return function
 
     return add
+
+
+def _with_16_bit(dtypes: Iterable[str]) -> tuple[str, ...]:
+    """Return what a function computes with the types that are converted for it."""
+    return tuple(dict.fromkeys((*dtypes, *SIXTEEN_BIT)))
 
 
 def _kinds(

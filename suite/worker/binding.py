@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from suite.kinds import Sizes
 from suite.operands.epilogue import finishing
 from suite.operands.tensors import Operands, pad_explicitly
 from suite.problem import Problem, Scenario
+from suite.registry import widening
 from suite.registry.registering import Implementation
 
 
@@ -43,7 +44,14 @@ def bind(implementation: Implementation, scenario: Scenario, operands: Operands)
     Raises:
         Unsupported: by the implementation, here or in the call.
     """
-    implementation = implementation.of_kind(scenario.problem.kind)
+    own = implementation.of_kind(scenario.problem.kind)
+    bound = _bound(own.of_kind(scenario.problem.kind, scenario.dtype), scenario, operands)
+    if not own.is_widened(scenario.dtype):
+        return bound
+    return replace(bound, note="; ".join(filter(None, (bound.note, widening.NOTE))))
+
+
+def _bound(implementation: Implementation, scenario: Scenario, operands: Operands) -> Invocation:
     if scenario.direction == "forward":
         return _forward(implementation, scenario.problem, operands)
     by_autograd = _autograd(implementation, scenario, operands)
