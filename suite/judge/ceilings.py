@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from suite.operands.tensors import DTYPES
+from suite.problem import SIXTEEN_BIT
 from suite.processes import free_memory
 from suite.results.cell import Ceiling
 
@@ -66,6 +67,8 @@ def has_room(device: str) -> bool:
 def measure(device: str, dtype: str, precision: str | None = None) -> Ceiling:
     """Measure the ceilings for one device and dtype on torch's threads; takes about 0.5 s.
 
+    A row may compute 16-bit types in float32: on a CPU the higher of the two counts.
+
     Args:
         precision: the lower one that an implementation declares; its product counts if it is
             faster than the dtype's own.
@@ -75,7 +78,12 @@ def measure(device: str, dtype: str, precision: str | None = None) -> Ceiling:
         torch.cuda.set_device(torch.device(device) if ":" in device else torch.device("cuda:0"))
     rates = [_product_rate(device, dtype, sizes)]
     if not device.startswith("cuda"):
-        rates.append(_convolution_rate(dtype))
+        wide = "float32" if dtype in SIXTEEN_BIT else dtype
+        rates.append(_convolution_rate(wide))
+        if dtype in SIXTEEN_BIT:
+            rates.append(_product_rate(device, wide, sizes))
+            if rates[0] > rates[-1]:  # without instructions for it a convolution takes seconds
+                rates.append(_convolution_rate(dtype))
     if precision in DTYPES:
         rates.append(_product_rate(device, precision, sizes))
     elif precision == "tf32" and device.startswith("cuda"):

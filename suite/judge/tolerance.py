@@ -176,6 +176,10 @@ class Tolerance:
             below = self.absolute + (size if self.may_flush else 0.0)
             # Nothing is allowed where nothing is summed.
             bounds = self.deviations * bounds + self.steepest * below * (size > 0)
+        elif dtype == "float16":
+            # Below 6e-5 its numbers are as far apart as its least one, and an honest product of two
+            # small numbers is off by half of that. Nobody gets near to where other types end.
+            bounds = bounds + _LEAST_OUT[dtype] / 2 * (size > 0)
         if self.is_exact_on_integers:
             return bounds
         bent = size.clamp(max=BENT)

@@ -54,6 +54,27 @@ def test_a_lower_precision_counts_where_it_is_faster(monkeypatch):
     assert (peak(None), peak("bfloat16"), peak("float16")) == (100.0, 300.0, 100.0)
 
 
+@pytest.mark.parametrize(
+    ("own", "peak", "convolutions"),
+    [(3.0, 100.0, ["float32"]), (300.0, 400.0, ["float32", "bfloat16"])],
+    ids=["no instructions for it", "instructions for it"],
+)
+def test_a_16_bit_type_has_at_least_float32_s_ceiling(monkeypatch, own, peak, convolutions):
+    rates = {"float32": 100.0, "bfloat16": own}
+    convolved = []
+    monkeypatch.setattr(ceilings, "_product_rate", lambda device, dtype, sizes: rates[dtype])
+    monkeypatch.setattr(ceilings, "_copy_rate", lambda *_: 1.0)
+
+    def convolution_rate(dtype: str) -> float:
+        convolved.append(dtype)
+        return 400.0 if dtype == "bfloat16" else 90.0
+
+    monkeypatch.setattr(ceilings, "_convolution_rate", convolution_rate)
+
+    assert ceilings.measure("cpu", "bfloat16").peak_flops_per_s == peak
+    assert convolved == convolutions
+
+
 def test_what_is_measured_is_what_torch_reaches():
     measured = ceilings.measure("cpu", "float32", "bfloat16")
 

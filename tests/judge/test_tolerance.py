@@ -189,3 +189,18 @@ def test_transform_methods_share_a_plane_of_as_many_axes_as_there_are(axes):
     problem = Problem.of_call((2, 3, *(4,) * axes), (5, 3, *(3,) * axes), padding=1)
     limits = Tolerance(Scenario(id="s", problem=problem), family="fft", error_factor=2)
     assert limits.shared_size(torch.rand(problem.output_shape)).shape == (2, 5, *(1,) * axes)
+
+
+def test_a_small_product_in_float16_may_be_off_by_half_of_the_least_step():
+    problem = Problem.of_call((1, 1, 40, 50), (1, 1, 1, 1))
+    scenario = Scenario(id="s", problem=problem, dtype="float16")
+    x = torch.ones(2000)
+    x[:50] = torch.linspace(1e-3, 3e-3, 50)
+    operands = Operands(
+        x.view(problem.input_shape).half(), torch.full((1, 1, 1, 1), 2e-3, dtype=torch.float16)
+    )
+    rounded = (operands.input.float() * operands.weight.float()).half()
+    assert judged("normal", rounded, operands, scenario).fault is None
+    spoilt = rounded.clone()
+    spoilt[0, 0, 0, 3] += 2.0**-23
+    assert judged("normal", spoilt, operands, scenario).fault is not None
