@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from reports import contention_text, units
+from reports import contention_text, fallback_text, units
 from reports.layers import layer_family
 from reports.matrix import Matrix, MatrixCell
 from suite.problem import Scenario
@@ -171,6 +171,8 @@ def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
     for apart in manifest.get("apart", []):
         yield f"Not comparable with the rest, for another machine or setting measured it: {apart}."
     yield from _failures(matrix)
+    if fallback := fallback_text.sentence(cell.result for cell in matrix.cells.values()):
+        yield fallback
     for remark in manifest.get("remarks") or []:
         yield f"{remark}."
     passed = [cell.result for cell in matrix.passed]

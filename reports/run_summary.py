@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports import contention_text, glossary, units
+from reports import contention_text, fallback_text, glossary, units
 from reports.choices_text import CHOOSING, choice_lines
 from reports.fitted_names import distinct, width_of, without_shared_folder
 from reports.folding import folded
@@ -75,6 +75,8 @@ def print_summary(
     gap = [Text("")] if totals or choices else []
     for line in [*unsupported, *gap, *totals, *choices, *gap, *_failures(results)]:
         console.print(line, soft_wrap=True)
+    if fallback := fallback_text.sentence(results):
+        console.print(fallback, style=DISTURBED, soft_wrap=True)
     if sentence := contention_text.sentence(results):
         for text in (sentence, contention_text.remedy_for(results)):
             console.print(text, style=DISTURBED, soft_wrap=True)

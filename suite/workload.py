@@ -134,6 +134,11 @@ class NetworkScenario(Scenario):
     def reduction_length(self) -> int:
         return 1
 
+    @property
+    def is_sixteen_bit_on_cpu(self) -> bool:
+        """No: which of its many kernels ran says nothing of the whole."""
+        return False
+
 
 AnyScenario = Scenario | NetworkScenario
 """As records hold it: which of them it is shows in its fields."""

@@ -14,6 +14,7 @@ from suite.messages.judge import Allowance
 from suite.messages.worker import Opened, OperatorsRan
 from suite.problem import Scenario
 from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, worst_of
+from suite.results.kernels import is_fallback, served_by
 from suite.results.network_parts import NetworkParts
 
 
@@ -56,6 +57,16 @@ class Evidence:
             self.note(operators.ran.sentence)
         if operators.vendor and family not in ("vendor", "engine", "reference"):
             self.note(f"computes through torch's own {operators.vendor}")
+        elif scenario.is_sixteen_bit_on_cpu:
+            self._note_kernel(operators, scenario.dtype)
+
+    def _note_kernel(self, operators: OperatorsRan, dtype: str) -> None:
+        """Note what computed a 16-bit type: by that its speed differs a hundredfold."""
+        kernel = served_by(operators.vendor, operators.ran, operators.names)
+        if kernel is None:
+            return
+        slow = f", the slow way: none computes {dtype} here directly"
+        self.note(f"ran {kernel}{slow if is_fallback(kernel) else ''}")
 
     def take_energy(self, energy: EnergyUsed | None) -> None:
         """Keep what a call's energy is, or note why it is not known."""

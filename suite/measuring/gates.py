@@ -18,7 +18,9 @@ def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
     """Make one call on the gate inputs that the judge has drawn, and have its output judged."""
     began = time.monotonic()
     with cell.worker.turn():
-        gated = cell.ask(Gate(slot=0, kind=kind, log_operators=False))
+        # Of a 16-bit call it is told whatever it takes: the slowest ones have most to tell.
+        tells = kind == "normal" and cell.scenario.is_sixteen_bit_on_cpu
+        gated = cell.ask(Gate(slot=0, kind=kind, log_operators=tells))
     if gated is None or cell.misconducts():
         if gated is None and kind in HANDED_OVER and cell.status is not Status.UNSUPPORTED:
             cell.reason += f" ({described(kind)})"
@@ -41,6 +43,7 @@ def _judge(cell: Cell, judge: JudgeClient, kind: str, gated: Gated) -> None:
     """Have the output judged that waits in its slot."""
     evidence = cell.evidence
     evidence.note(gated.note)
+    evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
     if kind in SPECIAL_KINDS:
         if fault := judge.judge_spread(cell.results, 0, evidence.allowance):
             cell.fail(Status.INCORRECT, fault)
@@ -62,7 +65,7 @@ def _call_again(cell: Cell, judge: JudgeClient) -> None:
     On CUDA the profiler stays attached to the process in which it was once used; there the
     operators wait until the block has been timed.
     """
-    log_operators = not cell.scenario.on_cuda
+    log_operators = not cell.scenario.on_cuda and cell.evidence.operators is None
     with cell.worker.turn():
         gated = cell.ask(Gate(slot=1, kind="normal", log_operators=log_operators))
     if gated is None:

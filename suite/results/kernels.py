@@ -16,6 +16,12 @@ _CONVERSIONS = re.compile(
 )
 _COPIES = re.compile(r"direct_copy_kernel|copy_device_to_device|CatArrayBatchedCopy|elementwise")
 """Their names would pass for algorithms ("direct"); they compute none."""
+ONEDNN = "oneDNN"
+_WORKING = ("convolution", "deconvolution", "matmul", "inner_product")
+"""Kinds of oneDNN's primitives that compute."""
+_PRODUCTS = ("bmm", "baddbmm", "mm", "addmm", "mv", "addmv")
+"""torch's operators that multiply matrices."""
+_FALLBACKS = re.compile(rf"slow_conv|thnn_conv|^{ONEDNN} (\w+ )?ref\b")
 _NOT_KERNELS = ("Memcpy", "Memset", "[CUDA memcpy", "[CUDA memset")
 # The first that matches, from the most specific on.
 _ALGORITHMS = (
@@ -66,7 +72,9 @@ def what_ran(names: Sequence[str]) -> WhatRan | None:
 
 
 def onednn_ran(verbose: str) -> WhatRan | None:
-    """Return what oneDNN's verbose lines say of a call; None where it computed no convolution.
+    """Return what oneDNN's verbose lines say of a call; None where it computed nothing.
+
+    A convolution tells more than the matrix products beside it.
 
     A line is "onednn_verbose[,v1][,primitive],exec,cpu,KIND,IMPLEMENTATION,...": the fields around
     changed between versions, the order of these did not.
@@ -78,11 +86,34 @@ def onednn_ran(verbose: str) -> WhatRan | None:
             continue
         kind, implementation = fields[fields.index("exec") + 2 :][:2]
         kernels.append(f"{kind} {implementation}")
-    convolutions = [name for name in kernels if name.startswith("convolution")]
-    if not convolutions:
+    working = [name for kind in _WORKING for name in kernels if name.startswith(kind)]
+    if not working:
         return None
     return WhatRan(
         kernels=tuple(kernels),
-        algorithm=f"oneDNN {convolutions[0].removeprefix('convolution ')}",
+        algorithm=f"{ONEDNN} {working[0].removeprefix('convolution ')}",
         layout_conversions=sum(name.startswith("reorder") for name in kernels),
     )
+
+
+def served_by(vendor: str | None, ran: WhatRan | None, operators: Sequence[str]) -> str | None:
+    """Return the kernel that did the work of a call on a CPU; None where torch's tell of none.
+
+    It is "oneDNN brgconv:avx512_core_amx", "slow_conv_dilated2d" or "bmm".
+
+    Args:
+        vendor: the convolution of torch's own that ran.
+        operators: names of torch's operators.
+    """
+    if ran and ran.algorithm and ran.algorithm.startswith(ONEDNN):
+        return ran.algorithm
+    return vendor or next((name for name in operators if name in _PRODUCTS), None)
+
+
+def is_fallback(kernel: str) -> bool:
+    """Return whether a kernel computes 16-bit types only because no other one does.
+
+    torch's own convolutions multiply matrices of 16-bit numbers, each converted when it is read;
+    oneDNN's reference multiplies one number after the other.
+    """
+    return bool(_FALLBACKS.search(kernel))

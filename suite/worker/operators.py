@@ -15,8 +15,24 @@ from torch.autograd.profiler import profile
 
 from suite.results.kernels import WhatRan, onednn_ran, what_ran
 
-CONVOLUTIONS = ("convolution", "conv2d", "conv_dilated2d", "conv_depthwise2d")
-_DISPATCHERS = ("conv2d", "convolution", "_convolution")
+CONVOLUTIONS = (
+    "convolution",
+    "conv2d",
+    "conv3d",
+    "conv_dilated2d",
+    "conv_dilated3d",
+    "conv_depthwise2d",
+    "conv_transpose",
+)
+_DISPATCHERS = (
+    "convolution",
+    "_convolution",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+)
 """Operators that only choose another; what they chose says more."""
 
 

@@ -116,3 +116,34 @@ def test_rows_that_nobody_asked_for_are_not_said_to_be_missing() -> None:
     top = headline(Matrix.of(run), manifest)
 
     assert "Not available on this machine: asked." in top.doubts
+
+
+def in_16_bit(run: Run, vendor: str) -> Run:
+    """Return a run in bfloat16, its reference served by a kernel."""
+    results = tuple(
+        dataclasses.replace(
+            result,
+            scenario=dataclasses.replace(result.scenario, dtype="bfloat16"),
+            vendor=vendor if result.implementation == "torch" else None,
+        )
+        for result in run.results
+    )
+    return Run(run.folder, run.manifest, results)
+
+
+def test_a_reference_that_fell_back_to_slow_kernels_in_16_bits_is_pointed_out() -> None:
+    doubts = head_of(in_16_bit(small_run(), "slow_conv_dilated2d")).doubts
+    (told,) = (doubt for doubt in doubts if "slow kernels" in doubt)
+    assert told.startswith(
+        "torch fell back to its slow kernels in bfloat16 (slow_conv_dilated2d), in 8 of 8 scenarios"
+    )
+
+
+def test_nothing_is_said_of_fast_kernels_nor_of_slow_ones_in_float32() -> None:
+    run = small_run()
+    in_float32 = tuple(dataclasses.replace(r, vendor="slow_conv_dilated2d") for r in run.results)
+    for quiet in (
+        in_16_bit(run, "mkldnn_convolution"),
+        Run(run.folder, run.manifest, in_float32),
+    ):
+        assert not any("slow kernels" in doubt for doubt in head_of(quiet).doubts)

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from suite.records import from_json, to_json
-from suite.results.kernels import WhatRan, onednn_ran, what_ran
-from suite.worker.operators import OperatorLog, kernel_names
+from suite.results.kernels import WhatRan, is_fallback, onednn_ran, served_by, what_ran
+from suite.worker.operators import OperatorLog, kernel_names, vendor_convolution
 
 TO_NHWC = "void cudnn::ops::nchwToNhwcKernel<__half, __half, float, false, true>(...)"
 TO_NCHW = "void cudnn::ops::nhwcToNchwKernel<__half, __half, float, true, false>(...)"
@@ -107,6 +107,71 @@ def test_onednn_s_words_name_its_implementation_and_its_reorders():
     assert onednn_ran(OLDER).algorithm == "oneDNN brgconv:avx2"
     assert onednn_ran("onednn_verbose,v1,info,cpu\nother text\n") is None
     assert from_json(WhatRan, to_json(found)) == found
+
+
+PRODUCT = "onednn_verbose,v1,primitive,exec,cpu,matmul,brg_matmul:avx512_core_amx,undef,,,,,0.1\n"
+
+
+def test_a_matrix_product_of_onednn_s_is_named_where_it_computed_no_convolution():
+    assert onednn_ran(PRODUCT).algorithm == "oneDNN matmul brg_matmul:avx512_core_amx"
+    assert onednn_ran(PRODUCT + OLDER).algorithm == "oneDNN brgconv:avx2"
+
+
+def convolution_by(implementation: str) -> WhatRan:
+    return onednn_ran(f"onednn_verbose,exec,cpu,convolution,{implementation},forward,,,,0.1\n")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "ran", "operators", "kernel", "is_slow"),
+    [
+        (
+            "mkldnn_convolution",
+            convolution_by("brgconv:avx512_core_amx"),
+            ("conv2d",),
+            "oneDNN brgconv:avx512_core_amx",
+            False,
+        ),
+        (
+            "mkldnn_convolution",
+            convolution_by("ref:any"),
+            ("conv2d",),
+            "oneDNN ref:any",
+            True,
+        ),
+        ("thnn_conv2d", None, ("conv2d", "thnn_conv2d"), "thnn_conv2d", True),
+        ("slow_conv_dilated2d", None, (), "slow_conv_dilated2d", True),
+        ("slow_conv_transpose3d", None, (), "slow_conv_transpose3d", True),
+        (None, onednn_ran(PRODUCT.replace("brg_matmul", "ref")), (), "oneDNN matmul ref", True),
+        (None, None, ("view", "bmm", "add_"), "bmm", False),
+        (None, None, ("view", "copy_"), None, False),
+    ],
+)
+def test_what_served_a_call_is_named_and_a_slow_one_known(vendor, ran, operators, kernel, is_slow):
+    found = served_by(vendor, ran, operators)
+    assert found is None if kernel is None else found.startswith(kernel)
+    assert bool(found and is_fallback(found)) == is_slow
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("call", "weight"),
+    [
+        (F.conv2d, (4, 4, 3, 3)),
+        (F.conv3d, (4, 4, 1, 3, 3)),
+        (F.conv_transpose2d, (4, 4, 3, 3)),
+    ],
+    ids=["conv2d", "conv3d", "conv_transpose2d"],
+)
+def test_a_real_16_bit_call_says_what_served_it(dtype, call, weight):
+    x = torch.randn(1, 4, *(6 for _ in weight[2:])).to(dtype)
+    kernels = torch.randn(weight).to(dtype)
+
+    with OperatorLog() as log:
+        call(x, kernels)
+
+    served = served_by(vendor_convolution(log.names), log.ran, log.names)
+    assert served is not None
+    assert served.startswith("oneDNN ") or is_fallback(served)
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")
