@@ -10,6 +10,8 @@ and when a call turns out other than it was packed for.
 
 from __future__ import annotations
 
+import functools
+import platform
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -31,7 +33,12 @@ TORCH = {
     "conv_transpose2d": F.conv_transpose2d,
     "conv_transpose3d": F.conv_transpose3d,
 }
-DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+DTYPES = {
+    torch.float32: "float32",
+    torch.float64: "float64",
+    torch.float16: "float16",
+    torch.bfloat16: "bfloat16",
+}
 
 
 class Choice(NamedTuple):
@@ -58,9 +65,27 @@ class Chosen:
         self.note = note
 
 
+@functools.lru_cache(maxsize=8)
+def lacks_instructions(dtype: torch.dtype) -> bool:
+    """Return whether torch says of itself that its fast kernels do not compute a 16-bit type here.
+
+    On x86 alone: there nothing else of torch's does, either. It asks as `use_mkldnn` does in
+    `aten/src/ATen/native/Convolution.cpp`.
+    """
+    ask = {
+        torch.bfloat16: "_is_mkldnn_bf16_supported",
+        torch.float16: "_is_mkldnn_fp16_supported",
+    }.get(dtype)
+    is_supported = getattr(torch.ops.mkldnn, ask, None) if ask else None
+    if is_supported is None or platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    return not is_supported()
+
+
 def _candidates(weight: torch.Tensor, problem: Problem, memory_format: str) -> Candidates:
-    conditions = Conditions(DTYPES[weight.dtype], memory_format, torch.get_num_threads())
-    return candidates(problem, conditions, torch.__version__)
+    dtype = weight.dtype
+    conditions = Conditions(DTYPES[dtype], memory_format, torch.get_num_threads())
+    return candidates(problem, conditions, torch.__version__, lacks_instructions(dtype))
 
 
 def _choose(
@@ -73,10 +98,10 @@ def _choose(
     """
     plain = Choice(TORCH[problem.kind], weight)
     if weight.device.type != "cpu" or weight.dtype not in DTYPES:
-        return plain, "torch, as always but for the CPU's float32 and float64"
+        return plain, "torch, as always but on the CPU"
     advised = _candidates(weight, problem, memory_format)
     for entry in advised.entries:
-        own = entry.of_kind(problem.kind)
+        own = entry.of_kind(problem.kind, DTYPES[weight.dtype])
         try:
             if own.name not in made:
                 packed = own.prepare(weight.detach(), problem) if own.prepare else weight
@@ -111,7 +136,7 @@ def _wants_gradients(*tensors: torch.Tensor | None) -> bool:
 def _unpacked(weight: torch.Tensor, problem: Problem, memory_format: str) -> Callable[..., Any]:
     """Return the fastest row that takes the weight as it is."""
     for entry in _candidates(weight, problem, memory_format).entries:
-        own = entry.of_kind(problem.kind)
+        own = entry.of_kind(problem.kind, DTYPES[weight.dtype])
         if own.prepare is None:
             return own.function
     return TORCH[problem.kind]
@@ -120,6 +145,7 @@ def _unpacked(weight: torch.Tensor, problem: Problem, memory_format: str) -> Cal
 @register(
     "auto",
     family="auto",
+    dtypes=tuple(DTYPES.values()),
     error_factor=MOST_ERROR_FACTOR,
     nan_policy="plane",
     kinds=CONVOLUTIONS,
@@ -143,6 +169,7 @@ def auto(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 @register(
     "auto",
     family="auto",
+    dtypes=tuple(DTYPES.values()),
     error_factor=MOST_ERROR_FACTOR,
     nan_policy="plane",
     kinds=TRANSPOSED,

@@ -43,8 +43,14 @@ class TableLookup:
     remark: str
 
 
-def advise(problem: Problem, conditions: Conditions, torch_version: str) -> Advice:
-    """Return what to try for a problem; never raises for a missing or damaged table."""
+def advise(
+    problem: Problem, conditions: Conditions, torch_version: str, falls_back: bool = False
+) -> Advice:
+    """Return what to try for a problem; never raises for a missing or damaged table.
+
+    Args:
+        falls_back: see `prior.prior_predictions`.
+    """
     if known := recall(problem, conditions, torch_version):
         gains = [Prediction(gain.row, gain.log_speedup, gain.error) for gain in known.measured]
         return Advice(tuple(best_first(gains)), "what was measured on it in a network")
@@ -53,7 +59,7 @@ def advise(problem: Problem, conditions: Conditions, torch_version: str) -> Advi
     if selector is None:
         remark = f"nothing was tuned for {conditions}" if lookup.table else lookup.remark
         return Advice(
-            tuple(best_first(prior_predictions(problem, conditions))),
+            tuple(best_first(prior_predictions(problem, conditions, falls_back))),
             f"the built-in model ({remark})",
         )
     assert lookup.table is not None

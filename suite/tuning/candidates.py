@@ -28,12 +28,17 @@ class Candidates:
 
 
 @functools.lru_cache(maxsize=1024)
-def candidates(problem: Problem, conditions: Conditions, torch_version: str) -> Candidates:
+def candidates(
+    problem: Problem, conditions: Conditions, torch_version: str, falls_back: bool = False
+) -> Candidates:
     """Return what this machine's table, or the built-in model, says to try for a problem.
 
     Only rows that are there, cover the problem and may replace torch are among them.
+
+    Args:
+        falls_back: see `prior.prior_predictions`.
     """
-    advice = advise(problem, conditions, torch_version)
+    advice = advise(problem, conditions, torch_version, falls_back)
     scenario = Scenario(id="candidate", problem=problem, dtype=conditions.dtype)
     loaded = (load_row(prediction.row) for prediction in advice.predictions)
     entries = (entry for entry in loaded if entry and may_compute(entry, scenario))

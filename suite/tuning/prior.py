@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from suite.problem import Problem
+from suite.problem import SIXTEEN_BIT, Problem
 from suite.tuning.features import work_of
 from suite.tuning.prior_of_kinds import speedups_of_other_kinds
 from suite.tuning.selector import Prediction
@@ -23,7 +23,14 @@ FFT = Row("fft_tiled", "impls.fft_packed")
 DEPTHWISE = Row("depthwise", "impls.depthwise")
 VECTOR = Row("gemv", "impls.gemv")
 PATCHES = Row("gemm_patches", "impls.gemm")
+REORDERED = Row("onednn_prepacked", "impls.vendor")
+DIRECT = Row("direct_packed", "impls.direct_packed")
 
+FALLBACK_SPEEDUP = 4.0
+"""Of float32 over torch's slow kernels in 16 bits, the least that pytorch#183815 tells of: it is up
+to 90 times with AVX2."""
+DIRECT_SPEEDUP = 0.8
+"""Over torch's float32: it is what is left where nothing better is known."""
 WINOGRAD_SHARE = 0.55
 """Of the multiplications saved, what is left after the transforms and their memory traffic."""
 LEAST_CHANNELS = 48
@@ -40,8 +47,18 @@ LEAST_WORK = 2e6
 """Direct operations below which overheads decide, and nothing is known of those."""
 
 
-def prior_predictions(problem: Problem, conditions: Conditions) -> list[Prediction]:
-    """Return what the model expects of the rows it knows; none where it has no opinion."""
+def prior_predictions(
+    problem: Problem, conditions: Conditions, falls_back: bool = False
+) -> list[Prediction]:
+    """Return what the model expects of the rows it knows; none where it has no opinion.
+
+    Args:
+        falls_back: whether torch has no fast kernel for a 16-bit type on this processor. It then
+            converts each number of a matrix product when it is read, while rows that compute in
+            float32 convert each once.
+    """
+    if conditions.dtype in SIXTEEN_BIT:
+        return _in_float32(problem, conditions) if falls_back else []
     if conditions.dtype != "float32":
         return []
     kind = work_of(problem)
@@ -61,6 +78,28 @@ def prior_predictions(problem: Problem, conditions: Conditions) -> list[Predicti
         # torch's own is at its best in channels_last.
         speedups.append((DEPTHWISE, DEPTHWISE_SPEEDUP if _is_rows_first(conditions) else 1.0))
     return [Prediction(row, math.log(speedup), DEVIATION) for row, speedup in speedups]
+
+
+def _in_float32(problem: Problem, conditions: Conditions) -> list[Prediction]:
+    """Return what to expect where torch falls back: any row, and first those safe in float32.
+
+    Not of one pixel: reading the matrix takes all the time there, half as long in 16 bits.
+    """
+    if problem.direct_flops < LEAST_WORK or work_of(problem) == "one_pixel":
+        return []
+    known = prior_predictions(problem, conditions._replace(dtype="float32"))
+    speedups = [(each.row, math.exp(each.log_speedup)) for each in known if each.is_safe]
+    if problem.kind == "conv2d":
+        speedups.append((REORDERED, 1.0))
+    if not problem.is_depthwise:
+        speedups.append((DIRECT, DIRECT_SPEEDUP))
+    elif not problem.is_transposed:
+        speedups.append((DEPTHWISE, DIRECT_SPEEDUP))
+    return [
+        Prediction(row, math.log(FALLBACK_SPEEDUP * speedup), DEVIATION)
+        for row, speedup in speedups
+        if row != PATCHES  # a product of torch's in the 16-bit type
+    ]
 
 
 def _one_pixel_speedups(problem: Problem) -> list[tuple[Row, float]]:

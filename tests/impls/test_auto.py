@@ -8,12 +8,14 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from oracle import call, draw, implementations, worst_ratio
 
+from impls import auto
 from suite import Unsupported
 from suite.problem import Problem, Scenario
 from suite.registry import registering
@@ -44,9 +46,10 @@ def table(tmp_path, monkeypatch):
         speedups: dict[str, float],
         memory_format: str = "contiguous",
         shapes: Callable[[int], Problem] = layer,
+        dtype: str = "float32",
     ) -> None:
         facts = store.machine_facts(torch.__version__)
-        conditions = store.Conditions("float32", memory_format, torch.get_num_threads())
+        conditions = store.Conditions(dtype, memory_format, torch.get_num_threads())
         trials = [
             store.Trial(
                 shapes(c),
@@ -237,16 +240,83 @@ def test_float64_is_chosen_for_apart(table, stub):
     assert worst_ratio(AUTO, shape, output, input, weight, bias) <= 1
 
 
-def test_half_precision_is_torch_s(table):
+SIXTEEN = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+
+
+def in_type(shape: Problem, dtype: torch.dtype):
+    input, weight, _ = draw(shape)
+    return input.to(dtype), weight.to(dtype)
+
+
+@pytest.fixture
+def fast_in_16_bits(monkeypatch):
+    """Return a function that says whether torch has kernels for 16-bit types here."""
+
+    def say(is_fast: bool) -> None:
+        monkeypatch.setattr(auto, "lacks_instructions", lambda dtype: not is_fast)
+
+    return say
+
+
+@SIXTEEN
+def test_16_bits_are_torch_s_where_it_has_instructions_and_nothing_was_measured(
+    table, fast_in_16_bits, dtype
+):
+    fast_in_16_bits(True)
     table({"unfold": 2.0})
-    input, weight, _ = (None if t is None else t.bfloat16() for t in draw(layer(24)))
-    packed = AUTO.prepare(weight, layer(24))
-    torch.testing.assert_close(
-        AUTO.function(input, packed, padding=1), F.conv2d(input, weight, padding=1)
-    )
-    torch.testing.assert_close(
-        AUTO.function(input, weight, padding=1), F.conv2d(input, weight, padding=1)
-    )
+    shape = layer(64)
+    input, weight = in_type(shape, dtype)
+    packed = AUTO.prepare(weight, shape)
+    assert packed.note.startswith("chose torch, by the built-in model (nothing was tuned for ")
+    for given in (packed, weight):
+        y = AUTO.function(input, given, padding=1)
+        torch.testing.assert_close(y, F.conv2d(input, weight, padding=1))
+
+
+@SIXTEEN
+def test_where_torch_falls_back_in_16_bits_a_row_in_float32_is_taken(table, fast_in_16_bits, dtype):
+    fast_in_16_bits(False)
+    shape = layer(128)
+    input, weight = in_type(shape, dtype)
+    packed = AUTO.prepare(weight, shape)
+    assert packed.note.startswith("chose onednn_prepacked, by the built-in model")
+    y = AUTO.function(input, packed, padding=1)
+    assert y.dtype is dtype
+    assert worst_ratio(AUTO, shape, y, input, weight, None) <= 1
+
+
+def test_gradients_in_16_bits_are_torch_s(table, fast_in_16_bits):
+    fast_in_16_bits(False)
+    shape = layer(128)
+    input, weight = in_type(shape, torch.bfloat16)
+    packed = AUTO.prepare(weight, shape)
+    with torch.enable_grad():
+        AUTO.function(input.requires_grad_(), packed, padding=1).float().sum().backward()
+    assert input.grad is not None
+
+
+def test_what_was_measured_in_16_bits_is_chosen_in_16_bits_alone(table, fast_in_16_bits):
+    fast_in_16_bits(True)
+    table({"direct_packed": 3.0}, dtype="bfloat16")
+    shape = layer(24)
+    notes = {
+        dtype: AUTO.prepare(in_type(shape, dtype)[1], shape).note
+        for dtype in (torch.bfloat16, torch.float16)
+    }
+    assert notes[torch.bfloat16].startswith("chose direct_packed, by the table of today")
+    assert notes[torch.float16].startswith("chose torch, by the built-in model")
+
+
+def test_torch_is_asked_whether_it_has_instructions_on_x86_alone(monkeypatch):
+    for machine, expected in (("x86_64", True), ("arm64", False)):
+        auto.lacks_instructions.cache_clear()
+        monkeypatch.setattr(auto.platform, "machine", lambda machine=machine: machine)
+        asked = SimpleNamespace(_is_mkldnn_bf16_supported=lambda: False)
+        monkeypatch.setattr(torch.ops, "mkldnn", asked, raising=False)
+        assert auto.lacks_instructions(torch.bfloat16) is expected
+        assert not auto.lacks_instructions(torch.float32)
+        assert not auto.lacks_instructions(torch.float16)  # a torch that cannot be asked
+    auto.lacks_instructions.cache_clear()
 
 
 def test_a_plain_weight_gets_the_fastest_row_that_needs_no_packing(table, stub):

@@ -127,3 +127,28 @@ def test_other_kinds_where_an_algorithm_saves_most_of_the_work(problem, row):
 )
 def test_other_kinds_where_nothing_is_sure_stay_torchs(problem):
     assert chosen(problem) == []
+
+
+IN_16_BITS = USUAL._replace(dtype="bfloat16")
+
+
+def chosen_in_16_bits(problem, *, falls_back: bool) -> list[str]:
+    return [p.row.name for p in best_first(prior_predictions(problem, IN_16_BITS, falls_back))]
+
+
+def test_nothing_is_known_of_16_bits_where_torch_has_instructions():
+    assert chosen_in_16_bits(layer(256, 256, size=56), falls_back=False) == []
+
+
+def test_where_torch_falls_back_what_is_safe_in_float32_comes_first():
+    names = chosen_in_16_bits(layer(256, 256, size=56), falls_back=True)
+    assert names == ["winograd_tile6", "onednn_prepacked", "direct_packed"]
+    deep = Problem.of_call((1, 64, 8, 28, 28), (32, 64, 1, 3, 3))
+    assert chosen_in_16_bits(deep, falls_back=True) == ["direct_packed"]
+    grouped = Problem.of_call((1, 64, 8, 28, 28), (64, 1, 3, 3, 3), groups=64)
+    assert chosen_in_16_bits(grouped, falls_back=True) == ["depthwise"]
+
+
+@pytest.mark.parametrize("problem", [whole(7), layer(8, 8, size=4)], ids=["one pixel", "tiny"])
+def test_where_a_fallback_may_be_as_fast_nothing_is_promised(problem):
+    assert chosen_in_16_bits(problem, falls_back=True) == []
