@@ -208,7 +208,7 @@ def test_a_missing_file_names_the_nearest_one_beside_it(tmp_path):
     assert f'{tmp_path}/moblie.yaml: no such scenario file. Did you mean "{tmp_path}/mob' in str(
         caught.value
     )
-    assert "shipped name: ci, deepbench, diffusion, edge_shapes" in str(caught.value)
+    assert "shipped name: bfloat16, ci, deepbench, diffusion, edge_shapes" in str(caught.value)
 
 
 def test_a_missing_name_names_the_nearest_shipped_file():

@@ -36,6 +36,8 @@ def test_all_of_them_load_together():
         "resnet50",
         "deepbench",
         "timm",
+        "float16",
+        "bfloat16",
         "kernel_size_sweep",
         "edge_shapes",
         "edge_shapes_1d",
