@@ -99,8 +99,13 @@ def covers(entry, shape: Problem, dtype: str = "float32") -> bool:
 SLOW = ("compile",)
 # Numba takes half a minute of a core for each kernel of theirs, and as long again for float64.
 SLOW_IN_FLOAT64 = (
-    *("depthwise", "grouped", "loops_blocked", "direct_packed"),
-    *("winograd_tile4", "winograd_tile6", "winograd_tile8"),
+    "depthwise",
+    "grouped",
+    "loops_blocked",
+    "direct_packed",
+    "winograd_tile4",
+    "winograd_tile6",
+    "winograd_tile8",
 )
 
 
