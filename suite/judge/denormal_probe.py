@@ -1,7 +1,7 @@
 """What a product with a denormal number takes here: processors differ by two orders of magnitude.
 
-Intel's multiply such numbers by microcode, some 150 cycles for a vector instruction that meets one;
-others do it as fast as any other product.
+Intel's multiply such numbers by microcode, some 150 cycles for an instruction that meets one (A.
+Fog, The microarchitecture of Intel, AMD and VIA CPUs); AMD's as fast as any other.
 """
 
 from __future__ import annotations
