@@ -74,5 +74,6 @@ phases of a stride as convolutions; _interleave.py: copied to their places).
 
 Shared by all: _arguments.py (what every row does with conv2d's arguments), _fourier.py (lengths
 that an FFT likes), _kernels/copies.py (rows copied, split, transposed), _kernels/finish.py (the
-activation or sum that follows, on rows that the first cache still has).
+activation or sum that follows, on rows that the first cache still has), _bands.py (the same after
+torch's matrix products).
 """

@@ -13,6 +13,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 
+from impls._kernels.finish import FUSED
 from impls._numba import flat, is_channels_last, new_output, use_torch_threads
 from impls._packing import Packing
 from impls._transposed import Piece, output_for, pieces_of, scatter_of
@@ -98,8 +99,20 @@ def _workspace_bytes(problem: Problem, itemsize: int) -> int:
     prepare=_packing.prepare,
     workspace_bytes=_workspace_bytes,
     executed_flops=lambda problem: problem.direct_flops,
+    epilogues=FUSED,
 )
-def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def direct_packed(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    *,
+    epilogue="none",
+    residual=None,
+):
     """Windows read by address, output channels in the lanes, weights packed: no copy but padding.
 
     Shapes: input (N, C, H, W) in either memory format, weight packed or (K, C/g, R, S), result
@@ -111,16 +124,21 @@ def direct_packed(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     distances in place of pointers; E. Georganas et al., "Anatomy of high-performance deep learning
     convolutions on SIMD architectures" (SC 2018), section II, for the channels in the lanes.
     """
-    packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    arguments = stride, padding, dilation, groups
+    packed = _packing.of_call(input, weight, bias, *arguments, epilogue=epilogue, residual=residual)
     y = new_output(packed.content.output_shape, input.dtype, is_channels_last(input))
-    _convolve(packed.content, input, bias, y)
+    _convolve(packed.content, input, bias, y, residual)
     return y
 
 
 def _convolve(
-    panels: Panels, input: torch.Tensor, bias: torch.Tensor | None, y: torch.Tensor
+    panels: Panels,
+    input: torch.Tensor,
+    bias: torch.Tensor | None,
+    y: torch.Tensor,
+    residual: torch.Tensor | None = None,
 ) -> None:
-    """Fill y, which is in the input's memory format."""
+    """Fill y, which is in the input's memory format, and finish it as the plan has it."""
     is_last = is_channels_last(input)
     layout = panels.channels_last if is_last else panels.contiguous
     plan, added = layout.plan, panels.no_bias
@@ -132,7 +150,9 @@ def _convolve(
         lanes[:, : plan.group_out] = bias.detach().numpy().reshape(plan.groups, -1)
     threads = min(use_torch_threads(), panels.most_threads)
     padded = numpy.empty(plan.padded_elements, dtype=x.dtype) if plan.copies else x
-    arrays = padded, panels.panels, added, flat(y, is_last), *layout.tables
+    outputs = flat(y, is_last)
+    residuals = outputs if residual is None else flat(residual, is_last)
+    arrays = padded, panels.panels, added, outputs, residuals, *layout.tables
     items_outputs = numpy.empty((threads, plan.chunk * plan.panel), dtype=x.dtype)
     convolve(layout.sizes, threads, x, arrays, items_outputs)
 

@@ -10,10 +10,14 @@ import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair, problem_of
 from impls._axes import along_a_row, of_plane
-from impls._packing import Packing
+from impls._bands import columns_product, finish_, rows_product
+from impls._packing import Packed, Packing
 from suite import Problem, Unsupported, register
+from suite.epilogues import EPILOGUES, NONE
 from suite.kinds import CONVOLUTIONS
 from suite.phases import PACK, PRODUCT, UNPACK
+
+FUSED = EPILOGUES[1:]
 
 
 def _why_not_1x1(problem: Problem) -> str | None:
@@ -56,8 +60,20 @@ _packing = Packing("gemm_1x1", _as_matrix, _why_not_1x1)
     prepare=_packing.prepare,
     workspace_bytes=_one_copy,
     executed_flops=lambda problem: problem.direct_flops,
+    epilogues=FUSED,
 )
-def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def gemm_1x1(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    *,
+    epilogue="none",
+    residual=None,
+):
     """A 1×1 convolution is a matrix product over channels, in either memory format.
 
     Shapes: NCHW (K×C)·(C×P·Q) for each image, channels_last (N·P·Q×C)·(C×K) for all at once.
@@ -66,16 +82,32 @@ def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
     Extra memory: none; with a stride or groups the part of the input that is read.
     Source: M. Lin, Q. Chen, S. Yan, "Network in network" (2014), section 3.
     """
-    packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+    arguments = stride, padding, dilation, groups
+    packed = _packing.of_call(input, weight, bias, *arguments, epilogue=epilogue, residual=residual)
     matrix, is_times_a_vector = packed.content
     if is_times_a_vector:
         pixel = input.reshape(-1)
         y = matrix.mv(pixel) if bias is None else bias.addmv(matrix, pixel)
-        return y.view(1, -1, 1, 1)
-    problem = packed.problem
+        y = y.view(1, -1, 1, 1)
+        return y if epilogue == NONE else finish_(y, epilogue, residual)
+    if epilogue != NONE:
+        return _finished_1x1(packed, input, bias, residual)
+    return _product_1x1(packed, input, bias)
+
+
+def _pixels_1x1(problem: Problem, input: torch.Tensor) -> torch.Tensor:
+    """Return the pixels of an input that a stride leaves."""
+    if problem.stride == (1, 1):
+        return input
+    return input[:, :, :: problem.stride_h, :: problem.stride_w]
+
+
+def _product_1x1(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Return the product and the bias, nothing following."""
+    matrix, problem = packed.content.matrix, packed.problem
+    groups = problem.groups
     n, k, p, q = problem.output_shape
-    if problem.stride != (1, 1):
-        input = input[:, :, :: problem.stride_h, :: problem.stride_w]
+    input = _pixels_1x1(problem, input)
     if groups > 1:
         with PACK:
             x = input.reshape(n, groups, problem.in_channels // groups, p * q)
@@ -91,6 +123,36 @@ def gemm_1x1(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
         pixels = input.permute(0, 2, 3, 1).reshape(n * p * q, problem.in_channels)
     with PRODUCT:
         return F.linear(pixels, matrix, bias).view(n, p, q, k).permute(0, 3, 1, 2)
+
+
+def _finished_1x1(
+    packed: Packed,
+    input: torch.Tensor,
+    bias: torch.Tensor | None,
+    residual: torch.Tensor | None,
+) -> torch.Tensor:
+    """Return the product, the bias and what follows, in bands."""
+    matrix, problem = packed.content.matrix, packed.problem
+    n, k, p, q = problem.output_shape
+    if problem.groups > 1:
+        return finish_(_product_1x1(packed, input, bias), problem.epilogue, residual)
+    input = _pixels_1x1(problem, input)
+    if input.is_contiguous():
+        y = input.new_empty(n, k, p * q)
+        with PRODUCT:
+            for image in range(n):
+                x = input[image].view(problem.in_channels, p * q)
+                own = None if residual is None else residual[image].reshape(k, p * q)
+                columns_product(y[image], matrix, x, bias, problem.epilogue, own)
+        return y.view(n, k, p, q)
+    with PACK:
+        pixels = input.permute(0, 2, 3, 1).reshape(n * p * q, problem.in_channels)
+        if residual is not None:
+            residual = residual.permute(0, 2, 3, 1).reshape(n * p * q, k)
+    y = input.new_empty(n * p * q, k)
+    with PRODUCT:
+        rows_product(y, pixels, matrix.t(), bias, problem.epilogue, residual)
+    return y.view(n, p, q, k).permute(0, 3, 1, 2)
 
 
 _gemm_1x1_along, _along_packing = along_a_row(gemm_1x1, _packing)
@@ -124,8 +186,20 @@ def _why_not_patches(problem: Problem) -> str | None:
     supports=_why_not_patches,
     workspace_bytes=_one_copy,
     executed_flops=lambda problem: problem.direct_flops,
+    epilogues=FUSED,
 )
-def gemm_patches(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def gemm_patches(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    *,
+    epilogue="none",
+    residual=None,
+):
     """Windows that do not overlap are a reshape of the input: one copy, one matrix product.
 
     So is the one window of a kernel as large as the input, whatever its stride; that is no copy.
@@ -148,15 +222,23 @@ def gemm_patches(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
         x = x.reshape(n, groups, problem.in_channels // groups, *pairs)
         places, within = [3 + 2 * axis for axis in axes], [4 + 2 * axis for axis in axes]
         patches = x.permute(1, 0, *places, 2, *within).reshape(groups, -1, taps)
+        if residual is not None and groups == 1:
+            residual = residual.movedim(1, -1).reshape(-1, k)
     if groups == 1:
+        matrix = weight.reshape(k, taps)
         with PRODUCT:
-            y = F.linear(patches[0], weight.reshape(k, taps), bias)
-            return y.view(n, *outputs, k).movedim(-1, 1)
+            if epilogue == NONE:
+                y = F.linear(patches[0], matrix, bias)
+            else:
+                y = patches.new_empty(patches.shape[1], k)
+                rows_product(y, patches[0], matrix.t(), bias, epilogue, residual)
+        return y.view(n, *outputs, k).movedim(-1, 1)
     with PRODUCT:
         y = patches @ weight.reshape(groups, k // groups, -1).transpose(1, 2)
     with UNPACK:
         y = y.view(groups, n, *outputs, k // groups).movedim(0, 1).movedim(-1, 2)
-        return add_bias(y.reshape(problem.output_shape), bias)
+        y = add_bias(y.reshape(problem.output_shape), bias)
+    return y if epilogue == NONE else finish_(y, epilogue, residual)
 
 
 def _why_not_separate(problem: Problem) -> str | None:

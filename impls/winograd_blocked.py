@@ -13,6 +13,8 @@ The algorithm of winograd.py, laid out for the machine:
 - With few channels, where all kernels and a row of tiles fit into one core's cache, the phases are
   fused: each thread takes bands of its own through all three.
 
+Outputs are finished, an activation and a residual sum, as a row of tiles is written.
+
 In three axes the tiles are those of slices; their products are summed over the kernel's depth
 before they are transformed back (impls/_winograd/volumes.py). A transposed convolution is one with
 the output channels of all phases of its stride (impls/_transposed.py), kernels filled up to a size
@@ -31,6 +33,7 @@ from __future__ import annotations
 
 import functools
 
+from impls._kernels.finish import FUSED
 from impls._packing import Packing
 from impls._transposed import Piece, convolve_pieces, outputs_of, pieces_of
 from impls._winograd.calls import convolve, executed_flops, pack, why_not, workspace_bytes
@@ -76,9 +79,10 @@ _transposed_packings = {
 }
 
 
-def _run(tile, input, weight, bias, stride, padding, dilation, groups):
-    packed = _packings[tile].of_call(input, weight, bias, stride, padding, dilation, groups)
-    return convolve(tile, packed.problem, packed.content, input, bias)
+def _run(tile, input, weight, bias, *arguments, **follows):
+    packed = _packings[tile].of_call(input, weight, bias, *arguments, **follows)
+    residual = follows["residual"]
+    return convolve(tile, packed.problem, packed.content, input, bias, residual)
 
 
 def _register(tile: int, error_factor: float):
@@ -94,6 +98,7 @@ def _register(tile: int, error_factor: float):
         prepare=_packings[tile].prepare,
         workspace_bytes=functools.partial(workspace_bytes, tile),
         executed_flops=functools.partial(executed_flops, tile),
+        epilogues=FUSED,
     )
 
 
@@ -137,7 +142,18 @@ def _register_transposed(tile: int, error_factor: float) -> None:
 
 
 @_register(4, error_factor=2)
-def winograd_tile4(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def winograd_tile4(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    *,
+    epilogue="none",
+    residual=None,
+):
     """F(2×2, 3×3), packed and blocked: 2.25 times fewer multiplications, the direct sum's error.
 
     Shapes: input (N, C, H, W), weight packed or (K, C/g, R, S), result (N, K, P, Q); stride 1.
@@ -145,11 +161,23 @@ def winograd_tile4(input, weight, bias=None, stride=1, padding=0, dilation=1, gr
     Extra memory: one band of transformed tiles and products, about 8 MiB.
     Source: the module's docstring.
     """
-    return _run(4, input, weight, bias, stride, padding, dilation, groups)
+    arguments = stride, padding, dilation, groups
+    return _run(4, input, weight, bias, *arguments, epilogue=epilogue, residual=residual)
 
 
 @_register(6, error_factor=4)
-def winograd_tile6(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def winograd_tile6(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    *,
+    epilogue="none",
+    residual=None,
+):
     """F(4×4, 3×3) and F(2×2, 5×5), packed and blocked: 4 and 2.8 times fewer multiplications.
 
     Shapes: input (N, C, H, W), weight packed or (K, C/g, R, S), result (N, K, P, Q); stride 1.
@@ -157,11 +185,23 @@ def winograd_tile6(input, weight, bias=None, stride=1, padding=0, dilation=1, gr
     Extra memory: one band of transformed tiles and products, about 8 MiB.
     Source: the module's docstring.
     """
-    return _run(6, input, weight, bias, stride, padding, dilation, groups)
+    arguments = stride, padding, dilation, groups
+    return _run(6, input, weight, bias, *arguments, epilogue=epilogue, residual=residual)
 
 
 @_register(8, error_factor=8)
-def winograd_tile8(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def winograd_tile8(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    *,
+    epilogue="none",
+    residual=None,
+):
     """F(6×6, 3×3), F(4×4, 5×5) and F(2×2, 7×7), packed and blocked: up to 6 times fewer products.
 
     Shapes: input (N, C, H, W), weight packed or (K, C/g, R, S), result (N, K, P, Q); stride 1.
@@ -169,7 +209,8 @@ def winograd_tile8(input, weight, bias=None, stride=1, padding=0, dilation=1, gr
     Extra memory: one band of transformed tiles and products, about 8 MiB.
     Source: the module's docstring.
     """
-    return _run(8, input, weight, bias, stride, padding, dilation, groups)
+    arguments = stride, padding, dilation, groups
+    return _run(8, input, weight, bias, *arguments, epilogue=epilogue, residual=residual)
 
 
 for _tile, _factor in ((4, 2.0), (6, 4.0), (8, 8.0)):

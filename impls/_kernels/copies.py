@@ -30,9 +30,10 @@ def copy_rows(typing, y, x, rows, count):
             source = emit.moved(x, builder.mul(loop.index, x_ld))
             with cgutils.for_range(builder, whole) as inner:
                 emit.copy(target, source, emit.times(inner.index, emit.lanes))
-            emit.store_masked(
-                emit.load_masked(emit.moved(source, done), mask), emit.moved(target, done), mask
-            )
+            # Masked loads and stores of nothing are among the slowest instructions there are.
+            with builder.if_then(builder.icmp_signed("<", done, count)):
+                rest = emit.load_masked(emit.moved(source, done), mask)
+                emit.store_masked(rest, emit.moved(target, done), mask)
         return context.get_dummy_value()
 
     return types.void(y, x, types.intp, types.intp), generate

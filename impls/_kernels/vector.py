@@ -46,12 +46,24 @@ class Emitter:
         self.builder = builder
         self.element = context.get_data_type(dtype)
         self.itemsize = dtype.bitwidth // 8
-        self.lanes = VECTOR_BYTES // self.itemsize
-        self.vector = ir.VectorType(self.element, self.lanes)
+        self._take_lanes(VECTOR_BYTES // self.itemsize)
+
+    def _take_lanes(self, lanes: int) -> None:
+        self.lanes = lanes
+        self.vector = ir.VectorType(self.element, lanes)
         self.zero = self.constant(0)
-        name = f"llvm.fmuladd.v{self.lanes}f{dtype.bitwidth}"
+        name = f"llvm.fmuladd.v{lanes}f{8 * self.itemsize}"
         function = ir.FunctionType(self.vector, [self.vector] * 3)
-        self._fma = cgutils.get_or_insert_function(builder.module, function, name)
+        self._fma = cgutils.get_or_insert_function(self.builder.module, function, name)
+
+    def wider(self, times: int) -> Emitter:
+        """Return an emitter for several vectors at once: each step is taken for all of them.
+
+        A long chain of steps, each of which waits for the one before it, then keeps units busy.
+        """
+        other = copy.copy(self)
+        other._take_lanes(times * self.lanes)
+        return other
 
     def inside(self, function: ir.Function) -> Emitter:
         """Return an emitter that writes the body of `function`."""

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy
 
+from impls._kernels.finish import CODES
 from impls._kernels.vector import BLOCK_VECTORS, CACHE_LINE_BYTES, VECTOR_BYTES
 from suite import Problem
 
@@ -122,6 +123,8 @@ class Plan(NamedTuple):
     """Elements from one output channel to the next."""
     out_image_step: int
     """Elements from one image of the output to the next."""
+    finish: int
+    """Code of what follows: see `impls._kernels.finish`."""
 
     @property
     def padded_elements(self) -> int:
@@ -190,6 +193,7 @@ def plan_for(
         channel_step=channel_step,
         out_channel_step=1 if channels_last else p.out_d * p.out_h * p.out_w,
         out_image_step=image_outputs,
+        finish=CODES[p.epilogue],
     )
     steps = padded_slice, padded_row, column_step
     strides = p.stride_d, p.stride_h, p.stride_w

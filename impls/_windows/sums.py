@@ -1,7 +1,8 @@
 """Direct convolution with the output channels in the lanes: a product of gathered windows.
 
 The items of work are those of plan.py, divided among the threads. A finished item is copied to its
-place in the output, for NCHW with rows and columns exchanged.
+place in the output, for NCHW with rows and columns exchanged, and finished there: an activation,
+a residual sum.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple
 
 from numba import int64
 
-from impls._kernels.copies import copy_rows, copy_transposed
+from impls._kernels.copies import copy_rows, copy_transposed, prefetch
+from impls._kernels.finish import FIRST_ADDING, finish_rows
 from impls._kernels.gather import Windows, gather_product
 from impls._kernels.pointers import View, at
 from impls._kernels.vector import BLOCK_ROWS, BLOCKS
@@ -32,6 +34,8 @@ class Operands(NamedTuple):
     """(group, output channel rounded up to whole panels)."""
     y: Any
     """The output."""
+    residual: Any
+    """What is added to it, lying alike; anything where nothing is."""
     corners: Any
     """Table of the windows' corners, one for each output of an image."""
     taps: Any
@@ -95,6 +99,21 @@ def _scatter(plan, operands, image_start, lanes, outputs, item_outputs):
 
 
 @njit(cache=True)
+def _ask_for_residual(plan, operands, y, sizes):
+    """Let what is added to an item, whose outputs begin at y, come nearer meanwhile."""
+    if plan.finish < FIRST_ADDING:
+        return
+    outputs, channels = sizes
+    if plan.out_channel_step == 1:
+        for i in range(outputs):
+            place = y + i * plan.groups * plan.group_out
+            prefetch(at(operands.residual, place), channels)
+    else:
+        for i in range(channels):
+            prefetch(at(operands.residual, y + i * plan.out_channel_step), outputs)
+
+
+@njit(cache=True)
 def _compute(plan, first_item, last_item, operands, item_outputs):
     """Compute the items from `first_item` to `last_item`, one after the other."""
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
@@ -104,6 +123,12 @@ def _compute(plan, first_item, last_item, operands, item_outputs):
         image, chunk = piece // chunks, piece % chunks
         first, last = part(plan.outputs, chunk, chunks)
         group, column = panel // plan.panels, panel % plan.panels * plan.panel
+        channels = min(plan.panel, plan.group_out - column)
+        channel = group * plan.group_out + column
+        in_lanes = plan.out_channel_step == 1
+        y = image * plan.out_image_step + channel * plan.out_channel_step
+        y += first * (plan.groups * plan.group_out if in_lanes else 1)
+        _ask_for_residual(plan, operands, y, (last - first, channels))
         x = at(operands.x, image * plan.image_step + group * plan.group_in * plan.channel_step)
         corners = at(operands.corners, first)
         d = at(operands.bias, panel * plan.panel)
@@ -112,21 +137,20 @@ def _compute(plan, first_item, last_item, operands, item_outputs):
             b = at(operands.w, (panel * plan.taps + tap) * plan.panel)
             depth = min(plan.depth, plan.taps - tap)
             _multiply(plan, last - first, c, d, windows, b, depth, tap)
-        channels = min(plan.panel, plan.group_out - column)
-        channel = group * plan.group_out + column
-        y = image * plan.out_image_step + channel * plan.out_channel_step
-        finished = View(c, plan.panel)
+        sums = View(c, plan.panel)
+        step = plan.groups * plan.group_out if in_lanes else plan.out_channel_step
+        target, residual = View(at(operands.y, y), step), View(at(operands.residual, y), step)
         if plan.scatters:
             image_start = image * plan.out_image_step
             lanes = channel, channels
             _scatter(plan, operands, image_start, lanes, (first, last), item_outputs)
-        elif plan.out_channel_step == 1:
-            step = plan.groups * plan.group_out
-            target = View(at(operands.y, y + first * step), step)
-            copy_rows(target, finished, last - first, channels)
+        elif in_lanes:
+            # In the item, as pixels of many channels lie in few places of a cache.
+            finish_rows(plan.finish, sums, residual, last - first, channels)
+            copy_rows(target, sums, last - first, channels)
         else:
-            target = View(at(operands.y, y + first), plan.out_channel_step)
-            copy_transposed(target, finished, last - first, channels, plan.lanes)
+            copy_transposed(target, sums, last - first, channels, plan.lanes)
+            finish_rows(plan.finish, target, residual, channels, last - first)
 
 
 @njit(parallel=True, cache=True)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from numba import int64
 
 from impls._kernels.copies import copy_rows, copy_transposed
+from impls._kernels.finish import finish_rows
 from impls._kernels.pointers import TileView, View, at
 from impls._kernels.products import multiply_rows
 from impls._numba import njit, part, prange
@@ -39,8 +40,10 @@ class Operands(NamedTuple):
     """(group, output channel rounded up to whole panels)"""
     y: Any
     """The output."""
+    residual: Any
+    """What is added to it, lying alike; anything where nothing is."""
     y_strides: Any
-    """Its strides along N, K, P and Q, in elements."""
+    """The output's strides along N, K, P and Q, in elements."""
 
 
 class Workspace(NamedTuple):
@@ -84,7 +87,7 @@ def _fill_strip(plan, strip, operands, image, first, top):
 
 @njit(cache=True)
 def _write_strip(plan, strip, operands, image, first, top):
-    """Copy the output rows from `top` on, channels from `first` on, without what is padding."""
+    """Copy and finish the output rows from `top` on, channels from `first` on, no padding."""
     step_n, step_c, step_h, step_w = operands.y_strides
     chunk = plan.out_chunk
     for i in range(min(plan.m_h, plan.out_h - top)):
@@ -95,12 +98,16 @@ def _write_strip(plan, strip, operands, image, first, top):
             count = min(chunk - done, plan.group_padded - within)
             valid = min(count, plan.group_out - within)
             channel = group * plan.group_out + within
-            y = at(operands.y, image * step_n + channel * step_c + (top + i) * step_h)
+            place = image * step_n + channel * step_c + (top + i) * step_h
+            y, residual = at(operands.y, place), at(operands.residual, place)
             source = View(at(strip, i * plan.strip_w * chunk + done), chunk)
             if valid > 0 and step_c == 1:
+                # In the strip, as pixels of many channels lie in few places of a cache.
+                finish_rows(plan.finish, source, View(residual, step_w), plan.out_w, valid)
                 copy_rows(View(y, step_w), source, plan.out_w, valid)
             elif valid > 0:
                 copy_transposed(View(y, step_c), source, plan.out_w, valid, plan.lanes)
+                finish_rows(plan.finish, View(y, step_c), View(residual, step_c), valid, plan.out_w)
             done += count
 
 
@@ -194,7 +201,7 @@ def _advance_all(sizes, threads, band, phase, arrays, workspaces):
     plan = Plan(*sizes)
     total = plan.images * plan.tiles_h
     # Apart: tuples within tuples do not come into a parallel loop.
-    x, x_strides, u, bias, y, y_strides = arrays
+    x, x_strides, u, bias, y, residual, y_strides = arrays
     v, m, strips = workspaces
     for worker in prange(threads):
         own = int64(worker)
@@ -206,7 +213,7 @@ def _advance_all(sizes, threads, band, phase, arrays, workspaces):
             share, copy = (own, threads), int64(0)
         for index in range(first, last):
             start, stop = part(total, index, plan.bands)
-            operands = Operands(x, x_strides, u, bias, y, y_strides)
+            operands = Operands(x, x_strides, u, bias, y, residual, y_strides)
             workspace = Workspace(v[copy], m[copy], strips[worker])
             _advance(plan, phase, (start, stop - start), share, operands, workspace)
 

@@ -116,8 +116,9 @@ def convolve(
     panels: torch.Tensor,
     input: torch.Tensor,
     bias: torch.Tensor | None,
+    residual: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Return the convolution of an input by packed kernels."""
+    """Return the convolution of an input by packed kernels, and what the problem has follow it."""
     threads = use_torch_threads()
     plan, depth = plan_of(tile, problem, input.element_size(), threads)
     is_last = is_channels_last(input)
@@ -132,7 +133,9 @@ def convolve(
     else:
         x_strides = _slice_strides(problem.input_shape, is_last)
         y_strides = _slice_strides(problem.output_shape, is_last)
-    arrays = x, x_strides, panels.numpy(), added.numpy(), flat(y, is_last), y_strides
+    outputs = flat(y, is_last)
+    residuals = outputs if residual is None else flat(residual, is_last)
+    arrays = x, x_strides, panels.numpy(), added.numpy(), outputs, residuals, y_strides
     copies = threads if plan.fused else 1
     workspaces = (
         numpy.empty((copies, plan.positions * plan.v_step), dtype=x.dtype),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+from impls._kernels.finish import CODES
 from impls._kernels.vector import BLOCK_VECTORS, VECTOR_BYTES
 from impls._winograd.tiles import SHAPES
 from suite import Problem
@@ -91,6 +92,8 @@ class Plan(NamedTuple):
     """From one tile of m to the next: output channels of all groups in whole panels."""
     m_step: int
     """From one position of m to the next."""
+    finish: int
+    """Code of what follows: see `impls._kernels.finish`."""
 
     @property
     def positions(self) -> int:
@@ -171,6 +174,7 @@ def plan_for(tile: int, problem: Problem, itemsize: int, threads: int) -> Plan:
         v_step=band * tiles_w * v_row + panel,
         m_row=m_row,
         m_step=band * tiles_w * m_row + panel,
+        finish=CODES[problem.epilogue],
     )
 
 

@@ -180,12 +180,13 @@ def _advance(plan, depth, phase, block, share, operands, workspace):
 def _advance_all(sizes, depths, threads, block, phase, arrays, workspaces):
     """Let every thread take its share of a block through a phase."""
     plan, depth = Plan(*sizes), Depth(*depths)
-    x, x_strides, u, bias, y, y_strides = arrays
+    x, x_strides, u, bias, y, residual, y_strides = arrays
     v, m, strips = workspaces
     sample = block // (depth.slice_blocks * depth.row_blocks)
     own_x, own_y = x[sample * depth.x_sample :], y[sample * depth.y_sample :]
+    own_residual = residual[sample * depth.y_sample :]
     for worker in prange(threads):
-        operands = Operands(own_x, x_strides, u, bias, own_y, y_strides)
+        operands = Operands(own_x, x_strides, u, bias, own_y, own_residual, y_strides)
         workspace = Workspace(v[0], m[0], strips[worker])
         _advance(plan, depth, phase, block, (int64(worker), threads), operands, workspace)
 
