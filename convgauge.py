@@ -128,6 +128,7 @@ def optimize(
     memory_format: torch.memory_format | str | None = None,
     tolerance: float | None = None,
     fold: bool = False,
+    measure_again: bool = False,
     verbose: bool | None = None,
 ) -> torch.nn.Module:
     """Make a network's convolutions faster on this machine's CPU; return the same model, or a copy.
@@ -141,7 +142,9 @@ def optimize(
 
     Args:
         example_inputs: what the model is called with: `optimize(model, x)` runs `model(x)`.
-        budget_s: seconds to measure for. 0 takes what is known from earlier calls, and from the
+        budget_s: seconds for all of it, which no step begins that would take longer than is
+            left. Compiling rows for the first time on a machine comes on top, and so does what a
+            verdict needs at the least. 0 takes what is known from earlier calls, and from the
             command `tune`, and measures nothing.
         memory_format: `torch.contiguous_format`, `torch.channels_last` or their names, and the
             model is taken there; None: what is measured to be faster, its own if neither is.
@@ -151,6 +154,7 @@ def optimize(
             its weights, and activations and residual sums are computed with the convolution before
             them. It refuses training; the model stays as it is. Where folding gains nothing the
             copy is a plain one.
+        measure_again: try rows anew whose gain in such a layer earlier calls have measured.
         verbose: show progress and a summary on standard error; None: where that is a terminal.
 
     Raises:
@@ -165,6 +169,7 @@ def optimize(
         memory_format=memory_format,
         tolerance=tolerance,
         fold=fold,
+        measure_again=measure_again,
         verbose=verbose,
     )
     return optimized

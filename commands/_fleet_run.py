@@ -111,11 +111,6 @@ def resume(run: _resuming.Interrupted, options: argparse.Namespace, console: Con
 def asked_of_run(request: RunRequest) -> Asked:
     """Read what a run is asked of many machines, its shard of the scenarios."""
     assert request.on is not None
-    if request.model is not None:
-        raise UsageError(
-            "--model runs a network on this machine, --on measures on others; take its layers "
-            "along: capture writes them to a scenario file"
-        )
     if request.profile or request.instructions:
         raise UsageError(
             "--profile looks at processes on this machine, and --on measures on others; profile "

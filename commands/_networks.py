@@ -33,7 +33,8 @@ NOT_OF_MODELS = {
     "environments": "its arms run in this environment",
     "scenarios": "a model is one scenario",
     "shard": "a model is one scenario",
-    "on": "a model is measured on this machine",
+    "on": "a model is measured on this machine; `capture` writes its convolutions to a scenario "
+    "file, which --on takes",
     "each": "a model is measured on this machine",
     "profile": "single convolutions are profiled; `capture` writes those of a model",
     "energy": "joules are measured of single convolutions",

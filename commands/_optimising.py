@@ -27,10 +27,11 @@ def optimize(
     memory_format: Any,
     tolerance: float | None,
     fold: bool,
+    measure_again: bool,
     verbose: bool | None,
 ) -> nn.Module:
     """See `convgauge.optimize`."""
-    wish = checked_wish(model, budget_s, memory_format, tolerance, fold)
+    wish = checked_wish(model, budget_s, memory_format, tolerance, fold, measure_again)
     console = PlainConsole(stderr=True)
     is_told = console.is_terminal if verbose is None else verbose
 

@@ -24,6 +24,7 @@ class Replacement:
     row: str
     module: str
     fingerprint: str
+    apart: bool = False
 
     @classmethod
     def of(cls, plan: Plan) -> Replacement:
@@ -35,6 +36,7 @@ class Replacement:
             row=plan.row.name,
             module=plan.row.module,
             fingerprint=plan.fingerprint,
+            apart=plan.apart,
         )
 
     @property
@@ -44,6 +46,7 @@ class Replacement:
             Conditions(self.dtype, self.memory_format, self.threads),
             Row(self.row, self.module),
             self.fingerprint,
+            self.apart,
         )
 
 

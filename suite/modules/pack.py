@@ -32,9 +32,8 @@ class Pack:
             raise Unsupported(reason)
         entry = entry.of_kind(plan.problem.kind, plan.conditions.dtype)
         self.plan = plan
-        self.function: Callable[..., Any] = finishing(
-            entry.function, entry.epilogues, plan.problem.epilogue
-        )
+        fuses = () if plan.apart else entry.epilogues
+        self.function: Callable[..., Any] = finishing(entry.function, fuses, plan.problem.epilogue)
         """Takes a residual behind conv2d's own arguments, where the plan's problem adds one."""
         self.weight = weight
         self.version = weight._version
@@ -47,7 +46,8 @@ class Pack:
         if entry.prepare is not None:
             # Whatever the mode of this call, others will read it.
             with torch.inference_mode(False), torch.no_grad():
-                self.content = entry.prepare(self.held, entry.asked(plan.problem))
+                problem = plan.problem.plain() if plan.apart else entry.asked(plan.problem)
+                self.content = entry.prepare(self.held, problem)
 
     def is_of(self, weight: torch.Tensor) -> bool:
         """Return whether it was packed from this weight, and from its present values."""

@@ -25,10 +25,17 @@ class Wish:
     """Largest relative L2 error of a layer and of the outputs; None: the gates' own."""
     fold: bool = False
     """Whether a copy is to be optimised in which batch norms, activations and sums are folded."""
+    measure_again: bool = False
+    """Whether what is remembered of this machine is measured again."""
 
 
 def checked_wish(
-    model: Any, budget_s: Any, memory_format: Any, tolerance: Any, fold: Any = False
+    model: Any,
+    budget_s: Any,
+    memory_format: Any,
+    tolerance: Any,
+    fold: Any = False,
+    measure_again: Any = False,
 ) -> Wish:
     """Return what was asked.
 
@@ -53,11 +60,17 @@ def checked_wish(
             f"fold is {fold!r}; accepted: False to change the model in place, True for a copy for "
             "inference with batch norms, activations and sums folded into its convolutions"
         )
+    if not isinstance(measure_again, bool):
+        raise UsageError(
+            f"measure_again is {measure_again!r}; accepted: False to take what is remembered of "
+            "this machine, True to measure it anew"
+        )
     return Wish(
         budget_s=float(budget_s),
         memory_format=_format(memory_format),
         tolerance=tolerance,
         fold=fold,
+        measure_again=measure_again,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -44,6 +44,21 @@ class Candidate:
 
     row: str
     plans: tuple[Plan, ...]
+    fuses: bool = False
+    """Whether it computes what follows the layer's convolution, too."""
+
+    @property
+    def name(self) -> str:
+        """The row's, which one that leaves to torch what it might fuse shares with another."""
+        return f"{self.row}, torch after it" if self.plans[0].apart else self.row
+
+    @property
+    def is_apart(self) -> bool:
+        return self.plans[0].apart
+
+    def apart(self) -> Candidate:
+        """Return the row that torch follows: for where fusing fails, or is slower."""
+        return Candidate(self.row, tuple(replace(plan, apart=True) for plan in self.plans))
 
 
 def known_candidates(layer: Layer, threads: int) -> list[Candidate]:
@@ -113,6 +128,9 @@ class Rows:
                 tuple(
                     _plan(call, Row(entry.name, entry.source.location), threads)
                     for call in layer.calls
+                ),
+                fuses=all(
+                    call.problem.epilogue in entry.declared.epilogues for call in layer.calls
                 ),
             )
             for entry in ranked

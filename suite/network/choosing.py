@@ -4,6 +4,9 @@ A layer alone, called again and again, finds its weights and its input in the ca
 it finds what the layers before it left there. So a pass through the whole network is timed, layer
 by layer, with another row in each of them: one pass tells of one row for every layer at once. The
 fastest are then measured again in fresh processes, and only what they show there counts.
+
+What is remembered of this machine is not measured again. A row that fuses what follows the layer
+and fails, or is among the fastest, is measured with torch after it as well.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from suite.network.bench import Arm, ArmFailed
 from suite.network.benches import Benches, Timer
 from suite.network.candidates import Candidate, columns
 from suite.network.deciding import (
+    LEAST_GAIN,
     MOST_PACK_SHARE,
     Choice,
     Option,
@@ -30,6 +34,8 @@ from suite.stats.intervals import block_time_s
 
 FIRST_LOOK = Asked(seconds=0.0, least_turns=3, most_turns=3, seed=0, whole=False, layers=())
 AGAIN = Asked(seconds=0.3, least_turns=4, most_turns=12, seed=1, whole=False, layers=())
+_PASSES = {FIRST_LOOK: 10, AGAIN: 12}
+"""At least so many passes through the network are a column's: of two arms, the warming ones too."""
 USUAL_WARM_S = 3.0
 """First passes that take longer compile something."""
 FIRST_LOOK_SHARE = 0.7
@@ -59,10 +65,16 @@ class Seen:
     """Row → its gain in each fresh process, of the finalists."""
     torch_s: list[float] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Row → what was wrong with it on the network's own values."""
 
     def best(self) -> list[Option]:
         """Return the rows that surely gain, the best first."""
-        surely = {row: blocks for row, blocks in self.blocks.items() if is_surely_faster(blocks)}
+        surely = {
+            row: blocks
+            for row, blocks in self.blocks.items()
+            if row not in self.refused and is_surely_faster(blocks)
+        }
         before_s = statistics.median(self.torch_s) if self.torch_s else 0.0
         means = {row: statistics.geometric_mean(blocks) for row, blocks in surely.items()}
         return [
@@ -76,6 +88,8 @@ class Seen:
             return "no row covers it"
         if self.best():
             return TOO_LARGE
+        if self.refused:
+            return "; ".join(self.refused.values())
         if not self.gains:
             return "; ".join(self.failed.values()) or "not tried: the budget was used up before"
         row = max(self.gains, key=lambda row: self.gains[row])
@@ -91,15 +105,36 @@ class Contest:
         weight_bytes: Mapping[str, int],
         benches: Benches,
         memory_format: str | None,
+        known: Mapping[str, Mapping[str, float]] | None = None,
+        pass_s: float = 0.0,
     ) -> None:
+        """
+        Args:
+            known: path of a layer → row → its gain, where that is remembered of this machine.
+            pass_s: seconds of a pass through the network, to reckon with.
+        """
+        known = known or {}
         self._benches = benches
         self._memory_format = memory_format
-        self._columns = columns(candidates)
+        self._columns = columns(
+            {
+                path: [row for row in rows if row.name not in known.get(path, {})]
+                for path, rows in candidates.items()
+            }
+        )
         self._compiling_s = 0.0
+        self._step_s = dict.fromkeys(_PASSES, 0.0)
+        """Of each kind of step, the longest seconds so far; at first what is reckoned."""
+        for asked, passes in _PASSES.items():
+            self._step_s[asked] = max(asked.seconds, passes * pass_s)
         self.seen = {
-            path: Seen(weight_bytes[path], {row.row: row for row in rows})
+            path: Seen(weight_bytes[path], {row.name: row for row in rows})
             for path, rows in candidates.items()
         }
+        for path, gains in known.items():
+            own = self.seen[path]
+            own.gains |= gains
+            own.blocks |= {row: [gain] for row, gain in gains.items() if gain >= LEAST_GAIN}
 
     def run(self, seconds: float, watch: Watch) -> float:
         """Measure for so long: first looks, then the finalists.
@@ -114,7 +149,8 @@ class Contest:
 
     def _look_at_all(self, until: float, most_compiling_s: float, watch: Watch) -> None:
         def is_time_left() -> bool:
-            return time.monotonic() < until + min(self._compiling_s, most_compiling_s)
+            ends = time.monotonic() + self._step_s[FIRST_LOOK]
+            return ends < until + min(self._compiling_s, most_compiling_s)
 
         waiting: list[Column] = list(self._columns)
         while waiting and is_time_left():
@@ -129,38 +165,58 @@ class Contest:
 
     def _look_at(self, column: Column, bench: Timer) -> None:
         for path, torch_s, row_s, pack_bytes in self._time(bench, column, FIRST_LOOK):
-            seen, row = self.seen[path], column[path].row
+            seen, row = self.seen[path], column[path].name
             seen.gains[row] = gain_of(torch_s, row_s)
             seen.packs[row] = pack_bytes
 
     def _apart(self, column: Column, reason: str) -> list[Column]:
-        """Return a column that failed as one for each row; a single row is not tried again."""
-        rows = {candidate.row for candidate in column.values()}
+        """Return a column that failed as one for each row; a single row is not tried again.
+
+        Torch computes what follows the layer where a row failed that fuses it.
+        """
+        rows = {candidate.name for candidate in column.values()}
         if len(rows) == 1:
             for path, candidate in column.items():
-                self.seen[path].failed[candidate.row] = reason
-            return []
+                self.seen[path].failed[candidate.name] = reason
+            rest = {path: row.apart() for path, row in column.items() if row.fuses}
+            for path, row in rest.items():
+                self.seen[path].candidates[row.name] = row
+            return [rest] if rest else []
         return [
-            {path: candidate for path, candidate in column.items() if candidate.row == row}
+            {path: candidate for path, candidate in column.items() if candidate.name == row}
             for row in sorted(rows)
         ]
 
     def _look_again(self, until: float, watch: Watch) -> None:
-        again = {
-            path: [seen.candidates[row] for row in rows]
-            for path, seen in self.seen.items()
-            if (rows := finalists(seen.gains, seen.packs, seen.weight_bytes))
-        }
+        again = {path: self._finalists(seen) for path, seen in self.seen.items()}
+        left: list[Column] = [*columns({path: rows for path, rows in again.items() if rows})]
         for number in range(PROCESSES):
-            if not again or (number and time.monotonic() > until):
+            measured: list[Column] = []
+            if not left:
                 return
             watch(f"measuring the fastest rows again ({number + 1} of {PROCESSES})")
             with self._benches.open() as bench:
-                for column in columns(again):
-                    for path, torch_s, row_s, _ in self._time(bench, column, AGAIN):
-                        seen, row = self.seen[path], column[path].row
+                for column in left:
+                    # The first column has each layer's fastest row: something is to come of it.
+                    ends = time.monotonic() + self._step_s[AGAIN]
+                    if (number or measured) and ends > until:
+                        break
+                    for path, torch_s, row_s, pack_bytes in self._time(bench, column, AGAIN):
+                        seen, row = self.seen[path], column[path].name
                         seen.blocks.setdefault(row, []).append(gain_of(torch_s, row_s))
+                        seen.packs[row] = pack_bytes
                         seen.torch_s.append(block_time_s(torch_s))
+                    measured.append(column)
+            left = measured
+
+    def _finalists(self, seen: Seen) -> list[Candidate]:
+        """Return what of a layer is measured again."""
+        names = finalists(seen.gains, seen.packs, seen.weight_bytes)
+        rows = [seen.candidates[name] for name in names if name not in seen.blocks]
+        if rows and rows[0].fuses:
+            rows.append(rows[0].apart())
+            seen.candidates[rows[-1].name] = rows[-1]
+        return rows
 
     def _time(
         self, bench: Timer, column: Column, asked: Asked
@@ -168,8 +224,12 @@ class Contest:
         """Yield of each layer in a column the samples of torch and of the row, and its pack."""
         configuration = {path: candidate.plans for path, candidate in column.items()}
         arms = Arm({}, self._memory_format), Arm(configuration, self._memory_format)
+        began = time.monotonic()
         timings = bench.time(arms, asked)
-        self._compiling_s += max(0.0, timings.warm_s - USUAL_WARM_S)
+        compiling_s = max(0.0, timings.warm_s - USUAL_WARM_S)
+        self._compiling_s += compiling_s
+        took_s = time.monotonic() - began - compiling_s
+        self._step_s[asked] = max(self._step_s[asked], took_s)
         torch_s, row_s = timings.layers_s
         for path in column:
             yield path, torch_s[path], row_s[path], timings.pack_bytes[1][path]
@@ -184,6 +244,17 @@ class Contest:
             for path, option in within_memory(choices).items()
         }
 
+    def refuse(self, faults: Mapping[str, str]) -> bool:
+        """Take back rows that are wrong; return whether others may stand in for one of them.
+
+        Args:
+            faults: path of a layer → what is wrong with the row that was chosen for it.
+        """
+        chosen = self.chosen()
+        for path, fault in faults.items():
+            self.seen[path].refused[chosen[path].name] = fault
+        return any(self.seen[path].best() for path in faults)
+
     def reasons(self) -> dict[str, str]:
         """Return why the other layers stay torch's."""
         chosen = self.chosen()
@@ -191,6 +262,6 @@ class Contest:
 
 
 def _rows_in(column: Column) -> str:
-    rows = dict.fromkeys(candidate.row for candidate in column.values())
+    rows = dict.fromkeys(candidate.name for candidate in column.values())
     named = ", ".join(list(rows)[:3])
     return named if len(rows) <= 3 else f"{named}, …"

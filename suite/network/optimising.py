@@ -26,8 +26,8 @@ from suite.network.committing import Origin, commit, origin_of, without_rows
 from suite.network.concluding import outcome_of_layer, verdict_on, whole_pass
 from suite.network.folding.attempt import attempt
 from suite.network.folding.folding import Folded
-from suite.network.proving import Blocks
-from suite.network.settling import Settled, settle
+from suite.network.proving import LEAST_BLOCKS, Blocks, reckoned_s
+from suite.network.settling import FIRST_BLOCKS, Settled, settle
 from suite.network.survey import Survey, survey
 from suite.network.twin import (
     CannotCopy,
@@ -45,7 +45,12 @@ from suite.processes.scratch import scratch_folder
 from suite.results.network import LayerOutcome, NetworkOutcome
 
 TRYING_SHARE = 0.5
-"""Of the budget, for trying rows; the rest proves what they are worth in the whole."""
+"""Of the budget, for trying rows; the rest proves what they are worth in the whole. Less where the
+least that proves it takes longer."""
+LEAST_TRYING_SHARE = 0.25
+"""Of what is left, for trying rows, however long the rest takes."""
+CHECKING_PASSES = 3.0
+"""What holding the layers of a variant against float64 takes, in passes through it in float64."""
 
 Watch = Callable[[str], None]
 
@@ -141,8 +146,11 @@ class _Optimising:
         self._watch = watch
         self._threads = torch.get_num_threads()
         self._began = time.monotonic()
-        self._measuring_since = self._began
         self._compiling_s = 0.0
+        self._pass_s = 0.0
+        """Of a pass through the network."""
+        self._exact_s = 0.0
+        """Of one in float64."""
         self._twin: nn.Module
         """A copy, as the network was given."""
         self._folded: Folded | None = None
@@ -179,7 +187,7 @@ class _Optimising:
         else:
             try:
                 with contextlib.closing(self._made_benches(folder)) as benches:
-                    self._measuring_since = time.monotonic()
+                    variants = self._affordable(variants)
                     self._try_rows(variants, benches, folder)
                     settled = self._settle(variants, benches)
             except ArmFailed as failed:
@@ -222,7 +230,11 @@ class _Optimising:
             raise LeftAlone("none of its convolutions can be replaced")
         if reason := refusing.why_not_comparable(twin, self._inputs, there.output, sums):
             raise LeftAlone(reason)
+        began = time.monotonic()
+        run(twin, self._inputs)
+        self._pass_s = time.monotonic() - began
         self._twin, self._reference = twin, self._made_reference(twin, there)
+        self._exact_s = time.monotonic() - began - self._pass_s
         own = there.memory_format
         wanted = self._wish.memory_format
         if self._wish.fold:
@@ -300,29 +312,70 @@ class _Optimising:
 
     # -- choosing ----------------------------------------------------------------------------------
 
+    @property
+    def _until(self) -> float:
+        return self._began + self._compiling_s + self._wish.budget_s
+
+    def _proving_s(self, formats: int) -> float:
+        """Return about how long it takes at the least to prove what so many formats come to."""
+        is_folded = self._folded is not None
+        own_s = reckoned_s(1, self._pass_s, is_folded=is_folded)
+        if formats == 1:
+            return LEAST_BLOCKS * own_s
+        several_s = reckoned_s(formats, self._pass_s, is_folded=is_folded)
+        return FIRST_BLOCKS * several_s + LEAST_BLOCKS * own_s
+
+    def _affordable(self, variants: list[Variant]) -> list[Variant]:
+        """Return the variants that there is time for: all of them, or the first."""
+        left_s = self._until - time.monotonic()
+        checking_s = CHECKING_PASSES * self._exact_s
+        needed_s = self._proving_s(len(variants)) + len(variants) * checking_s
+        if len(variants) == 1 or needed_s <= (1 - LEAST_TRYING_SHARE) * left_s:
+            return variants
+        formats = ", ".join(str(variant.memory_format) for variant in variants[1:])
+        self._remarks.append(
+            f"{formats} was not tried: proving it takes some {needed_s:.0f} s, and {left_s:.0f} s "
+            "were left; give a larger budget_s, or memory_format"
+        )
+        return variants[:1]
+
     def _try_rows(self, variants: list[Variant], benches: Benches, folder: Path) -> None:
         """Choose each layer's row by measuring, verify the choice, and remember what was learnt."""
         layers = [layer for variant in variants for layer in variant.survey.open_layers]
         self._watch("asking the implementations what they cover")
         rows = Rows(layers, folder / "rows.log")
         for number, variant in enumerate(variants):
-            now = time.monotonic()
-            share_s = max(0.0, self._trying_until - now) / (len(variants) - number)
+            open_layers = variant.survey.open_layers
+            candidates = {x.path: rows.candidates(x, self._threads) for x in open_layers}
+            known = {path: remembering.known_gains(own) for path, own in candidates.items()}
             contest = Contest(
-                {x.path: rows.candidates(x, self._threads) for x in variant.survey.open_layers},
-                {x.path: x.weight_bytes for x in variant.survey.open_layers},
+                candidates,
+                {x.path: x.weight_bytes for x in open_layers},
                 benches,
                 variant.memory_format,
+                None if self._wish.measure_again else known,
+                self._pass_s,
             )
+            share_s = self._trying_s(variants) / (len(variants) - number)
             self._compiling_s += contest.run(share_s, self._watch)
-            variant.chosen = contest.chosen()
-            variant.reasons = contest.reasons()
-            self._verify([variant])
+            self._choose(contest, variant)
             self._remember(contest, variant)
 
-    @property
-    def _trying_until(self) -> float:
-        return self._measuring_since + self._compiling_s + TRYING_SHARE * self._wish.budget_s
+    def _choose(self, contest: Contest, variant: Variant) -> None:
+        """Choose rows that are right on the network's own values: next best ones for wrong ones."""
+        while True:
+            variant.chosen, variant.reasons = contest.chosen(), contest.reasons()
+            self._verify([variant])
+            faults = {path: x.fault for path, x in variant.checks.items() if x.fault}
+            if not contest.refuse(faults):
+                return
+
+    def _trying_s(self, variants: list[Variant]) -> float:
+        """Return the seconds for rows that are yet to be tried, of all variants together."""
+        left_s = self._until - time.monotonic()
+        rest_s = self._proving_s(len(variants)) + CHECKING_PASSES * self._exact_s * len(variants)
+        most_s = min(left_s - (1 - TRYING_SHARE) * self._wish.budget_s, left_s - rest_s)
+        return max(most_s, LEAST_TRYING_SHARE * left_s, 0.0)
 
     def _remember(self, contest: Contest, variant: Variant) -> None:
         try:
@@ -360,7 +413,7 @@ class _Optimising:
             benches,
             {memory_format: variant.configuration for memory_format, variant in by_format.items()},
             lambda memory_format, rest: fitted(by_format[memory_format], rest),
-            self._measuring_since + self._compiling_s + self._wish.budget_s,
+            self._until,
             self._watch,
             is_folded=self._folded is not None,
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from suite.messages.network import Asked, Timings
-from suite.network.bench import Arm, Configuration
+from suite.network.bench import WARM_PASSES, Arm, Configuration
 from suite.network.benches import Benches
 from suite.network.deciding import whole_gain
 from suite.stats.intervals import Interval, block_time_s
@@ -54,11 +54,14 @@ def prove(
     most_blocks: int = MOST_BLOCKS,
     *,
     is_folded: bool = False,
+    begun: Mapping[str | None, Blocks] | None = None,
 ) -> dict[str | None, Blocks]:
     """Return blocks of each variant against the unchanged network.
 
     Args:
-        until: of the monotonic clock, after which only the least number of blocks is made.
+        until: of the monotonic clock. Beyond the least number no block begins that would, as long
+            as the longest before it, end later.
+        begun: blocks of these very variants, which are gone on with.
         is_folded: whether the variants are of a folded network, and the unchanged one is not.
 
     Raises:
@@ -76,11 +79,12 @@ def prove(
             arms.append(Arm(configuration, memory_format))
         else:
             arm_of[memory_format] = torch_arms[memory_format]
-    blocks = {memory_format: Blocks() for memory_format in variants}
-    drawn = random.Random()
-    for number in range(most_blocks):
+    blocks = {key: begun[key] if begun else Blocks() for key in variants}
+    drawn, longest_s = random.Random(), 0.0
+    for number in range(min(len(each.whole) for each in blocks.values()), most_blocks):
         is_enough = number >= least_blocks and _are_known(blocks.values())
-        if is_enough or (number >= least_blocks and time.monotonic() > until):
+        block_began = time.monotonic()
+        if is_enough or (number >= least_blocks and block_began + longest_s > until):
             break
         watch(f"the whole network before and after: block {number + 1}")
         asked = Asked(
@@ -101,7 +105,19 @@ def prove(
                 (torch_arms[None], torch_arms[memory_format]),
                 variants[memory_format],
             )
+        longest_s = max(longest_s, time.monotonic() - block_began)
     return blocks
+
+
+def reckoned_s(formats: int, pass_s: float, *, is_folded: bool = False) -> float:
+    """Return about how many seconds a block takes.
+
+    Args:
+        formats: memory formats whose variants it has, the network's own among them.
+        pass_s: of a pass through the network.
+    """
+    arms = 2 * formats + is_folded
+    return max(BLOCK_S, arms * (WARM_PASSES + 2 * LEAST_TURNS) * pass_s)
 
 
 def _are_known(blocks: Iterable[Blocks]) -> bool:

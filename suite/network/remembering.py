@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 
@@ -47,15 +47,31 @@ def remember(seen: Mapping[str, Seen], chosen: Mapping[str, Candidate]) -> None:
         remembered.remember(trials, torch.__version__)
 
 
+def known_gains(rows: Iterable[Candidate]) -> dict[str, float]:
+    """Return the gain over torch of each of a layer's rows that is remembered of this machine."""
+    gains = {}
+    for candidate in rows:
+        if len(candidate.plans) != 1 or candidate.is_apart:
+            continue
+        (plan,) = candidate.plans
+        trial = remembered.recall(plan.problem, plan.conditions, torch.__version__)
+        for measured in trial.measured if trial else ():
+            if measured.row == plan.row:
+                gains[candidate.name] = math.exp(measured.log_speedup)
+    return gains
+
+
 def _observations(seen: Seen, chosen: Candidate | None) -> Iterator[tuple[Key, float, float]]:
     for name, first_gain in seen.gains.items():
         blocks = seen.blocks.get(name)
         gain = statistics.geometric_mean(blocks) if blocks else first_gain
-        is_verified = chosen is not None and chosen.row == name
+        is_verified = chosen is not None and chosen.name == name
         if gain >= LEAST_GAIN and not is_verified:
             continue
-        plans = seen.candidates[name].plans
-        if len(plans) != 1:  # a module of several shapes: whose gain it is nobody knows
+        candidate = seen.candidates[name]
+        plans = candidate.plans
+        # A module of several shapes: whose gain it is nobody knows. What torch follows is no row's.
+        if len(plans) != 1 or candidate.is_apart:
             continue
         (plan,) = plans
         yield (

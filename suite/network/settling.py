@@ -70,7 +70,10 @@ def settle(
         if not rest and memory_format is None and not is_folded:
             break
         kept = {memory_format: rest}
-        last = prove(benches, kept, until, watch, is_folded=is_folded)[memory_format]
+        # What nothing was taken from is gone on with, unless it was picked out of several.
+        is_begun = len(variants) == 1 and rest == variants[memory_format]
+        begun = first if is_begun else None
+        last = prove(benches, kept, until, watch, is_folded=is_folded, begun=begun)[memory_format]
         if is_proven(last.gain):
             return Settled(memory_format, rest, last, reasons, are_fresh=benches.are_fresh)
         doubtful = [path for path in rest if not _surely_gains(last, path)]

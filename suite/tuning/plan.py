@@ -19,6 +19,8 @@ class Plan:
     row: Row
     fingerprint: str
     """Of the machine and the torch it was measured on: on others, torch computes the layer."""
+    apart: bool = False
+    """Whether torch computes what follows the convolution, though the row might fuse it."""
 
 
 @functools.lru_cache(maxsize=1)

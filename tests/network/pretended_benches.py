@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 
 from suite.messages.network import Asked, Timings
 from suite.network.bench import Arm, ArmFailed
+from suite.tuning.plan import Plan
 
 TORCH = "torch"
 BESIDES_S = 1e-3
 """Of a pass, for what is no convolution."""
+
+
+def name_of(plan: Plan) -> str:
+    return f"{plan.row.name} apart" if plan.apart else plan.row.name
 
 
 @dataclass
@@ -43,7 +48,7 @@ class PretendedBenches:
         pass
 
     def time(self, arms: Sequence[Arm], asked: Asked) -> Timings:
-        rows = [{p: plans[0].row.name for p, plans in a.configuration.items()} for a in arms]
+        rows = [{p: name_of(plans[0]) for p, plans in a.configuration.items()} for a in arms]
         used = sorted({row for of_arm in rows for row in of_arm.values()})
         self.timed.append(used)
         if failing := self.fails.intersection(used):

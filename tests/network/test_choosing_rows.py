@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from pretended_benches import PretendedBenches
 from quick_modules import planned
@@ -77,6 +79,76 @@ def test_a_smaller_pack_is_taken_where_the_best_does_not_fit():
     found = chosen(contest(benches, ["large", "other", "small"]))
 
     assert sorted(found.values()) == ["large", "small"]
+
+
+def test_what_is_remembered_is_not_measured_again():
+    benches = PretendedBenches({path: {"torch": 2e-3, "x": 1e-3, "y": 3e-3} for path in LAYERS})
+    candidates = {path: [candidate("x"), candidate("y")] for path in LAYERS}
+    known = {"a": {"x": 2.0, "y": 0.5}, "b": {"y": 0.5}}
+    tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None, known)
+    tried.run(LONG_S, lambda _: None)
+
+    assert chosen(tried) == {"a": "x", "b": "x"}
+    assert benches.timed == [["x"]] * 3
+    assert benches.opened == 3
+
+
+def test_where_all_is_remembered_no_process_is_started():
+    benches = PretendedBenches({path: {"torch": 2e-3, "x": 1e-3} for path in LAYERS})
+    candidates = {path: [candidate("x")] for path in LAYERS}
+    known = {"a": {"x": 2.0}, "b": {"x": 0.9}}
+    tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None, known)
+    tried.run(LONG_S, lambda _: None)
+
+    assert chosen(tried) == {"a": "x"}
+    assert benches.opened == 0
+    assert tried.reasons()["b"] == "no row was surely faster inside the network, x nearest"
+
+
+def test_no_step_begins_that_would_take_longer_than_there_is_time():
+    benches = PretendedBenches({path: {"torch": 2e-3, "x": 1e-3} for path in LAYERS})
+    candidates = {path: [candidate("x")] for path in LAYERS}
+    tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None, pass_s=10.0)
+    tried.run(90.0, lambda _: None)
+
+    assert benches.timed == []
+    assert "budget was used up" in tried.reasons()["a"]
+
+
+def fusing(row):
+    return dataclasses.replace(candidate(row), fuses=True)
+
+
+def test_a_row_that_fails_when_it_fuses_is_tried_with_torch_after_it():
+    times = {"torch": 2e-3, "x": 0.5e-3, "x apart": 1e-3}
+    benches = PretendedBenches(dict.fromkeys(LAYERS, times), fails=frozenset({"x"}))
+    candidates = {path: [fusing("x")] for path in LAYERS}
+    tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None)
+    tried.run(LONG_S, lambda _: None)
+
+    assert all(row.is_apart and row.row == "x" for row in tried.chosen().values())
+    assert set(tried.chosen()) == set(LAYERS)
+
+
+def test_a_row_that_is_slower_when_it_fuses_is_taken_with_torch_after_it():
+    times = {"torch": 2e-3, "x": 1.5e-3, "x apart": 1e-3}
+    benches = PretendedBenches({"a": times, "b": {**times, "x": 0.9e-3}})
+    candidates = {path: [fusing("x")] for path in LAYERS}
+    tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None)
+    tried.run(LONG_S, lambda _: None)
+
+    assert {path: row.is_apart for path, row in tried.chosen().items()} == {"a": True, "b": False}
+
+
+def test_a_row_that_is_wrong_gives_way_to_the_next_best_and_then_to_torch():
+    times = {"torch": 2e-3, "x": 1e-3, "y": 1.2e-3}
+    tried = contest(PretendedBenches(dict.fromkeys(LAYERS, times)), ["x", "y"])
+
+    assert tried.refuse({"a": "x is wrong here"})
+    assert chosen(tried) == {"a": "y", "b": "x"}
+    assert not tried.refuse({"a": "y is wrong here"})
+    assert chosen(tried) == {"b": "x"}
+    assert tried.reasons()["a"] == "x is wrong here; y is wrong here"
 
 
 def test_columns_hold_one_row_for_each_layer():
@@ -164,6 +236,14 @@ def test_what_does_not_fit_into_memory_is_not_part_of_the_proof():
         fitted=lambda _, rest: {path: plans for path, plans in rest.items() if path != "b"},
     )
     assert set(result.configuration) == {"a"}
+
+
+def test_blocks_that_nothing_was_picked_by_are_gone_on_with():
+    benches = PretendedBenches({path: {"torch": 2e-3, "x": 1e-3} for path in LAYERS})
+    result = settled(benches, {None: configuration(a="x", b="x")})
+
+    assert result.is_faster
+    assert benches.opened == len(result.blocks.whole) == 4
 
 
 def test_every_block_is_a_process_of_its_own():

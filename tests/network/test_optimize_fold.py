@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import pickle
 
@@ -10,13 +11,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from foldable import Partly, Residual, with_statistics
-from quick_modules import STUB
+from quick_modules import STUB, planned
 from torch import nn
 
 import convgauge
 from suite.errors import UsageError
 from suite.messages.network import Asked
-from suite.modules import as_called, plans_of
+from suite.modules import as_called, plans_of, quicken
+from suite.modules.fused import fused_from
 from suite.network import candidates as candidates_of_network
 from suite.network.bench import Arm, Bench
 from suite.network.folding.folding import fold
@@ -284,3 +286,53 @@ def test_a_folded_network_is_measured_against_the_plain_one(monkeypatch):
     assert outcome.is_folded == (not outcome.verdict)
     with torch.no_grad():
         torch.testing.assert_close(fast(x), model(x), rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_row_might_fuse_torch_computes_where_that_was_found_to_be_better(register_row):
+    asked, packed = [], []
+    register_row(
+        "both",
+        row_with(finish_, asked),
+        epilogues=FUSES,
+        prepare=lambda weight, problem: packed.append(problem.epilogue) or weight.clone(),
+    )
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(4, 4, 3, padding=1), torch.randn(1, 4, 6, 5)
+    fused = fused_from(conv, conv.weight.detach(), conv.bias.detach(), "add_relu")
+    plan = planned(fused, tuple(x.shape), row="both")
+    residual = torch.randn(1, 4, 6, 5)
+    right = torch.relu(conv(x) + residual).detach()
+    for apart, seen in ((False, ("add_relu", True)), (True, (None, False))):
+        asked.clear()
+        quick = copy.deepcopy(fused)
+        quicken(quick, (dataclasses.replace(plan, apart=apart),))
+        with torch.no_grad():
+            torch.testing.assert_close(quick(x, residual), right)
+        assert set(asked) == {seen}
+    assert packed == ["add_relu", "none"]
+
+
+def compiled_alike(model, x, fast, **options):
+    torch.compiler.reset()
+    compiled = torch.compile(fast, **options)
+    with torch.no_grad():
+        for each in (x, torch.randn(3, 3, 7, 12)):
+            torch.testing.assert_close(compiled(each), model(each), rtol=1e-5, atol=1e-5)
+
+
+def test_a_folded_copy_compiles_and_the_compiler_fuses_by_itself(register_row):
+    register_row("good", row_with(finish_, asked := []), epilogues=FUSES)
+    model, x = residual_network()
+    remember(model, x, "good")
+    fast = optimized(model, x)
+    asked.clear()
+    compiled_alike(model.eval(), x, fast, backend="aot_eager", fullgraph=True)
+    assert not asked
+
+
+@pytest.mark.slow
+def test_a_folded_copy_compiles_to_code_of_the_compilers_own(register_row):
+    register_row("good", row_with(finish_), epilogues=FUSES)
+    model, x = residual_network()
+    remember(model, x, "good")
+    compiled_alike(model.eval(), x, optimized(model, x))
