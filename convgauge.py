@@ -143,9 +143,9 @@ def optimize(
     Args:
         example_inputs: what the model is called with: `optimize(model, x)` runs `model(x)`.
         budget_s: seconds for all of it, which no step begins that would take longer than is
-            left. Compiling rows for the first time on a machine comes on top, and so does what a
-            verdict needs at the least. 0 takes what is known from earlier calls, and from the
-            command `tune`, and measures nothing.
+            left. Starting processes and compiling rows for the first time on a machine come on
+            top, and so does what a verdict needs at the least. 0 takes what is known from earlier
+            calls, and from the command `tune`, and measures nothing.
         memory_format: `torch.contiguous_format`, `torch.channels_last` or their names, and the
             model is taken there; None: what is measured to be faster, its own if neither is.
         tolerance: largest relative L2 error of each layer, and of the outputs, against float64;

@@ -147,6 +147,8 @@ class _Optimising:
         self._threads = torch.get_num_threads()
         self._began = time.monotonic()
         self._compiling_s = 0.0
+        self._starting_s = 0.0
+        """Of processes, before they measured anything."""
         self._pass_s = 0.0
         """Of a pass through the network."""
         self._exact_s = 0.0
@@ -186,7 +188,7 @@ class _Optimising:
             variant = variants[0]
         else:
             try:
-                with contextlib.closing(self._made_benches(folder)) as benches:
+                with contextlib.closing(self._started(folder)) as benches:
                     variants = self._affordable(variants)
                     self._try_rows(variants, benches, folder)
                     settled = self._settle(variants, benches)
@@ -298,6 +300,12 @@ class _Optimising:
             )
         return reference
 
+    def _started(self, folder: Path) -> Benches:
+        began = time.monotonic()
+        benches = self._made_benches(folder)
+        self._starting_s += time.monotonic() - began
+        return benches
+
     def _made_benches(self, folder: Path) -> Benches:
         """Return where to measure, after a look at who else is on this machine."""
         if warning := noise.measure(folder / "noise.log", self._threads).warning:
@@ -314,7 +322,7 @@ class _Optimising:
 
     @property
     def _until(self) -> float:
-        return self._began + self._compiling_s + self._wish.budget_s
+        return self._began + self._starting_s + self._compiling_s + self._wish.budget_s
 
     def _proving_s(self, formats: int) -> float:
         """Return about how long it takes at the least to prove what so many formats come to."""
@@ -343,7 +351,9 @@ class _Optimising:
         """Choose each layer's row by measuring, verify the choice, and remember what was learnt."""
         layers = [layer for variant in variants for layer in variant.survey.open_layers]
         self._watch("asking the implementations what they cover")
+        began = time.monotonic()
         rows = Rows(layers, folder / "rows.log")
+        self._starting_s += time.monotonic() - began
         for number, variant in enumerate(variants):
             open_layers = variant.survey.open_layers
             candidates = {x.path: rows.candidates(x, self._threads) for x in open_layers}
