@@ -300,7 +300,9 @@ def integer_bounds(tolerance: Tolerance, bounds: torch.Tensor) -> torch.Tensor:
 
     Those of a sum; what rounds after it has the bounds of any input.
     """
-    if tolerance.precision or tolerance.scenario.dtype in _NORM_16_BIT:
+    if tolerance.scenario.dtype in _NORM_16_BIT and not tolerance.is_norm_wise:
+        return bounds
+    if tolerance.precision:
         return bounds
     if not tolerance.is_exact_on_integers:
         return bounds.clamp(min=0.49 * tolerance.steepest) if tolerance.is_norm_wise else bounds

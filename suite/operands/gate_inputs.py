@@ -13,6 +13,9 @@ from suite.operands.values import BITS, PIECE_ELEMENTS, Stored, draw_values, sto
 from suite.problem import Scenario
 from suite.values import AS_ASKED
 
+DEVIATIONS = 8.0
+"""Further from the mean no sum of a test lies."""
+
 OFFSET_ELEMENTS = 3
 """In front of an operand with a storage offset: no vector of any width is aligned then."""
 
@@ -94,7 +97,7 @@ def draw(
     if kind == AS_ASKED:
         _draw_as_asked(scenario, into, generator, stored)
         return
-    scale = 2.0**5 if scenario.dtype == "float16" else 2.0**40
+    scale = _large_scale(scenario)
     for tensor in (into.input, into.weight, into.bias, into.grad, into.residual):
         if tensor is None or tensor.numel() == 0:
             continue
@@ -146,6 +149,18 @@ def operands_as_asked(scenario: Scenario, generator: torch.Generator) -> Operand
     )
     draw(AS_ASKED, scenario, operands, generator, stored_of(scenario, dtype))
     return operands
+
+
+def _large_scale(scenario: Scenario) -> float:
+    """Return a power of two whose square times a sum of normal products the type still holds.
+
+    In float16 that is little: no more than 65504.
+    """
+    if scenario.dtype != "float16":
+        return 2.0**40
+    deviation = math.sqrt(max(scenario.reduction_length, 1))
+    most = math.sqrt(torch.finfo(torch.float16).max / (DEVIATIONS * deviation))
+    return float(min(2.0**5, 2.0 ** math.floor(math.log2(most))))
 
 
 def _draw_integers(tensor: torch.Tensor, scenario: Scenario, generator: torch.Generator) -> None:

@@ -204,3 +204,17 @@ def test_a_small_product_in_float16_may_be_off_by_half_of_the_least_step():
     spoilt = rounded.clone()
     spoilt[0, 0, 0, 3] += 2.0**-23
     assert judged("normal", spoilt, operands, scenario).fault is not None
+
+
+def test_a_transform_in_16_bits_has_whole_numbers_right_after_rounding_too():
+    scenario = Scenario(id="s", problem=DEEP, dtype="float16")
+    operands = drawn("integer", scenario)
+    operands.weight[0] = 0
+    off = F.conv2d(operands.input.float(), operands.weight.float(), padding=1).half()
+    off[0, 0] += 1e-6
+    transform = {"family": "winograd", "error_factor": 4.0}
+
+    assert judged("integer", off, operands, scenario, **transform).fault is None
+    assert judged("integer", off, operands, scenario).fault is not None
+    off[0, 0] += 1
+    assert judged("integer", off, operands, scenario, **transform).fault is not None

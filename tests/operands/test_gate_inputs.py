@@ -10,7 +10,8 @@ import torch
 
 from suite.operands import gate_inputs
 from suite.operands.shared import SharedOperands
-from suite.problem import Scenario
+from suite.operands.tensors import Operands
+from suite.problem import Problem, Scenario
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory, map_shared
 
 
@@ -131,3 +132,17 @@ def test_no_two_regions_of_a_layout_overlap(scenario, direction):
         spans = sorted((r.start, r.start + r.size_bytes) for r in regions if r.size_bytes)
         assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
         assert spans[-1][1] <= layout.size_bytes
+
+
+@pytest.mark.parametrize("channels", [1, 257, 3000])
+def test_large_sums_fit_into_float16_however_long_they_are(channels):
+    problem = Problem.of_call((2, channels, 9, 9), (8, channels, 3, 3))
+    scenario = Scenario(id="s", problem=problem, dtype="float16")
+    operands = Operands(
+        torch.empty(problem.input_shape, dtype=torch.float16),
+        torch.empty(problem.weight_shape, dtype=torch.float16),
+    )
+    gate_inputs.draw("large", scenario, operands, torch.Generator().manual_seed(0))
+    sums = torch.nn.functional.conv2d(operands.input.float(), operands.weight.float())
+    assert sums.half().isfinite().all()
+    assert operands.input.std() > 3
