@@ -20,14 +20,15 @@ from suite.network import refusing, remembering
 from suite.network.asking import Wish
 from suite.network.bench import ArmFailed, Configuration, apply
 from suite.network.benches import Benches, benches_for
+from suite.network.budgeting import Budgeted
 from suite.network.candidates import Rows
 from suite.network.choosing import TOO_LARGE, Contest
 from suite.network.committing import Origin, commit, origin_of, without_rows
 from suite.network.concluding import outcome_of_layer, verdict_on, whole_pass
 from suite.network.folding.attempt import attempt
 from suite.network.folding.folding import Folded
-from suite.network.proving import LEAST_BLOCKS, Blocks, reckoned_s
-from suite.network.settling import FIRST_BLOCKS, Settled, settle
+from suite.network.proving import Blocks
+from suite.network.settling import Settled, settle
 from suite.network.survey import Survey, survey
 from suite.network.twin import (
     CannotCopy,
@@ -43,14 +44,6 @@ from suite.network.verifying import Reference, reference_of
 from suite.operands.tensors import FORMATS
 from suite.processes.scratch import scratch_folder
 from suite.results.network import LayerOutcome, NetworkOutcome
-
-TRYING_SHARE = 0.5
-"""Of the budget, for trying rows; the rest proves what they are worth in the whole. Less where the
-least that proves it takes longer."""
-LEAST_TRYING_SHARE = 0.25
-"""Of what is left, for trying rows, however long the rest takes."""
-CHECKING_PASSES = 3.0
-"""What holding the layers of a variant against float64 takes, in passes through it in float64."""
 
 Watch = Callable[[str], None]
 
@@ -145,14 +138,7 @@ class _Optimising:
         self._wish = wish
         self._watch = watch
         self._threads = torch.get_num_threads()
-        self._began = time.monotonic()
-        self._compiling_s = 0.0
-        self._starting_s = 0.0
-        """Of processes, before they measured anything."""
-        self._pass_s = 0.0
-        """Of a pass through the network."""
-        self._exact_s = 0.0
-        """Of one in float64."""
+        self._time = Budgeted(wish.budget_s)
         self._twin: nn.Module
         """A copy, as the network was given."""
         self._folded: Folded | None = None
@@ -188,7 +174,9 @@ class _Optimising:
             variant = variants[0]
         else:
             try:
-                with contextlib.closing(self._started(folder)) as benches:
+                with self._time.starting():
+                    benches = self._made_benches(folder)
+                with contextlib.closing(benches):
                     variants = self._affordable(variants)
                     self._try_rows(variants, benches, folder)
                     settled = self._settle(variants, benches)
@@ -234,9 +222,9 @@ class _Optimising:
             raise LeftAlone(reason)
         began = time.monotonic()
         run(twin, self._inputs)
-        self._pass_s = time.monotonic() - began
+        passed = time.monotonic()
         self._twin, self._reference = twin, self._made_reference(twin, there)
-        self._exact_s = time.monotonic() - began - self._pass_s
+        self._time.pass_s, self._time.exact_s = passed - began, time.monotonic() - passed
         own = there.memory_format
         wanted = self._wish.memory_format
         if self._wish.fold:
@@ -259,6 +247,7 @@ class _Optimising:
         self._remarks += remarks
         if self._folded is None:
             return twin, there
+        self._time.is_folded = True
         folded = twin_of(self._folded.model)
         self._survey = survey(folded, self._inputs)
         return folded, self._survey
@@ -300,12 +289,6 @@ class _Optimising:
             )
         return reference
 
-    def _started(self, folder: Path) -> Benches:
-        began = time.monotonic()
-        benches = self._made_benches(folder)
-        self._starting_s += time.monotonic() - began
-        return benches
-
     def _made_benches(self, folder: Path) -> Benches:
         """Return where to measure, after a look at who else is on this machine."""
         if warning := noise.measure(folder / "noise.log", self._threads).warning:
@@ -320,26 +303,11 @@ class _Optimising:
 
     # -- choosing ----------------------------------------------------------------------------------
 
-    @property
-    def _until(self) -> float:
-        return self._began + self._starting_s + self._compiling_s + self._wish.budget_s
-
-    def _proving_s(self, formats: int) -> float:
-        """Return about how long it takes at the least to prove what so many formats come to."""
-        is_folded = self._folded is not None
-        own_s = reckoned_s(1, self._pass_s, is_folded=is_folded)
-        if formats == 1:
-            return LEAST_BLOCKS * own_s
-        several_s = reckoned_s(formats, self._pass_s, is_folded=is_folded)
-        return FIRST_BLOCKS * several_s + LEAST_BLOCKS * own_s
-
     def _affordable(self, variants: list[Variant]) -> list[Variant]:
         """Return the variants that there is time for: all of them, or the first."""
-        left_s = self._until - time.monotonic()
-        checking_s = CHECKING_PASSES * self._exact_s
-        needed_s = self._proving_s(len(variants)) + len(variants) * checking_s
-        if len(variants) == 1 or needed_s <= (1 - LEAST_TRYING_SHARE) * left_s:
+        if len(variants) == 1 or self._time.has_time_for(len(variants)):
             return variants
+        needed_s, left_s = self._time.finishing_s(len(variants)), self._time.left_s
         formats = ", ".join(str(variant.memory_format) for variant in variants[1:])
         self._remarks.append(
             f"{formats} was not tried: proving it takes some {needed_s:.0f} s, and {left_s:.0f} s "
@@ -351,9 +319,8 @@ class _Optimising:
         """Choose each layer's row by measuring, verify the choice, and remember what was learnt."""
         layers = [layer for variant in variants for layer in variant.survey.open_layers]
         self._watch("asking the implementations what they cover")
-        began = time.monotonic()
-        rows = Rows(layers, folder / "rows.log")
-        self._starting_s += time.monotonic() - began
+        with self._time.starting():
+            rows = Rows(layers, folder / "rows.log")
         for number, variant in enumerate(variants):
             open_layers = variant.survey.open_layers
             candidates = {x.path: rows.candidates(x, self._threads) for x in open_layers}
@@ -364,10 +331,10 @@ class _Optimising:
                 benches,
                 variant.memory_format,
                 None if self._wish.measure_again else known,
-                self._pass_s,
+                self._time.pass_s,
             )
-            share_s = self._trying_s(variants) / (len(variants) - number)
-            self._compiling_s += contest.run(share_s, self._watch)
+            share_s = self._time.trying_s(len(variants)) / (len(variants) - number)
+            self._time.add_compiling(contest.run(share_s, self._watch))
             self._choose(contest, variant)
             self._remember(contest, variant)
 
@@ -379,13 +346,6 @@ class _Optimising:
             faults = {path: x.fault for path, x in variant.checks.items() if x.fault}
             if not contest.refuse(faults):
                 return
-
-    def _trying_s(self, variants: list[Variant]) -> float:
-        """Return the seconds for rows that are yet to be tried, of all variants together."""
-        left_s = self._until - time.monotonic()
-        rest_s = self._proving_s(len(variants)) + CHECKING_PASSES * self._exact_s * len(variants)
-        most_s = min(left_s - (1 - TRYING_SHARE) * self._wish.budget_s, left_s - rest_s)
-        return max(most_s, LEAST_TRYING_SHARE * left_s, 0.0)
 
     def _remember(self, contest: Contest, variant: Variant) -> None:
         try:
@@ -423,7 +383,7 @@ class _Optimising:
             benches,
             {memory_format: variant.configuration for memory_format, variant in by_format.items()},
             lambda memory_format, rest: fitted(by_format[memory_format], rest),
-            self._until,
+            self._time.until,
             self._watch,
             is_folded=self._folded is not None,
         )
@@ -470,7 +430,7 @@ class _Optimising:
             layers=tuple(layers),
             threads=self._threads,
             torch=torch.__version__,
-            took_s=time.monotonic() - self._began,
+            took_s=self._time.took_s,
             remarks=tuple(self._remarks),
             **known,
         )

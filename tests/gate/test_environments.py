@@ -73,7 +73,7 @@ def test_a_version_that_is_slower_and_wrong_is_blamed_and_what_differs_is_named(
     verdicts = {cell["implementation"]: cell["verdict"] for cell in outcome["cells"]}
     assert (verdicts["slower"], verdicts["wrong"]) == ("regressed", "wrong")
     assert verdicts["same"] in ("fine", "cannot tell", "faster")
-    assert "--base-env '--no-index" in outcome["cells"][0]["reproduce"]
+    assert "'--base-env=--no-index" in outcome["cells"][0]["reproduce"]
     for folder, version in (("out", "2.0"), ("out/base", "1.0")):
         manifest = read_manifest(there / folder)
         assert manifest["python_environment"]["packages"]["convgauge-tiny"] == version
