@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from suite.input_kinds import CHECK_KINDS, run_kinds
+from suite.input_kinds import CHECK_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
 from suite.measuring.gates import gate, gradcheck
@@ -124,7 +124,7 @@ class _Attempt:
                 cell.start()
                 cell.loaded()
             cell.open(shared)
-        asked = [kind for kind in run_kinds(self._scenario) if kind == AS_ASKED]
+        asked = () if self._scenario.has_usual_values else (AS_ASKED,)
         for kind in (*self._kinds, *asked):
             if any(cell.alive for cell in cells):
                 self._judge.draw(kind)

@@ -18,7 +18,7 @@ CHECKING_PASSES = 3.0
 """What holding the layers of a variant against float64 takes, in passes through it in float64."""
 
 
-class Budgeted:
+class TimeBudget:
     """The time of one call of `optimize`.
 
     Starting processes and compiling rows for the first time come on top of the budget: both are as

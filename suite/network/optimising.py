@@ -20,7 +20,7 @@ from suite.network import refusing, remembering
 from suite.network.asking import Wish
 from suite.network.bench import ArmFailed, Configuration, apply
 from suite.network.benches import Benches, benches_for
-from suite.network.budgeting import Budgeted
+from suite.network.budgeting import TimeBudget
 from suite.network.candidates import Rows
 from suite.network.choosing import TOO_LARGE, Contest
 from suite.network.committing import Origin, commit, origin_of, without_rows
@@ -138,7 +138,7 @@ class _Optimising:
         self._wish = wish
         self._watch = watch
         self._threads = torch.get_num_threads()
-        self._time = Budgeted(wish.budget_s)
+        self._time = TimeBudget(wish.budget_s)
         self._twin: nn.Module
         """A copy, as the network was given."""
         self._folded: Folded | None = None
