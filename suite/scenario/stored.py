@@ -43,7 +43,11 @@ def with_stored(scenario: Scenario, candidate: Candidate, folder: Path) -> Scena
     except ValueError as error:
         siblings = (str(file.relative_to(folder)) for file in path.parent.glob("*.npz"))
         near = "" if path.exists() else did_you_mean(name, siblings)
-        raise Misfit(place, f'stored_values "{name}" {_as_sentence(error)}.{near}') from None
+        raise Misfit(
+            place,
+            f'stored_values "{name}" {_as_sentence(error)}; capture writes such files when '
+            f"asked for values, and without one trained draws heavy-tailed ones.{near}",
+        ) from None
     if wrong := _wrong(scenario, arrays):
         holds = ", ".join(f"{key} {list(array.shape)}" for key, array in arrays.items())
         raise Misfit(
