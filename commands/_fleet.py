@@ -20,6 +20,7 @@ from commands._options import add_switch
 from commands._preparing import load
 from commands.arguments import Parser
 from reports.progress import waiting
+from suite.conditions import Scenario
 from suite.errors import NotComparable, UsageError
 from suite.fleet.conversation import Conversation
 from suite.fleet.description import FILE, Description, why_unlike
@@ -32,7 +33,6 @@ from suite.fleet.work import Texts
 from suite.fleet.workers import Doing, Worker
 from suite.measuring import selection
 from suite.messages.fleet import Job
-from suite.problem import Scenario
 from suite.registry.catalogue import require_files
 from suite.results.request import AskedFile, Request
 from suite.scenario import ScenarioFile

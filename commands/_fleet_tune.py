@@ -25,13 +25,13 @@ from commands._fleet import (
 )
 from commands._fleet_view import account
 from commands._folders import keeping_folders
+from suite.conditions import MEMORY_FORMATS
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.fleet.description import Description
 from suite.fleet.dispatch import Lane
 from suite.fleet.scenario_queue import ScenarioQueue
 from suite.fleet.work import Work
 from suite.measuring import estimate
-from suite.problem import MEMORY_FORMATS
 from suite.results.cell import CellResult
 from suite.results.folder import RESULTS, ResultWriter, read_results
 from suite.tuning.campaign import in_turns, trials_of

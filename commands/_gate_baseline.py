@@ -13,11 +13,11 @@ from commands._cures import after_freeing_space, storing_run
 from commands._folders import LOG, open_folder, race, record
 from commands._gate_rule import rule_for
 from commands._preparing import chosen_arms, prepare, refuse_too_many, settings_for
+from suite.conditions import Scenario
 from suite.errors import NotComparable, UsageError
 from suite.gate.baseline import compare, open_baseline
 from suite.gate.outcome import GateOutcome
 from suite.measuring.arm import Arm
-from suite.problem import Scenario
 from suite.program import PROGRAM
 from suite.registry.catalogue import Catalogue
 from suite.results.cell import cell_key

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from suite.conditions import Scenario
 from suite.gate.rule import MARGIN_CPU, MARGIN_GPU, Rule
-from suite.problem import Scenario
 
 
 def rule_for(asked_margin: float | None, blocks: int | None, scenarios: Sequence[Scenario]) -> Rule:

@@ -14,12 +14,12 @@ from typing import Any, Generic, TypeVar
 from rich.console import Console
 
 from reports.progress import waiting
+from suite.conditions import Scenario
 from suite.errors import UsageError
 from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.messages.judge import TorchFacts
-from suite.problem import Scenario
 from suite.processes import caches
 from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, read_catalogue, require_files

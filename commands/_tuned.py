@@ -12,8 +12,8 @@ from reports import units
 from reports.progress import Bar
 from reports.terminal import clock
 from reports.text_frame import Figure, Frame, wrapped
+from suite.conditions import Scenario
 from suite.measuring import estimate
-from suite.problem import Scenario
 from suite.results.cell import CellResult
 from suite.results.folder import read_results
 from suite.results.summary import summarise

@@ -13,9 +13,9 @@ from commands.arguments import Parser, at_least
 from reports import units
 from reports.progress import waiting
 from suite.capture import Captured, Target, TooSlow, as_id, capture, parse_input
+from suite.conditions import DTYPE_BYTES, Scenario
 from suite.errors import EXIT_GOOD, UsageError
 from suite.measuring import selection
-from suite.problem import DTYPE_BYTES, Scenario
 from suite.processes.scratch import scratch_folder
 from suite.results.inside import write_whole
 from suite.results.request import RunRequest

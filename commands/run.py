@@ -51,13 +51,13 @@ from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
 from reports.progress import Bar
 from reports.run_summary import print_summary
+from suite.conditions import DTYPE_BYTES
 from suite.environments.environment import Environment
 from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.machine import placement
 from suite.measuring import selection
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
-from suite.problem import DTYPE_BYTES
 from suite.profiling.profiler import Profiler
 from suite.registry.catalogue import Catalogue
 from suite.results.folder import (

@@ -31,10 +31,10 @@ from commands._preparing import Prepared, prepare, settings_for
 from commands._tuned import TuningProgress, learnt_lines
 from commands.arguments import Parser, at_least
 from reports import contention_text, terminal
+from suite.conditions import MEMORY_FORMATS, Scenario
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.measuring import selection
 from suite.measuring.arm import Arm
-from suite.problem import MEMORY_FORMATS, Scenario
 from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue
 from suite.results.cell import CellResult

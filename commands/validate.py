@@ -7,8 +7,8 @@ from typing import Any
 
 from commands._saying import say
 from commands.arguments import Parser
+from suite.conditions import Scenario
 from suite.errors import EXIT_GOOD
-from suite.problem import Scenario
 from suite.scenario import load_files
 
 

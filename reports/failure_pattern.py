@@ -12,8 +12,9 @@ from functools import partial, reduce
 from itertools import combinations
 from operator import and_
 
+from suite.conditions import Scenario
 from suite.epilogues import NONE, adds
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 
 LEAST_FOR_TWO, LEAST_FOR_THREE = 2, 3
 """Failures that a pattern of so many properties, or a limit on a size, has to explain: some such

@@ -12,7 +12,7 @@ from typing import Any
 from reports import contention_text, fallback_text, units
 from reports.layers import layer_family
 from reports.matrix import Matrix, MatrixCell
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.cell import Status
 from suite.results.revisions import SHOWN, revisions
 from suite.results.standing import UNDECIDED

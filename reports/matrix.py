@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reports import palette, units
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.cell import CellResult
 from suite.results.folder import Run
 from suite.results.standing import Standing, standing

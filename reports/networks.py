@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports.matrix import Matrix, MatrixCell
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.standing import is_faster
 
 BEST_MIX = "best mix per layer"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reports import growth, units
 from reports.matrix import Matrix
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.standing import lead
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}

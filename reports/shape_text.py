@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from suite import values
+from suite.conditions import Scenario
 from suite.epilogues import NONE
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 
 
 def shape_words(scenario: Scenario) -> str:

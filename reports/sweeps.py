@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from reports.growth import LEAST_POINTS
 from reports.matrix import Matrix, MatrixCell
 from reports.series import Series, series_of
+from suite.conditions import Scenario
 from suite.kinds import AXIS_NAMES, SIDES, SUFFIXES
-from suite.problem import PROBLEM_FIELDS, Problem, Scenario
+from suite.problem import PROBLEM_FIELDS, Problem
 from suite.results.standing import NONE_PASSED, UNDECIDED, is_faster, lead
 from suite.workload import network_of
 

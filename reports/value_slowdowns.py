@@ -16,7 +16,7 @@ from reports import units
 from reports.layers import describe
 from reports.matrix import Matrix, MatrixCell
 from reports.text_frame import wrapped
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.stats.intervals import Interval
 from suite.values import NORMAL, ZEROS, words
 from suite.workload import network_of

@@ -14,7 +14,7 @@ from rich.text import Text
 from reports import units
 from reports.matrix import Matrix, MatrixCell
 from reports.text_frame import wrapped
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.network_parts import NetworkParts
 from suite.workload import Network, network_of
 

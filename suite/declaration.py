@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from suite.conditions import DTYPE_BYTES
 from suite.epilogues import EPILOGUES
 from suite.errors import UsageError, did_you_mean
 from suite.kinds import KINDS
-from suite.problem import DTYPE_BYTES
 
 # Largest element error in units of √K·u·S (see suite.judge.tolerance): what a family gets unless an
 # implementation declares more, and the most that it may declare.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.values import AS_ASKED
 from suite.workload import network_of
 

@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from suite.conditions import DTYPE_BYTES, Scenario
 from suite.epilogues import NONE
-from suite.problem import DTYPE_BYTES, Scenario
 from suite.ranges import Count
 
 

@@ -16,11 +16,12 @@ import pytest
 
 import reports
 import run_bench
+from suite.conditions import Scenario
 from suite.measuring import contention, noise
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.results.cell import Ceiling
 from tests.chromium import browser
 

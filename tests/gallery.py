@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.problem import Scenario
 from suite.results.cell import CellResult
 from tests.arms import arm_of_file, builtin
 

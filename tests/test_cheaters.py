@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.measuring.check import check
 from suite.measuring.settings import Settings
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from tests.arms import arm_of_file
 from tests.gallery import GALLERY, line_of, race_of, require_status
 

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.measuring.settings import Settings
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.results.cell import Status
 from tests.gallery import GALLERY, line_of, race_of, require_status
 

@@ -260,6 +260,7 @@ REPORTS_MAY_READ = {
     "gate",
     "lessons",
     "problem",
+    "conditions",
     "epilogues",
     "kinds",
     "workload",

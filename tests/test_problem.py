@@ -4,8 +4,9 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from suite.conditions import Scenario
 from suite.errors import UsageError
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.records import from_plain
 
 SMALL = {"batch_size": 1, "in_channels": 4, "height": 9, "width": 7, "out_channels": 6}

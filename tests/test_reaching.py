@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.measuring.check import check
 from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.results.cell import CellResult, Status
 from suite.results.folder import MANIFEST, read_results
 from tests.arms import arm_of_file, builtin

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from commands._verdict import exit_code
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.results.cell import Block, CellResult, Status
 
 SCENARIO = Scenario(id="t/a", problem=Problem.of_call((1, 2, 6, 6), (2, 2, 3, 3)))

@@ -20,7 +20,7 @@ from reports.page.profiles import profile_data
 from reports.palette import PARTS, PARTS_ON_DARK, Look
 from reports.series import Growth
 from reports.sweeps import crossover, scalings
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.program import PROGRAM
 from suite.results.cell import CellResult, Status
 from suite.results.contention import largest_others_share

@@ -25,7 +25,7 @@ from reports.plots.style import (
 )
 from reports.series import Growth, Series
 from reports.sweeps import Scaling, scalings
-from suite.problem import Scenario
+from suite.conditions import Scenario
 
 MOST_PANELS = 4
 MOST_EXPONENTS = 8

@@ -27,7 +27,7 @@ from reports.plots.style import (
     shown,
     text_width_in,
 )
-from suite.problem import Scenario
+from suite.conditions import Scenario
 
 MOST_GROUPS = 24
 """Beyond, nobody reads on; the heat map goes further."""

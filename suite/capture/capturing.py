@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from suite.conditions import DTYPE_BYTES, Scenario
 from suite.errors import UsageError, did_you_mean
 from suite.messages.capture import Capture, Executed
-from suite.problem import DTYPE_BYTES, Problem, Scenario
+from suite.problem import Problem
 from suite.processes.peer import Peer, ProcessFailed
 from suite.workload import Input
 

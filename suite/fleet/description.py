@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.ranges import Misfit
 from suite.records import from_plain, parse
 from suite.results.comparable import comparability, fingerprint

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from suite.conditions import Scenario
 from suite.gate.decision import CellTimes, Request
 from suite.gate.inventory import CellPair
 from suite.gate.side import CellPeer, Side
@@ -30,7 +31,6 @@ from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
 from suite.measuring.turns import find_void, hold_clocks_against_ours, take_turns
-from suite.problem import Scenario
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Status

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.errors import NotComparable, UsageError
 from suite.measuring.arm import Arm
-from suite.problem import Scenario
 from suite.registry.catalogue import Catalogue, Entry, describe
 from suite.registry.sources import Source, builtin_sources
 from suite.results.cell import cell_key

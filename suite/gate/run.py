@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
 from suite.gate.checkouts import Checkouts
 from suite.gate.facts import findings
@@ -17,7 +18,6 @@ from suite.gate.rule import Rule
 from suite.gate.side import Side
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.problem import Scenario
 from suite.results.cell import CellResult
 from suite.results.folder import ResultWriter
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
 from suite.gate.calibration import Block
 from suite.gate.checkouts import Aliases
@@ -17,7 +18,6 @@ from suite.gate.verdict import Stage
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.problem import Scenario
 from suite.results.cell import Status
 
 

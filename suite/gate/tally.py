@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
+from suite.conditions import Scenario
 from suite.gate.facts import Facts
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell
 from suite.measuring.evidence import Evidence
-from suite.problem import Scenario
 from suite.results.cell import Block, CellResult, Status
 from suite.stats.intervals import block_time_s
 

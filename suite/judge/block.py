@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from suite.conditions import Scenario
 from suite.epilogues import activation_of
 from suite.judge import projection, reference, sampled
 from suite.judge.projection import inner, inner_of_xor, nonzero_among
@@ -24,7 +25,6 @@ from suite.messages.worker import Start
 from suite.operands.epilogue import activate_
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, empty_in_format, in_format
-from suite.problem import Scenario
 from suite.values import NORMAL
 
 ELEMENTS_A_CALL = 8

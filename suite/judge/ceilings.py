@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from suite.conditions import SIXTEEN_BIT
 from suite.operands.tensors import DTYPES
-from suite.problem import SIXTEEN_BIT
 from suite.processes import free_memory
 from suite.results.cell import Ceiling
 

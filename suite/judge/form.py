@@ -27,8 +27,9 @@ from typing import Literal
 
 import torch
 
+from suite.conditions import Scenario
 from suite.operands.tensors import Operands
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 
 LONG_KERNEL = 128
 """Along one axis: from here on an FFT is the faster, many times with few channels a group."""

@@ -6,9 +6,9 @@ import contextlib
 import ctypes
 import math
 
+from suite.conditions import Scenario
 from suite.judge.maps import COLUMN_BYTES
 from suite.judge.pieces import PIECE_ELEMENTS
-from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.processes.shared_memory import OperandLayout, ResultLayout
 

@@ -31,6 +31,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from suite.conditions import Scenario
 from suite.input_kinds import SPECIAL_KINDS
 from suite.judge import ceilings, denormal_probe, memory, parallel_probe, reference, sampled
 from suite.judge.block import Block
@@ -44,7 +45,6 @@ from suite.operands.gate_inputs import NOTHING, draw
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import DTYPES, Operands, same_bits
 from suite.operands.values import stored_of
-from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.processes.shared_memory import forget

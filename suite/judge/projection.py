@@ -15,10 +15,10 @@ import numba
 import numpy as np
 import torch
 
+from suite.conditions import Scenario
 from suite.judge.form import Form, form_of, sides_of
 from suite.judge.maps import given, spread
 from suite.operands.tensors import Operands
-from suite.problem import Scenario
 
 SIGMAS = 8.0
 """A projection sums errors with random signs: its deviation is the root of their squares' sum,

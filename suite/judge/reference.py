@@ -22,10 +22,11 @@ import math
 
 import torch
 
+from suite.conditions import Scenario
 from suite.judge.form import Form, form_of, sides_of, with_three_axes
 from suite.judge.maps import Change, Sides, as_is, given, meeting
 from suite.operands.tensors import Operands
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 
 
 def result(scenario: Scenario, operands: Operands, change: Change = as_is) -> torch.Tensor:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from suite.conditions import Scenario
 from suite.epilogues import activation_of
 from suite.input_kinds import described
 from suite.judge import projection, reference
@@ -31,7 +32,6 @@ from suite.judge.usual import usual_elements
 from suite.messages.judge import Judgement
 from suite.operands.epilogue import activate_
 from suite.operands.tensors import Operands
-from suite.problem import Scenario
 from suite.results.cell import Residuals, WorstElement
 from suite.values import AS_ASKED
 

@@ -24,13 +24,14 @@ import math
 import torch
 import torch.nn.functional as F
 
+from suite.conditions import Scenario
 from suite.epilogues import EXACT, activation_of
 from suite.judge.form import with_three_axes
 from suite.judge.reference import result
 from suite.judge.tolerance import Tolerance
 from suite.operands.epilogue import activate_
 from suite.operands.tensors import Operands
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 
 _WIDER_POLICIES = {"receptive_field": '"tile" or "plane"', "tile": '"plane"'}
 TILE_REACH = 8

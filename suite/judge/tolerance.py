@@ -49,11 +49,11 @@ from dataclasses import dataclass
 
 import torch
 
+from suite.conditions import Scenario
 from suite.epilogues import EXACT, STEEPEST, activation_of
 from suite.input_kinds import described
 from suite.judge.pieces import pieces
 from suite.messages.judge import Judgement
-from suite.problem import Scenario
 from suite.results.cell import Residuals, WorstElement
 from suite.values import AS_ASKED, DENORMAL
 

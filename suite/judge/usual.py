@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import torch
 
+from suite.conditions import Scenario
 from suite.judge.form import Form, form_of, sides_of
 from suite.judge.maps import Change
 from suite.judge.meeting import places_met
 from suite.operands.tensors import Operands
-from suite.problem import Scenario
 
 
 def usual_elements(

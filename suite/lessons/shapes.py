@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 
 
 def _problem(size: tuple[int, int], kernel: tuple[int, int], **others: Any) -> Problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from suite.conditions import Scenario
 from suite.measuring.arm import Arm
 from suite.measuring.deadline import OutOfTime
 from suite.measuring.evidence import Evidence
@@ -12,7 +13,6 @@ from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.worker_client import WorkerClient
 from suite.messages.worker import Open, TimedAnswer
-from suite.problem import Scenario
 from suite.processes.channel import Request
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import ResultLayout, SharedMemory

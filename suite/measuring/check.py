@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from suite.conditions import Scenario
 from suite.input_kinds import CHECK_KINDS
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
@@ -14,7 +15,6 @@ from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.worker_client import Channel
-from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Residuals, Status
 from suite.values import AS_ASKED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 
 # Medians over quick.yaml, vgg19.yaml and timm.yaml on two cores; right within a factor of two.
 CELL_S = 1.2

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from suite.conditions import Scenario
 from suite.declaration import Declaration
 from suite.measuring.arm import Arm
 from suite.measuring.energy import EnergyUsed
 from suite.measuring.two_clocks import Unexplained
 from suite.messages.judge import Allowance
 from suite.messages.worker import Opened, OperatorsRan
-from suite.problem import Scenario
 from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, worst_of
 from suite.results.kernels import is_fallback, served_by
 from suite.results.network_parts import NetworkParts

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from suite.conditions import Scenario
 from suite.input_kinds import SPECIAL_KINDS
 from suite.measuring import estimate
 from suite.measuring.deadline import OutOfTime
@@ -17,7 +18,6 @@ from suite.measuring.time_spent import TimeSpent
 from suite.messages import judge as messages
 from suite.messages.answer import Answer
 from suite.messages.judge import Allowance, Judgement, TimedCall
-from suite.problem import Scenario
 from suite.processes.channel import Request
 from suite.processes.keeping_out import keep_others_out
 from suite.processes.peer import Peer, ProcessFailed

@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from suite.conditions import Scenario
 from suite.machine import host, placement, repositories
 from suite.measuring.noise import Noise
 from suite.measuring.torch_process import TorchProcess
 from suite.messages.judge import Facts, TorchFacts
-from suite.problem import Scenario
 from suite.processes.fork_server import chosen_environment
 from suite.processes.interpreter import Interpreter
 from suite.registry.catalogue import Catalogue

@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from suite.conditions import Scenario
 from suite.input_kinds import run_kinds
 from suite.measuring.arm import Arm
 from suite.measuring.cell import Cell, at_work_last
@@ -42,7 +43,6 @@ from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
 from suite.measuring.turns import find_void, hold_clocks_against_ours, take_turns
 from suite.measuring.two_clocks import clock_fault
-from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
 from suite.workload import network_of

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.measuring import estimate
 from suite.measuring.arm import Arm
 from suite.measuring.deadline import Budget, Deadline
@@ -15,7 +16,6 @@ from suite.measuring.judge_client import JUDGE_OF_NETWORKS, JUDGE_PROCESS, Judge
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.problem import Scenario
 from suite.results.cell import CellResult, Status, cell_key
 from suite.results.folder import ResultWriter, UnfinishedCells, read_results, read_unfinished
 from suite.results.own_records import OwnRecords

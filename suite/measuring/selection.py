@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
+from suite.conditions import Scenario
 from suite.errors import UsageError, did_you_mean
 from suite.machine import placement
 from suite.measuring.arm import Arm
 from suite.messages.judge import TorchFacts
-from suite.problem import Scenario
 from suite.processes import free_memory
 from suite.registry.catalogue import Catalogue
 from suite.results.request import Shard

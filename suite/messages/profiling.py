@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from suite.conditions import Scenario
 from suite.messages.answer import Answer
-from suite.problem import Scenario
 from suite.processes.channel import Done, Request
 from suite.ranges import Count
 from suite.results.profile import Function, Memory, Operators, Phases, ThreadTime

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.models import chosen, compiled, engines
 from suite.models.calling import Calling, calling
@@ -25,7 +26,6 @@ from suite.network.bench import apply
 from suite.network.folding.folding import fold
 from suite.network.survey import survey
 from suite.network.twin import in_format
-from suite.problem import Scenario
 from suite.tuning.candidates import load_row
 from suite.tuning.plan import Plan, fingerprint_here
 from suite.tuning.store import Conditions, Row

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from suite.epilogues import NONE
+from suite.geometry import Shape
 from suite.kinds import Pair
 from suite.modules.fused import epilogue_of
-from suite.problem import Problem, Shape
+from suite.problem import Problem
 
 Sides = tuple[int, int, int, int]
 """(left, right, top, bottom), as `F.pad` takes them."""

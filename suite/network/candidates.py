@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from suite.conditions import Scenario
 from suite.network.survey import Call, Layer
-from suite.problem import Scenario
 from suite.registry.catalogue import Entry, read_catalogue
 from suite.tuning.advice import advise, expected_gains
 from suite.tuning.candidates import TREE, candidates

@@ -13,13 +13,14 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
+from suite.conditions import MEMORY_FORMATS
 from suite.errors import UsageError
 from suite.modules.arguments import DTYPES, as_called
 from suite.modules.refusals import why_not
 from suite.network.calls import FunctionalCalls
 from suite.network.twin import Inputs, first_line, run
 from suite.operands.tensors import formats_of, memory_format_of
-from suite.problem import MEMORY_FORMATS, Problem
+from suite.problem import Problem
 
 
 @dataclass(frozen=True)

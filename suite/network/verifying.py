@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from suite.conditions import Scenario
 from suite.judge import reference
 from suite.judge.tolerance import Tolerance, judge_output
 from suite.modules.arguments import DTYPES, arguments_of, as_called
@@ -24,7 +25,6 @@ from suite.network.outputs import numbers_in, rel_l2_error
 from suite.network.twin import Inputs, copied, run, sharing
 from suite.operands.epilogue import activate_
 from suite.operands.tensors import Operands, memory_format_of
-from suite.problem import Scenario
 from suite.tuning.candidates import load_row
 from suite.tuning.store import Row
 

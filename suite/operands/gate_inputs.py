@@ -6,11 +6,11 @@ import math
 
 import torch
 
+from suite.conditions import Scenario
 from suite.epilogues import adds
 from suite.input_kinds import SPECIAL_KINDS
 from suite.operands.tensors import DTYPES, WITH_AXES, Operands, empty_in_format, memory_format_of
 from suite.operands.values import BITS, PIECE_ELEMENTS, Stored, draw_values, stored_of
-from suite.problem import Scenario
 from suite.values import AS_ASKED
 
 DEVIATIONS = 8.0

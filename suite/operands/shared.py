@@ -7,10 +7,11 @@ import weakref
 
 import torch
 
+from suite.conditions import Scenario
 from suite.epilogues import adds
 from suite.operands.streams import Stream
 from suite.operands.tensors import DTYPES, Operands, view
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes import cache_filler
 from suite.processes.shared_memory import (
     OperandLayout,

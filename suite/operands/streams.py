@@ -16,9 +16,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from suite.conditions import Scenario
 from suite.operands.tensors import DTYPES, view
 from suite.operands.values import BITS, draw_streams, masks, usual_rms
-from suite.problem import Scenario
 from suite.processes.shared_memory import (
     STREAM_SLACK,
     OperandLayout,

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import torch
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.stored_values import Array, read_arrays
 from suite.values import DENORMAL, NORMAL, SPARSE, TAIL_DEGREES, TRAINED, ZEROS
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
-from suite.problem import Scenario
 from suite.processes import free_memory
 
 FILL = 8

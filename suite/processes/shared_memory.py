@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.processes import cache_filler
 from suite.processes.scratch import own_folder
 

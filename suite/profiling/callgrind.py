@@ -19,9 +19,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.own_imports import environment_to_find_us, own_name
-from suite.problem import Scenario
 from suite.processes.scratch import scratch_folder
 from suite.registry.sources import Source
 

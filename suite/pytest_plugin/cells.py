@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from suite import own_imports
+from suite.conditions import Scenario
 from suite.input_kinds import run_kinds
 from suite.measuring import new_run, selection
 from suite.measuring.arm import Arm
 from suite.measuring.check import check
 from suite.measuring.settings import Settings
 from suite.printable import printable
-from suite.problem import Scenario
 from suite.processes.scratch import scratch_folder
 from suite.registry.catalogue import Catalogue, read_catalogue
 from suite.results.cell import Status

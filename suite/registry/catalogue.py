@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.declaration import Declaration
 from suite.errors import UsageError, did_you_mean
-from suite.problem import Scenario
 from suite.processes.interpreter import Interpreter
 from suite.processes.peer import Peer, ProcessFailed
 from suite.registry.description import Describe, Description

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from suite.conditions import Scenario
 from suite.declaration import Declaration
-from suite.problem import Scenario
 from suite.processes.channel import Request
 
 

@@ -9,8 +9,8 @@ import contextlib
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
+from suite.conditions import Scenario
 from suite.errors import UsageError
-from suite.problem import Scenario
 from suite.processes.channel import handlers, serve
 from suite.registry import registering, sources
 from suite.registry.description import Describe, Described, Description, Descriptions

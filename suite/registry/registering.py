@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from suite.conditions import DTYPE_BYTES, SIXTEEN_BIT, Scenario
 from suite.declaration import ERROR_FACTORS, Declaration
 from suite.epilogues import EPILOGUES
 from suite.errors import UsageError, did_you_mean
 from suite.kinds import KINDS, TRANSPOSED
-from suite.problem import DTYPE_BYTES, SIXTEEN_BIT, Problem, Scenario
+from suite.problem import Problem
 from suite.ranges import Misfit, shown
 from suite.records import checked
 from suite.registry.adapting import Adaptation, parameters_of

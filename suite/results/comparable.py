@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Protocol
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.folder import Run
 from suite.results.revisions import plugin_revisions
 

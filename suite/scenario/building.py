@@ -7,10 +7,11 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from suite.conditions import Scenario
 from suite.epilogues import NONE
 from suite.errors import UsageError
 from suite.kinds import AXES_OF, CONVOLUTIONS, Pair, axis_fields, side_fields
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.scenario.document import Exclude, Grid
 from suite.scenario.fields import BY_NAME, FIELDS, REQUIRED
 from suite.scenario.sections import Choices, Chosen, Setting

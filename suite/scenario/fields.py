@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from suite.conditions import CACHE_STATES, DIRECTIONS, DTYPE_BYTES, MEMORY_FORMATS
 from suite.epilogues import EPILOGUES, NONE
 from suite.kinds import KINDS
-from suite.problem import CACHE_STATES, DIRECTIONS, DTYPE_BYTES, MEMORY_FORMATS
 from suite.scenario.kinds import Kind, either, flag, many, padding, sizes, text, whole, word
 from suite.scenario.sizes import Sizes
 from suite.values import NORMAL, VALUES

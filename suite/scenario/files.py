@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from suite.conditions import Scenario
 from suite.errors import UsageError, did_you_mean
-from suite.problem import Scenario
 from suite.scenario.building import (
     Candidate,
     Misfit,

@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suite.conditions import Scenario
 from suite.errors import did_you_mean
-from suite.problem import Scenario
 from suite.scenario.building import Candidate, Misfit
 from suite.scenario.layer_table import lies_in
 from suite.values import TRAINED

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.scenario.fields import FIELDS
 from suite.scenario.sizes import Sizes
 

@@ -16,13 +16,13 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.measuring.arm import Arm
 from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.problem import Scenario
 from suite.results.cell import CellResult, Status
 from suite.results.folder import ResultWriter, read_results
 from suite.tuning.features import kind_of

@@ -9,8 +9,9 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.errors import UsageError
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry import Implementation, Source, get, load
 from suite.tuning.advice import advise
 from suite.tuning.eligible import is_eligible

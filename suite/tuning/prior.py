@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 
-from suite.problem import SIXTEEN_BIT, Problem
+from suite.conditions import SIXTEEN_BIT
+from suite.problem import Problem
 from suite.tuning.features import work_of
 from suite.tuning.prior_of_kinds import speedups_of_other_kinds
 from suite.tuning.selector import Prediction

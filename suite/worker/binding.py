@@ -18,11 +18,12 @@ from typing import Any
 import torch
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.kinds import Sizes
 from suite.operands.epilogue import finishing
 from suite.operands.tensors import Operands, pad_explicitly
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry import widening
 from suite.registry.registering import Implementation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.processes import cache_filler
 from suite.worker.cpu_clock import ColdTimer, HotTimer, Timer
 from suite.worker.cuda_clock import CudaTimer

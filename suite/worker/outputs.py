@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported, UsageError
 from suite.messages.answer import Failure
 from suite.operands.tensors import DTYPES, Operands, is_channels_last
-from suite.problem import Scenario
 from suite.results.cell import Status
 
 _OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")

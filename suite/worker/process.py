@@ -29,6 +29,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.machine.nvml import Card
 from suite.messages import worker as messages
@@ -36,7 +37,6 @@ from suite.operands.gate_inputs import handed_over
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, in_format
-from suite.problem import Scenario
 from suite.processes import cache_filler
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.processes.keeping_out import run_others_code

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.worker.global_state import GlobalState
 from suite.worker.guard import Company, Guard
 from suite.worker.memory import own_bytes

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 
+from suite.conditions import Scenario
 from suite.messages.worker import Sample, Start
 from suite.operands.shared import SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, same_bits
-from suite.problem import Scenario
 from suite.processes.threads import wait_until_threads_sleep
 from suite.worker.outputs import OutputFault, in_memory_order, require_output
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from suite.capture.child import keeping
+from suite.conditions import Scenario
 from suite.errors import UsageError
 from suite.messages.capture import Executed
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.scenario import load_file
 from suite.scenario.writer import scenario_text
 from suite.stored_values import read_arrays

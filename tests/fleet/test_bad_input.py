@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from commands._fleet import refuse_unlike
+from suite.conditions import Scenario
 from suite.errors import NotComparable
 from suite.fleet.description import read_description
 from suite.fleet.workers import Worker
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from tests.fleet.pretended_workers import described
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from reports.gate.text import lines, markdown
+from suite.conditions import Scenario
 from suite.errors import EXIT_INCONCLUSIVE, NotComparable, UsageError
 from suite.gate.baseline import compare, open_baseline
 from suite.gate.outcome import GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.results.cell import Block, CellResult, Residuals, Status
 from suite.results.contention import Contention
 from suite.results.folder import ResultWriter, Run, write_manifest

@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from suite.conditions import Scenario
 from suite.judge import reference
 from suite.judge.tolerance import Tolerance, judge_output
 from suite.operands.tensors import Operands
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry import registering, sources
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}

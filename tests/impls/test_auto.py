@@ -17,7 +17,8 @@ from oracle import call, draw, implementations, worst_ratio
 
 from impls import auto
 from suite import Unsupported
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.registry import registering
 from suite.tuning import candidates, store
 from suite.tuning.advice import _find, _selector_for
@@ -351,7 +352,8 @@ def test_choosing_loads_no_module_but_the_chosen_row_s(tmp_path):
     script = """
 import sys, math, torch
 from suite.tuning import store as tables
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 facts = tables.machine_facts(torch.__version__)
 def layer(c): return Problem.of_call((1, c, 9, 9), (c, c, 3, 3), padding=(1, 1))
 trials = tuple(

@@ -11,9 +11,10 @@ import pytest
 import torch
 from oracle import DTYPES, call, draw, exact, implementations, worst_ratio
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported, UsageError
 from suite.judge.tolerance import NORM_WISE_FAMILIES
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from tests.conftest import ROOT
 
 torch.set_num_threads(2)

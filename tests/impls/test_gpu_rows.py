@@ -17,8 +17,8 @@ from oracle import call, draw, exact, implementations
 from test_every_implementation import SHAPES
 
 from impls import cudnn, triton_igemm
+from suite.conditions import Scenario
 from suite.judge.tolerance import Tolerance, judge_output
-from suite.problem import Scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES = {entry.name: entry for entry in implementations()}

@@ -10,7 +10,8 @@ import pytest
 import torch
 from oracle import draw, implementations
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.worker.memory import peak_bytes_of
 
 PROBLEMS = {

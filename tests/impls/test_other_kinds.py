@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from oracle import all_implementations, magnitude
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.judge import reference
 from suite.judge.tolerance import Tolerance, judge_output
 from suite.kinds import KINDS
 from suite.operands.tensors import in_format
-from suite.problem import Scenario
 from suite.worker.binding import bind
 from tests.drawn_problems import operands_of, problems
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import call, draw, implementations
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 
 SLOW = ("compile",)  # about 10 s a shape
 ENTRIES = [

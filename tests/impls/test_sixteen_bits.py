@@ -14,11 +14,12 @@ from oracle import all_implementations, draw, magnitude
 from test_every_implementation import SHAPES
 from test_other_kinds import ONE_TILE_IS_ENOUGH
 
+from suite.conditions import MEMORY_FORMATS, SIXTEEN_BIT, Scenario
 from suite.errors import Unsupported
 from suite.judge import reference
 from suite.judge.tolerance import Tolerance, judge_output
 from suite.operands.tensors import DTYPES, Operands, in_format
-from suite.problem import MEMORY_FORMATS, SIXTEEN_BIT, Problem, Scenario
+from suite.problem import Problem
 from suite.registry.widening import NOTE
 from suite.worker.binding import bind
 from tests.drawn_problems import operands_of, problems

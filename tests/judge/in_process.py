@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
+from suite.conditions import Scenario
 from suite.judge.process import Judge
 from suite.messages import judge as messages
 from suite.operands.gate_inputs import handed_over
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import Operands, in_format
-from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
 from suite.registry.registering import Implementation
 from suite.worker.binding import bind

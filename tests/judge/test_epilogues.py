@@ -10,13 +10,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from suite.conditions import DIRECTIONS, Scenario
 from suite.epilogues import ACTIVATIONS, EPILOGUES, STEEPEST, activation_of, adds, epilogue_of
 from suite.errors import UsageError
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge.process import Judge
 from suite.messages import judge as messages
 from suite.operands.epilogue import activate_, finish_
-from suite.problem import DIRECTIONS, Problem, Scenario
+from suite.problem import Problem
 from suite.registry.registering import Implementation
 from suite.scenario.files import find_file, load_file
 from suite.worker.outputs import row_major

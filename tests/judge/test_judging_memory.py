@@ -8,6 +8,7 @@ import re
 import pytest
 import torch
 
+from suite.conditions import DIRECTIONS, MEMORY_FORMATS, Scenario
 from suite.judge import maps, memory, reference
 from suite.judge.pieces import pieces
 from suite.measuring.interim import decided
@@ -16,7 +17,7 @@ from suite.measuring.losses import Lost
 from suite.measuring.race import race
 from suite.messages.judge import Open
 from suite.operands.tensors import Operands
-from suite.problem import DIRECTIONS, MEMORY_FORMATS, Problem, Scenario
+from suite.problem import Problem
 from suite.processes import free_memory
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Status

@@ -14,12 +14,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from suite.conditions import DIRECTIONS, Scenario
 from suite.input_kinds import NETWORK_KINDS, RUN_KINDS, run_kinds
 from suite.judge import denormal_probe
 from suite.judge.process import Judge
 from suite.judge.tolerance import Tolerance
 from suite.messages import judge as messages
-from suite.problem import DIRECTIONS, Problem, Scenario
+from suite.problem import Problem
 from suite.registry.registering import Implementation
 from suite.values import AS_ASKED, DENORMAL, NORMAL, SPARSE, TRAINED, ZEROS
 from suite.worker.outputs import row_major

@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 
+from suite.conditions import DIRECTIONS, Scenario
 from suite.judge import maps, projection, reference
 from suite.judge.form import form_of, sides_of
 from suite.judge.usual import usual_elements
 from suite.operands.tensors import Operands
-from suite.problem import DIRECTIONS, Problem, Scenario
+from suite.problem import Problem
 from tests.drawn_problems import operands_of, problems
 
 

@@ -7,11 +7,12 @@ import dataclasses
 import pytest
 import torch
 
+from suite.conditions import Scenario
 from suite.judge import reference, sampled
 from suite.judge.tolerance import Tolerance
 from suite.operands.gate_inputs import draw
 from suite.operands.tensors import DTYPES, Operands
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 
 PROBLEMS = {
     "plain": Problem.of_call((2, 16, 30, 31), (16, 16, 3, 3), padding=(1, 1), bias=True),

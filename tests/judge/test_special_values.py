@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from suite.conditions import DIRECTIONS, Scenario
 from suite.input_kinds import SPECIAL_KINDS
 from suite.judge.special_values import Spread, spread_fault, spread_of
 from suite.judge.tolerance import Tolerance
 from suite.operands.tensors import Operands
-from suite.problem import DIRECTIONS, Problem, Scenario
+from suite.problem import Problem
 from tests.judge.test_reference import by_autograd, operands_of, problems
 from tests.judge.test_tolerance import DEEP, drawn
 

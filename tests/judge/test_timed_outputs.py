@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
+from suite.conditions import DIRECTIONS, MEMORY_FORMATS, Scenario
 from suite.errors import Unsupported
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge import reference
 from suite.judge.process import Judge
 from suite.messages import judge as messages
 from suite.operands.tensors import Operands
-from suite.problem import DIRECTIONS, MEMORY_FORMATS, Problem, Scenario
+from suite.problem import Problem
 from suite.registry.registering import Implementation
 from suite.scenario.files import find_file, load_file
 from suite.worker.outputs import row_major

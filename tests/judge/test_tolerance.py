@@ -8,12 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from suite.conditions import Scenario
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge import reference
 from suite.judge.tolerance import Judgement, Tolerance, error_ratio, judge_output
 from suite.operands import gate_inputs, tensors
 from suite.operands.tensors import Operands
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 
 DEEP = Problem(
     batch_size=1,

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.measuring.cell import Cell
 from suite.measuring.gates import gate
 from suite.measuring.settings import Settings
@@ -27,7 +28,7 @@ from suite.messages.worker import (
     Warm,
     Warmed,
 )
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.channel import Done
 from suite.processes.shared_memory import open_shared
 from suite.registry.sources import Source

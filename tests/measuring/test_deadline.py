@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.measuring import deadline as deadlines
 from suite.measuring import selection
 from suite.measuring.deadline import Budget, Deadline, level
@@ -14,7 +15,7 @@ from suite.measuring.judge_client import ELEMENTS, JudgeClient
 from suite.measuring.run import Runner
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.judge import Draw
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.channel import Done
 from suite.registry.catalogue import read_catalogue
 from suite.results.cell import Status

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.measuring.evidence import Evidence
 from suite.measuring.gates import gate
 from suite.messages.judge import Judgement
 from suite.messages.worker import Gated, HandBack, OperatorsRan
-from suite.problem import Scenario
 from suite.processes.channel import Done
 from suite.registry.sources import Source
 from suite.results.cell import Residuals

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.measuring.arm import Arm
 from suite.measuring.check import check
 from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry.catalogue import describe
 from suite.registry.sources import Source
 from suite.results.cell import Status

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from suite.conditions import Scenario
 from suite.measuring import selection
 from suite.measuring.contest import Contest
 from suite.measuring.run import Runner
 from suite.measuring.settings import Settings
 from suite.measuring.stopping import aimed_at, has_enough
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry.sources import Source
 from suite.results.cell import Block, Status
 from suite.results.folder import UNFINISHED, read_results, read_run, read_unfinished

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suite.geometry import Shape
 from suite.modules import Plan, as_called, fingerprint_here
-from suite.problem import Shape
 from suite.tuning.store import Conditions, Row
 
 STUB = "stub_module"

@@ -9,8 +9,8 @@ import torch
 from quick_modules import planned
 from torch import nn
 
+from suite.conditions import Scenario
 from suite.modules import as_called, plans_of, quicken
-from suite.problem import Scenario
 from suite.tuning.candidates import may_compute
 from tests.impls.oracle import implementations, worst_ratio
 

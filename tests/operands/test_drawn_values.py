@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from suite.conditions import Scenario
 from suite.operands import gate_inputs
 from suite.operands.streams import Stream
 from suite.operands.tensors import DTYPES, Operands
 from suite.operands.values import BITS, Stored, stored_of
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.shared_memory import STREAM_SLACK
 from suite.values import AS_ASKED, DENORMAL, NORMAL, SPARSE, TRAINED, VALUES, ZEROS
 

@@ -8,10 +8,11 @@ import itertools
 import pytest
 import torch
 
+from suite.conditions import Scenario
 from suite.operands import gate_inputs
 from suite.operands.shared import SharedOperands
 from suite.operands.tensors import Operands
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory, map_shared
 
 

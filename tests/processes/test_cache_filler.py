@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.operands.shared import SharedOperands
-from suite.problem import Scenario
 from suite.processes import cache_filler, free_memory
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Status

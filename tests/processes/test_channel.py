@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.messages import judge, worker
 from suite.messages.answer import Answer, Failure
 from suite.messages.worker import EndTurn, HandBack, Sample, Sampled, TimedAnswer, TurnEnded, Warm
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.channel import (
     ChannelClosed,
     Done,

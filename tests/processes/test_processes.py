@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from suite.conditions import Scenario
 from suite.messages.worker import Gate, Load, Open
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.fork_server import OPEN_FILES, chosen_environment, steady_environment
 from suite.processes.peer import Peer
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory

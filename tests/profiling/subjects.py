@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.profiling.child.subject import Subject
 from suite.registry import registering, sources
 from tests.conftest import ROOT

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.profiling.child import operator_view, traffic
 from suite.profiling.child.subject import Subject
 from suite.registry import registering

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.profiling import callgrind, counters
 from suite.profiling.child import python_stacks, thread_times
 from suite.profiling.child.process import smallest_of

@@ -20,7 +20,8 @@ MEMORY = """\
 import json
 import numpy, torch, torch.nn.functional as F
 from suite.phases import TRANSFORM
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.profiling.child import live_bytes
 from suite.profiling.child.subject import Subject
 from suite.registry import Implementation

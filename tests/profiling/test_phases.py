@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from suite import phases
+from suite.conditions import Scenario
 from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.profiling.child import phase_times
 from suite.profiling.child.subject import Subject
 from suite.registry import registering, sources

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.errors import UsageError
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry import catalogue
 from suite.registry.catalogue import describe, read_catalogue
 from suite.registry.sources import Source, builtin_sources

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
+from suite.conditions import Scenario
 from suite.declaration import Declaration
 from suite.errors import UsageError
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.records import from_json, to_json
 from suite.registry import registering, sources
 from suite.registry.registering import register

@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry import registering
 from suite.registry.registering import register
 

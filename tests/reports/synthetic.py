@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.results.cell import Block, Ceiling, CellResult, Residuals, Status, WorstElement
 from suite.results.folder import SCHEMA_VERSION, Run
 from suite.results.request import AskedFile, RunRequest

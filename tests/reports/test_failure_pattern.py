@@ -9,7 +9,8 @@ import pytest
 
 from reports.failure_pattern import pattern
 from reports.shape_text import shape_words
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.scenario import load_files
 
 EDGES = list(load_files(["edge_shapes"])[0].scenarios)

@@ -15,7 +15,7 @@ import pytest
 from reports.history.cell_history import History, history
 from reports.history.files import markdown
 from reports.history.text import bars, lines
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.cell import CellResult
 from suite.results.comparable import comparability
 from suite.results.contention import Contention

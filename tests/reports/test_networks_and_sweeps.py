@@ -14,7 +14,7 @@ from reports.matrix import Matrix
 from reports.networks import BEST_MIX, networks
 from reports.series import Series
 from reports.sweeps import MOST_SERIES, crossover, scalings
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.cell import Block, Status
 from suite.results.folder import Run
 from tests.reports.synthetic import cell, large_run, problem, small_run

@@ -9,7 +9,7 @@ from pathlib import Path
 from reports.matrix import Matrix
 from reports.page import render
 from reports.value_slowdowns import MARK, value_lines, value_slowdowns
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.cell import Block, CellResult
 from suite.results.folder import Run
 from suite.values import DENORMAL, NORMAL, ZEROS, remark, words

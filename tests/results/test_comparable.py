@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.results.cell import CellResult, Status
 from suite.results.comparable import (
     comparability,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.results.cell import Block, CellResult, Status
 from suite.results.contention import Contention
 from suite.results.standing import NONE_PASSED, lead, standing

@@ -14,9 +14,10 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from suite.conditions import Direction, Scenario
 from suite.errors import UsageError
 from suite.kinds import AXES_OF, TRANSPOSED, axis_fields, side_fields
-from suite.problem import Direction, Problem, Scenario
+from suite.problem import Problem
 from suite.scenario.files import SHIPPED
 from suite.scenario.writer import scenario_text
 

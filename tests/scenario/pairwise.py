@@ -16,8 +16,9 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from suite.conditions import Scenario
 from suite.errors import UsageError
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.scenario.files import find_file, load_file
 from tests.scenario.properties import (
     LEVELS,

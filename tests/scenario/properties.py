@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 
 SIZES = (7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 257)
 """One less than a block that kernels are written for, a block, and one more: what is left over is

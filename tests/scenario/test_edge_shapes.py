@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite.problem import DIRECTIONS, MEMORY_FORMATS
+from suite.conditions import DIRECTIONS, MEMORY_FORMATS
 from suite.scenario.files import find_file, load_file
 from tests.scenario.pairwise import completing, scenario_of
 from tests.scenario.properties import FACTORS, LEVELS, SIZES, demands, levels, missing, steps

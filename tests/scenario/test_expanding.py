@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from writing import load, problems_of, write
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.scenario import load_file
 from suite.scenario.building import Candidate, build_scenario
 from suite.scenario.sections import Setting

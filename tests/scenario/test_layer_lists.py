@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from writing import load, problems_of
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 
 SIZES = "-n 4 -c 3 -H 24 -W 22 -k 8 -y 7 -x 5 -p 3 -q 2 -u 2 -v 1 -l 1 -j 2 -m conv -g 1"
 LOGGED = f"MIOpen(HIP): Command [LogCmdConvolution] ./bin/MIOpenDriver conv {SIZES} -F 1 -t 1"

@@ -21,12 +21,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry.sources import Source, builtin_sources
 from tests.arms import arm
 from tests.conftest import ROOT

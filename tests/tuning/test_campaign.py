@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from building import USUAL, layer
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.registry.sources import Source
 from suite.results.cell import Block, CellResult, Residuals, Status
 from suite.results.contention import Contention

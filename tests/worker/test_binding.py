@@ -8,9 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from suite.conditions import Scenario
 from suite.judge.reference import result
 from suite.operands.tensors import Operands
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.registry.registering import Implementation
 from suite.worker.binding import bind
 

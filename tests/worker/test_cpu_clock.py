@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from reports import csv_table
+from suite.conditions import Scenario
 from suite.measuring.doubts import why_implausible
 from suite.messages.worker import BATCH_BYTES, MOST_BATCH
 from suite.operands.shared import SharedOperands
 from suite.operands.tensors import same_bits
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import Block, Ceiling, CellResult, Status
 from suite.results.folder import Run

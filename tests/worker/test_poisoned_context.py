@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from suite.conditions import Scenario
 from suite.measuring.check import check
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.results.cell import Status
 from suite.worker import cuda_context
 from tests.arms import arm_of_file

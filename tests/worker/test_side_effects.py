@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.worker import side_effects
 from suite.worker.outputs import OutputFault
 

@@ -22,11 +22,12 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from suite.capture.child.keeping import Keeper
+from suite.conditions import DTYPE_BYTES
 from suite.kinds import KINDS, TRANSPOSED, Pair, each_axis, side_fields
 from suite.messages.capture import Executed
 from suite.models.loading import modules_in
 from suite.operands.tensors import memory_format_of
-from suite.problem import DTYPE_BYTES, Problem
+from suite.problem import Problem
 
 _RECORDED = re.compile(r"conv(_transpose)?[123]d|_?convolution|_convolution_mode")
 """Operators of torch's own that are a problem, once their arguments are known."""

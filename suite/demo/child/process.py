@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from suite.conditions import Scenario
 from suite.demo import kernels
 from suite.errors import Unsupported
 from suite.messages.answer import Answer
 from suite.messages.demo import Filter, FilteredPlanes
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.channel import handlers, serve
 from suite.registry import registering, sources
 from suite.registry.sources import Source

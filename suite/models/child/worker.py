@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from suite.conditions import Scenario
 from suite.messages import worker as messages
 from suite.models.calling import as_trained
 from suite.models.loading import fresh_model, stay_offline
@@ -14,7 +15,6 @@ from suite.models.parts import parts_of
 from suite.models.subject import Subject
 from suite.models.ways import Made, make
 from suite.operands.tensors import DTYPES
-from suite.problem import Scenario
 from suite.processes.channel import Handlers, handlers, serve
 from suite.processes.keeping_out import run_others_code
 from suite.registry.sources import WaySource

@@ -10,7 +10,7 @@ import sys
 def main() -> None:
     import torch  # noqa: PLC0415 - half a minute under Valgrind
 
-    from suite.problem import Scenario  # noqa: PLC0415
+    from suite.conditions import Scenario  # noqa: PLC0415
     from suite.profiling.child.subject import Subject  # noqa: PLC0415
     from suite.records import from_plain  # noqa: PLC0415
     from suite.registry import registering, sources  # noqa: PLC0415

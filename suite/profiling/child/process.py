@@ -21,11 +21,12 @@ from typing import Any, TypeVar
 
 import torch
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.kinds import axis_fields
 from suite.messages import profiling as messages
 from suite.messages.answer import Answer
-from suite.problem import Problem, Scenario
+from suite.problem import Problem
 from suite.processes.channel import Done, Handlers, Request, handlers, serve
 from suite.processes.keeping_out import let_others_in, run_others_code
 from suite.profiling.child import (

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.operands.gate_inputs import operands_as_asked
 from suite.operands.tensors import Operands, in_format
-from suite.problem import Scenario
 from suite.registry.registering import Implementation
 from suite.worker import cuda_context
 from suite.worker.binding import Invocation, bind

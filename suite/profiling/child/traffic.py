@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import flop_registry
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.profiling.child.operator_view import Seen, Span, allocated_by, outermost
 from suite.results.profile import Counts
 

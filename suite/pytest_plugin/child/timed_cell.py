@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from suite.conditions import Scenario
 from suite.measuring.arm import Arm
 from suite.operands.gate_inputs import operands_as_asked
 from suite.operands.tensors import Operands, in_format
-from suite.problem import Scenario
 from suite.registry import registering, sources
 from suite.worker.binding import bind
 

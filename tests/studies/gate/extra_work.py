@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from suite.problem import Scenario
+from suite.conditions import Scenario
 from suite.scenario import load_files
 from tests.studies.gate import subject
 

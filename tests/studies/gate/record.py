@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from suite.conditions import Scenario
 from suite.gate.side import CellPeer, Side
 from suite.machine import host
 from suite.measuring import new_run
@@ -38,7 +39,6 @@ from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
 from suite.measuring.turns import take_turns
-from suite.problem import Scenario
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.registry.sources import Source
 from suite.results.comparable import fingerprint

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from suite.problem import Problem, Scenario
+from suite.conditions import Scenario
+from suite.problem import Problem
 from suite.results.cell import Block, Ceiling, CellResult, Status
 from suite.results.folder import ResultWriter, write_manifest
 from tests.studies.gpu import targets

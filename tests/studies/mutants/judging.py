@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge.process import Judge
 from suite.messages import judge as messages
 from suite.operands.shared import SharedOperands
-from suite.problem import Scenario
 from suite.registry.registering import Implementation
 from suite.scenario.files import find_file, load_file
 from suite.worker.outputs import OutputFault, require_output, row_major

@@ -22,8 +22,8 @@ from typing import Any
 
 from commands._saying import say
 from reports import terminal
+from suite.conditions import Scenario
 from suite.errors import UsageError
-from suite.problem import Scenario
 from suite.ranges import Misfit
 from suite.records import from_json, to_json
 from suite.registry import registering
