@@ -4,7 +4,8 @@ The names below are what implementations and their tests use.
 """
 
 from suite.declaration import ERROR_FACTORS, FAMILIES, Declaration
-from suite.registry.registering import Implementation, get, register, registered
+from suite.registry.implementation import Implementation
+from suite.registry.registering import get, register, registered
 from suite.registry.sources import Source, load
 
 __all__ = [

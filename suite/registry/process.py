@@ -12,8 +12,9 @@ from multiprocessing.connection import Connection
 from suite.conditions import Scenario
 from suite.errors import UsageError
 from suite.processes.channel import handlers, serve
-from suite.registry import registering, sources
+from suite.registry import sources
 from suite.registry.description import Describe, Described, Description, Descriptions
+from suite.registry.implementation import Implementation
 
 
 def describe(connection: Connection, *these: sources.Source) -> None:
@@ -37,7 +38,7 @@ def describe(connection: Connection, *these: sources.Source) -> None:
     serve(connection, handlers(Describe.handled_by(answer)))
 
 
-def _loaded(source: sources.Source) -> list[registering.Implementation] | str:
+def _loaded(source: sources.Source) -> list[Implementation] | str:
     """Return what a source registered, or why it does not import."""
     try:
         return sources.load(source)
@@ -45,7 +46,7 @@ def _loaded(source: sources.Source) -> list[registering.Implementation] | str:
         return str(error)
 
 
-def described(entry: registering.Implementation, scenarios: Sequence[Scenario]) -> Described:
+def described(entry: Implementation, scenarios: Sequence[Scenario]) -> Described:
     """Return what an implementation tells of itself and of some scenarios, whatever it raises."""
     unsupported = {}
     for scenario in scenarios:

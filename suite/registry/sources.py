@@ -10,7 +10,8 @@ from pathlib import Path
 from suite import own_imports
 from suite.errors import UsageError
 from suite.processes.import_file import import_file
-from suite.registry.registering import Implementation, registered
+from suite.registry.implementation import Implementation
+from suite.registry.registering import registered
 
 ENTRY_POINT_GROUP = "convgauge.implementations"
 _loaded: dict[Source, list[Implementation]] = {}

@@ -11,12 +11,16 @@ types among its `dtypes`, and an `available` that says what the processor lacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from suite.conditions import DTYPE_BYTES, SIXTEEN_BIT
 from suite.errors import Unsupported
 from suite.problem import Problem
 
+ITEMSIZE = DTYPE_BYTES[SIXTEEN_BIT[0]]
+"""Bytes of an element as it is stored."""
+WIDE_ITEMSIZE = DTYPE_BYTES["float32"]
 NOTE = "computes in float32 and rounds the result once"
 
 
@@ -67,12 +71,18 @@ def widened(function: Callable[..., Any]) -> Callable[..., Any]:
     return convolve
 
 
-def copies(problem: Problem, *, weight: bool) -> int:
-    """Return the elements in float32 that a call has besides the function's own.
+def with_16_bit(dtypes: Iterable[str]) -> tuple[str, ...]:
+    """Return what a function computes with the types that are converted for it."""
+    return tuple(dict.fromkeys((*dtypes, *SIXTEEN_BIT)))
+
+
+def copies_bytes(problem: Problem, *, weight: bool) -> int:
+    """Return the bytes in float32 that a call has besides the function's own.
 
     Args:
         weight: the weight as well, where it is not packed.
     """
     operands = problem.input_elements + problem.residual_elements
     operands += problem.out_channels if problem.bias else 0
-    return operands + problem.output_elements + (problem.weight_elements if weight else 0)
+    elements = operands + problem.output_elements + (problem.weight_elements if weight else 0)
+    return WIDE_ITEMSIZE * elements

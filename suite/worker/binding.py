@@ -25,7 +25,7 @@ from suite.operands.epilogue import finishing
 from suite.operands.tensors import Operands, pad_explicitly
 from suite.problem import Problem
 from suite.registry import widening
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from suite.processes.keeping_out import run_others_code
 from suite.processes.shared_memory import forget
 from suite.processes.threads import wait_until_threads_sleep
 from suite.registry import registering, sources
+from suite.registry.implementation import Implementation
 from suite.worker import cuda_context
 from suite.worker.binding import Invocation, bind, gradient_fault
 from suite.worker.clocks import timer_for
@@ -75,7 +76,7 @@ class Worker:
         """What its import did that readers should know."""
         self._last_call_s: float | None = None
         """Of a gate; None in a process that has made no call yet."""
-        self._implementation: registering.Implementation
+        self._implementation: Implementation
         self._own_file = source.location
         """The implementation's: what went wrong is said of a line in it."""
         self._hint_for: Callable[[Exception], str] = lambda _: ""

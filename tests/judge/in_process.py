@@ -15,7 +15,7 @@ from suite.operands.gate_inputs import handed_over
 from suite.operands.shared import SharedOperands, SharedResults
 from suite.operands.tensors import Operands, in_format
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 from suite.worker.binding import bind
 
 

@@ -18,7 +18,7 @@ from suite.judge.process import Judge
 from suite.messages import judge as messages
 from suite.operands.epilogue import activate_, finish_
 from suite.problem import Problem
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 from suite.scenario.files import find_file, load_file
 from suite.worker.outputs import row_major
 from tests.impls.oracle import implementations

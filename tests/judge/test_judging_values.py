@@ -21,7 +21,7 @@ from suite.judge.process import Judge
 from suite.judge.tolerance import Tolerance
 from suite.messages import judge as messages
 from suite.problem import Problem
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 from suite.values import AS_ASKED, DENORMAL, NORMAL, SPARSE, TRAINED, ZEROS
 from suite.worker.outputs import row_major
 from tests.judge.in_process import allowance_of, bound, judge_here, opened

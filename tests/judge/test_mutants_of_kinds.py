@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 from suite.scenario.files import find_file, load_file
 from tests.studies.mutants.judging import refusals
 

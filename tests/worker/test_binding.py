@@ -12,7 +12,7 @@ from suite.conditions import Scenario
 from suite.judge.reference import result
 from suite.operands.tensors import Operands
 from suite.problem import Problem
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 from suite.worker.binding import bind
 
 CONV = torch.library.Library("convgauge_tests", "DEF")

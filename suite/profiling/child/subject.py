@@ -12,7 +12,7 @@ from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.operands.gate_inputs import operands_as_asked
 from suite.operands.tensors import Operands, in_format
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 from suite.worker import cuda_context
 from suite.worker.binding import Invocation, bind
 from suite.worker.clocks import timer_for

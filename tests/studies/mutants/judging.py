@@ -13,7 +13,7 @@ from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge.process import Judge
 from suite.messages import judge as messages
 from suite.operands.shared import SharedOperands
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 from suite.scenario.files import find_file, load_file
 from suite.worker.outputs import OutputFault, require_output, row_major
 from tests.judge.in_process import allowance_of, bound, judge_here, opened

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.registry.registering import Implementation
+from suite.registry.implementation import Implementation
 
 HERE = Path(__file__).parent
 BASE = (HERE / "base.py").read_text(encoding="utf-8")
