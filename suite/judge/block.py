@@ -17,8 +17,9 @@ import torch
 from suite.conditions import Scenario
 from suite.epilogues import activation_of
 from suite.judge import projection, reference, sampled
+from suite.judge.gates import allowed_words, error_ratio
 from suite.judge.projection import inner, inner_of_xor, nonzero_among
-from suite.judge.tolerance import Tolerance, allowed_words, error_ratio, largest_of
+from suite.judge.tolerance import Tolerance, largest_of
 from suite.judge.usual import usual_elements
 from suite.messages.judge import TimedCall
 from suite.messages.worker import Start

@@ -35,8 +35,9 @@ from suite.conditions import Scenario
 from suite.input_kinds import SPECIAL_KINDS
 from suite.judge import ceilings, denormal_probe, memory, parallel_probe, reference, sampled
 from suite.judge.block import Block
+from suite.judge.gates import judge_output
 from suite.judge.special_values import Spread, spread_fault, spread_of
-from suite.judge.tolerance import Tolerance, judge_output
+from suite.judge.tolerance import Tolerance
 from suite.judge.torch_facts import torch_facts
 from suite.messages import judge as messages
 from suite.messages.answer import Answer, Failure

@@ -18,16 +18,9 @@ from suite.conditions import Scenario
 from suite.epilogues import activation_of
 from suite.input_kinds import described
 from suite.judge import projection, reference
+from suite.judge.gates import LEAST_NORM_ELEMENTS, allowed_words, error_ratio, rel_l2_error
 from suite.judge.projection import inner
-from suite.judge.tolerance import (
-    LEAST_NORM_ELEMENTS,
-    Tolerance,
-    allowed_words,
-    error_ratio,
-    integer_bounds,
-    largest_of,
-    rel_l2_error,
-)
+from suite.judge.tolerance import Tolerance, integer_bounds, largest_of
 from suite.judge.usual import usual_elements
 from suite.messages.judge import Judgement
 from suite.operands.epilogue import activate_

@@ -16,7 +16,8 @@ from torch import nn
 
 from suite.conditions import Scenario
 from suite.judge import reference
-from suite.judge.tolerance import Tolerance, judge_output
+from suite.judge.gates import judge_output
+from suite.judge.tolerance import Tolerance
 from suite.modules.arguments import DTYPES, arguments_of, as_called
 from suite.modules.quickening import QuickConv
 from suite.modules.sizes import pack_bytes

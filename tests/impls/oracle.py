@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 from suite.conditions import Scenario
 from suite.judge import reference
-from suite.judge.tolerance import Tolerance, judge_output
+from suite.judge.gates import judge_output
+from suite.judge.tolerance import Tolerance
 from suite.operands.tensors import Operands
 from suite.problem import Problem
 from suite.registry import registering, sources

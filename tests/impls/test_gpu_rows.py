@@ -18,7 +18,8 @@ from test_every_implementation import SHAPES
 
 from impls import cudnn, triton_igemm
 from suite.conditions import Scenario
-from suite.judge.tolerance import Tolerance, judge_output
+from suite.judge.gates import judge_output
+from suite.judge.tolerance import Tolerance
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES = {entry.name: entry for entry in implementations()}

@@ -13,7 +13,8 @@ from oracle import all_implementations, magnitude
 from suite.conditions import Scenario
 from suite.errors import Unsupported
 from suite.judge import reference
-from suite.judge.tolerance import Tolerance, judge_output
+from suite.judge.gates import judge_output
+from suite.judge.tolerance import Tolerance
 from suite.kinds import KINDS
 from suite.operands.tensors import in_format
 from suite.worker.binding import bind

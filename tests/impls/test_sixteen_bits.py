@@ -17,7 +17,8 @@ from test_other_kinds import ONE_TILE_IS_ENOUGH
 from suite.conditions import MEMORY_FORMATS, SIXTEEN_BIT, Scenario
 from suite.errors import Unsupported
 from suite.judge import reference
-from suite.judge.tolerance import Tolerance, judge_output
+from suite.judge.gates import judge_output
+from suite.judge.tolerance import Tolerance
 from suite.operands.tensors import DTYPES, Operands, in_format
 from suite.problem import Problem
 from suite.registry.widening import NOTE

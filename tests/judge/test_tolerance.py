@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from suite.conditions import Scenario
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
 from suite.judge import reference
-from suite.judge.tolerance import Judgement, Tolerance, error_ratio, judge_output
+from suite.judge.gates import error_ratio, judge_output
+from suite.judge.tolerance import Tolerance
+from suite.messages.judge import Judgement
 from suite.operands import gate_inputs, tensors
 from suite.operands.tensors import Operands
 from suite.problem import Problem

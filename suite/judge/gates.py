@@ -1,0 +1,150 @@
+"""How wrong an output is, held against float64 by the bounds of `tolerance`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from suite.conditions import Scenario
+from suite.input_kinds import described
+from suite.judge.pieces import pieces
+from suite.judge.tolerance import (
+    SPIKED_DEVIATIONS,
+    Tolerance,
+    integer_bounds,
+    largest_of,
+    norm_of,
+)
+from suite.messages.judge import Judgement
+from suite.results.cell import Residuals, WorstElement
+from suite.values import AS_ASKED
+
+LEAST_NORM_ELEMENTS = 64
+
+
+def judge_output(
+    kind: str,
+    tolerance: Tolerance,
+    output: torch.Tensor,
+    expected: torch.Tensor,
+    size: torch.Tensor,
+) -> Judgement:
+    """Hold an output against float64 through the gates that the kind of input allows.
+
+    Shapes: `output` and `expected` alike, `size` alike or one value a plane; `output` in the
+    scenario's dtype.
+    """
+    if expected.numel() == 0:
+        return Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
+    size = tolerance.shared_size(size)
+    beyond, worst_ratio, worst = 0, -1.0, None
+    squares = [0.0, 0.0, 0.0]
+    """Summed, of the error, of what is expected and of S."""
+    for piece in pieces(expected.shape):
+        got, right = output[piece].double(), expected[piece]
+        own_size = size.expand_as(expected)[piece]
+        bounds = tolerance.bounds_on(right, own_size) * largest_of(expected.numel())
+        if kind == "integer":
+            bounds = integer_bounds(tolerance, bounds)
+        elif kind == "spiked" and not tolerance.is_norm_wise:
+            bounds = SPIKED_DEVIATIONS * bounds
+        ratio = error_ratio(got, right, bounds)
+        beyond += int((~(ratio <= 1)).sum())
+        index = _unravel(int(ratio.argmax()), ratio.shape)
+        if float(ratio[index]) > worst_ratio:
+            worst_ratio = float(ratio[index])
+            worst = WorstElement(
+                index=tuple(s.start + i for s, i in zip(piece, index, strict=True)),
+                got=float(got[index]),
+                expected=float(right[index]),
+                bound=float(bounds[index]),
+            )
+        for i, values in enumerate((got - right, right, own_size)):
+            squares[i] += float(torch.linalg.vector_norm(values)) ** 2
+    norms = [math.sqrt(square) for square in squares]
+    rel_l2 = rel_l2_error(tolerance.scenario, *norms)
+    residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=worst_ratio, worst=worst)
+    below = tolerance.share_below(norms[1], norms[2], expected.numel())
+    fault = _fault(kind, tolerance, residuals, beyond, expected.numel(), below)
+    return Judgement(residuals=residuals, fault=fault)
+
+
+def rel_l2_error(scenario: Scenario, error: float, expected: float, size: float) -> float:
+    """Return the error that the norm gate holds, from the norms of y - y₆₄, y₆₄ and S.
+
+    Where sums happen to cancel, rounding is measured against what cancelled.
+    """
+    norm = norm_of(scenario, expected, size)
+    return error / norm if norm else (0.0 if error == 0 else math.inf)
+
+
+def error_ratio(got: torch.Tensor, expected: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
+    """Return each element's error over its bound, in float64; at most 1 is right.
+
+    Shapes: all alike. Where the bound is 0 an exact element has ratio 0 and any other an infinite
+    one; so has whatever is no number.
+    """
+    error = (got - expected).abs()
+    ratio = torch.where(error == 0, 0.0, error / bounds)
+    return torch.where(torch.isfinite(got), ratio, math.inf).nan_to_num(math.inf, math.inf)
+
+
+def _unravel(place: int, shape: torch.Size) -> tuple[int, ...]:
+    """Return the index of a flat place; torch's own first imports sympy, for half a second."""
+    index = []
+    for size in reversed(shape):
+        place, rest = divmod(place, size)
+        index.append(rest)
+    return tuple(reversed(index))
+
+
+def allowed_words(bound: float) -> str:
+    """Return the error that an element may have: 0 in place of the least that a bound can be."""
+    if bound <= torch.finfo(torch.float64).tiny:
+        return "allowed error 0: it has to be exact"
+    return f"allowed error {bound:.2g}"
+
+
+def _flushed(tolerance: Tolerance, worst: WorstElement) -> str:
+    """Return what a zero says in the place of a number below the least normal one."""
+    is_flushed = tolerance.is_denormal and worst.got == 0
+    return "; denormal numbers count for zero in it" if is_flushed else ""
+
+
+def _fault(
+    kind: str,
+    tolerance: Tolerance,
+    residuals: Residuals,
+    beyond: int,
+    elements: int,
+    below: float,
+) -> str | None:
+    """Return what is wrong, if anything.
+
+    Args:
+        beyond: elements, of so many, whose error is larger than its bound.
+        below: what `Tolerance.share_below` adds to the relative L2 error.
+    """
+    worst = residuals.worst
+    assert worst is not None
+    if not residuals.worst_error_ratio <= 1:
+        place = ", ".join(str(i) for i in worst.index)
+        share = f"{beyond} of {elements} elements are beyond their bound"
+        return (
+            f"{described(kind)}: {share}; worst [{place}]: got {worst.got:.9g}, expected "
+            f"{worst.expected:.9g}, {allowed_words(worst.bound)}{_flushed(tolerance, worst)}"
+        )
+    # Against spikes the element gate of a transform method is norm-wise already, and fairer: what
+    # the spike should have contributed may be nothing. Expanded weights give equal channels.
+    fair = kind != "expanded" and not (
+        kind in ("spiked", AS_ASKED) and tolerance.is_norm_wise and not tolerance.is_denormal
+    )
+    limit = tolerance.rel_l2_limit * (SPIKED_DEVIATIONS if kind in ("spiked", AS_ASKED) else 1)
+    limit += below
+    if fair and elements >= LEAST_NORM_ELEMENTS and not residuals.rel_l2_error <= limit:
+        return (
+            f"{described(kind)}: relative L2 error {residuals.rel_l2_error:.2g}, "
+            f"allowed {limit:.2g}"
+        )
+    return None
