@@ -2,9 +2,10 @@
 
 Plans are made on copies; the caller's network changes in the last step alone (`suite.modules`):
 
-    optimising ─► survey         what there is: one pass, every convolution as it was called
-               ─► choosing       rows tried inside the network ◄── candidates, deciding
-               ─► verifying      each layer and the whole against float64
+    optimising ─► preparing      copies, folded and in other formats ◄── survey: one pass, every
+                                 convolution as it was called
+               ─► trying         rows tried inside the network ◄── choosing, candidates, deciding
+                                 each layer and the whole against float64 ◄── verifying
                ─► settling       whole passes before and after ◄── proving, deciding; rolled back
                ─► committing     all of it or nothing; the way back
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from suite.network.bench import Configuration
+from suite.network.bench import Configuration, apply
 from suite.network.candidates import Candidate, known_candidates
 from suite.network.choosing import TOO_LARGE
 from suite.network.deciding import Choice, Option, within_memory
 from suite.network.survey import Survey
-from suite.network.twin import Inputs
-from suite.network.verifying import LayerCheck, check_layers
+from suite.network.twin import Inputs, run, sharing
+from suite.network.verifying import LayerCheck, Reference, check_layers
 
 NOTHING_KNOWN = "no row is known to be faster on this machine; a budget lets it be measured"
 
@@ -57,6 +57,26 @@ def verify_layers(variant: Variant, inputs: Inputs, tolerance: float | None) -> 
             variant.leave(path, check.fault)
     for path in variant.chosen.keys() - fitted(variant, variant.configuration).keys():
         variant.leave(path, TOO_LARGE)
+
+
+def verify_whole(
+    variant: Variant, inputs: Inputs, reference: Reference, tolerance: float | None
+) -> None:
+    """Give layers back to torch until the network as a whole is as right as it has to be."""
+    limit = reference.limit(tolerance)
+    while True:
+        quick = sharing(variant.model)
+        apply(quick, variant.configuration)
+        variant.error = reference.error_of(run(quick, inputs))
+        if variant.error <= limit or not variant.chosen:
+            return
+        by_error = sorted(variant.chosen, key=lambda path: -variant.checks[path].error)
+        for path in by_error[: -(-len(by_error) // 2)]:
+            variant.leave(
+                path,
+                f"the network's outputs were off by {variant.error:.1g} with it and others, "
+                f"{limit:.1g} is allowed",
+            )
 
 
 def fitted(variant: Variant, configuration: Configuration) -> Configuration:

@@ -14,7 +14,7 @@ from quick_modules import STUB
 from small_networks import Small
 
 import convgauge
-from suite.network import candidates, optimising
+from suite.network import candidates, optimising, trying
 from suite.network.candidates import Candidate
 from suite.tuning.candidates import candidates as known_rows
 from suite.tuning.store import Row
@@ -45,7 +45,7 @@ def benches(monkeypatch, register_row, tmp_path):
     pretended = PretendedBenches(dict.fromkeys(("stem", "deep"), times))
     monkeypatch.setenv("CONVGAUGE_TUNING", str(tmp_path))
     monkeypatch.setattr(optimising, "benches_for", lambda *_: (pretended, ""))
-    monkeypatch.setattr(optimising, "Rows", GivenRows)
+    monkeypatch.setattr(trying, "Rows", GivenRows)
     monkeypatch.setattr(optimising, "alone", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(optimising.noise, "measure", lambda *_: SimpleNamespace(warning=""))
     yield pretended

@@ -1,0 +1,82 @@
+"""Each layer's row in each variant of a network: chosen by measuring, verified, remembered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from suite.errors import UsageError
+from suite.network import remembering
+from suite.network.benches import Benches
+from suite.network.candidates import Rows
+from suite.network.choosing import Contest
+from suite.network.preparing import Prepared
+from suite.network.task import Task
+from suite.network.variant import Variant, verify_layers, verify_whole
+
+
+def affordable(task: Task, variants: list[Variant]) -> list[Variant]:
+    """Return the variants that there is time for: all of them, or the first."""
+    if len(variants) == 1 or task.time.has_time_for(len(variants)):
+        return variants
+    needed_s, left_s = task.time.finishing_s(len(variants)), task.time.left_s
+    formats = ", ".join(str(variant.memory_format) for variant in variants[1:])
+    task.remarks.append(
+        f"{formats} was not tried: proving it takes some {needed_s:.0f} s, and {left_s:.0f} s "
+        "were left; give a larger budget_s, or memory_format"
+    )
+    return variants[:1]
+
+
+def try_rows(
+    task: Task, given: Prepared, variants: list[Variant], benches: Benches, folder: Path
+) -> None:
+    """Choose each layer's row by measuring, verify the choice, and remember what was learnt.
+
+    Args:
+        folder: for the log of the processes that are asked what they cover.
+    """
+    layers = [layer for variant in variants for layer in variant.survey.open_layers]
+    task.watch("asking the implementations what they cover")
+    with task.time.starting():
+        rows = Rows(layers, folder / "rows.log")
+    for number, variant in enumerate(variants):
+        open_layers = variant.survey.open_layers
+        candidates = {x.path: rows.candidates(x, task.threads) for x in open_layers}
+        known = {path: remembering.known_gains(own) for path, own in candidates.items()}
+        contest = Contest(
+            candidates,
+            {x.path: x.weight_bytes for x in open_layers},
+            benches,
+            variant.memory_format,
+            None if task.wish.measure_again else known,
+            task.time.pass_s,
+        )
+        share_s = task.time.trying_s(len(variants)) / (len(variants) - number)
+        task.time.add_compiling(contest.run(share_s, task.watch))
+        _choose(task, given, contest, variant)
+        _remember(task, contest, variant)
+
+
+def verify(task: Task, given: Prepared, variant: Variant) -> None:
+    """Give back to torch what is wrong on the network's own values, or takes much memory."""
+    task.watch("holding what was chosen against float64")
+    verify_layers(variant, task.inputs, task.wish.tolerance)
+    verify_whole(variant, task.inputs, given.reference, task.wish.tolerance)
+
+
+def _choose(task: Task, given: Prepared, contest: Contest, variant: Variant) -> None:
+    """Choose rows that are right on the network's own values: next best ones for wrong ones."""
+    while True:
+        variant.chosen, variant.reasons = contest.chosen(), contest.reasons()
+        verify(task, given, variant)
+        faults = {path: x.fault for path, x in variant.checks.items() if x.fault}
+        if not contest.refuse(faults):
+            return
+
+
+def _remember(task: Task, contest: Contest, variant: Variant) -> None:
+    try:
+        remembering.remember(contest.seen, variant.chosen)
+    except UsageError as error:  # a read-only home costs the memory and nothing else
+        if str(error) not in task.remarks:
+            task.remarks.append(str(error))
