@@ -1,8 +1,9 @@
 """Problems of oneDNN's benchdnn: `mb1ic64ih56oc64oh56kh3ph1n"name"`, with knobs between them.
 
-Source: tests/benchdnn of oneDNN, `str2desc` and `init_pad_r` of conv/conv_aux.cpp for what is
-meant where something is left out, doc/driver_conv.md for the knobs. dh0 is no dilation there,
-which is 1 in torch.
+Source: tests/benchdnn of oneDNN, `str2desc` and `init_pad_r` of conv/conv_aux.cpp and
+deconv/deconv_aux.cpp for what is meant where something is left out, doc/driver_conv.md for the
+knobs. dh0 is no dilation there, which is 1 in torch. Problems behind `--deconv` are transposed:
+nothing in their own description tells them from others.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from suite.kinds import AXIS_NAMES, CONVOLUTIONS, SIDES, SUFFIXES
+from suite.kinds import AXIS_NAMES, CONVOLUTIONS, SIDES, SUFFIXES, TRANSPOSED
 from suite.scenario.list_lines import Layer, Line, NoLayer
 
 _SIZE = r"(?:g|mb|[io]c|[ioksp][dhw]|d[dhw])"
@@ -56,6 +58,8 @@ class _Knobs:
     batch_size: int = 0
     """0: the problem's own."""
     memory_formats: tuple[str, ...] = ()
+    transposed: bool = False
+    """Whether benchdnn's driver is deconv."""
 
 
 def is_problem(line: str) -> bool:
@@ -93,23 +97,26 @@ def _turned(knobs: _Knobs, word: str) -> _Knobs:
     """Return the knobs after one of them was turned."""
     name, _, text = word.lstrip("-").partition("=")
     values = tuple(text.split(","))
+    turned: dict[str, Any] = {}
     if name == "reset":
-        return _Knobs()
+        return _Knobs(transposed=knobs.transposed)
     if name == "batch":
         raise NoLayer(f"--batch={text} names another file; give that one")
-    if name in ("deconv", "rnn", "matmul", "ip", "pool", "bnorm"):
-        raise NoLayer(f"--{name}: only --conv is read")
-    if name == "dir":
-        return replace(knobs, directions=_known("dir", values, _DIRECTIONS))
-    if name in ("dt", "cfg"):
-        return replace(knobs, dtypes=_known(name, [_one_type(v) for v in values], _DTYPES))
-    if name == "stag":
-        return replace(knobs, memory_formats=_known("stag", values, _FORMATS))
-    if name == "mb":
+    if name in ("rnn", "matmul", "ip", "pool", "bnorm"):
+        raise NoLayer(f"--{name}: only --conv and --deconv are read")
+    if name in ("conv", "deconv"):
+        turned["transposed"] = name == "deconv"
+    elif name == "dir":
+        turned["directions"] = _known("dir", values, _DIRECTIONS)
+    elif name in ("dt", "cfg"):
+        turned["dtypes"] = _known(name, [_one_type(value) for value in values], _DTYPES)
+    elif name == "stag":
+        turned["memory_formats"] = _known("stag", values, _FORMATS)
+    elif name == "mb":
         if not text.isdecimal():
             raise NoLayer(f'--mb is "{text}"; accepted: a whole number')
-        return replace(knobs, batch_size=int(text))
-    return knobs
+        turned["batch_size"] = int(text)
+    return replace(knobs, **turned)
 
 
 def _known(name: str, values: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...]:
@@ -130,7 +137,7 @@ def _layers(knobs: _Knobs, word: str) -> Iterator[Layer]:
 
     Where a knob has several values, a layer's name tells which it has.
     """
-    layer = _layer(word, knobs.batch_size)
+    layer = _layer(word, knobs.batch_size, transposed=knobs.transposed)
     asked = (knobs.directions, knobs.dtypes, knobs.memory_formats)
     for values in itertools.product(*(several or ("",) for several in asked)):
         direction, dtype, tag = values
@@ -147,7 +154,7 @@ def _layers(knobs: _Knobs, word: str) -> Iterator[Layer]:
         yield layer | conditions
 
 
-def _layer(word: str, batch_size: int) -> Layer:
+def _layer(word: str, batch_size: int, *, transposed: bool) -> Layer:
     found = _PROBLEM.fullmatch(word)
     assert found is not None
     sizes = {key: int(number) for key, number in re.findall(r"([a-z]+)(\d+)", found[1])}
@@ -167,14 +174,18 @@ def _layer(word: str, batch_size: int) -> Layer:
     }
     for axis in axes:
         place = SUFFIXES.index(axis)
-        numbers |= zip(SIDES[place], _padding(sizes, axis), strict=True)
+        if transposed:
+            before, longer = _transposed_padding(sizes, axis)
+            numbers |= dict.fromkeys(SIDES[place], before) | {f"output_pad_{axis}": longer}
+        else:
+            numbers |= zip(SIDES[place], _padding(sizes, axis), strict=True)
         numbers |= {
             AXIS_NAMES[place]: sizes[f"i{axis}"],
             f"kernel_{axis}": sizes[f"k{axis}"],
             f"stride_{axis}": sizes.get(f"s{axis}", 1),
             f"dilation_{axis}": sizes.get(f"d{axis}", 0) + 1,
         }
-    layer["kind"] = CONVOLUTIONS[len(axes) - 1]
+    layer["kind"] = (TRANSPOSED if transposed else CONVOLUTIONS)[len(axes) - 1]
     return layer | {column: str(number) for column, number in numbers.items()}
 
 
@@ -194,11 +205,7 @@ def _padding(sizes: dict[str, int], axis: str) -> tuple[int, int]:
     Those behind follow from the output. They are as many as before it where that makes the same
     output, as a kernel that does not fit once more reads none of them.
     """
-    missing = [f"{kind}{axis}" for kind in "ik" if f"{kind}{axis}" not in sizes]
-    if missing:
-        raise NoLayer(f"{' and '.join(missing)} missing")
-    size, stride = sizes[f"i{axis}"], sizes.get(f"s{axis}", 1)
-    covered = (sizes[f"k{axis}"] - 1) * (sizes.get(f"d{axis}", 0) + 1) + 1
+    size, stride, covered = _along(sizes, axis)
     before, outputs = sizes.get(f"p{axis}"), sizes.get(f"o{axis}")
     if outputs is None or stride < 1:
         return before or 0, before or 0
@@ -210,3 +217,30 @@ def _padding(sizes: dict[str, int], axis: str) -> tuple[int, int]:
         if (size + before + padding - covered) // stride + 1 == outputs:
             return before, padding
     raise NoLayer(f"o{axis}{outputs} is smaller than what i{axis}, k{axis}, s{axis}, p{axis} make")
+
+
+def _transposed_padding(sizes: dict[str, int], axis: str) -> tuple[int, int]:
+    """Return the padding of both sides, and the output padding that makes the output so long."""
+    size, stride, covered = _along(sizes, axis)
+    full = (size - 1) * stride + covered
+    before, outputs = sizes.get(f"p{axis}"), sizes.get(f"o{axis}")
+    if outputs is None:
+        return before or 0, 0
+    if before is None:
+        before = max(full - outputs, 0) // 2
+    longer = outputs - (full - 2 * before)
+    if longer < 0:
+        raise NoLayer(
+            f"o{axis}{outputs} is {-longer} less than what i{axis}, k{axis}, s{axis}, p{axis} "
+            "make: torch pads both sides alike"
+        )
+    return before, longer
+
+
+def _along(sizes: dict[str, int], axis: str) -> tuple[int, int, int]:
+    """Return the input's size along an axis, the stride, and what a kernel covers."""
+    missing = [f"{kind}{axis}" for kind in "ik" if f"{kind}{axis}" not in sizes]
+    if missing:
+        raise NoLayer(f"{' and '.join(missing)} missing")
+    covered = (sizes[f"k{axis}"] - 1) * (sizes.get(f"d{axis}", 0) + 1) + 1
+    return sizes[f"i{axis}"], sizes.get(f"s{axis}", 1), covered

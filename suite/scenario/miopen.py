@@ -1,7 +1,7 @@
 """Command lines of MIOpenDriver, as MIOpen logs them with MIOPEN_ENABLE_LOGGING_CMD=1.
 
 Source: driver/conv_driver.hpp of ROCm's MIOpen, `AddCmdLineArgs`, for the options and what they
-are where a command leaves them out.
+are where a command leaves them out. In mode trans, too, `in_channels` are those of what goes in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from suite.errors import did_you_mean
-from suite.kinds import AXIS_NAMES, CONVOLUTIONS, SIDES, SUFFIXES
+from suite.kinds import AXIS_NAMES, CONVOLUTIONS, SIDES, SUFFIXES, TRANSPOSED
 from suite.scenario.list_lines import Layer, Line, NoLayer
 
 _COMMAND = re.compile(r"(?:^|.*\bMIOpenDriver(?:\.exe)?\s+)(conv\w*)\s+(-.*)$")
@@ -44,6 +44,9 @@ _LONG = {
     "#": "conv_stride_d",
     "$": "pad_d",
     "^": "dilation_d",
+    "Y": "trans_output_pad_h",
+    "X": "trans_output_pad_w",
+    "%": "trans_output_pad_d",
 }
 _OF_THE_PROGRAM = {
     "i": "iter",
@@ -62,9 +65,6 @@ _OF_THE_PROGRAM = {
     "Z": "tensor_vect",
     "L": "vector_length",
     "G": "gpualloc",
-    "Y": "trans_output_pad_h",
-    "X": "trans_output_pad_w",
-    "%": "trans_output_pad_d",
     "U": "use_fp32",
     "T": "in_cast_type",
     "R": "wei_cast_type",
@@ -80,6 +80,8 @@ _COLUMNS = {
 }
 _COLUMNS_OF_AXIS = {"in": "32", "fil": "3", "conv_stride": "1", "pad": "0", "dilation": "1"}
 """Option → column, and MIOpenDriver's own value where a command leaves it out."""
+_KINDS = {"conv": CONVOLUTIONS, "trans": TRANSPOSED}
+"""By mode."""
 _DIRECTIONS = ((1, "forward"), (2, "backward_data"), (4, "backward_weight"))
 _LAYOUTS = {
     "NCHW": "contiguous",
@@ -114,12 +116,14 @@ def _layers(word: str, words: list[str]) -> Iterator[Layer]:
     if word not in _DTYPES:
         raise NoLayer(f"{word}: accepted: {', '.join(_DTYPES)}")
     options = _options(words)
-    axes = _axes(options)
-    layer = {"kind": CONVOLUTIONS[len(axes) - 1]} | {
+    axes, kinds = _axes(options), _kinds(options)
+    layer = {"kind": kinds[len(axes) - 1]} | {
         column: options.get(option, usual) for option, (column, usual) in _COLUMNS.items()
     }
     for axis in axes:
         layer |= _of_axis(options, axis)
+        if kinds is TRANSPOSED:
+            layer[f"output_pad_{axis}"] = options.get(f"trans_output_pad_{axis}", "0")
     if _DTYPES[word]:
         layer["dtype"] = _DTYPES[word]
     if layout := options.get("in_layout"):
@@ -151,9 +155,13 @@ def _options(words: list[str]) -> dict[str, str]:
     return options
 
 
+def _kinds(options: dict[str, str]) -> tuple[str, ...]:
+    if (mode := options.get("mode", "conv")) not in _KINDS:
+        raise NoLayer(f"mode {mode}: accepted: {', '.join(_KINDS)}")
+    return _KINDS[mode]
+
+
 def _axes(options: dict[str, str]) -> str:
-    if (mode := options.get("mode", "conv")) != "conv":
-        raise NoLayer(f"mode {mode}: only mode conv is read")
     if (mode := options.get("pad_mode", "default")) not in ("default", "conv", "valid"):
         raise NoLayer(f"pad_mode {mode}: write the zeros of each side as -p and -q instead")
     axes = {"2": "hw", "3": "dhw"}
@@ -168,7 +176,8 @@ def _of_axis(options: dict[str, str], axis: str) -> Layer:
     size, kernel, stride, padding, dilation = (
         options.get(f"{name}_{axis}", usual) for name, usual in _COLUMNS_OF_AXIS.items()
     )
-    if options.get("pad_mode") == "valid":
+    # It looks at pad_mode in mode conv alone.
+    if options.get("pad_mode") == "valid" and options.get("mode", "conv") == "conv":
         padding = "0"
     place = SUFFIXES.index(axis)
     return {

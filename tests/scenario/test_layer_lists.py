@@ -58,6 +58,19 @@ def test_commands_of_three_axes(tmp_path):
     assert scenario.memory_format == "channels_last"
 
 
+def test_a_command_in_mode_trans_is_transposed(tmp_path):
+    command = "conv -n 1 -c 8 -H 5 -W 6 -k 4 -y 3 -x 3 -p 1 -q 1 -u 2 -v 2 -Y 1 -m trans -g 2 -F 1"
+    (scenario,) = listed(tmp_path, command).values()
+    p = scenario.problem
+    assert (p.kind, p.in_channels, p.out_channels, p.groups) == ("conv_transpose2d", 8, 4, 2)
+    assert (p.output_padding, p.output_shape) == ((1, 0), (1, 4, 10, 11))
+    assert numbers(scenario) == ((3, 3), (2, 2), (1, 1), (1, 1, 1, 1))
+    volume = "-_ 3 -! 4 -@ 1 -# 2 -% 1"
+    (scenario,) = listed(tmp_path, f"{command} {volume}").values()
+    assert scenario.problem.kind == "conv_transpose3d"
+    assert scenario.problem.output_shape[2:] == (8, 10, 11)
+
+
 def test_what_a_command_leaves_out_is_as_miopen_has_it(tmp_path):
     (scenario,) = listed(tmp_path, "MIOpenDriver conv --batchsize 2 -c 4\n").values()
     p = scenario.problem
@@ -69,7 +82,7 @@ def test_what_a_command_leaves_out_is_as_miopen_has_it(tmp_path):
     ("words", "problem"),
     [
         ("-_ 4 -! 8", "spatial_dim 4: accepted: 2, 3"),
-        ("-m trans", "mode trans: only mode conv is read"),
+        ("-m deconv", "mode deconv: accepted: conv, trans"),
         ("-z same", "pad_mode same: write the zeros of each side as -p and -q instead"),
         ("-I NHWC -f NCHW", "layouts NCHW, NHWC: accepted: NCHW or NHWC or NCDHW or NDHWC"),
         ("--pad_hh 3", '"--pad_hh" is no option of MIOpenDriver conv. Did you mean "pad_h"?'),
@@ -163,6 +176,34 @@ def test_problems_of_one_and_three_axes(tmp_path, problem, kind, sizes, kernel, 
     assert (p.kernel, p.stride, p.dilation) == (kernel, stride, dilation)
 
 
+@pytest.mark.parametrize(
+    ("problem", "kind", "pads", "output_pads", "outputs"),
+    [
+        ("ic3ih8oc4oh16kh3sh2ph1", "conv_transpose2d", (1, 1), (1, 1), (16, 16)),
+        ("ic3ih8oc4oh16kh4sh2", "conv_transpose2d", (1, 1), (0, 0), (16, 16)),
+        ("ic3ih8oc4kh3sh2", "conv_transpose2d", (0, 0), (0, 0), (17, 17)),
+        ("ic3iw283oc4ow2264kw16sw8pw4", "conv_transpose1d", (4,), (0,), (2264,)),
+        ("ic4id7oc4od14kd2sd2", "conv_transpose3d", (0, 0, 0), (0, 0, 0), (14, 14, 14)),
+    ],
+)
+def test_problems_behind_deconv_are_transposed(tmp_path, problem, kind, pads, output_pads, outputs):
+    (scenario,) = listed(tmp_path, f"--deconv --reset\n{problem}\n").values()
+    p = scenario.problem
+    assert (p.kind, p.padding, p.output_padding) == (kind, pads, output_pads)
+    assert p.output_shape[2:] == outputs
+
+
+def test_the_driver_holds_until_another_is_named(tmp_path):
+    problem = "ic3ih8oc4kh3"
+    found = listed(
+        tmp_path, f"{problem}\nbenchdnn --deconv {problem}\n--reset {problem}\n--conv {problem}\n"
+    )
+    assert [(s.problem.kind, s.occurrences) for s in found.values()] == [
+        ("conv2d", 2),
+        ("conv_transpose2d", 2),
+    ]
+
+
 def test_problems_of_different_kinds_stand_in_one_list(tmp_path):
     found = listed(tmp_path, "ic3iw8oc4kw3\nic3ih8oc4kh3\nic3id8oc4kd3\n")
     assert [s.problem.kind for s in found.values()] == ["conv1d", "conv2d", "conv3d"]
@@ -170,11 +211,11 @@ def test_problems_of_different_kinds_stand_in_one_list(tmp_path):
 
 def test_what_is_not_read_is_told_once_for_each_kind(tmp_path):
     knob = "--dt=u8:s8:f32\n"
-    lines = wrong(tmp_path, f"ic3ih8oc4kh3\n{knob * 6}--batch=more\n--deconv\nx\n")
+    lines = wrong(tmp_path, f"ic3ih8oc4kh3\n{knob * 6}--batch=more\n--rnn\nx\n")
     assert lines[0].startswith("list.txt:2: --dt=u8:s8:f32: accepted: f32, f64, bf16, f16")
     assert lines[0].endswith("(lines 3, 4, 5 and 2 more likewise)")
     assert lines[1] == "list.txt:8: --batch=more names another file; give that one"
-    assert lines[2] == "list.txt:9: --deconv: only --conv is read"
+    assert lines[2] == "list.txt:9: --rnn: only --conv and --deconv are read"
     assert lines[3] == 'list.txt:10: "x" is no problem of benchdnn, as mb1ic64ih56oc64kh3ph1'
 
 
@@ -183,6 +224,7 @@ def test_what_is_not_read_is_told_once_for_each_kind(tmp_path):
     [
         ("ic3ih8oc4oh3kh3ph1", "oh3 is smaller than what ih, kh, sh, ph make"),
         ("ic3ih8iw8oc4kh3", "kw missing"),
+        ("--deconv ic3ih8oc4oh14kh3sh2ph1", "oh14 is 1 less than what ih, kh, sh, ph make"),
         ("ic3ih8oc4kh3sh0", "stride is [0, 0]"),
         ("ic3ih8oc4kh9", "the kernel covers 9"),
     ],
