@@ -29,7 +29,8 @@ class _Convolution(torch.nn.Module):
 
 def _compile(weight: torch.Tensor, problem: Problem) -> torch.nn.Module:
     """Return the convolution compiled for contiguous inputs; another layout compiles anew."""
-    options = {"freezing": True, "max_autotune": weight.is_cuda}
+    # One thread: a pool of compiling processes would still be starting while rivals are timed.
+    options = {"freezing": True, "max_autotune": weight.is_cuda, "compile_threads": 1}
     compiled = torch.compile(_Convolution(weight, problem).eval(), options=options, dynamic=False)
     bias = weight.new_zeros(problem.out_channels) if problem.bias else None
     with torch.no_grad():

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -53,10 +54,25 @@ CONFIGS = (
     (64, 64, 64, 4, 4),
     (128, 32, 32, 4, 4),
 )
+# The same for float32, whose products tensor cores do not compute exactly: each is an instruction
+# with its sum in a register, and tiles as large as those above take half a minute to compile and
+# spill thousands of bytes.
+FLOAT32_CONFIGS = (
+    (128, 128, 16, 3, 8),
+    (128, 64, 32, 3, 8),
+    (64, 128, 32, 3, 8),
+    (64, 64, 32, 3, 4),
+    (128, 32, 32, 3, 4),
+)
 SMALLEST = (16, 16, 16, 1, 1)
 """What the interpreter runs, which has no use for large tiles."""
 TUNING_MS = 15
-"""For each configuration, once per weight."""
+"""For each configuration that is tried, once per weight."""
+MOST_TRIED, WORTH_TRYING = 5, 2.0
+"""Tiles that are compiled and timed for a problem, which takes two seconds each: so many at most,
+and none that is expected to take so many times as long as the one expected to be fastest."""
+LOAD_SHARE = 32
+"""Products of a tile that take as long as loading one of its pixels or channels."""
 
 
 def _why_not_here() -> str | None:
@@ -146,12 +162,16 @@ if triton is not None:
         small = max(r, s) <= MOST_EXTENT and r * s <= MOST_TAPS
         return small and given["C"] % given["BLOCK_K"] == 0
 
-    _kernel = triton.jit(_igemm)
+    # What is used before the loop alone is no reason to compile anew where it is 1 or even.
+    _kernel = triton.jit(
+        _igemm,
+        do_not_specialize=["M", "H", "W", "P", "Q", "stride_h", "stride_w", "pad_h", "pad_w"],
+    )
     _heuristics = triton.heuristics({"ALIGNED": _is_aligned, "EXTENT": lambda _: MOST_EXTENT})
     _fixed = _heuristics(_kernel)
 
     @functools.cache
-    def _tuned() -> Any:
+    def _tuned(dtype: torch.dtype) -> Any:
         """Return the kernel that tunes itself; Triton before 3.3 asks for a GPU to make it."""
         configs = [
             triton.Config(
@@ -159,23 +179,59 @@ if triton is not None:
                 num_stages=stages,
                 num_warps=warps,
             )
-            for block_m, block_n, block_k, stages, warps in CONFIGS
+            for block_m, block_n, block_k, stages, warps in configs_for(dtype)
         ]
         return triton.autotune(
             configs=configs,
             key=["M", "K", "C", "R", "S", "stride_h", "stride_w"],
+            prune_configs_by={"early_config_prune": _worth_trying},
             do_bench=lambda call, quantiles: triton.testing.do_bench(
                 call, warmup=TUNING_MS // 3, rep=TUNING_MS, quantiles=quantiles
             ),
         )(_heuristics(_kernel))
+
+    def _worth_trying(configs: list[Any], arguments: dict[str, Any], **_: Any) -> list[Any]:
+        """Return the configurations that `promising` keeps for a call's arguments."""
+        device = torch.cuda.get_device_properties(arguments["x"].device)
+        tiles = [(given.kwargs["BLOCK_M"], given.kwargs["BLOCK_N"]) for given in configs]
+        pixels, channels, groups = arguments["M"], arguments["K"], arguments["groups"]
+        kept = promising(tiles, pixels, channels, groups, device.multi_processor_count)
+        return [configs[place] for place in kept]
+
+
+def configs_for(dtype: torch.dtype) -> tuple[tuple[int, ...], ...]:
+    """Return the tiles that are made for a type, large ones first."""
+    return FLOAT32_CONFIGS if dtype == torch.float32 else CONFIGS
+
+
+def promising(
+    tiles: Sequence[tuple[int, int]], pixels: int, channels: int, groups: int, processors: int
+) -> list[int]:
+    """Return the places of the tiles worth compiling and timing, the most promising first.
+
+    A card computes one wave of tiles after another, a tile on each multiprocessor; a tile's time
+    is its products and, for each row and column of it, a load.
+
+    Args:
+        tiles: pixels and channels of each.
+        pixels, channels: of a group's whole product.
+    """
+
+    def expected(place: int) -> int:
+        block_m, block_n = tiles[place]
+        number = -(-pixels // block_m) * -(-channels // block_n) * groups
+        return -(-number // processors) * (block_m * block_n + LOAD_SHARE * (block_m + block_n))
+
+    ranked = sorted(range(len(tiles)), key=expected)[:MOST_TRIED]
+    return [place for place in ranked if expected(place) <= WORTH_TRYING * expected(ranked[0])]
 
 
 def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.Tensor:
     """Return the convolution; `weight` as (K, R, S, C/g) in memory.
 
     Args:
-        config: one of `CONFIGS` to use it untuned; None for the fastest of them, on a CPU for the
-            smallest.
+        config: one of `configs_for` its type to use it untuned; None for the fastest of them, on a
+            CPU for the smallest.
     """
     x = input.detach().contiguous(memory_format=torch.channels_last)
     y = torch.empty(
@@ -218,7 +274,7 @@ def implicit_gemm(input, weight, bias, problem: Problem, config=None) -> torch.T
         return tiles_m * triton.cdiv(per_group, given["BLOCK_N"]), groups
 
     if config is None and not INTERPRETED:
-        _tuned()[grid](*arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
+        _tuned(x.dtype)[grid](*arguments, HAS_BIAS=bias is not None, enable_fp_fusion=True)
         return y
     block_m, block_n, block_k, stages, warps = config or SMALLEST
     _fixed[grid](

@@ -39,19 +39,21 @@ def judge_output(
         return Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
     size = tolerance.shared_size(size)
     beyond, worst_ratio, worst = 0, -1.0, None
+    largest = largest_of(expected.numel())
     squares = [0.0, 0.0, 0.0]
     """Summed, of the error, of what is expected and of S."""
     for piece in pieces(expected.shape):
         got, right = output[piece].double(), expected[piece]
         own_size = size.expand_as(expected)[piece]
-        bounds = tolerance.bounds_on(right, own_size) * largest_of(expected.numel())
+        bounds = tolerance.bounds_on(right, own_size).mul_(largest)
         if kind == "integer":
             bounds = integer_bounds(tolerance, bounds)
         elif kind == "spiked" and not tolerance.is_norm_wise:
             bounds = SPIKED_DEVIATIONS * bounds
         ratio = error_ratio(got, right, bounds)
-        beyond += int((~(ratio <= 1)).sum())
         index = _unravel(int(ratio.argmax()), ratio.shape)
+        if float(ratio[index]) > 1:
+            beyond += int((ratio > 1).sum())
         if float(ratio[index]) > worst_ratio:
             worst_ratio = float(ratio[index])
             worst = WorstElement(
@@ -85,9 +87,9 @@ def error_ratio(got: torch.Tensor, expected: torch.Tensor, bounds: torch.Tensor)
     Shapes: all alike. Where the bound is 0 an exact element has ratio 0 and any other an infinite
     one; so has whatever is no number.
     """
-    error = (got - expected).abs()
-    ratio = torch.where(error == 0, 0.0, error / bounds)
-    return torch.where(torch.isfinite(got), ratio, math.inf).nan_to_num(math.inf, math.inf)
+    error = (got - expected).abs_()
+    ratio = error / bounds
+    return ratio.masked_fill_(error == 0, 0.0).nan_to_num_(math.inf, math.inf)
 
 
 def _unravel(place: int, shape: torch.Size) -> tuple[int, ...]:

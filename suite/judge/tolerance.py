@@ -166,7 +166,11 @@ class Tolerance:
         if self.precision:
             per_size += _DECLARED[self.precision]
         apart = _U_OUT[dtype] * self.largest_bias if dtype in _NORM_16_BIT else 0.0
-        bounds = 2 * _U_OUT[dtype] * expected.abs() + self.steepest * (per_size * size + apart)
+        # In place: a large result's bounds take longer to write than to work out.
+        rounded = expected.abs().mul_(2 * _U_OUT[dtype])
+        bounds = torch.add(rounded, size, alpha=self.steepest * per_size)
+        if apart:
+            bounds += self.steepest * apart
         if self.deviations > 1:
             below = self.absolute + (size if self.may_flush else 0.0)
             # Nothing is allowed where nothing is summed.

@@ -236,7 +236,7 @@ import json, sys
 sys.path[:0] = [{root!r}, {here!r}]
 import torch
 torch.set_num_threads(1)
-from impls.triton_igemm import CONFIGS, implicit_gemm
+from impls.triton_igemm import CONFIGS, FLOAT32_CONFIGS, implicit_gemm
 from oracle import call, draw, exact, implementations, worst_ratio
 from test_every_implementation import SHAPES
 from suite.problem import Problem
@@ -247,7 +247,7 @@ for name, shape in list(SHAPES.items())[::{step}]:
     data = draw(shape)
     found[name] = worst_ratio(entry, shape, call(entry, shape, *data), *data)
 aligned = Problem.of_call((1, 128, 5, 6), (20, 128, 3, 3), padding=(1, 1), bias=True)
-for config in CONFIGS[::{step}]:
+for config in (CONFIGS + FLOAT32_CONFIGS)[::{step}]:
     x, weight, bias = draw(aligned)
     packed = weight.permute(0, 2, 3, 1).contiguous()
     output = implicit_gemm(x, packed, bias, aligned, config)
@@ -289,8 +289,21 @@ def test_triton_s_implicit_gemm_is_right_in_the_interpreter(step):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found.pop("a wrong tap") > 1
-    assert (
-        len(found)
-        == math.ceil(len(SHAPES) / step) + math.ceil(len(triton_igemm.CONFIGS) / step) + 1
-    )
+    tiles = triton_igemm.CONFIGS + triton_igemm.FLOAT32_CONFIGS
+    assert len(found) == math.ceil(len(SHAPES) / step) + math.ceil(len(tiles) / step) + 1
     assert {name: ratio for name, ratio in found.items() if not ratio <= 1} == {}
+
+
+def test_large_tiles_are_tried_on_large_layers_and_small_ones_on_small_layers():
+    tiles = [config[:2] for config in triton_igemm.CONFIGS]
+
+    def tried(pixels, channels):
+        return [tiles[i] for i in triton_igemm.promising(tiles, pixels, channels, 1, 132)]
+
+    assert tried(200_704, 256)[0] == (128, 256)
+    assert (64, 64) not in tried(200_704, 256)
+    assert tried(100, 64)[0] in ((64, 64), (128, 32))
+    assert (128, 256) not in tried(100, 64)
+    assert all(
+        len(tried(*size)) <= triton_igemm.MOST_TRIED for size in [(10**6, 64), (10**5, 2048)]
+    )

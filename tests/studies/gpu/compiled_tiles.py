@@ -18,6 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
@@ -28,7 +29,8 @@ TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 MULTIPLY_ADDS_PER_CYCLE = {80: 1024, 90: 2048}
 """Of 16-bit numbers, dense, in one multiprocessor: A100's and H100's data sheets."""
 SCHEDULERS = 4
-USUALLY_ONE = ("stride_h", "stride_w", "dilation_h", "dilation_w", "groups")
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+USUALLY_ONE = ("dilation_h", "dilation_w", "groups")
 """Arguments that are 1 become constants when Triton compiles."""
 MULTIPLES_OF_16 = ("x", "w", "b", "y", "C", "K")
 FLAGS = {"HAS_BIAS": False, "ALIGNED": True, "EXTENT": triton_igemm.MOST_EXTENT}
@@ -130,12 +132,12 @@ def _product_loop(code: str) -> tuple[str, ...]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--capability", type=int, choices=MULTIPLY_ADDS_PER_CYCLE, default=90)
-    parser.add_argument("--dtype", choices=("fp16", "bf16"), default="fp16")
+    parser.add_argument("--dtype", choices=DTYPES, default="fp16")
     options = parser.parse_args()
     print(f"Triton {triton.__version__}, compute capability {options.capability / 10}\n")
     print("| pixels × channels × step | warps | shared | registers | spilled | issue share |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for config in triton_igemm.CONFIGS:
+    for config in triton_igemm.configs_for(DTYPES[options.dtype]):
         tile = compile_for(options.capability, config, options.dtype)
         print(
             f"| {config[0]} × {config[1]} × {config[2]} | {config[4]} "
