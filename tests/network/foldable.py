@@ -95,3 +95,30 @@ def with_statistics(model: nn.Module, seed: int = 0) -> nn.Module:
                 if tensor is not None:
                     tensor.data.uniform_(low, high, generator=generator)
     return model.eval()
+
+
+class ByShape(nn.Module):
+    """A network whose code depends on shapes, so that torch.fx has no graph of the whole."""
+
+    def __init__(self, channels: int = 4) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(channels, 4)
+        self.register_buffer("scale", torch.linspace(1, 2, channels).view(-1, 1, 1))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        if x.shape[-1] != x.shape[-2]:
+            raise ValueError("not square")
+        if x.shape[-1] % 4:
+            x = F.pad(x, (0, 4 - x.shape[-1] % 4))
+        x = F.relu6(self.bn(self.stem(x)))
+        z = self.norm(self.conv(x))
+        z += x
+        z = self.relu(z) * self.scale
+        classes = self.head(self.drop(F.adaptive_avg_pool2d(z, 1).flatten(1)))
+        return {"classes": classes if y is None else classes + y, "planes": z}

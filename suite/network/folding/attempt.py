@@ -24,6 +24,11 @@ def attempt(
         folded = fold(twin_of(twin), inputs)
         for path, reason in folded.reasons.items():
             remarks.append(f"{path or 'the whole'} is folded in parts, if at all: {reason}")
+        if folded.by_export:
+            remarks.append(
+                "folded by torch.export, for inputs of the example's shapes alone; others are "
+                f"refused. torch.fx has no graph: {folded.by_export}"
+            )
         if not folded.parts:
             remarks.append("nothing is folded: no batch norm, activation or sum follows alone")
             return None, remarks

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from suite.network.folding.calls import Calls
+from suite.network.folding.exported import Exported
+from suite.network.folding.exporting import exported_graph
 from suite.network.folding.fusing import fuse
 from suite.network.folding.refusal import FoldedNetwork, as_folded
 from suite.network.folding.traced import Traced
 from suite.network.folding.tracing import NoGraph, graph_of
-from suite.network.twin import Inputs
+from suite.network.twin import CannotCopy, Inputs, twin_of
 
 
 @dataclass
@@ -24,16 +26,26 @@ class Folded:
     """Path of a convolution → what became part of it."""
     reasons: dict[str, str] = field(default_factory=dict)
     """Path of a part that has no graph → why."""
+    by_export: str = ""
+    """Why torch.fx has no graph, where that of torch.export was taken; empty otherwise."""
 
     def count(self, what: str) -> int:
         return sum(what in parts for parts in self.parts.values())
 
 
 def fold(twin: nn.Module, inputs: Inputs) -> Folded:
-    """Fold a copy of a network, in evaluation mode; the copy is used up."""
+    """Fold a copy of a network, in evaluation mode; the copy is used up.
+
+    By torch.fx, which sees what is done with values of whatever shape. Where it cannot see the
+    whole, torch.export may, for inputs of these shapes alone: its graph is taken if more is folded
+    in it than in the parts that torch.fx does see.
+    """
     calls, keys = Calls(twin, inputs), set(twin.state_dict())
+    plain = None if _has_graph(twin, calls) else _another(twin)
     result = Folded(twin)
     result.model = _fold(twin, "", calls, result, {})
+    if plain is not None:
+        result = _better(result, plain, inputs)
     if result.parts:
         for parameter in result.model.parameters():
             parameter.requires_grad_(False)
@@ -41,6 +53,40 @@ def fold(twin: nn.Module, inputs: Inputs) -> Folded:
         assert isinstance(whole, FoldedNetwork)
         whole.gone = frozenset(keys - set(whole.state_dict()))
     return result
+
+
+def _has_graph(module: nn.Module, calls: Calls) -> bool:
+    try:
+        graph_of(module, calls)
+    except NoGraph:
+        return False
+    return True
+
+
+def _another(twin: nn.Module) -> nn.Module | None:
+    try:
+        return twin_of(twin)
+    except CannotCopy:
+        return None
+
+
+def _better(of_parts: Folded, plain: nn.Module, inputs: Inputs) -> Folded:
+    """Return what was folded in parts, or the whole by torch.export if that folds more.
+
+    Args:
+        plain: the network unfolded; it is used up.
+    """
+    try:
+        graph, names = exported_graph(plain, inputs)
+        fused = fuse(plain, graph)
+        made = dict(fused.modules)
+        whole = Exported(plain, graph, made, dict(zip(names, inputs, strict=True)))
+    except NoGraph as reason:
+        of_parts.reasons[""] += f"; torch.export: {reason}"
+        return of_parts
+    if sum(map(len, fused.folded.values())) <= sum(map(len, of_parts.parts.values())):
+        return of_parts
+    return Folded(whole, dict(fused.folded), by_export=of_parts.reasons[""])
 
 
 def _fold(

@@ -114,6 +114,8 @@ def changes_in_place(modules: dict[str, nn.Module], node: fx.Node) -> bool:
     if node.target in _IN_PLACE_OPERATORS or node.target is operator.setitem:
         return True
     name = getattr(node.target, "__name__", "")
+    if isinstance(node.target, torch._ops.OpOverload):
+        name = node.target._schema.name
     flags = (*node.args[1:], *node.kwargs.values())
     is_flagged = "out" in node.kwargs or any(flag is True for flag in flags)
     return is_flagged or (name.endswith("_") and not name.endswith("__"))
