@@ -6,10 +6,13 @@ not to. None keeps its threads spinning after its turn where it can be told.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import re
 import tempfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ import torch
 
 from suite.errors import Unsupported
 from suite.models.subject import Subject
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _require(subject: Subject, *packages: str) -> None:
@@ -60,13 +65,9 @@ def openvino(subject: Subject) -> tuple[Callable[..., Any], str]:
     ov: Any = importlib.import_module("openvino")
 
     words, keywords = subject.arguments()
-    if keywords:
-        raise Unsupported("takes positional arguments only")
-    converted = ov.convert_model(
-        subject.model,
-        example_input=tuple(words),
-        input=[tuple(word.shape) for word in _flat(words)],
-    )
+    with _explained("OpenVINO"):
+        program = torch.export.export(subject.model, tuple(words), keywords, strict=False)
+        converted = ov.convert_model(program)
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -75,8 +76,9 @@ def openvino(subject: Subject) -> tuple[Callable[..., Any], str]:
     compiled = ov.Core().compile_model(converted, "CPU", settings)
     request = compiled.create_infer_request()
 
-    def run(*given: torch.Tensor) -> list[torch.Tensor]:
-        for number, tensor in enumerate(_flat(given)):
+    def run(*words: torch.Tensor, **keywords: torch.Tensor) -> list[torch.Tensor]:
+        given = [*_flat(words), *_flat(tuple(keywords.values()))]
+        for number, tensor in enumerate(given):
             request.set_input_tensor(
                 number, ov.Tensor(tensor.contiguous().numpy(), shared_memory=True)
             )
@@ -94,11 +96,11 @@ def _exported(subject: Subject, folder: Path) -> Path:
     """Return the file of a model as ONNX.
 
     Raises:
-        Unsupported: torch cannot export it; with its own first line.
+        Unsupported: torch cannot export it.
     """
     words, keywords = subject.arguments()
     path = folder / "model.onnx"
-    try:
+    with _explained("ONNX"):
         torch.onnx.export(
             subject.model,
             tuple(words),
@@ -108,10 +110,27 @@ def _exported(subject: Subject, folder: Path) -> Path:
             verbose=False,
             external_data=True,
         )
-    except Exception as error:
-        line = next(iter(str(error).strip().splitlines()), "")
-        raise Unsupported(f"cannot be exported to ONNX: {type(error).__name__}: {line}") from error
     return path
+
+
+@contextlib.contextmanager
+def _explained(engine: str) -> Iterator[None]:
+    """Export a model; what torch and the engine warn of while they do is about their own code.
+
+    Raises:
+        Unsupported: it cannot be exported; with the innermost reason.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except Exception as error:
+            innermost: BaseException = error
+            while innermost.__cause__ is not None:
+                innermost = innermost.__cause__
+            line = next(iter(str(innermost).strip().splitlines()), "")
+            reason = f"{type(innermost).__name__}: {_COLOURS.sub('', line)}"
+            raise Unsupported(f"cannot be exported for {engine}: {reason}") from error
 
 
 def _flat(arguments: Any) -> list[torch.Tensor]:
