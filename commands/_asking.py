@@ -26,8 +26,8 @@ def asked(kind: type[AnyRequest], options: argparse.Namespace, *usual_files: str
 def given(kind: type[Request], options: argparse.Namespace) -> dict[str, Any]:
     """Return field → value of what was really written on the command line."""
     fields = {}
-    for option, asked_for in kind.options():
-        value = getattr(options, option.removeprefix("--").replace("-", "_"), None)
+    for _, asked_for in kind.options():
+        value = getattr(options, asked_for.metadata["kept_as"], None)
         if value is not None:
             is_switch = isinstance(asked_for.default, bool)
             fields[asked_for.name] = not asked_for.default if is_switch else _plain(value)

@@ -9,20 +9,28 @@ from pathlib import Path
 
 from rich.console import Console
 
+from commands._choosing import ready
 from commands._cures import after_freeing_space, storing_run
 from commands._folders import LOG, open_folder, race, record
 from commands._gate_rule import rule_for
-from commands._preparing import chosen_arms, prepare, refuse_too_many, settings_for
+from commands._networks import prepare_arms, settings_of_models
+from commands._preparing import (
+    Prepared,
+    chosen_arms,
+    prepare,
+    refuse_too_many,
+    settings_for,
+)
+from commands._resuming import from_here
 from suite.conditions import Scenario
 from suite.errors import NotComparable, UsageError
 from suite.gate.baseline import compare, open_baseline
 from suite.gate.outcome import GateOutcome
 from suite.measuring.arm import Arm
-from suite.program import PROGRAM
 from suite.registry.catalogue import Catalogue
 from suite.results.cell import cell_key
 from suite.results.folder import Run, finish_manifest, read_manifest, read_results, write_manifest
-from suite.results.request import AskedFile, GateRequest
+from suite.results.request import AskedFile, GateRequest, RunRequest, read_request
 from suite.workload import network_of
 
 
@@ -33,12 +41,17 @@ def against_run(
     base = _opened(request, baseline)
     stored = list({cell.scenario.id: cell.scenario for cell in base.results}.values())
     reference = base.results[0].reference
-    prepared = prepare(
-        request,
-        console,
-        lambda _, catalogue: _arms(request, base, catalogue),
-        instead=stored,
-    )
+    is_of_model = _is_of_model(request, base)
+    if is_of_model:
+        request = _asked_as_stored(request, base)
+        prepared = _prepared_model(request, base, console)
+    else:
+        prepared = prepare(
+            request,
+            console,
+            lambda _, catalogue: _arms(request, base, catalogue),
+            instead=stored,
+        )
     request, scenarios, arms = prepared.request, prepared.scenarios, prepared.arms
     names, gone = _names(request, base, prepared.catalogue)
     known = {entry.name for entry in prepared.catalogue.entries}
@@ -52,11 +65,19 @@ def against_run(
         reference=reference if reference in known else None,
         all_precise=True,  # times are compared, and a row that is slower than others has one, too
     )
+    if is_of_model:
+        settings = settings_of_models(settings, request)
     rule = rule_for(request.margin, request.blocks, scenarios)
     rule_known = dataclasses.asdict(rule)
     record(prepared, prepared.catalogue, folder, name, settings, console, gate=rule_known)
+    budget_s = request.budget_s
     with after_freeing_space(request.command_line()):
-        ended = race(prepared, folder, settings, request.budget_s, console)
+        if is_of_model:
+            own_s = _stored_request(base).optimize_budget_s
+            prepared, budget_s = ready(
+                prepared, folder, settings, console, budget_s=budget_s, own_s=own_s
+            )
+        ended = race(prepared, folder, settings, budget_s, console)
     head = Run(folder, read_manifest(folder), tuple(read_results(folder)))
     notes = [f"no time left for {cell}" for cell in ended.not_measured]
     if reference not in known:
@@ -91,16 +112,82 @@ def _opened(request: GateRequest, baseline: AskedFile) -> Run:
             f"{storing_run(request, folder)}"
         )
     try:
-        base = open_baseline(path)
+        return open_baseline(path)
     except (NotComparable, UsageError) as error:
         raise type(error)(f"--baseline {error}") from error
-    if any(network_of(cell.scenario) for cell in base.results):
+
+
+def _is_of_model(request: GateRequest, base: Run) -> bool:
+    """Return whether the stored run is one of a model.
+
+    Raises:
+        UsageError: it is not what the command line says.
+    """
+    is_of_model = any(network_of(cell.scenario) for cell in base.results)
+    if request.model is not None and not is_of_model:
         raise UsageError(
-            f"--baseline {path}: a run of a whole model. Two separate runs are judged by a row "
-            "that has not changed between them, and there all arms are the model; measure it "
-            f"again with `run --model`, then: {' '.join(PROGRAM)} compare {path} NEW"
+            f"--baseline {request.baseline}: a run of scenario files, none of a model; leave out "
+            "--model, or store a run of it first: run --model"
         )
-    return base
+    if is_of_model and (request.files or request.scenarios):
+        given = f"scenario files ({', '.join(map(str, request.files))})"
+        raise UsageError(
+            f"--baseline {request.baseline}: a run of a model; leave out "
+            f"{given if request.files else '--scenario'}"
+        )
+    return is_of_model
+
+
+def _stored_request(base: Run) -> RunRequest:
+    """Return what the stored run was asked; as far as its results tell where it was no `run`."""
+    stored = read_request(base.manifest)
+    if isinstance(stored, RunRequest) and stored.model is not None:
+        return stored
+    asked = {}
+    if isinstance(stored, GateRequest) and stored.model is not None:
+        asked = {
+            name: getattr(stored, name) for name in ("model", "inputs", "dtype", "train", "threads")
+        }
+    network = next(filter(None, (network_of(cell.scenario) for cell in base.results)))
+    name = f"{network.module}:{network.name}"
+    of_results = {
+        "model": AskedFile(name, name),
+        "inputs": tuple(map(str, network.inputs)),
+        "dtype": network.dtype,
+        "train": network.train,
+    }
+    return RunRequest(**(asked or of_results))
+
+
+def _asked_as_stored(request: GateRequest, base: Run) -> GateRequest:
+    """Return the request with what the stored run was asked where it says nothing of it."""
+    stored = _stored_request(base)
+    assert stored.model is not None
+    counts = {cell.scenario.threads: None for cell in base.results if cell.scenario.threads}
+    threads = request.thread_counts or tuple(counts) or stored.thread_counts
+    return dataclasses.replace(
+        request,
+        model=request.model or from_here(stored.model),
+        inputs=request.inputs or stored.inputs,
+        dtype=request.dtype or stored.dtype,
+        train=request.train or stored.train,
+        threads=threads[0] if threads else None,
+        more_threads=threads[1:],
+    )
+
+
+def _prepared_model(request: GateRequest, base: Run, console: Console) -> Prepared[GateRequest]:
+    assert request.model is not None
+    module = request.model.path.rpartition(":")[0]
+    if module.endswith(".py") and not Path(module).is_file():
+        raise UsageError(
+            f"--baseline {request.baseline}: its model {request.model} is not here; say where it "
+            "is: --model FILE.py:BUILD"
+        )
+    named = [cell.implementation for cell in base.results]
+    return prepare_arms(
+        request, console, lambda _, catalogue: _arms(request, base, catalogue), named=named
+    )
 
 
 def _arms(request: GateRequest, base: Run, catalogue: Catalogue) -> list[Arm]:

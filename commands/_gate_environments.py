@@ -27,12 +27,12 @@ from commands._preparing import (
 from reports.gate.text import differing
 from suite.environments.asked import HERE, read_environment
 from suite.environments.environment import Environment, differences, ready
-from suite.gate.blocks import BASE, HEAD, NULL, Sides
+from suite.gate.blocks import Sides
 from suite.gate.checkouts import Aliases
 from suite.gate.inventory import Inventory, take_stock
 from suite.gate.outcome import GateOutcome
 from suite.gate.run import BASE_FOLDER, Asked, measure
-from suite.gate.side import Side
+from suite.gate.side import BASE, HEAD, NULL, Side
 from suite.measuring import new_run
 from suite.measuring.settings import Settings
 from suite.messages.judge import TorchFacts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,21 +13,22 @@ from commands._asking import asked_files
 from commands._cures import USUAL_FILE, after_freeing_space
 from commands._folders import LOG, open_folder, record
 from commands._gate_blocks import settings_of_sides
+from commands._gate_layers import layers
+from commands._gate_models import models
 from commands._gate_rule import rule_for
-from commands._preparing import find_scenarios, refuse_too_many
-from suite.errors import NotComparable, UsageError
+from commands._networks import settings_of_models
+from commands._preparing import refuse_too_many
+from suite.capture import Target
+from suite.errors import UsageError
 from suite.gate.checkouts import Checkouts
 from suite.gate.git import GitFailed
-from suite.gate.inventory import NothingToMeasure, read_revision, take_stock
 from suite.gate.live_run import GateProgress
 from suite.gate.outcome import GateOutcome
 from suite.gate.revision import NoRepository, Repository, Revision
 from suite.gate.run import BASE_FOLDER, Asked, Trees, measure, sides_of
 from suite.processes.scratch import scratch_folder
-from suite.registry.catalogue import Catalogue, Entry
 from suite.results.folder import finish_manifest, read_manifest, write_manifest
 from suite.results.request import GateRequest
-from suite.scenario import ScenarioFile
 
 SHORT = 12
 """Digits of a commit that tell it from all others."""
@@ -38,7 +38,8 @@ def between_revisions(
     request: GateRequest, out: Path | None, console: Console, began: float
 ) -> tuple[GateOutcome, Path]:
     """Measure base and head; return the outcome, and the folder that holds the samples."""
-    request = replace(request, files=request.files or asked_files([USUAL_FILE]))
+    if request.model is None:
+        request = replace(request, files=request.files or asked_files([USUAL_FILE]))
     repository = _repository(request)
     base = repository.resolve(str(request.base), "--base")
     plugins = [_inside(repository, Path(str(plugin))) for plugin in request.plugins]
@@ -47,16 +48,17 @@ def between_revisions(
         log = scratch / "start.log"
         trees = Trees(base=checkouts.add(base), head=checkouts.add(head), null=checkouts.add(base))
         _require_plugins(plugins, trees, repository)
-        old, new = _read_both(trees, plugins, base, head, log)
-        _refuse_new_failures(old, new)
-        chosen = find_scenarios(request, log)
-        inventory = take_stock(
-            old,
-            new,
-            _patterns(request, chosen.files, (*old.entries, *new.entries), plugins),
-            asked_by="--impl",
+        if request.model is None:
+            compared = layers(request, trees, plugins, base, head, log)
+        else:
+            compared = models(
+                request, repository, checkouts, trees, plugins, base, head, log, console
+            )
+        chosen, inventory, scenarios = (
+            compared.chosen,
+            compared.inventory,
+            compared.chosen.scenarios,
         )
-        scenarios = chosen.scenarios
         refuse_too_many(request, len(scenarios), len(inventory.both))
         name = "gate-" + "-".join(file.name for file in chosen.files)
         folder = open_folder(out, name)
@@ -66,6 +68,8 @@ def between_revisions(
             blocks=request.blocks,
             reference="base revision",
         )
+        if request.model is not None:
+            settings = settings_of_models(settings, request)
         rule = rule_for(request.margin, request.blocks, scenarios)
         # Names of revisions move on; whoever does it again wants these commits.
         request = replace(
@@ -75,7 +79,7 @@ def between_revisions(
         )
         manifest = record(
             replace(chosen, request=request),
-            new,
+            compared.catalogue,
             folder,
             name,
             settings,
@@ -100,7 +104,7 @@ def between_revisions(
             budget_s=request.budget_s,
             began=began,
             accept=request.accept,
-            notes=(*notes, *checkouts.notes, *old.failures),
+            notes=(*notes, *checkouts.notes, *compared.notes),
         )
         with after_freeing_space(request.command_line()):
             outcome = measure(
@@ -114,6 +118,7 @@ def between_revisions(
                     cell.scenario.id, cell.head.name
                 ).command_line(),
                 watch=lambda progress: show(console, progress),
+                of_head=compared.of_head,
             )
     verdict = {"state": outcome.state, "text": outcome.sentence}
     write_manifest(folder, {**read_manifest(folder), "verdict": verdict})
@@ -137,6 +142,10 @@ def _repository_folder(request: GateRequest) -> Path:
         if not folder.is_dir():
             raise UsageError(f"--repo {folder}: no such folder")
         return folder
+    if request.model is not None and (module := Target.parse(request.model.path).module).endswith(
+        ".py"
+    ):
+        return Path(module).parent
     for plugin in request.plugins:
         if not Path(plugin.path).is_file():
             raise UsageError(f"{plugin}: no such plug-in file")
@@ -175,67 +184,6 @@ def _require_plugins(plugins: Sequence[Path], trees: Trees, repository: Reposito
                 f"--plugin {plugin}: in neither revision of {repository.root}; "
                 "does .gitignore name it?"
             )
-
-
-def _read_both(
-    trees: Trees, plugins: Sequence[Path], base: Revision, head: Revision, log: Path
-) -> tuple[Catalogue, Catalogue]:
-    """Describe what base and head register.
-
-    Raises:
-        UsageError: neither registers anything, or nothing of head imports.
-        NotComparable: one side alone has something.
-    """
-
-    def read(tree: Path, revision: str) -> Catalogue:
-        return read_revision(tree, plugins, revision, log, asked_by="--plugin")
-
-    try:
-        new = read(trees.head, f"head {head.name}")
-    except NothingToMeasure as nothing:
-        read(trees.base, f"base {base.name}")
-        raise NotComparable(f"{nothing}\n  base {base.name} has it") from nothing
-    try:
-        old = read(trees.base, f"base {base.name}")
-    except UsageError as nothing:
-        raise NotComparable(
-            f"{nothing}\n  head {head.name} has it; give a --base that has it, too"
-        ) from nothing
-    return old, new
-
-
-def _refuse_new_failures(old: Catalogue, new: Catalogue) -> None:
-    """Stop where a file of head does not import that base's does."""
-    known = {_failed_file(text) for text in old.failures}
-    if broken := [text for text in new.failures if _failed_file(text) not in known]:
-        raise UsageError("\n".join(broken))
-
-
-def _failed_file(failure: str) -> str:
-    """Return the file or module of "head abc: mine.py:1: does not import: ..."."""
-    return failure.split(": ")[1].partition(":")[0]
-
-
-def _patterns(
-    request: GateRequest,
-    files: Sequence[ScenarioFile],
-    entries: Sequence[Entry],
-    plugins: Sequence[Path],
-) -> list[str]:
-    """Return which implementations to gate: as asked; else the plug-ins', or the files' choice.
-
-    Args:
-        entries: of both revisions, so that what is gone is noticed.
-    """
-    if request.implementations:
-        return list(request.implementations)
-    if plugins:
-        return [e.name for e in entries if any(Path(e.file).match(str(p)) for p in plugins)]
-    if all(file.implementations for file in files):
-        known = [entry.name for entry in entries]
-        named = [pattern for file in files for pattern in file.implementations]
-        return [pattern for pattern in named if fnmatch.filter(known, pattern)]
-    return []
 
 
 def show(console: Console, progress: GateProgress) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from commands.arguments import at_least
-from suite.results.request import Precision, Request, Shard
+from suite.conditions import DTYPE_BYTES
+from suite.results.request import AskedFile, Precision, Request, Shard
 
 
 def shard(text: str) -> Shard:
@@ -72,8 +74,58 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_measuring(parser: argparse.ArgumentParser) -> None:
-    """Add what says where and under which limits workers run."""
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add --model and what belongs to it."""
+    parser.add_argument(
+        "--model",
+        type=asked_model,
+        metavar="FILE.py:BUILD",
+        help="a whole network in place of scenario files: as `capture` takes it",
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        dest="input",
+        metavar="SHAPE",
+        help="of --model, such as 1x3x224x224; repeatable, as `capture` takes it",
+    )
+    parser.add_argument("--dtype", choices=DTYPE_BYTES, help="convert --model to it")
+    add_switch(parser, "--train", "of --model, a step of training: forward, backward, SGD")
+
+
+def asked_model(text: str) -> AskedFile:
+    """Return a model as it was named: with the file's place, if it is in one."""
+    module, _, name = text.rpartition(":")
+    path = f"{Path(module).resolve()}:{name}" if module.endswith(".py") else text
+    return AskedFile(text, path)
+
+
+class _Several(argparse.Action):
+    """Keeps what an option was given first as its value, and later ones beside it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        first, more = getattr(namespace, self.dest), f"more_{self.dest}"
+        later = getattr(namespace, more, None) or []
+        if values in (first, *later):
+            parser.error(f"argument {option_string}: {values} was given twice")
+        if first is None:
+            setattr(namespace, self.dest, values)
+        else:
+            setattr(namespace, more, [*later, values])
+
+
+def add_measuring(parser: argparse.ArgumentParser, *, of_models: bool = False) -> None:
+    """Add what says where and under which limits workers run.
+
+    Args:
+        of_models: whether a model may be measured, with several numbers of threads.
+    """
     parser.add_argument(
         "--device", metavar="cpu|cuda|cuda:N|auto", help="instead of the scenarios' own"
     )
@@ -81,7 +133,9 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=at_least(1, int),
         metavar="N",
-        help="threads of every implementation (default: the cores this process may use)",
+        action=_Several if of_models else "store",
+        help="threads of every implementation (default: the cores this process may use)"
+        + ("; repeatable with --model" if of_models else ""),
     )
     parser.add_argument(
         "--timeout",

@@ -95,7 +95,7 @@ def interrupted(given: Mapping[str, Any], out: Path | None, usual_file: str) -> 
     if not isinstance(stored, RunRequest):
         raise UsageError(f"{folder}: holds no `run`, so there is nothing to resume; choose --out")
     refuse_contradictions(folder, stored, given)
-    model = None if stored.model is None else _from_here(stored.model)
+    model = None if stored.model is None else from_here(stored.model)
     if model is not None:
         files: tuple[AskedFile, ...] = ()
         _refuse_other_files(folder, manifest, [model_file(model)])
@@ -112,7 +112,7 @@ def interrupted(given: Mapping[str, Any], out: Path | None, usual_file: str) -> 
         stored,
         files=files,
         model=model,
-        plugins=tuple(map(_from_here, stored.plugins)),
+        plugins=tuple(map(from_here, stored.plugins)),
         **{"budget_s": None, **of_now},
     )
     return Interrupted(folder, manifest, request)
@@ -168,7 +168,7 @@ def _compared(value: Any) -> Any:
     return value.path if isinstance(value, AskedFile) else value
 
 
-def _from_here(file: AskedFile) -> AskedFile:
+def from_here(file: AskedFile) -> AskedFile:
     """Return a file under its name where that still means it, or else under its path."""
     means_it = str(Path(file.given).resolve()) == str(Path(file.path).resolve())
     return file if means_it else AskedFile(file.path, file.path)
@@ -195,7 +195,7 @@ def _located(folder: Path, files: Sequence[AskedFile]) -> tuple[AskedFile, ...]:
                 f"{file.path}: the run in {folder} was asked with this file, and it is gone; put "
                 f"it back (its text is in {folder / MANIFEST}), or choose another --out"
             )
-        located.append(_from_here(file))
+        located.append(from_here(file))
     return tuple(located)
 
 

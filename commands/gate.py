@@ -14,7 +14,15 @@ from commands._folders import measuring
 from commands._gate_baseline import against_run
 from commands._gate_environments import between_environments
 from commands._gate_revisions import between_revisions
-from commands._options import add_alone, add_files, add_measuring, add_scenarios, add_selection
+from commands._networks import refuse_mixtures
+from commands._options import (
+    add_alone,
+    add_files,
+    add_measuring,
+    add_model,
+    add_scenarios,
+    add_selection,
+)
 from commands._saying import say
 from commands.arguments import Parser, at_least
 from reports import gate as gate_report
@@ -59,9 +67,10 @@ def add_arguments(parser: Parser) -> None:
         metavar="DIR",
         help="a git repository (default: that of the first --plugin, or of this folder)",
     )
+    add_model(parser)
     add_selection(parser)
     add_scenarios(parser, "'*/3x3-*'")
-    add_measuring(parser)
+    add_measuring(parser, of_models=True)
     add_alone(parser)
     parser.add_argument(
         "--margin",
@@ -140,6 +149,7 @@ def _check(request: GateRequest) -> None:
         )
     if request.baseline is not None and (request.head or request.repo):
         raise UsageError("gate: --baseline measures the working tree; it takes no --head or --repo")
+    refuse_mixtures(request, inputs_are_known=request.baseline is not None)
     for word in request.accept:
         if word not in ACCEPT:
             raise UsageError(

@@ -18,15 +18,16 @@ from rich.console import Console
 
 from commands import _fleet_each, _fleet_run, _networks, _resuming
 from commands._asking import asked, given
+from commands._choosing import ready
 from commands._cures import advise_on_memory, after_freeing_space
 from commands._fleet import add_on, refuse_halves
 from commands._folders import LOG, lock_folder, measuring, open_folder, race, record
-from commands._networks import asked_model
 from commands._options import (
     add_alone,
     add_files,
     add_instructions,
     add_measuring,
+    add_model,
     add_scenarios,
     add_selection,
     add_switch,
@@ -51,7 +52,6 @@ from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
 from reports.progress import Bar
 from reports.run_summary import print_summary
-from suite.conditions import DTYPE_BYTES
 from suite.environments.environment import Environment
 from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.machine import placement
@@ -80,10 +80,17 @@ MOST_READINGS = 5
 
 def add_arguments(parser: Parser) -> None:
     add_files(parser, f"scenario files, or names of shipped ones (default: {USUAL_FILE})")
-    _add_model(parser)
+    add_model(parser)
+    parser.add_argument(
+        "--optimize-budget",
+        type=at_least(1, float),
+        metavar="SECONDS",
+        help="of --model, what the arm `optimize` may measure for before it is measured "
+        f"(default {RunRequest.optimize_budget_s:g})",
+    )
     add_scenarios(parser, "'3x3*'")
     add_selection(parser)
-    add_measuring(parser)
+    add_measuring(parser, of_models=True)
     add_run_options(parser, "as many as the precision takes, at most 8 for 2 %%")
     parser.add_argument(
         "--precision",
@@ -134,31 +141,6 @@ def add_arguments(parser: Parser) -> None:
         metavar="ENV",
         help="the same rows in another environment too: a requirement line, the path of a Python, "
         "variables (ONEDNN_MAX_CPU_ISA=AVX2); repeatable",
-    )
-
-
-def _add_model(parser: Parser) -> None:
-    parser.add_argument(
-        "--model",
-        type=asked_model,
-        metavar="FILE.py:BUILD",
-        help="a whole network in place of scenario files: as `capture` takes it",
-    )
-    parser.add_argument(
-        "--input",
-        action="append",
-        dest="input",
-        metavar="SHAPE",
-        help="of --model, such as 1x3x224x224; repeatable, as `capture` takes it",
-    )
-    parser.add_argument("--dtype", choices=DTYPE_BYTES, help="convert --model to it")
-    add_switch(parser, "--train", "of --model, a step of training: forward, backward, SGD")
-    parser.add_argument(
-        "--optimize-budget",
-        type=at_least(1, float),
-        metavar="SECONDS",
-        help="of --model, what the arm `optimize` may measure for before it is measured "
-        f"(default {RunRequest.optimize_budget_s:g})",
     )
 
 
@@ -241,7 +223,7 @@ def settings_of_run(request: RunRequest, log: Path) -> Settings:
         energy=request.energy,
         verify=request.verify,
     )
-    return settings if request.model is None else _networks.settings_of_models(settings)
+    return settings if request.model is None else _networks.settings_of_models(settings, request)
 
 
 def _resume(run: _resuming.Interrupted, console: Console, *, verbose: bool) -> int:
@@ -315,7 +297,14 @@ def _measure(
     budget_s = request.budget_s
     with after_freeing_space(again):
         if request.model is not None:
-            prepared, budget_s = _networks.ready(prepared, folder, settings, console)
+            prepared, budget_s = ready(
+                prepared,
+                folder,
+                settings,
+                console,
+                budget_s=budget_s,
+                own_s=request.optimize_budget_s,
+            )
         outcome = race(prepared, folder, settings, budget_s, console, verbose=verbose)
         interrupted = outcome.interrupted
         if request.profile and not interrupted:

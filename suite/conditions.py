@@ -20,6 +20,8 @@ from suite.values import NORMAL, TRAINED, VALUES
 Direction = Literal["forward", "backward_data", "backward_weight"]
 
 DTYPE_BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""What rounding the exact result makes, relative to it."""
 SIXTEEN_BIT = tuple(name for name, size in DTYPE_BYTES.items() if size == 2)
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward_data", "backward_weight")
 MEMORY_FORMATS = ("contiguous", "channels_last")

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from suite.conditions import DTYPE_BYTES, Scenario
+from suite.conditions import DTYPE_BYTES, UNIT_ROUNDOFF, Scenario
 from suite.epilogues import NONE
 from suite.ranges import Count
 
@@ -41,6 +41,32 @@ class Input:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sketch:
+    """Sums of a model's outputs, each element with a sign of its own: equal models have equal ones.
+
+    The norm of the difference of two is about the norm of the difference of what was returned.
+    """
+
+    dtype: str
+    """That it was computed in."""
+    sums: tuple[float, ...]
+
+    def distance(self, other: Sketch) -> float:
+        """Return how far another model's is from this one's, relative to this one's."""
+        size = math.hypot(*self.sums)
+        apart = math.dist(self.sums, other.sums)
+        return apart / size if size else (math.inf if apart else 0.0)
+
+    def is_alike(self, other: Sketch) -> bool:
+        """Whether both are of one function, as far as the rounding of their types lets it be seen.
+
+        Where two orders of the same sums part, they do by some units in the last place.
+        """
+        coarser = max(UNIT_ROUNDOFF[self.dtype], UNIT_ROUNDOFF[other.dtype])
+        return self.distance(other) <= math.sqrt(coarser)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Network:
     """A model, what it is called with, and what one pass showed. No data."""
 
@@ -63,6 +89,10 @@ class Network:
     parameter_bytes: Count
     convolutions: Count
     """Calls of 2-D convolutions in one pass forward."""
+    tree: str | None = dataclasses.field(default=None, compare=False)
+    """A checkout that what the model imports is taken from first."""
+    sketch: Sketch | None = dataclasses.field(default=None, compare=False)
+    """What it returns for inputs that are always the same; None where an older version looked."""
 
     # What measuring asks of a problem.
     weight_elements = 0

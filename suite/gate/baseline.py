@@ -14,6 +14,7 @@ from pathlib import Path
 
 from suite.errors import NotComparable
 from suite.gate.decision import adjusted_p
+from suite.gate.drift import drift_of_model
 from suite.gate.facts import Facts, findings
 from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.outcome import GateCell, GateOutcome
@@ -26,6 +27,7 @@ from suite.results.folder import MANIFEST, Run, read_run
 from suite.stats.components import Component
 from suite.stats.intervals import LEAST_BLOCKS, block_median_s
 from suite.stats.paired import Difference, unpaired_difference
+from suite.workload import network_of
 
 BETWEEN_SITTINGS = Component(variance=0.05**2, degrees=4.0)
 """Assumed of two runs on one machine before the reference's cells are looked at."""
@@ -76,7 +78,9 @@ def compare(
     pairs |= {new: (stored[old], fresh[new]) for old, new in renamed}
     changed = {key: why for key, (old, new) in pairs.items() if (why := why_other_work(old, new))}
     times = comparability(base, head)
-    verdicts = {} if times.mismatches else _verdicts(pairs, changed, rule)
+    drift = drift_of_model(base, head, assumed=math.sqrt(BETWEEN_SITTINGS.variance))
+    controls = _controls(pairs, changed) if drift.is_seen else {}
+    verdicts = {} if times.mismatches else _verdicts(pairs, changed, rule, controls)
     cells = []
     for key, (old, new) in pairs.items():
         if key in changed:
@@ -106,7 +110,7 @@ def compare(
         ),
         new=tuple(key for key in fresh if key not in stored and key not in new_names),
         renamed=tuple(renamed),
-        notes=(*notes, *filter(None, [times.assumed])),
+        notes=(*notes, *filter(None, [times.assumed, drift.note])),
         timing_advisory=times.why_not
         and f"the baseline is from another machine or setting: {times.why_not}",
         interrupted=interrupted,
@@ -134,7 +138,7 @@ def _renamed(
 
 
 def _facts(cell: CellResult) -> Facts:
-    residuals = cell.residuals
+    residuals, network = cell.residuals, network_of(cell.scenario)
     return Facts(
         status=cell.status,
         reason=cell.reason,
@@ -144,6 +148,8 @@ def _facts(cell: CellResult) -> Facts:
         most_peak_bytes=cell.peak_bytes,
         operators=cell.operators,
         vendor=cell.vendor,
+        outputs=network.output_elements if network else None,
+        sketch=network.sketch if network else None,
     )
 
 
@@ -153,26 +159,49 @@ def _name(run: Run) -> str:
     return " ".join(filter(None, parts)) or str(run.folder)
 
 
-def _verdicts(
-    pairs: Mapping[str, tuple[CellResult, CellResult]], changed: Collection[str], rule: Rule
-) -> dict[str, TimeVerdict]:
+Pairs = Mapping[str, tuple[CellResult, CellResult]]
+Logs = dict[str, tuple[list[float], list[float]]]
+
+
+def _comparable_logs(pairs: Pairs, changed: Collection[str]) -> tuple[Logs, Collection[str]]:
+    """Return the blocks' times of both runs, and the cells that others disturbed."""
     logs = {
         key: (_logs(old), _logs(new))
         for key, (old, new) in pairs.items()
         if key not in changed and old.status is new.status is Status.PASSED
     }
-    disturbed = {key for key in logs if any(cell.is_disturbed for cell in pairs[key])}
-    usable = {
+    return logs, {key for key in logs if any(cell.is_disturbed for cell in pairs[key])}
+
+
+def _usable(logs: Logs, disturbed: Collection[str]) -> Logs:
+    return {
         key: both
         for key, both in logs.items()
         if key not in disturbed and min(map(len, both)) >= LEAST_BLOCKS
     }
-    nulls = [
-        _null(*usable[key])
-        for key, (_, new) in pairs.items()
-        if key in usable and new.implementation == new.reference
-    ]
-    differences = {key: _difference(*both, nulls) for key, both in usable.items()}
+
+
+def _controls(pairs: Pairs, changed: Collection[str]) -> dict[str, NullCell]:
+    """Return the reference's cells: the same code in both runs."""
+    return {
+        key: _null(*both)
+        for key, both in _usable(*_comparable_logs(pairs, changed)).items()
+        if pairs[key][1].implementation == pairs[key][1].reference
+    }
+
+
+def _verdicts(
+    pairs: Pairs, changed: Collection[str], rule: Rule, controls: Mapping[str, NullCell]
+) -> dict[str, TimeVerdict]:
+    logs, disturbed = _comparable_logs(pairs, changed)
+    usable = _usable(logs, disturbed)
+
+    def nulls(key: str) -> list[NullCell]:
+        # A model's reference is looked at as well: what it moved by is no excuse for itself.
+        is_network = network_of(pairs[key][1].scenario) is not None
+        return [null for name, null in controls.items() if name != key or not is_network]
+
+    differences = {key: _difference(*both, nulls(key)) for key, both in usable.items()}
     limits = {key: rule.limit(math.exp(statistics.fmean(old))) for key, (old, _) in usable.items()}
     p = {key: difference.p_above(limits[key]) for key, difference in differences.items()}
     adjusted = adjusted_p(p, family=len(p))

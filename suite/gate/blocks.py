@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from suite.conditions import Scenario
 from suite.gate.decision import CellTimes, Request
 from suite.gate.inventory import CellPair
-from suite.gate.side import CellPeer, Side
+from suite.gate.judges import Judges
+from suite.gate.side import BASE, HEAD, NULL, CellPeer, Side
 from suite.gate.tally import Tally
 from suite.input_kinds import run_kinds
 from suite.measuring.arm import Arm
@@ -28,14 +28,14 @@ from suite.measuring.gates import gate, log_operators
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
+from suite.measuring.starts import few_starts
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
 from suite.measuring.turns import find_void, hold_clocks_against_ours, take_turns
 from suite.processes.peer import ProcessFailed
-from suite.processes.shared_memory import OperandLayout, SharedMemory
+from suite.processes.shared_memory import SharedMemory
 from suite.results.cell import Status
-
-BASE, HEAD, NULL = "base", "head", "null"
+from suite.workload import network_of
 
 MOST_LOSSES = 2
 """So often a process may be lost while a cell is measured before that is the cell's end."""
@@ -71,20 +71,25 @@ class BlockRunner:
         self._sides = sides
         self._settings = settings
         self._time_spent = time_spent
-        self._judge = JudgeClient(settings, time_spent)
+        of_networks = any(network_of(pair.scenario) for pair in pairs)
+        owners = {BASE: BASE, HEAD: HEAD, NULL: BASE}
+        self._judges = Judges(settings, time_spent, owners, of_networks=of_networks)
         self._random = random.Random()
         self._losses: Counter[str] = Counter()
         self._given_up: set[str] = set()
         """Cells whose last block was disturbed twice."""
         self.tallies: dict[str, dict[str, Tally]] = {
-            key: {side.label: Tally(_arm_on(side, pair), pair.scenario) for side in sides}
+            key: {
+                side.label: Tally(_arm_on(side, pair), pair.scenario_on(side.label))
+                for side in sides
+            }
             for key, pair in self._pairs.items()
         }
 
     def close(self) -> None:
         for side in self._sides:
             side.stop()
-        self._judge.close()
+        self._judges.close()
 
     # -- the deterministic gates ---------------------------------------------------------------
 
@@ -92,17 +97,17 @@ class BlockRunner:
         """Run the gates of every cell on base and head, on the same inputs; yield the keys done."""
         sides = (self._sides.base, self._sides.head)
         with self._processes(sides):
-            for scenario, keys in self._by_scenario(self._pairs):
-                if not self._checked(scenario, keys, sides):
+            for keys in self._by_scenario(self._pairs):
+                if not self._checked(keys, sides):
                     for key in keys:
-                        while not self._checked(scenario, [key], sides):
+                        while not self._checked([key], sides):
                             pass
                 yield from keys
 
-    def _checked(self, scenario: Scenario, keys: Sequence[str], sides: Sequence[Side]) -> bool:
+    def _checked(self, keys: Sequence[str], sides: Sequence[Side]) -> bool:
         """Run the gates of a scenario's cells; return whether it is known how each fared."""
         try:
-            with self._opened(scenario) as shared:
+            with self._opened(keys[0]) as shared:
                 return self._checked_at_once(keys, sides, shared)
         except Lost as lost:
             if len(keys) > 1 and not lost.final:
@@ -111,7 +116,7 @@ class BlockRunner:
             return all(blamed)
 
     def _checked_at_once(
-        self, keys: Sequence[str], sides: Sequence[Side], shared: SharedMemory
+        self, keys: Sequence[str], sides: Sequence[Side], shared: Mapping[str, SharedMemory]
     ) -> bool:
         """Run the gates of a scenario's cells on the same inputs, drawn once.
 
@@ -153,16 +158,19 @@ class BlockRunner:
 
     def _gate(self, cells: Sequence[Cell]) -> None:
         for kind in run_kinds(cells[0].scenario) if cells else ():
-            self._judge.draw(kind)
+            self._judges.draw(kind)
             for cell in cells:
                 if cell.alive:
-                    gate(cell, self._judge, kind)
+                    gate(cell, self._judge_of(cell), kind)
         for cell in cells:
             log_operators(cell)
-        self._judge.draw_block()
+        self._judges.draw_block()
         for _ in range(PEAKS):
             for cell in cells:
-                Timing(cell, self._judge, self._settings).begin()
+                Timing(cell, self._judge_of(cell), self._settings).begin()
+
+    def _judge_of(self, cell: Cell) -> JudgeClient:
+        return self._judges.of(cell.arm.key)
 
     # -- blocks --------------------------------------------------------------------------------
 
@@ -171,19 +179,19 @@ class BlockRunner:
         sides = [side for side in self._sides if side is not self._sides.null or request.with_null]
         times: dict[str, CellTimes] = {}
         with self._processes(sides):
-            for scenario, keys in self._by_scenario(request.cells):
-                times |= self._measure_scenario(scenario, keys, sides, request)
+            for keys in self._by_scenario(request.cells):
+                times |= self._measure_scenario(keys, sides, request)
         return times
 
     def _measure_scenario(
-        self, scenario: Scenario, keys: Sequence[str], sides: Sequence[Side], request: Request
+        self, keys: Sequence[str], sides: Sequence[Side], request: Request
     ) -> dict[str, CellTimes]:
         """Measure a scenario's cells; those after a lost process wait for another block."""
         times: dict[str, CellTimes] = {}
         key = keys[0]
         try:
-            with self._opened(scenario) as shared:
-                seed = self._judge.draw_block()
+            with self._opened(key) as shared:
+                seed = self._judges.draw_block()
                 for key in keys:
                     wanted = [s for s in sides if s is not self._sides.null]
                     if key in request.with_null:
@@ -196,7 +204,7 @@ class BlockRunner:
         return times
 
     def _undisturbed(
-        self, key: str, sides: Sequence[Side], shared: SharedMemory, seed: str
+        self, key: str, sides: Sequence[Side], shared: Mapping[str, SharedMemory], seed: str
     ) -> Mapping[str, Cell]:
         """Measure a block of a cell; once more if others took the cores meanwhile.
 
@@ -229,14 +237,16 @@ class BlockRunner:
         )
 
     def _measure_cell(
-        self, key: str, sides: Sequence[Side], shared: SharedMemory, seed: str
+        self, key: str, sides: Sequence[Side], shared: Mapping[str, SharedMemory], seed: str
     ) -> Mapping[str, Cell]:
         """Measure each side's cell in this block."""
         cells = self._cells(key, sides, shared)
         try:
-            watch = watch_block(cells.values(), self._judge)
+            watch = watch_block(cells.values(), self._judges.of(BASE))
+            few = few_starts(self._pairs[key].scenario)
             timings = {
-                label: Timing(cell, self._judge, self._settings) for label, cell in cells.items()
+                label: Timing(cell, self._judge_of(cell), self._settings, few)
+                for label, cell in cells.items()
             }
             for timing in self._shuffled(timings.values()):
                 timing.begin()
@@ -275,25 +285,30 @@ class BlockRunner:
                 side.stop()
 
     @contextlib.contextmanager
-    def _opened(self, scenario: Scenario) -> Iterator[SharedMemory]:
-        with SharedMemory(OperandLayout(scenario).size_bytes) as shared:
-            self._judge.open(scenario, shared)
+    def _opened(self, key: str) -> Iterator[dict[str, SharedMemory]]:
+        """Have a cell's scenario opened by who judges it; give each side's operands."""
+        pair = self._pairs[key]
+        scenarios = {side.label: side.in_tree(pair.scenario_on(side.label)) for side in self._sides}
+        with self._judges.opened(scenarios) as shared:
             yield shared
 
-    def _by_scenario(self, keys: Iterable[str]) -> list[tuple[Scenario, list[str]]]:
-        """Return the cells by scenario, whose data they share; both in random order."""
+    def _by_scenario(self, keys: Iterable[str]) -> list[list[str]]:
+        """Return the cells of each scenario, whose data they share; both in random order."""
         groups: dict[str, list[str]] = {}
         for key in self._shuffled(keys):
             groups.setdefault(self._pairs[key].scenario.id, []).append(key)
-        return [(self._pairs[keys[0]].scenario, keys) for keys in groups.values()]
+        return list(groups.values())
 
-    def _cells(self, key: str, sides: Iterable[Side], shared: SharedMemory) -> dict[str, Cell]:
+    def _cells(
+        self, key: str, sides: Iterable[Side], shared: Mapping[str, SharedMemory]
+    ) -> dict[str, Cell]:
         """Return a cell of each side, its implementation loaded and the operands mapped."""
         pair = self._pairs[key]
         cells = {}
         for side in sides:
             arm = _arm_on(side, pair)
-            cell = Cell(arm, pair.scenario, side.settings, self._time_spent)
+            scenario = side.aliased(pair.scenario_on(side.label))
+            cell = Cell(arm, scenario, side.settings, self._time_spent)
             peer = CellPeer(side, key, arm)
             cell.worker.adopt(peer)
             cells[side.label] = cell
@@ -303,12 +318,12 @@ class BlockRunner:
                 cell.fail(Status(failed.status), failed.reason)
                 continue
             cell.loaded()
-            cell.open(shared)
+            cell.open(shared[side.label])
         return cells
 
     def _close(self, cells: Iterable[Cell]) -> None:
         with contextlib.suppress(Lost):  # then it has forgotten
-            self._judge.forget_results()
+            self._judges.forget_results()
         for cell in cells:
             cell.close()
 

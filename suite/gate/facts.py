@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from suite.conditions import UNIT_ROUNDOFF
 from suite.results.cell import Status
+from suite.workload import Sketch
 
 ACCURACY_FACTOR = 1.5
 """A relative L2 error that grows by more is worse; equal code on equal data repeats its error, and
 threads that add in another order change it by a few percent."""
-UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
-"""Errors below are all alike: rounding the exact result makes as much."""
 MEMORY_SHARE = 0.02
 MEMORY_BYTES = 2**20
 """A peak that grows by less than the larger of both is the system's bookkeeping in pages; an arena
@@ -26,13 +26,14 @@ that the allocator opens for a thread has been seen to take a third of a megabyt
 class Check(StrEnum):
     CORRECTNESS = "correctness"
     COVERAGE = "coverage"
+    OUTPUTS = "outputs"
     ACCURACY = "accuracy"
     MEMORY = "memory"
     OPERATORS = "operators"
     ALGORITHM = "algorithm"
 
 
-WRONG = (Check.CORRECTNESS, Check.COVERAGE)
+WRONG = (Check.CORRECTNESS, Check.COVERAGE, Check.OUTPUTS)
 """Findings that mean wrong results or none; the others mean worse ones."""
 ACCEPTABLE = tuple(check for check in Check if check is not Check.CORRECTNESS)
 """Findings that may be meant, so that they can be accepted."""
@@ -53,6 +54,11 @@ class Facts:
     """Names of torch's operators that one call runs, in order."""
     vendor: str | None = None
     """The convolution of torch's own that did the work."""
+    outputs: int | None = None
+    """How many numbers a network returns."""
+    sketch: Sketch | None = None
+    """What a network returns for inputs that are always the same; each is right by its own
+    float64 result, and this tells whether that is another one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +76,7 @@ def findings(base: Facts, head: Facts, dtype: str) -> list[Finding]:
     if base.status is not Status.PASSED:
         return []
     return [
+        *_other_outputs(base, head),
         *_less_accurate(base, head, dtype),
         *_larger(base, head),
         *_more_operators(base, head),
@@ -82,9 +89,23 @@ def _broken(head: Facts) -> Finding:
     return Finding(check=check, text=f"{head.status.value.replace('_', ' ')}: {head.reason}")
 
 
+def _other_outputs(base: Facts, head: Facts) -> Iterator[Finding]:
+    if base.outputs != head.outputs and None not in (base.outputs, head.outputs):
+        text = f"the model returns {head.outputs:,} numbers, {base.outputs:,} before"
+        yield Finding(check=Check.OUTPUTS, text=text)
+    elif base.sketch and head.sketch and not base.sketch.is_alike(head.sketch):
+        distance = base.sketch.distance(head.sketch)
+        yield Finding(
+            check=Check.OUTPUTS,
+            text=f"the model returns other numbers: {distance:.1g} of their size apart, "
+            f"in {head.sketch.dtype} on the same inputs",
+        )
+
+
 def _less_accurate(base: Facts, head: Facts, dtype: str) -> Iterator[Finding]:
     if base.rel_l2_error is None or head.rel_l2_error is None:
         return
+    # Errors below a rounding are all alike.
     if head.rel_l2_error > ACCURACY_FACTOR * max(base.rel_l2_error, UNIT_ROUNDOFF[dtype]):
         yield Finding(
             check=Check.ACCURACY,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from suite.conditions import Scenario
 from suite.errors import NotComparable, UsageError
+from suite.gate.side import HEAD
 from suite.measuring.arm import Arm
 from suite.registry.catalogue import Catalogue, Entry, describe
 from suite.registry.sources import Source, builtin_sources
@@ -21,10 +22,17 @@ class CellPair:
     scenario: Scenario
     base: Arm
     head: Arm
+    scenario_of_head: Scenario | None = None
+    """Where it is head's own: a network, whose code is of the revision, too."""
 
     @property
     def key(self) -> str:
         return cell_key(self.scenario.id, self.head.name)
+
+    def scenario_on(self, label: str) -> Scenario:
+        """Return what a side computes."""
+        own = self.scenario_of_head if label == HEAD else None
+        return own or self.scenario
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +59,16 @@ def sources_in(tree: Path, plugins: Sequence[Path]) -> list[Source]:
     Args:
         plugins: inside the repository, relative to its root.
     """
-    # Before its rooms, suite/ had the registry in one file: a base may be of that time.
-    registries = (tree / "suite/registry/registering.py", tree / "suite/registry.py")
-    own = builtin_sources(tree) if any(path.is_file() for path in registries) else []
+    own = builtin_sources(tree) if is_own(tree) else []
     files = [tree / plugin for plugin in plugins]
     return [*own, *(Source(str(file), str(tree)) for file in files if file.is_file())]
+
+
+def is_own(tree: Path) -> bool:
+    """Return whether a checkout is ConvGauge's own."""
+    # Before its rooms, suite/ had the registry in one file: a base may be of that time.
+    registries = (tree / "suite/registry/registering.py", tree / "suite/registry.py")
+    return any(path.is_file() for path in registries)
 
 
 def read_revision(

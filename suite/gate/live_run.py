@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.gate.block_log import BlockWriter
-from suite.gate.blocks import BASE, HEAD, BlockRunner
+from suite.gate.blocks import BlockRunner
 from suite.gate.decision import Decision, Request
 from suite.gate.rule import Rule
+from suite.gate.side import BASE, HEAD
 from suite.gate.verdict import Stage
 
 RESERVE_S = 3.0

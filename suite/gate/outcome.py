@@ -63,7 +63,8 @@ class GateCell:
     def verdict(self) -> str:
         """Return one word or two for tables."""
         if self.is_wrong:
-            return "wrong" if self.head.status is Status.INCORRECT else "broken"
+            is_there = self.head.status in (Status.INCORRECT, Status.PASSED)
+            return "wrong" if is_there else "broken"
         if self.fails:
             return str(Verdict.REGRESSED) if self.is_slower else WORSE
         if not self.is_judged:

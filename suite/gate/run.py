@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from suite.conditions import Scenario
-from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
+from suite.gate.blocks import BlockRunner, Sides
 from suite.gate.checkouts import Checkouts
 from suite.gate.facts import findings
 from suite.gate.inventory import CellPair, Inventory
 from suite.gate.live_run import GateProgress, LiveRun
 from suite.gate.outcome import GateCell, GateOutcome
 from suite.gate.rule import Rule
-from suite.gate.side import Side
+from suite.gate.side import BASE, HEAD, NULL, Side
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.results.cell import CellResult
@@ -70,10 +71,20 @@ def measure(
     folder: Path,
     reproduce: Callable[[CellPair], str],
     watch: Callable[[GateProgress], None] = lambda _: None,
+    of_head: Mapping[str, Scenario] = MappingProxyType({}),
 ) -> GateOutcome:
-    """Measure every cell that both sides have; raw samples go into `folder`."""
+    """Measure every cell that both sides have; raw samples go into `folder`.
+
+    Args:
+        of_head: scenario's id → the same as head has it, where it is another.
+    """
     pairs = [
-        CellPair(scenario=scenario, base=base, head=head)
+        CellPair(
+            scenario=scenario,
+            base=base,
+            head=head,
+            scenario_of_head=of_head.get(scenario.id),
+        )
         for scenario in scenarios
         for base, head in inventory.both
     ]

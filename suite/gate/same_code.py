@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.conditions import Scenario
-from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
+from suite.gate.blocks import BlockRunner, Sides
 from suite.gate.calibration import Block
 from suite.gate.checkouts import Aliases
 from suite.gate.decision import Request
 from suite.gate.inventory import CellPair
-from suite.gate.side import Side
+from suite.gate.side import BASE, HEAD, NULL, Side
 from suite.gate.verdict import Stage
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings

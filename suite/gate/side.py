@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from suite.conditions import Scenario
 from suite.errors import Defect
 from suite.gate.checkouts import Aliases
+from suite.gate.networks import placed
 from suite.measuring.arm import Arm
 from suite.measuring.settings import Settings
 from suite.messages.revision import ForgetCell, LoadCell, Ready
@@ -19,7 +21,9 @@ from suite.processes.interpreter import Interpreter
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
 from suite.processes.tree import ProcessTree
-from suite.registry.sources import Source
+from suite.registry.sources import Source, WaySource
+
+BASE, HEAD, NULL = "base", "head", "null"
 
 MOST_PADDING_BYTES = 4096
 """Of the environment: it lies above the stack and shifts it."""
@@ -129,11 +133,30 @@ class Side:
         """Return where this process finds the arm's file: under its own path of the checkout."""
         if arm.source.tree is None and not arm.source.is_plugin:
             return arm.source  # of an installed package
+        if isinstance(arm.source, WaySource):
+            return self._source_of_way(arm.source)
         location = arm.source.location
-        if arm.source.is_plugin:
-            with contextlib.suppress(ValueError):
-                location = str(self._alias / Path(location).relative_to(self._origin))
-        return Source(location, str(self._alias))
+        return Source(
+            self._under_alias(location) if arm.source.is_plugin else location, str(self._alias)
+        )
+
+    def _source_of_way(self, source: WaySource) -> WaySource:
+        """Return a way to compute a network; a row by force is the revision's, if that has any."""
+        tree = self._under_alias(source.tree or "")
+        return replace(source, tree=tree, row_source=self._under_alias(source.row_source))
+
+    def _under_alias(self, path: str) -> str:
+        with contextlib.suppress(ValueError):
+            return str(self._alias / Path(path).relative_to(self._origin))
+        return path
+
+    def in_tree(self, scenario: Scenario) -> Scenario:
+        """Return a scenario as the checkout has it, for who judges all of its processes."""
+        return placed(scenario, self._checkouts.root, self.tree)
+
+    def aliased(self, scenario: Scenario) -> Scenario:
+        """Return a scenario as the process of the moment finds it."""
+        return placed(scenario, self._checkouts.root, self._alias)
 
 
 class CellPeer:
@@ -160,8 +183,7 @@ class CellPeer:
         self._send(
             LoadCell(
                 cell=self._cell,
-                location=source.location,
-                tree=source.tree,
+                source=source,
                 name=self._arm.name,
                 threads=threads or self._side.threads,
             )

@@ -12,6 +12,7 @@ from suite.measuring.cell import Cell
 from suite.measuring.evidence import Evidence
 from suite.results.cell import Block, CellResult, Status
 from suite.stats.intervals import block_time_s
+from suite.workload import network_of
 
 MOST_CLOCK_FAULTS = 3
 """On a busy machine the clocks of a few turns may differ; a clock that lies differs always."""
@@ -69,6 +70,7 @@ class Tally:
 
     def facts(self) -> Facts:
         """Return what is held against the other side."""
+        network = network_of(self.scenario)
         evidence, residuals, ran = self.evidence, self.evidence.residuals, self.evidence.operators
         return Facts(
             status=self.status,
@@ -79,6 +81,8 @@ class Tally:
             most_peak_bytes=max(evidence.peaks_bytes, default=None),
             operators=ran.names if ran else None,
             vendor=ran.vendor if ran else None,
+            outputs=network.output_elements if network else None,
+            sketch=network.sketch if network else None,
         )
 
     def result(self) -> CellResult:

@@ -168,10 +168,13 @@ class JudgeClient:
             raise Lost(Status.OUT_OF_MEMORY, opened.no_room, final=True)
         shared.seal_contents()
 
-    def draw(self, kind: str) -> None:
+    def draw(self, kind: str, seed: int | None = None) -> None:
         """Draw gate inputs and compute their float64 result, or some elements of it.
 
         All of them where that takes no more than a share of what the scenario has left.
+
+        Args:
+            seed: what they are drawn from; None: one that nobody knows.
         """
         flops = self._scenario.problem.direct_flops * (1 if kind == "integer" else 2)
         whole_s = flops / self._flops_per_s
@@ -179,9 +182,8 @@ class JudgeClient:
         is_whole = fits or kind in SPECIAL_KINDS or network_of(self._scenario) is not None
         self.judges_elements = None if is_whole else ELEMENTS
         began = time.monotonic()
-        self._ask(
-            messages.Draw(kind=kind, seed=secrets.randbits(63), elements=self.judges_elements)
-        )
+        seed = secrets.randbits(63) if seed is None else seed
+        self._ask(messages.Draw(kind=kind, seed=seed, elements=self.judges_elements))
         if self.judges_elements is None and whole_s > LONG_S:
             self._flops_per_s = flops / (time.monotonic() - began)
 
@@ -210,18 +212,21 @@ class JudgeClient:
         self._hand_over(results)
         return self._ask(messages.Untouched(results=results.path, varying=varying)).operands
 
-    def draw_block(self) -> str:
+    def draw_block(self, seed: int | None = None) -> str:
         """Draw a block's operands and streams; return the seed, in hexadecimal."""
-        with self.drawing_block() as seed:
-            return seed
+        with self.drawing_block(seed) as drawn_from:
+            return drawn_from
 
     @contextlib.contextmanager
-    def drawing_block(self) -> Iterator[str]:
+    def drawing_block(self, seed: int | None = None) -> Iterator[str]:
         """Draw a block's operands and streams while the body runs; give the seed, in hexadecimal.
 
         The body asks the judge for nothing, and has nobody timed.
+
+        Args:
+            seed: what they are drawn from; None: one that nobody knows.
         """
-        request = messages.DrawBlock(seed=secrets.randbits(63))
+        request = messages.DrawBlock(seed=secrets.randbits(63) if seed is None else seed)
         with self._or_lost(request.do):
             self._process().send(request)
         try:

@@ -37,7 +37,7 @@ from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.settings import Settings
-from suite.measuring.starts import Starts
+from suite.measuring.starts import few_starts
 from suite.measuring.stopping import blocks_wanted, has_enough
 from suite.measuring.time_spent import TimeSpent
 from suite.measuring.timing import Timing
@@ -48,8 +48,6 @@ from suite.results.cell import CellResult, Status
 from suite.workload import network_of
 
 STARTED_AT_ONCE = 4
-INPUTS_A_BLOCK = 2
-"""Of a network: each takes a pass in float64, longer than a call."""
 
 
 def race(
@@ -317,7 +315,7 @@ class Race:
             cell.worker.await_exits()
         cells = self._shuffled()
         watch = watch_block(cells, self._judge)
-        few = Starts().take(INPUTS_A_BLOCK) if network_of(self._scenario) else ()
+        few = few_starts(self._scenario)
         timings = [Timing(cell, self._judge, self._settings_of(cell), few) for cell in cells]
         for timing in timings:
             if self._deadline.passed:

@@ -6,10 +6,14 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 
+from suite.conditions import Scenario
 from suite.messages.worker import Start
 from suite.processes.shared_memory import STREAM_SLACK
+from suite.workload import network_of
 
 SEED_BITS = 63
+INPUTS_A_BLOCK = 2
+"""Of a network: each takes a pass in float64, longer than a call."""
 _WORD_BYTES = 4
 
 
@@ -43,3 +47,8 @@ class Starts:
         if self._few:
             return tuple(self._few[first % len(self._few)] for first, _ in drawn_starts)
         return tuple(drawn_starts)
+
+
+def few_starts(scenario: Scenario) -> tuple[Start, ...]:
+    """Return the only starts of a block of a network; none where all of them are to be had."""
+    return Starts().take(INPUTS_A_BLOCK) if network_of(scenario) else ()

@@ -31,6 +31,8 @@ class SurveyModel(Request[Surveyed]):
     train: bool
     asked_by: str
     """What the inputs were given by, for messages."""
+    tree: str | None = None
+    """A checkout that what the model imports is taken from first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

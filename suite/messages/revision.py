@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from suite.messages.worker import Loaded, TimedAnswer
 from suite.processes.channel import Done, Request
+from suite.registry.sources import Source, WaySource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,8 +22,7 @@ class LoadCell(Request[TimedAnswer[Loaded]]):
     """Import a cell's source and make its worker."""
 
     cell: str
-    location: str
-    tree: str | None
+    source: Source | WaySource
     name: str
     threads: int
 

@@ -19,6 +19,8 @@ MODELS = "suite.models.ways"
 USUAL_REFERENCE = "eager"
 OPTIMIZE = "optimize"
 OPTIMIZE_FOLD = "optimize_fold"
+CHOSEN_BY_MEASURING = (OPTIMIZE, OPTIMIZE_FOLD)
+"""Ways that are another thing every time they are made."""
 
 
 class _Way(NamedTuple):
@@ -117,7 +119,11 @@ def rows_by_force(catalogue: Catalogue, scenarios: Iterable[NetworkScenario]) ->
                 packs=True,
             ),
             source=WaySource(
-                MODELS, str(TREE), way="row", row=entry.name, row_source=entry.source.location
+                MODELS,
+                entry.source.tree or str(TREE),
+                way="row",
+                row=entry.name,
+                row_source=entry.source.location,
             ),
             unavailable=entry.unavailable,
             unsupported={scenario.id: entry.unavailable for scenario in networks}

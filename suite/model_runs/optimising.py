@@ -23,9 +23,14 @@ def is_optimised(arm: Arm) -> bool:
     return isinstance(arm.source, WaySource) and arm.source.way in (OPTIMIZE, OPTIMIZE_FOLD)
 
 
-def chosen_file(folder: Path, arm: str) -> Path:
-    """Return the file in a run's folder that holds what was chosen for an arm."""
-    return folder / FOLDER / f"{arm}.json"
+def chosen_file(folder: Path, arm: str, threads: int | None = None) -> Path:
+    """Return the file in a run's folder that holds what was chosen for an arm.
+
+    Args:
+        threads: of the scenario, where it says how many.
+    """
+    own = "" if threads is None else f"-t{threads}"
+    return folder / FOLDER / f"{arm}{own}.json"
 
 
 def optimised(
@@ -40,18 +45,20 @@ def optimised(
 ) -> Arm:
     """Return an arm with what was chosen for it, measured now unless the folder has it already.
 
+    What was chosen before, with other numbers of threads, it keeps.
+
     Where it cannot be tried, the arm is unsupported, with the reason.
     """
     assert isinstance(arm.source, WaySource)
-    path = chosen_file(folder, arm.name)
+    path = chosen_file(folder, arm.name, scenario.threads)
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         fold = arm.source.way == OPTIMIZE_FOLD
         if failure := _ask(scenario, path, budget_s, fold, threads, memory_limit_bytes, log):
-            return dataclasses.replace(arm, unsupported={scenario.id: failure})
-    return dataclasses.replace(
-        arm, source=dataclasses.replace(arm.source, settled=str(path.resolve()))
-    )
+            unsupported = {**arm.unsupported, scenario.id: failure}
+            return dataclasses.replace(arm, unsupported=unsupported)
+    settled = (*arm.source.settled, (threads, str(path.resolve())))
+    return dataclasses.replace(arm, source=dataclasses.replace(arm.source, settled=settled))
 
 
 def _ask(

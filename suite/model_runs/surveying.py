@@ -22,6 +22,8 @@ def survey_model(
     memory_limit_bytes: int,
     log: Path,
     asked_by: str,
+    folder: Path | None = None,
+    tree: Path | None = None,
 ) -> NetworkScenario:
     """Return what there is to measure of a model with these inputs.
 
@@ -29,6 +31,8 @@ def survey_model(
         dtype: what the model is converted to; None: as it is built.
         train: whether a call is a step of training.
         asked_by: what the inputs were given by, for messages.
+        folder: that a dotted name is found from; None: the current one.
+        tree: a checkout to import from first.
 
     Raises:
         TooSlow: it takes longer than it may, or hangs.
@@ -37,7 +41,8 @@ def survey_model(
     request = SurveyModel(
         module=target.module,
         name=target.name,
-        folder=str(Path.cwd()),
+        folder=str(folder or Path.cwd()),
+        tree=None if tree is None else str(tree),
         inputs=tuple(inputs),
         dtype=dtype,
         train=train,

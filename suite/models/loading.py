@@ -19,6 +19,7 @@ from suite import own_imports
 from suite.errors import UsageError, did_you_mean
 from suite.models.hints import NetworkRefused
 from suite.processes.import_file import import_file
+from suite.registry import sources
 from suite.workload import Input, Network
 
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
@@ -136,6 +137,8 @@ def fresh_model(network: Network) -> torch.nn.Module:
     """
     stay_offline()
     os.chdir(network.folder)
+    if network.tree is not None:
+        sources.search_first(Path(network.tree))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         loaded = find(network.module, network.name)

@@ -6,6 +6,7 @@ first call; whatever a way does in each call, conversions of layout included, is
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 
 from suite.conditions import Scenario
-from suite.errors import Unsupported
+from suite.errors import Unsupported, UsageError
 from suite.models import chosen, compiled, engines
 from suite.models.calling import Calling, calling
 from suite.models.subject import Subject
@@ -26,6 +27,7 @@ from suite.network.bench import apply
 from suite.network.folding.folding import fold
 from suite.network.survey import survey
 from suite.network.twin import in_format
+from suite.registry import Source, load
 from suite.tuning.candidates import load_row
 from suite.tuning.plan import Plan, fingerprint_here
 from suite.tuning.store import Conditions, Row
@@ -87,7 +89,7 @@ def _channels_last(subject: Subject) -> tuple[Callable[..., Any], str]:
 
 def _optimised(subject: Subject) -> tuple[Callable[..., Any], str]:
     """Return the model with what `optimize` chose, which was measured before this run's blocks."""
-    what = chosen.read(Path(subject.source.settled))
+    what = chosen.read(Path(dict(subject.source.settled)[torch.get_num_threads()]))
     model = subject.model
     if what.outcome.is_folded:
         words, _ = subject.arguments()
@@ -106,6 +108,8 @@ def _by_row(subject: Subject) -> tuple[Callable[..., Any], str]:
         raise Unsupported("rows are put in place of layers where all arguments are positional")
     there = survey(model, tuple(words))
     row = Row(source.row, source.row_source)
+    with contextlib.suppress(UsageError):  # that it is not there shows in the next line
+        load(Source(source.row_source, source.tree))
     entry = load_row(row)
     if entry is None:
         raise Unsupported(f"{source.row} does not load")

@@ -14,7 +14,8 @@ from suite.registry.implementation import Implementation
 from suite.registry.registering import registered
 
 ENTRY_POINT_GROUP = "convgauge.implementations"
-_loaded: dict[Source, list[Implementation]] = {}
+_loaded: dict[str, list[Implementation]] = {}
+"""By location: a process imports each once, from whatever checkout it was told first."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class WaySource(Source):
     row: str = ""
     """The implementation that is to compute every convolution that it covers."""
     row_source: str = ""
-    settled: str = ""
-    """The file that says what `optimize` chose."""
+    settled: tuple[tuple[int, str], ...] = ()
+    """Number of threads, and the file that says what `optimize` chose for it."""
 
     @property
     def host(self) -> str:
@@ -77,13 +78,13 @@ def load(source: Source) -> list[Implementation]:
     Raises:
         UsageError: the source does not import; one line with the file, the line and the error.
     """
-    if source in _loaded:
-        return _loaded[source]
+    if source.location in _loaded:
+        return _loaded[source.location]
     known = {entry.name for entry in registered()}
     try:
         if source.is_plugin:
             if source.tree is not None:
-                _search_first(Path(source.tree))
+                search_first(Path(source.tree))
             _import_file(Path(source.location))
         elif source.tree is not None:
             own_imports.search_first(source.tree)
@@ -102,11 +103,12 @@ def load(source: Source) -> list[Implementation]:
         raise UsageError(
             f"{where}: does not import: {type(error).__name__}: {error}{hint}"
         ) from error
-    _loaded[source] = [entry for entry in registered() if entry.name not in known]
-    return _loaded[source]
+    _loaded[source.location] = [entry for entry in registered() if entry.name not in known]
+    return _loaded[source.location]
 
 
-def _search_first(tree: Path) -> None:
+def search_first(tree: Path) -> None:
+    """Import from a checkout first, and from its `src`."""
     for folder in (str(tree / "src"), str(tree)):
         if folder not in sys.path:
             sys.path.insert(0, folder)

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from suite.conditions import Scenario
 from suite.results.folder import Run
 from suite.results.revisions import plugin_revisions
+from suite.workload import network_of
 
 MACHINE = (
     "cpu",
@@ -323,6 +324,15 @@ def _conditions(scenario: Scenario) -> str:
     for name in ("id", "source", "occurrences", "threads", "stored_values"):
         record.pop(name)
     record["cache"] = scenario.cache_state
+    if network := network_of(scenario):
+        # What is called and with what. Its code is what may differ between two runs of it, and
+        # where that lies is nobody's business.
+        record["problem"] = {
+            "name": network.name,
+            "inputs": record["problem"]["inputs"],
+            "dtype": network.dtype,
+            "train": network.train,
+        }
     return json.dumps(record, sort_keys=True)
 
 

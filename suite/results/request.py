@@ -81,9 +81,14 @@ class Precision:
         return "all" if self.every_row else f"{self.percent:g}"
 
 
-def asked_by(option: str, usual: Any = None) -> Any:
-    """Return a field that the command line spells `option`; left out where it is `usual`."""
-    return field(default=usual, metadata={"option": option})
+def asked_by(option: str, usual: Any = None, *, kept_as: str = "") -> Any:
+    """Return a field that the command line spells `option`; left out where it is `usual`.
+
+    Args:
+        kept_as: what the parsed arguments call it, where another field is spelled so, too.
+    """
+    kept_as = kept_as or option.removeprefix("--").replace("-", "_")
+    return field(default=usual, metadata={"option": option, "kept_as": kept_as})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +162,33 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRequest(Request):
+class ModelRequest(Request):
+    """A command that measures a whole network in place of scenario files, where it is asked to."""
+
+    model: AskedFile | None = asked_by("--model")
+    """"FILE.py:BUILD"."""
+    inputs: tuple[str, ...] = asked_by("--input", ())
+    dtype: str | None = asked_by("--dtype")
+    train: bool = asked_by("--train", False)
+    more_threads: tuple[AtLeastOne, ...] = asked_by("--threads", (), kept_as="more_threads")
+    """Besides `threads`: each number of them is a scenario of its own."""
+
+    @property
+    def thread_counts(self) -> tuple[int, ...]:
+        """All that were asked for; none where that is left to the suite."""
+        return () if self.threads is None else (self.threads, *self.more_threads)
+
+    def of_cell(self, scenario: str, implementation: str) -> Self:
+        """Return the request for one cell; a model is one scenario for each number of threads."""
+        one = super().of_cell(scenario, implementation)
+        if self.model is None:
+            return one
+        own = (n for n in self.thread_counts if scenario.endswith(f"-t{n}") and self.more_threads)
+        return replace(one, scenarios=(), threads=next(own, self.threads), more_threads=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(ModelRequest):
     """What a `run` is asked; a `profile` asks for a run, too."""
 
     command: ClassVar[str] = "run"
@@ -178,23 +209,14 @@ class RunRequest(Request):
     instructions: bool = asked_by("--instructions", False)
     environments: tuple[str, ...] = asked_by("--env", ())
     """Besides this one; the rows in them are called `torch@ENV`."""
-    model: AskedFile | None = asked_by("--model")
-    """A whole network in place of scenario files: "FILE.py:BUILD"."""
-    inputs: tuple[str, ...] = asked_by("--input", ())
-    dtype: str | None = asked_by("--dtype")
-    train: bool = asked_by("--train", False)
     optimize_budget_s: Seconds = asked_by("--optimize-budget", 60.0)
 
     def of_cell(self, scenario: str, implementation: str) -> Self:
-        """Return the request for one cell; shard and budget are about all of them.
-
-        A model is one scenario by itself.
-        """
+        """Return the request for one cell; shard and budget are about all of them."""
         for environment in self.environments:
             implementation = implementation.removesuffix(f"@{' '.join(environment.split())}")
         of_cell = super().of_cell(scenario, implementation)
-        one = replace(of_cell, shard=None, budget_s=None, on=None, each=False)
-        return one if self.model is None else replace(one, scenarios=())
+        return replace(of_cell, shard=None, budget_s=None, on=None, each=False)
 
     def resuming(self, out: str) -> str:
         """Return the command that finishes this run in the folder `out`, however long it takes."""
@@ -202,7 +224,7 @@ class RunRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GateRequest(Request):
+class GateRequest(ModelRequest):
     """What a `gate` is asked: the rest, and head against what."""
 
     command: ClassVar[str] = "gate"

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from suite.gate.blocks import BASE, HEAD, NULL, BlockRunner, Sides
+from suite.gate.blocks import BlockRunner, Sides
 from suite.gate.decision import CellTimes
+from suite.gate.side import BASE, HEAD, NULL
 from suite.gate.tally import Tally
 from suite.measuring.losses import Lost
 from suite.registry.sources import Source
@@ -25,7 +26,7 @@ def runner(scenario, settings, time_spent, monkeypatch):
     lost = arm("a", "direct", Source("none"))
     runner.tallies = {k: {label: Tally(lost, scenario) for label in (BASE, HEAD)} for k in KEYS}
     monkeypatch.setattr(runner, "_opened", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(runner._judge, "draw_block", lambda: "seed")
+    monkeypatch.setattr(runner._judges, "draw_block", lambda: "seed")
     return runner
 
 
@@ -56,7 +57,7 @@ ONE_FAILED = {
 
 
 def test_a_block_without_the_judge_is_void_and_the_second_ends_the_side_at_work(
-    runner, scenario, monkeypatch
+    runner, monkeypatch
 ):
     lost_keys: list[str] = []
     monkeypatch.setattr(runner, "_undisturbed", lost_in(HEAD, KEYS[0], lost_keys))
@@ -64,33 +65,33 @@ def test_a_block_without_the_judge_is_void_and_the_second_ends_the_side_at_work(
     request = SimpleNamespace(with_null=())
     sides = (runner._sides.base, runner._sides.head)
 
-    first = runner._measure_scenario(scenario, KEYS[::-1], sides, request)
+    first = runner._measure_scenario(KEYS[::-1], sides, request)
     assert first.keys() == {KEYS[1]}
     assert all(
         status is Status.PASSED for of in statuses(runner).values() for status in of.values()
     )
 
-    runner._measure_scenario(scenario, KEYS, sides, request)
+    runner._measure_scenario(KEYS, sides, request)
     assert statuses(runner) == ONE_FAILED
     assert lost_keys == [KEYS[0]] * 2
 
 
-def test_gates_are_run_cell_by_cell_until_it_is_known_whose_it_was(runner, scenario, monkeypatch):
+def test_gates_are_run_cell_by_cell_until_it_is_known_whose_it_was(runner, monkeypatch):
     lost_keys: list[str] = []
     monkeypatch.setattr(runner, "_checked_at_once", lost_in(HEAD, KEYS[0], lost_keys))
     monkeypatch.setattr(runner, "_processes", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(runner, "_by_scenario", lambda _: [(scenario, KEYS)])
+    monkeypatch.setattr(runner, "_by_scenario", lambda _: [KEYS])
 
     assert list(runner.check()) == KEYS
     assert statuses(runner) == ONE_FAILED
     assert len(lost_keys) == 3
 
 
-def test_what_does_not_fit_into_memory_ends_all_its_cells_at_once(runner, scenario, monkeypatch):
+def test_what_does_not_fit_into_memory_ends_all_its_cells_at_once(runner, monkeypatch):
     def refuse(*_):
         raise Lost(Status.OUT_OF_MEMORY, "needs 45 GiB, 21 GiB are available", final=True)
 
     monkeypatch.setattr(runner, "_checked_at_once", refuse)
 
-    assert runner._checked(scenario, KEYS, ())
+    assert runner._checked(KEYS, ())
     assert {s for of in statuses(runner).values() for s in of.values()} == {Status.OUT_OF_MEMORY}

@@ -21,7 +21,7 @@ from suite.messages.worker import Load, Loaded, TimedAnswer
 from suite.own_imports import own_name
 from suite.processes.channel import Done, Handlers, handlers, serve
 from suite.processes.keeping_out import run_others_code
-from suite.registry.sources import Source
+from suite.registry.sources import WaySource
 from suite.results.cell import Status
 from suite.worker.process import Worker
 
@@ -42,14 +42,28 @@ class RevisionWorker:
         self._looked_at: set[str] = set()
 
     def load(self, asked: LoadCell) -> TimedAnswer[Loaded]:
-        worker = Worker(Source(asked.location, asked.tree), asked.name, asked.threads)
+        worker = self._worker(asked)
         self.cells[asked.cell] = worker.handlers()
         answer = worker.answer_load(Load())
-        if answer.failure is None and (strays := self._strays()):
-            reason = f"imports {strays[0]} from {self._root} and not from its revision"
+        if answer.failure is None and (reason := self._why_not_own()):
             failure = Failure(status=Status.ERROR, reason=reason)
             return dataclasses.replace(answer, reply=None, failure=failure)
         return answer
+
+    def _worker(self, asked: LoadCell) -> Worker:
+        if not isinstance(asked.source, WaySource):
+            return Worker(asked.source, asked.name, asked.threads)
+        # What networks take is imported where there are any.
+        from suite.gate.child.network_of_revision import NetworkOfRevision  # noqa: PLC0415
+
+        return NetworkOfRevision(asked.source, asked.name, asked.threads, self._why_not_own)
+
+    def _why_not_own(self) -> str:
+        """Return which module is not the revision's, if one is not."""
+        strays = self._strays()
+        if not strays:
+            return ""
+        return f"imports {strays[0]} from {self._root} and not from its revision"
 
     def _strays(self) -> list[str]:
         """Return modules that came from the repository: then both revisions run the same code."""

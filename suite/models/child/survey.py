@@ -20,9 +20,13 @@ from suite.models.hints import hint, hint_about_inputs, own_dtype
 from suite.models.loading import failure_of, fresh_model, refuse_network
 from suite.network.outputs import rel_l2_error
 from suite.network.refusing import SAME
+from suite.network.twin import twin_of
 from suite.operands.tensors import DTYPES
 from suite.processes.channel import handlers, serve
-from suite.workload import Network
+from suite.workload import Network, Sketch
+
+SUMS = 16
+"""Of a sketch: the size of a difference is known to a third by so many."""
 
 
 def main(connection: Connection) -> None:
@@ -41,6 +45,7 @@ def answer(asked: SurveyModel) -> Surveyed:
         module=asked.module,
         name=asked.name,
         folder=asked.folder,
+        tree=asked.tree,
         inputs=asked.inputs,
         dtype=asked.dtype,
         train=asked.train,
@@ -128,11 +133,38 @@ def _run(network: Network, model: nn.Module, dtype: torch.dtype) -> Network:
         )
     return dataclasses.replace(
         network,
+        sketch=_sketch_of(model, network, dtype),
         outputs=tuple(part.numel() for part in first),
         direct_flops=flops.get_total_flops(),
         parameter_bytes=sum(p.numel() * p.element_size() for p in model.parameters()),
         convolutions=convolutions.count,
     )
+
+
+def _sketch_of(model: nn.Module, network: Network, dtype: torch.dtype) -> Sketch:
+    """Return a sketch of what the model returns in float64, or in its own type if it has to be."""
+    row = torch.randn(
+        network.input_elements, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
+    )
+    for of in (torch.float64, dtype):
+        twin = twin_of(model).to(of)
+        if network.train:
+            as_trained(twin)
+        try:
+            parts = _parts(calling(twin, network, dtype), row.to(of))
+        except Exception:  # a type that is written into its code
+            continue
+        joined = torch.cat([part.double().reshape(-1) for part in parts]).nan_to_num(0, 0, 0)
+        return Sketch(dtype=str(of).removeprefix("torch."), sums=tuple(_sums(joined)))
+    raise AssertionError("it has run in its own type")
+
+
+def _sums(values: torch.Tensor) -> list[float]:
+    """Return sums of values with signs of their own, always the same ones: every so many-th."""
+    generator = torch.Generator().manual_seed(3)
+    signs = torch.randint(0, 2, values.shape, generator=generator).to(values.dtype).mul_(2).sub_(1)
+    signed = values * signs
+    return [float(signed[first::SUMS].sum()) for first in range(SUMS)]
 
 
 def _parts(called: Calling, row: torch.Tensor) -> list[torch.Tensor]:
