@@ -13,7 +13,7 @@ from reports.page import assets
 from reports.page.change import comparison_facts
 from reports.page.data import page_data
 from reports.page.encoding import embed
-from reports.page.method import method
+from reports.page.method import method, threads_in_words
 from reports.page.templates import TEMPLATES, page_environment
 from reports.value_slowdowns import value_slowdowns
 from reports.whole_networks import whole_networks
@@ -49,6 +49,7 @@ def render(run: Run, comparison: Comparison | None = None) -> str:
         whole_networks=whole_networks(matrix),
         value_slowdowns=value_slowdowns(matrix),
         method=method(run, matrix),
+        threads=threads_in_words(run),
         compared=comparison and comparison_facts(comparison),
         data=embed(page_data(run, matrix, comparison)),
         has_profiles=bool(run.profiles),

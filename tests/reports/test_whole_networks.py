@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from reports.matrix import Matrix
+from reports.page import render
 from reports.whole_networks import whole_network_lines, whole_networks
 from suite.results.cell import Block, CellResult, Status
 from suite.results.folder import Run
@@ -81,3 +84,24 @@ def test_what_parts_add_up_to():
     assert PARTS.alone_s == pytest.approx(3e-3)
     assert PARTS.inside_s == pytest.approx(5e-3)
     assert PARTS.others_s == pytest.approx(5e-3)
+
+
+def test_the_page_says_how_networks_are_judged_and_all_numbers_of_threads(tmp_path):
+    cells = [
+        dataclasses.replace(cell("eager", [10e-3] * 4, PARTS), threads=threads)
+        for threads in (1, 2)
+    ]
+    cells[1] = dataclasses.replace(
+        cells[1], scenario=dataclasses.replace(SCENARIO, id="nets/1x3x8x8-t2", threads=2)
+    )
+    run = Run(tmp_path, {"settings": {"threads": 2}}, tuple(cells))
+
+    page = render(run)
+
+    assert " · 1 and 2 threads" in page
+    assert "The run used 1 and 2 threads" in page
+    assert "The reference is the model itself in float64" in page
+    assert "Small whole numbers had to come out exactly" not in page
+    assert page.count("is the sum that measuring layers alone predicts") == 1
+    for figure in ("3.00 ms", "5.00 ms", "10.0 ms"):
+        assert f'<td class="number">{figure}</td>' in page
