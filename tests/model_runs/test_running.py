@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from suite.results.folder import read_manifest
+from suite.results.request import read_request
 from tests.conftest import ROOT
 
 MODEL = f"{ROOT / 'tests/models/whole.py'}:build"
@@ -62,6 +64,27 @@ def test_the_report_shows_the_network(done):
     assert "whole-build/1x3x16x16" in done.said.out
 
 
+def threads_in(words):
+    return [words[at + 1] for at, word in enumerate(words) if word == "--threads"]
+
+
+def test_each_number_of_threads_is_a_scenario_and_one_cell_is_asked_for_again(command, tmp_path):
+    said = command(
+        *("run", "--model", MODEL, *SHORT, "--threads", "2", "--impl", "eager", "--out", "r")
+    )
+
+    with (tmp_path / "r/results.csv").open(encoding="utf-8") as file:
+        threads = {row["scenario"]: row["threads"] for row in csv.DictReader(file)}
+    request = read_request(read_manifest(tmp_path / "r"))
+    one = request.of_cell("whole-build/1x3x16x16-t2", "eager")
+    assert said.code == 0
+    assert threads == {"whole-build/1x3x16x16-t1": "1", "whole-build/1x3x16x16-t2": "2"}
+    assert request.thread_counts == (1, 2)
+    assert one.thread_counts == (2,)
+    assert threads_in(request.words()) == ["1", "2"]
+    assert threads_in(one.words()) == ["2"]
+
+
 CONTRADICTIONS = (
     "--model mine.py:other",
     "--input 1x3x8x8",
@@ -107,6 +130,8 @@ def test_a_model_is_resumed_as_it_was_asked_and_not_where_its_file_has_changed(c
             "--env and --model do not go together: its arms run in this environment",
         ),
         (("--model", "absent.py:build", *SHORT), "absent.py: no such file"),
+        (("quick", "--threads", "1", "--threads", "2"), "a scenario file says `threads: [1, 2]`"),
+        (("--model", MODEL, *SHORT, "--threads", "1"), "argument --threads: 1 was given twice"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_is_run(command, words, said):
