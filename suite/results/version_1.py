@@ -50,7 +50,8 @@ def _request(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Reques
 
 def _asked(kind: type[Request], words: Sequence[str]) -> dict[str, Any]:
     """Return the options among a command's words, as argparse read them; may be abbreviated."""
-    options = dict(kind.options())
+    fields = list(kind.options())
+    options = dict(reversed(fields))  # that some may be repeated is younger
     values: dict[str, Any] = {}
     for position, word in enumerate(words):
         name, has_value, text = word.partition("=")

@@ -54,9 +54,17 @@ SHARED = {
     "memory_limit_gib": 1.0,
     "yes": True,
 }
+OF_MODELS = {
+    "model": here("my own.py:build"),
+    "inputs": ("1x3x224x224", "1x4"),
+    "dtype": "bfloat16",
+    "train": True,
+    "more_threads": (5, 1),
+}
 FULL = (
     RunRequest(
         **SHARED,
+        **OF_MODELS,
         reference="v1.0",
         precision=Precision(percent=0.5),
         blocks=9,
@@ -69,14 +77,11 @@ FULL = (
         profile=True,
         instructions=True,
         environments=("torch==2.12.*", "here"),
-        model=here("my own.py:build"),
-        inputs=("1x3x224x224", "1x4"),
-        dtype="bfloat16",
-        train=True,
         optimize_budget_s=5.0,
     ),
     GateRequest(
         **SHARED,
+        **OF_MODELS,
         base="v1.0",
         baseline=here("stored"),
         head="main",
@@ -153,6 +158,8 @@ def test_a_cell_of_a_whole_network_is_asked_for_by_its_row_alone():
     cell = FULL[0].of_cell("my own", "eager")
 
     assert (cell.model, cell.scenarios, cell.implementations) == (FULL[0].model, (), ("eager",))
+    assert cell.thread_counts == (3,)
+    assert FULL[0].of_cell("my own-t5", "eager").thread_counts == (5,)
 
 
 def test_one_cells_request_names_the_row_whatever_environment_it_ran_in():
