@@ -59,11 +59,12 @@ def models(
     _refuse_chosen(request.implementations)
     target = Target.parse(request.model.path)
     is_inside = _is_inside(target, repository, trees, request.model)
-    if not is_inside and not plugins and not is_own(trees.head):
+    is_of_rows = bool(plugins) or (is_own(trees.head) and bool(request.implementations))
+    if not is_inside and not is_of_rows:
         raise UsageError(
             f"--model {request.model}: outside the repository {repository.root}, so both revisions "
-            "would run the same code; name its own repository with --repo DIR, or a --plugin whose "
-            "rows are to compute it"
+            "would run the same code; name its own repository with --repo DIR, or rows of this one "
+            "that are to compute it: --plugin FILE"
         )
     facts = new_run.torch_facts(log)
 
@@ -133,7 +134,8 @@ def _is_inside(target: Target, repository: Repository, trees: Trees, asked: Aske
         if folder is None:
             return False
         parts = Path(*target.module.split("."))
-        places = [folder / parts.with_suffix(".py"), folder / parts / "__init__.py"]
+        files = (parts.with_suffix(".py"), parts / "__init__.py")
+        places = [above / file for above in (folder, Path("src")) for file in files]
     has_base, has_head = (
         any((tree / place).is_file() for place in places) for tree in (trees.base, trees.head)
     )

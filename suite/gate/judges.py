@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from suite.conditions import Scenario
 from suite.measuring.judge_client import JUDGE_OF_NETWORKS, JudgeClient
+from suite.measuring.losses import Lost
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.processes.shared_memory import OperandLayout, SharedMemory
@@ -74,8 +75,15 @@ class Judges:
         return drawn_from
 
     def forget_results(self) -> None:
+        """Have all let go of the workers' memory, also where one of them is lost."""
+        lost = None
         for judge in self._judges.values():
-            judge.forget_results()
+            try:
+                judge.forget_results()
+            except Lost as error:
+                lost = error
+        if lost is not None:
+            raise lost
 
     def close(self) -> None:
         for judge in self._judges.values():
