@@ -35,7 +35,7 @@ hypothesis.settings.load_profile("convgauge")
 ROOT = Path(__file__).resolve().parents[1]
 FAULTY = Path(__file__).parent / "faulty"
 NOBODY_ELSE = Path(__file__).parent / "nobody_else.py"
-"""Runs the command line as the fixture of that name does, in a process of its own."""
+"""Runs the command line as `_nobody_else` lets it run here, in a process of its own."""
 
 TINY = """\
 name: tiny
@@ -46,7 +46,7 @@ layers:
 
 
 COMPILING = re.compile(
-    r"tests/(impls/|profiling/test_phases\.py|judge/test_timed_outputs\.py|network/test_every_row\.py)"
+    r"tests/(impls/|profiling/test_phases\.py|judge/test_(timed_outputs|epilogues)\.py|network/test_every_row\.py)"
 )
 """Files whose tests call rows on Numba: what one of them has compiled, the others find."""
 LONG = (
@@ -150,6 +150,17 @@ def _machine_is_measured_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_else() -> Iterator[None]:
+    """Take no block for disturbed, whoever else is busy here: it would be measured again.
+
+    tests/measuring/test_contention.py has the rule itself.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contention, "is_disturbed", lambda *_, **__: False)
+        yield
+
+
 @dataclass(frozen=True)
 class Said:
     """What a command answered."""
@@ -249,12 +260,6 @@ def settings(tmp_path: Path) -> Settings:
         rounds=2,
         timeout_s=20,
     )
-
-
-@pytest.fixture
-def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take no block for disturbed: for tests of what is concluded, whoever else is busy here."""
-    monkeypatch.setattr(contention, "is_disturbed", lambda *_: False)
 
 
 @pytest.fixture

@@ -13,8 +13,6 @@ from suite.gate.calibration import calibrate, steady_cells
 from suite.gate.decision import CellTimes
 from suite.gate.rule import Rule
 
-pytestmark = pytest.mark.usefixtures("nobody_else")
-
 CELLS = ("calm", "wild")
 SPREAD = {"calm": 0.01, "wild": 0.10}
 

@@ -28,8 +28,6 @@ from tests.gate.planting import BODIES, SCENARIOS, commit, git, plugin, reposito
 
 QUICK = ("--threads", "1", "--blocks", "4")
 
-pytestmark = pytest.mark.usefixtures("nobody_else")
-
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

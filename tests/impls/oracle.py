@@ -16,6 +16,16 @@ from suite.problem import Problem
 from suite.registry import registering, sources
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+SLOW_IN_FLOAT64 = (
+    "depthwise",
+    "grouped",
+    "loops_blocked",
+    "direct_packed",
+    "winograd_tile4",
+    "winograd_tile6",
+    "winograd_tile8",
+)
+"""Numba takes half a minute of a core for each kernel of theirs, and as long again for float64."""
 TREE = Path(__file__).resolve().parents[2]
 
 

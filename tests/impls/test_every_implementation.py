@@ -9,7 +9,15 @@ import sys
 
 import pytest
 import torch
-from oracle import DTYPES, call, draw, exact, implementations, worst_ratio
+from oracle import (
+    DTYPES,
+    SLOW_IN_FLOAT64,
+    call,
+    draw,
+    exact,
+    implementations,
+    worst_ratio,
+)
 
 from suite.conditions import Scenario
 from suite.errors import Unsupported, UsageError
@@ -98,18 +106,6 @@ def covers(entry, shape: Problem, dtype: str = "float32") -> bool:
 
 # torch.compile takes about 10 s for each shape.
 SLOW = ("compile",)
-# Numba takes half a minute of a core for each kernel of theirs, and as long again for float64.
-SLOW_IN_FLOAT64 = (
-    "depthwise",
-    "grouped",
-    "loops_blocked",
-    "direct_packed",
-    "winograd_tile4",
-    "winograd_tile6",
-    "winograd_tile8",
-)
-
-
 # The same lines compute in both types: where one fails on a shape, a third of them tell.
 IN_FLOAT64 = list(SHAPES.values())[::3]
 

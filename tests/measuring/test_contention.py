@@ -195,9 +195,10 @@ def test_a_budget_that_is_spent_leaves_the_mark_and_measures_nothing_again(raced
 
 
 def test_a_run_among_busy_processes_marks_its_cells_and_keeps_what_it_saw(
-    neighbours, scenario, settings, tmp_path
+    neighbours, scenario, settings, tmp_path, monkeypatch
 ):
     """With as many threads as cores, and twice as many others, no block can be clean."""
+    monkeypatch.setattr(contention, "is_disturbed", is_disturbed)  # as it is outside of tests
     busy = dataclasses.replace(settings, threads=placement.usable_cores(), block_s=0.1)
     Runner(tmp_path, [scenario], [TORCH], busy).run()
 

@@ -31,7 +31,7 @@ ARMS = [builtin("torch", "vendor", "impls.vendor"), builtin("unfold", "im2col", 
 
 
 @pytest.fixture
-def rounds(tmp_path, settings, nobody_else):
+def rounds(tmp_path, settings):
     """What stood after each round of a small run, and what was decided."""
     stood = []
     few = dataclasses.replace(settings, blocks=2, least_blocks=2, target_half_width=1e-9)

@@ -19,8 +19,6 @@ from suite.tuning.features import kind_of
 from tests.arms import arm
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.usefixtures("nobody_else")
-
 
 def scenario(name: str, problem=None) -> Scenario:
     return Scenario(id=name, problem=problem or layer(), threads=USUAL.threads)

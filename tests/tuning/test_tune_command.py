@@ -9,8 +9,6 @@ import pytest
 from suite.results.folder import read_results
 from suite.tuning import store
 
-pytestmark = pytest.mark.usefixtures("nobody_else")
-
 ROWS = ("--impl", "kn2row", "--impl", "gemm_1x1")
 LAYERS = """\
 name: own
