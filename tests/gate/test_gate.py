@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -191,13 +193,35 @@ def test_an_intended_change_can_be_accepted(planted, gate):
     assert "accepted: small/a × busier: operator calls" in said
 
 
-def test_a_budget_that_is_too_small_says_what_it_could_not_decide(planted, gate):
-    words = ("--base", "HEAD~1", "--plugin", "mine.py", "--out", "out", "--budget", "1")
-    code, said = gate(*words, *QUICK)
+@pytest.fixture(scope="module")
+def out_of_time(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
+    """A gate without time for any block, beside changes that are not committed: code, words, out.
+
+    They would not import.
+    """
+    folder = repository(tmp_path_factory.mktemp("short") / "repo")
+    commit(folder, {"mine.py": plugin(0, ["steady"]), "small.yaml": SCENARIOS}, "base")
+    commit(folder, {"README.md": "words"}, "head")
+    (folder / "mine.py").write_text("import nothing_of_that_name\n")
+    sides = ("--base", "HEAD~1", "--head", "HEAD", "--plugin", "mine.py")
+    said = StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        code = run_bench.main(
+            ["gate", "small.yaml", *sides, "--out", "../out", "--budget", "1", *QUICK]
+        )
+    return code, said.getvalue(), folder.parent / "out"
+
+
+def test_a_budget_that_is_too_small_says_what_it_could_not_decide(out_of_time):
+    code, said, out = out_of_time
     assert code == 4
     assert "the budget of 1 s ended the screen after 0 blocks" in said
     assert "cannot tell: small/a × steady" in said
-    skipped = ET.parse(planted / "out/junit.xml").getroot().find(".//skipped")
+    skipped = ET.parse(out / "junit.xml").getroot().find(".//skipped")
     assert skipped is not None
 
 
@@ -280,10 +304,8 @@ def test_an_empty_scenario_file_is_bad_input(planted, gate):
     assert "small.yaml" in said
 
 
-def test_uncommitted_changes_beside_a_named_head_are_mentioned(planted, gate):
-    (planted / "mine.py").write_text("import nothing_of_that_name\n")
-    words = ("--base", "HEAD~1", "--head", "HEAD", "--plugin", "mine.py", "--budget", "1")
-    _, said = gate(*words, "--out", planted.parent / "out", *QUICK)
+def test_uncommitted_changes_beside_a_named_head_are_mentioned(out_of_time):
+    _, said, _ = out_of_time
     assert "1 uncommitted changes" in said
     assert "are not measured" in said
 

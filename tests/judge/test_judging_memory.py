@@ -39,13 +39,13 @@ def test_pieces_cover_everything_once_and_none_is_too_large(shape, most):
     assert bool((counted == 1).all())
 
 
-@pytest.mark.parametrize("column_bytes", [1, 500, 5000])
+@pytest.mark.parametrize("column_bytes", [1, 500, 2500])
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize(
     "problem",
     [
-        Problem.of_call((3, 4, 9, 8), (6, 2, 3, 2), padding=(2, 1), stride=(2, 1), groups=2),
-        Problem.of_call((2, 3, 7, 7), (4, 3, 3, 3), padding=(4, 4), dilation=(2, 3)),
+        Problem.of_call((2, 4, 5, 4), (6, 2, 3, 2), padding=(2, 1), stride=(2, 1), groups=2),
+        Problem.of_call((2, 3, 4, 4), (4, 3, 3, 3), padding=(3, 3), dilation=(2, 3)),
         Problem.of_call((2, 3, 2, 2), (4, 3, 1, 1), padding=(3, 3), stride=(3, 3)),
     ],
     ids=["grouped", "dilated", "mostly padding"],
