@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -100,6 +101,8 @@ def onnxruntime_(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
 
 
 def _load_openvino(weight: torch.Tensor, problem: Problem) -> Any:
+    # Its telemetry reports each import by a process of its own, beside the calls that are timed.
+    sys.modules.setdefault("openvino_telemetry", None)
     import openvino  # noqa: PLC0415
     from openvino import opset13 as ops  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import importlib.util
 import re
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -62,6 +63,7 @@ def onnxruntime(subject: Subject) -> tuple[Callable[..., Any], str]:
 def openvino(subject: Subject) -> tuple[Callable[..., Any], str]:
     """Return a model in OpenVINO's CPU plug-in, pinned to float32."""
     _require(subject, "openvino")
+    keep_openvino_quiet()
     ov: Any = importlib.import_module("openvino")
 
     words, keywords = subject.arguments()
@@ -90,6 +92,14 @@ def openvino(subject: Subject) -> tuple[Callable[..., Any], str]:
         ]
 
     return run, ""
+
+
+def keep_openvino_quiet() -> None:
+    """Have OpenVINO do without its telemetry, which reports each import and each conversion.
+
+    A process of its own does so, which computes beside the calls that are timed.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def _exported(subject: Subject, folder: Path) -> Path:

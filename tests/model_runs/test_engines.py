@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from suite.models.calling import Calling, calling
 from suite.models.subject import Subject
 from suite.registry.sources import WaySource
 from suite.workload import NetworkScenario
+from tests.conftest import ROOT
 from tests.model_runs.test_calling import network_with
 from tests.models.classics import resnet18
 from tests.models.whole import Whole, Words
@@ -95,6 +98,21 @@ def test_engines_neither_train_nor_compute_other_types(engine):
         getattr(engines, engine)(dataclasses.replace(subject, network=network))
     with pytest.raises(Unsupported, match="float32 only"):
         getattr(engines, engine)(dataclasses.replace(subject, dtype=torch.float64))
+
+
+def test_openvino_reports_to_nobody():
+    pytest.importorskip("openvino")
+    command = (
+        "import sys; from suite.models.engines import keep_openvino_quiet; keep_openvino_quiet(); "
+        "import openvino, psutil; "
+        "print(sys.modules['openvino_telemetry'], len(psutil.Process().children()))"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout.split() == ["None", "0"]
 
 
 def test_a_model_that_cannot_be_exported_is_unsupported_with_torchs_reason():
