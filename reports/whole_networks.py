@@ -6,6 +6,7 @@ than alone, since weights and inputs come from memory there; and the rest is no 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from suite.conditions import Scenario
 from suite.results.network_parts import NetworkParts
 from suite.workload import Network, network_of
 
+OF_THE_ARM = re.compile(r"(rows )?in \d+ of \d+ convolutions|left as it was")
+"""How notes begin that say what an arm made of the model."""
 MOST_KINDS = 4
 """Of operators that are named; the report has them all."""
 
@@ -107,7 +110,7 @@ def _pass(cell: MatrixCell) -> Pass:
         time=cell.time_words,
         speedup=speedup,
         parts=result.parts,
-        note=result.notes[0] if result.notes and "convolution" in result.notes[0] else "",
+        note=next(filter(OF_THE_ARM.match, result.notes), ""),
     )
 
 

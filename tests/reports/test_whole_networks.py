@@ -80,6 +80,29 @@ def test_the_terminal_says_what_layers_predict_and_where_the_pass_goes(matrix):
     assert "compile:" not in text
 
 
+@pytest.mark.parametrize(
+    ("notes", "shown"),
+    [
+        (
+            ("a note", "rows in 14 of 20 convolutions, folded"),
+            "rows in 14 of 20 convolutions, folded",
+        ),
+        (("in 2 of 3 convolutions, torch's own in the others",), "in 2 of 3 convolutions"),
+        (("left as it was: nothing made it surely faster", "a note"), "left as it was"),
+        (("computes through torch's own mkldnn_convolution",), ""),
+        ((), ""),
+    ],
+)
+def test_what_an_arm_made_of_the_model_is_told_wherever_it_stands_in_its_notes(
+    tmp_path, notes, shown
+):
+    one = dataclasses.replace(cell("optimize", [1e-3] * 4), notes=notes)
+    (network,) = whole_networks(Matrix.of(Run(tmp_path, {}, (one,))))
+
+    assert network.passes[0].note.startswith(shown)
+    assert bool(network.passes[0].note) is bool(shown)
+
+
 def test_what_parts_add_up_to():
     assert PARTS.alone_s == pytest.approx(3e-3)
     assert PARTS.inside_s == pytest.approx(5e-3)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from suite import own_imports
 from suite.conditions import Scenario
 from suite.messages import worker as messages
 from suite.models.calling import as_trained
@@ -39,6 +40,7 @@ class NetworkWorker(Worker):
         torch.set_num_threads(self._threads)
         torch.set_grad_enabled(False)
         stay_offline()
+        own_imports.serve_users()  # what building a model finds there is nobody's change
         self._watch = Watch()
         return messages.Loaded(unavailable=None)
 
