@@ -182,6 +182,8 @@ class _Optimising:
         blocks = settled.blocks if settled else Blocks()
         is_folded = given.folded is not None and (settled is None or settled.is_faster)
         parts = given.folded.parts if given.folded is not None and is_folded else {}
+        if given.folded is not None and is_folded:
+            task.remarks.extend(given.folded.limits)
         layers = [
             outcome_of_layer(variant, layer, blocks, parts.get(layer.path, ()))
             for layer in variant.survey.layers

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from foldable import ByShape, Residual, with_statistics
 from torch import nn
 
+import convgauge
 from suite.errors import UsageError
 from suite.modules.fused import FusedConv2d
 from suite.network.folding.attempt import attempt
@@ -83,8 +84,22 @@ def test_what_it_is_good_for_is_among_the_remarks(model):
     result, remarks = attempt(plain, (x,), reference, None)
 
     assert result is not None
-    assert "folded by torch.export, for inputs of the example's shapes alone" in remarks[0]
-    assert "torch.fx has no graph: TraceError" in remarks[0]
+    assert remarks[0].startswith("its graph is one of torch.export; torch.fx has none: TraceError")
+    assert result.limits == (
+        "this copy is for inputs of the example's shapes alone, and refuses others",
+    )
+
+
+def test_explain_says_what_such_a_copy_is_good_for(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONVGAUGE_TUNING", str(tmp_path))
+    model = with_statistics(ByShape())
+
+    fast = convgauge.optimize(model, X.float(), fold=True, budget_s=0)
+
+    said = " ".join(str(convgauge.explain(fast)).split())
+    assert "its graph is one of torch.export" in said
+    assert "this copy is for inputs of the example's shapes alone, and refuses others" in said
+    assert convgauge.restore(fast) is model
 
 
 def test_a_network_that_torch_fx_can_trace_is_left_to_it():

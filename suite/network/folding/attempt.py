@@ -26,8 +26,7 @@ def attempt(
             remarks.append(f"{path or 'the whole'} is folded in parts, if at all: {reason}")
         if folded.by_export:
             remarks.append(
-                "folded by torch.export, for inputs of the example's shapes alone; others are "
-                f"refused. torch.fx has no graph: {folded.by_export}"
+                f"its graph is one of torch.export; torch.fx has none: {folded.by_export}"
             )
         if not folded.parts:
             remarks.append("nothing is folded: no batch norm, activation or sum follows alone")

@@ -29,6 +29,13 @@ class Folded:
     by_export: str = ""
     """Why torch.fx has no graph, where that of torch.export was taken; empty otherwise."""
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What the folded network is not good for, a sentence each."""
+        if not self.by_export:
+            return ()
+        return ("this copy is for inputs of the example's shapes alone, and refuses others",)
+
     def count(self, what: str) -> int:
         return sum(what in parts for parts in self.parts.values())
 
