@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import torch
 
 from suite.conditions import Scenario
 from suite.input_kinds import described
-from suite.judge.pieces import pieces
+from suite.judge.pieces import CACHED_ELEMENTS, Piece, for_each, pieces
 from suite.judge.tolerance import (
     SPIKED_DEVIATIONS,
     Tolerance,
@@ -37,39 +38,69 @@ def judge_output(
     """
     if expected.numel() == 0:
         return Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
-    size = tolerance.shared_size(size)
-    beyond, worst_ratio, worst = 0, -1.0, None
+    size = tolerance.shared_size(size).expand_as(expected)
     largest = largest_of(expected.numel())
-    squares = [0.0, 0.0, 0.0]
-    """Summed, of the error, of what is expected and of S."""
-    for piece in pieces(expected.shape):
-        got, right = output[piece].double(), expected[piece]
-        own_size = size.expand_as(expected)[piece]
-        bounds = tolerance.bounds_on(right, own_size).mul_(largest)
-        if kind == "integer":
-            bounds = integer_bounds(tolerance, bounds)
-        elif kind == "spiked" and not tolerance.is_norm_wise:
-            bounds = SPIKED_DEVIATIONS * bounds
-        ratio = error_ratio(got, right, bounds)
-        index = _unravel(int(ratio.argmax()), ratio.shape)
-        if float(ratio[index]) > 1:
-            beyond += int((ratio > 1).sum())
-        if float(ratio[index]) > worst_ratio:
-            worst_ratio = float(ratio[index])
-            worst = WorstElement(
-                index=tuple(s.start + i for s, i in zip(piece, index, strict=True)),
-                got=float(got[index]),
-                expected=float(right[index]),
-                bound=float(bounds[index]),
-            )
-        for i, values in enumerate((got - right, right, own_size)):
-            squares[i] += float(torch.linalg.vector_norm(values)) ** 2
-    norms = [math.sqrt(square) for square in squares]
+
+    def judged(piece: Piece) -> _Part:
+        own = output[piece], expected[piece], size[piece]
+        return _judge_part(kind, tolerance, *own, largest).moved_by(piece)
+
+    parts = list(for_each(judged, pieces(expected.shape, CACHED_ELEMENTS)))
+    worst = max(parts, key=lambda part: part.worst_ratio)
+    beyond = sum(part.beyond for part in parts)
+    norms = [math.sqrt(sum(squares)) for squares in zip(*(p.squares for p in parts), strict=True)]
     rel_l2 = rel_l2_error(tolerance.scenario, *norms)
-    residuals = Residuals(rel_l2_error=rel_l2, worst_error_ratio=worst_ratio, worst=worst)
+    residuals = Residuals(
+        rel_l2_error=rel_l2, worst_error_ratio=worst.worst_ratio, worst=worst.worst
+    )
     below = tolerance.share_below(norms[1], norms[2], expected.numel())
     fault = _fault(kind, tolerance, residuals, beyond, expected.numel(), below)
     return Judgement(residuals=residuals, fault=fault)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What was found in one piece of an output."""
+
+    squares: tuple[float, ...]
+    """Summed, of the error, of what is expected and of S."""
+    beyond: int
+    """Elements whose error is not allowed."""
+    worst_ratio: float
+    worst: WorstElement
+
+    def moved_by(self, piece: Piece) -> _Part:
+        """Return the same with the worst element's place in the whole."""
+        index = tuple(s.start + i for s, i in zip(piece, self.worst.index, strict=True))
+        return replace(self, worst=replace(self.worst, index=index))
+
+
+def _judge_part(
+    kind: str,
+    tolerance: Tolerance,
+    output: torch.Tensor,
+    expected: torch.Tensor,
+    size: torch.Tensor,
+    largest: float,
+) -> _Part:
+    error = output.double().sub_(expected).abs_()
+    squares = tuple(float(torch.linalg.vector_norm(v)) ** 2 for v in (error, expected, size))
+    bounds = tolerance.bounds_on(expected, size).mul_(largest)
+    if kind == "integer":
+        bounds = integer_bounds(tolerance, bounds)
+    elif kind == "spiked" and not tolerance.is_norm_wise:
+        bounds = SPIKED_DEVIATIONS * bounds
+    ratio = _ratio(error, bounds)
+    index = _unravel(int(ratio.argmax()), ratio.shape)
+    worst_ratio = float(ratio[index])
+    worst = WorstElement(
+        index=index,
+        got=float(output[index]),
+        expected=float(expected[index]),
+        bound=float(bounds[index]),
+    )
+    beyond = int((ratio > 1).sum()) if worst_ratio > 1 else 0
+    return _Part(squares, beyond, worst_ratio, worst)
 
 
 def rel_l2_error(scenario: Scenario, error: float, expected: float, size: float) -> float:
@@ -87,9 +118,14 @@ def error_ratio(got: torch.Tensor, expected: torch.Tensor, bounds: torch.Tensor)
     Shapes: all alike. Where the bound is 0 an exact element has ratio 0 and any other an infinite
     one; so has whatever is no number.
     """
-    error = (got - expected).abs_()
+    return _ratio((got - expected).abs_(), bounds)
+
+
+def _ratio(error: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
     ratio = error / bounds
-    return ratio.masked_fill_(error == 0, 0.0).nan_to_num_(math.inf, math.inf)
+    if math.isnan(ratio.sum()):  # seldom; 0 of 0 among others
+        ratio.masked_fill_(error == 0, 0.0).nan_to_num_(math.inf, math.inf)
+    return ratio
 
 
 def _unravel(place: int, shape: torch.Size) -> tuple[int, ...]:

@@ -178,7 +178,7 @@ class Tolerance:
         elif dtype == "float16":
             # Below 6e-5 its numbers are as far apart as its least one, and an honest product of two
             # small numbers is off by half of that. Nobody gets near to where other types end.
-            bounds = bounds + _LEAST_OUT[dtype] / 2 * (size > 0)
+            bounds = torch.add(bounds, size > 0, alpha=_LEAST_OUT[dtype] / 2)
         if self.is_exact_on_integers:
             return bounds
         bent = size.clamp(max=BENT)
