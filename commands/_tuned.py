@@ -17,6 +17,7 @@ from suite.measuring import estimate
 from suite.results.cell import CellResult
 from suite.results.folder import read_results
 from suite.results.summary import summarise
+from suite.tuning.campaign import measured_as
 from suite.tuning.learning import Here, Outlook
 from suite.tuning.store import Conditions
 
@@ -54,11 +55,10 @@ class TuningProgress:
     ) -> None:
         self._console = console
         self._asked = asked
-        ids = {scenario.id for scenario in asked}
         measured = (r for r in read_results(folder) if not r.is_disturbed)
-        known = {result.scenario.id for result in measured} & ids
-        self._done = len(known)
-        missing = [scenario for scenario in asked if scenario.id not in known]
+        known = {measured_as(result.scenario) for result in measured}
+        missing = [scenario for scenario in asked if measured_as(scenario) not in known]
+        self._done = len(asked) - len(missing)
         total = sum(map(_weight, missing))
         self.bar = Bar(console, "tuning", total, by_itself=False, most_s=budget_s)
 

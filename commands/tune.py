@@ -58,6 +58,7 @@ from suite.tuning.store import (
     table_path,
     write_table,
 )
+from suite.values import NORMAL, TRAINED, words
 
 USUAL_FILE = "tune"
 
@@ -228,14 +229,22 @@ def _with_formats(scenarios: Sequence[Scenario], request: TuneRequest) -> list[S
 def refuse_other_scenarios(scenarios: Sequence[Scenario]) -> None:
     """Stop where a scenario is none that `auto` chooses for.
 
+    A network's own numbers are as good as normal ones. It chooses before it sees any, so what is
+    faster on others alone would be chosen for all.
+
     Raises:
-        UsageError: a device or a direction that it leaves to torch.
+        UsageError: a device or a direction that it leaves to torch, or values it cannot know of.
     """
     for scenario in scenarios:
         if scenario.device != "cpu" or scenario.direction != "forward":
             raise UsageError(
                 f"{scenario.id}: {scenario.direction} on {scenario.device}; {CHOOSER} chooses "
                 "forward on the CPU only, so tune takes no other scenarios"
+            )
+        if not {scenario.values, scenario.weight_values} <= {NORMAL, TRAINED}:
+            raise UsageError(
+                f"{scenario.id}: {words(scenario.values, scenario.weight_values)}; {CHOOSER} "
+                f"chooses before it sees any, so tune takes {NORMAL} and {TRAINED} ones alone"
             )
 
 

@@ -156,11 +156,19 @@ def standings(
     return by_kind
 
 
-def _by_scenario(results: Iterable[CellResult]) -> dict[str, list[CellResult]]:
-    groups: dict[str, list[CellResult]] = {}
+def _by_scenario(results: Iterable[CellResult]) -> dict[Scenario, list[CellResult]]:
+    groups: dict[Scenario, list[CellResult]] = {}
     for result in results:
-        groups.setdefault(result.scenario.id, []).append(result)
+        groups.setdefault(measured_as(result.scenario), []).append(result)
     return groups
+
+
+def measured_as(scenario: Scenario) -> Scenario:
+    """Return what two measurements have to agree in to be of the same thing.
+
+    An id is not enough: a file may have been changed since, to another type or other sizes.
+    """
+    return dataclasses.replace(scenario, occurrences=1, source="")
 
 
 @dataclass
@@ -192,7 +200,7 @@ class Campaign:
             for scenario in self.scenarios:
                 key = kind_of(scenario.problem), conditions_of(scenario, self.settings.threads)
                 so_far = standing.setdefault(key, Standing())
-                before = known.get(scenario.id, [])
+                before = known.get(measured_as(scenario), [])
                 measured = {result.implementation for result in before}
                 arms = self._worth_measuring(scenario, so_far, measured)
                 if all(arm.name in measured for arm in arms):

@@ -14,7 +14,14 @@ from suite.registry.sources import Source
 from suite.results.cell import Block, CellResult, Residuals, Status
 from suite.results.contention import Contention
 from suite.results.folder import read_results
-from suite.tuning.campaign import Campaign, Standing, in_turns, trials_of, under_formats
+from suite.tuning.campaign import (
+    Campaign,
+    Standing,
+    in_turns,
+    measured_as,
+    trials_of,
+    under_formats,
+)
 from suite.tuning.features import kind_of
 from tests.arms import arm
 from tests.conftest import ROOT
@@ -222,3 +229,15 @@ def test_what_others_disturbed_teaches_nothing_and_is_measured_again():
     clean = problem_of(0, {"torch": 1.0, "crawls": 0.5})
     (trial,) = trials_of([*results, *clean], {"crawls": "impls.gemm"}, "torch", 2)
     assert trial.measured[0].log_speedup == pytest.approx(math.log(0.5))
+
+
+def test_a_file_changed_to_another_type_is_measured_anew_and_learnt_from_apart():
+    in_float32 = problem_of(0, {"torch": 1.0, "kn2row": 2.0})
+    of = dataclasses.replace(in_float32[0].scenario, dtype="bfloat16")
+    in_bfloat16 = [cell("torch", of, 1.0), cell("kn2row", of, 4.0)]
+    trials = trials_of([*in_float32, *in_bfloat16], {"kn2row": "impls.gemm"}, "torch", 2)
+    speedups = {t.conditions.dtype: math.exp(t.measured[0].log_speedup) for t in trials}
+    assert speedups == {"float32": pytest.approx(2.0), "bfloat16": pytest.approx(4.0)}
+    assert measured_as(of) != measured_as(in_float32[0].scenario)
+    again = dataclasses.replace(of, occurrences=5, source="another.yaml")
+    assert measured_as(again) == measured_as(of)

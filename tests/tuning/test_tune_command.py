@@ -113,6 +113,16 @@ def test_a_backward_scenario_is_refused(command, tmp_path):
     assert "forward on the CPU only" in said.err
 
 
+def test_values_that_auto_cannot_know_of_are_refused_and_a_network_s_own_are_not(command, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(LAYERS.replace("name: own", "name: own\ndefaults: {weight_values: denormal}"))
+    said = command("tune", path)
+    assert said.code == 2
+    assert "own/a: denormal weights; auto chooses before it sees any" in said.err
+    path.write_text(LAYERS.replace("name: own", "name: own\ndefaults: {values: trained}"))
+    assert "nothing measured yet" in command("tune", path, *ROWS, "--budget", 0).err
+
+
 def test_a_folder_that_cannot_be_made_is_named(command, own, folder):
     folder.write_text("in the way")
     said = command("tune", own, "--budget", 1)
