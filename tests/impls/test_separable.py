@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
-from impls.separable import describe, factorise, separable
+from impls.separable import describe, factorise, separable, separable_volume
 from suite.problem import Problem
 
 
@@ -40,3 +41,16 @@ def test_nan_in_the_weight_reaches_its_output_channel_and_no_other():
 def test_random_kernels_keep_their_full_rank():
     weight = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0))
     assert factorise(weight, Problem.of_call((1, 2, 9, 9), (4, 2, 3, 3))).rank == 6
+
+
+def test_a_kernel_of_space_and_time_has_the_rank_of_the_channels_between_its_passes():
+    generator = torch.Generator().manual_seed(0)
+    space = torch.randn(5, 4, 1, 3, 3, generator=generator, dtype=torch.float64)
+    time = torch.randn(6, 5, 3, 1, 1, generator=generator, dtype=torch.float64)
+    weight = torch.einsum("lcars,kltbd->kctrs", space, time)
+    x = torch.randn(2, 4, 6, 7, 8, generator=generator, dtype=torch.float64)
+    settings = (2, 1, 1), (1, 1, 1), (1, 1, 1)
+    problem = Problem.of_call(tuple(x.shape), tuple(weight.shape), stride=settings[0], padding=1)
+    assert describe(weight, problem).startswith("rank 5 of at most 18")
+    expected = F.conv3d(x, weight, None, *settings)
+    assert torch.allclose(separable_volume(x, weight, None, *settings), expected)
