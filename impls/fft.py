@@ -94,10 +94,14 @@ def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 
 def _lengths(problem: Problem) -> tuple[int, ...]:
-    """Return the transform's size along each axis of any kind: all that is read or written."""
+    """Return the transform's size along each axis of any kind: all that is read or written.
+
+    A multiple of the stride where that spreads the input.
+    """
     large = problem.output_size if problem.is_transposed else problem.input_size
-    sizes = zip(large, problem.pads, strict=True)
-    return tuple(next_smooth(size + sum(pads)) for size, pads in sizes)
+    steps = problem.stride if problem.is_transposed else (1,) * problem.axes
+    sizes = zip(large, problem.pads, steps, strict=True)
+    return tuple(step * next_smooth(-(-(size + sum(pads)) // step)) for size, pads, step in sizes)
 
 
 def _any_spectra_bytes(problem: Problem, itemsize: int) -> int:
@@ -125,6 +129,21 @@ def _spectra(tensor, lengths: tuple[int, ...], groups: int, axis: int):
     """Return the spectra of a tensor's planes, its channels by group: (…, g, ·, …, F)."""
     spectra = torch.fft.rfftn(tensor, lengths, tuple(range(-len(lengths), 0)))
     return spectra.flatten(2).unflatten(axis, (groups, -1))
+
+
+def _repeated_spectra(tensor, lengths: tuple[int, ...], steps: tuple[int, ...], groups: int):
+    """Return the spectra of a tensor's planes with zeros between their places, `steps` apart.
+
+    Zeros between the places of a plane repeat its spectrum, as often as the stride says:
+    Σ_j x[j]·exp(-2πi·f·j·s / (s·M)) = Σ_j x[j]·exp(-2πi·f·j / M), which has the period M.
+    """
+    short = tuple(length // step for length, step in zip(lengths, steps, strict=True))
+    spectra = torch.fft.fftn(tensor, short, tuple(range(-len(short), 0)))
+    bins = (*lengths[:-1], lengths[-1] // 2 + 1)
+    for axis, (count, period) in enumerate(zip(bins, short, strict=True), start=2):
+        frequencies = torch.arange(count, device=tensor.device) % period
+        spectra = spectra.index_select(axis, frequencies)
+    return spectra.flatten(2).unflatten(1, (groups, -1))
 
 
 def _apart(tensor, steps: tuple[int, ...]):
@@ -191,13 +210,16 @@ def fft_any(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
 def fft_transposed(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
-    """A true convolution this time: zeros between the input's places, no spectrum conjugated.
+    """A true convolution this time: no spectrum conjugated, the input's repeated by the stride.
 
+    The zeros that a transposed convolution has between the input's places are never there: they
+    repeat its spectrum, so that planes of the input's own size are transformed.
     Shapes: spectra of input (g, F, N, C/g) and weight (g, F, C/g, K/g) with F frequencies of the
     output before padding is cut off it, result (N, K, …).
     Cost and extra memory: as `fft`, on the output's planes.
     Source: V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning" (2016),
-    section 4, for the zeros.
+    section 4, for the zeros; A. Oppenheim, R. Schafer, "Discrete-time signal processing" (3rd ed.,
+    2010), section 4.6.2, for what they do to a spectrum.
     """
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups, output_padding)
     if problem.batch_size == 0:
@@ -206,7 +228,7 @@ def fft_transposed(
     with PACK:
         w_spectra = _spectra(_apart(weight, problem.dilation), lengths, groups, 0)
     with TRANSFORM:
-        x_spectra = _spectra(_apart(input, problem.stride), lengths, groups, 1)
+        x_spectra = _repeated_spectra(input, lengths, problem.stride, groups)
     with PRODUCT:
         products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.permute(0, 3, 1, 2)
     with INVERSE:
