@@ -134,7 +134,7 @@ def in_format_of(target: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
     return new_output(tensor.shape, tensor.dtype, is_channels_last(target)).copy_(tensor)
 
 
-def _residues(problem: Problem, axis: int) -> Iterator[Residue]:
+def residues_of(problem: Problem, axis: int) -> Iterator[Residue]:
     """Yield what the outputs of each residue meet."""
     stride, dilation = problem.stride[axis], problem.dilation[axis]
     kernel, pad = problem.kernel[axis], problem.padding[axis]
@@ -152,7 +152,7 @@ def _together(problem: Problem, axis: int, widths: tuple[int, ...]) -> list[Axis
         widths: the inputs that a window may have; empty for what each residue meets.
     """
     dilation = problem.dilation[axis] // math.gcd(problem.dilation[axis], problem.stride[axis])
-    residues = [residue for residue in _residues(problem, axis) if residue.taps]
+    residues = [residue for residue in residues_of(problem, axis) if residue.taps]
     alike: dict[Any, list[Residue]] = {}
     for residue in residues:
         key = None if widths else (residue.start, residue.count, len(residue.taps))
@@ -201,7 +201,7 @@ def pieces_of(problem: Problem, widths: tuple[int, ...] = ()) -> tuple[Piece, ..
 def leaves_gaps(problem: Problem) -> bool:
     """Return whether some outputs meet no tap: their value is the bias."""
     return any(
-        not residue.taps for axis in range(problem.axes) for residue in _residues(problem, axis)
+        not residue.taps for axis in range(problem.axes) for residue in residues_of(problem, axis)
     )
 
 

@@ -2,7 +2,7 @@
 
 What torch calls conv_transpose2d is the gradient of a convolution of that stride: each input adds
 its multiple of the kernel to the output, `stride` apart from its neighbour's. The fast rows
-(direct_packed, winograd_tile6, …) do what `phases` does here, through code of their own.
+(phases_packed, winograd_tile6, …) do what `phases` does here, through code of their own.
 """
 
 from __future__ import annotations

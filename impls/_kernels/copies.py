@@ -1,4 +1,4 @@
-"""Copies of rows: as they are, even and odd columns apart, rows and columns swapped."""
+"""Copies of rows: as they are, even and odd columns apart or joined, rows and columns swapped."""
 
 from __future__ import annotations
 
@@ -100,6 +100,31 @@ def split_rows(typing, even, odd, x, rows, count):
         return context.get_dummy_value()
 
     return types.void(even, odd, x, types.intp, types.intp), generate
+
+
+@intrinsic
+def join_rows(typing, y, even, odd, pairs):
+    """Interleave two rows of `pairs` elements: y[2j] = even[j], y[2j + 1] = odd[j]; pointers."""
+
+    def generate(context, builder, signature, arguments):
+        y, even, odd, pairs = arguments
+        emit = Emitter(context, builder, signature.args[0].dtype)
+        vectors = builder.udiv(pairs, ir.Constant(INDEX, emit.lanes))
+        with cgutils.for_range(builder, vectors) as loop:
+            place = emit.times(loop.index, emit.lanes)
+            a, b = (emit.load(builder.gep(x, [place])) for x in (even, odd))
+            goal = builder.gep(y, [emit.times(place, 2)])
+            for part in range(2):
+                joined = emit.interleave(a, b, part * emit.lanes // 2)
+                emit.store(joined, emit.moved(goal, part * emit.lanes))
+        with cgutils.for_range(builder, pairs, start=emit.times(vectors, emit.lanes)) as loop:
+            for parity, x in enumerate((even, odd)):
+                value = builder.load(builder.gep(x, [loop.index]), typ=emit.element)
+                goal = builder.gep(y, [emit.times(loop.index, 2)])
+                builder.store(value, emit.moved(goal, parity))
+        return context.get_dummy_value()
+
+    return types.void(y, even, odd, types.intp), generate
 
 
 @intrinsic

@@ -64,6 +64,58 @@ def _write_taps(emit: Emitter, rows: int, vectors: int, operands, steps) -> None
         emit.store(emit.value(total), emit.moved(emit.moved(y, y_ld, i), y_step, v))
 
 
+def panel_tap_product(blocks: Mapping[int, tuple[int, int]]):
+    """Return a Numba function that does the same with weights in panels, a part of the taps a call.
+
+    The function is called as
+
+        sum_taps(block, y, w, b, x, taps, count, keep)
+
+    with a `View` y and pointers w, b, x and taps, and computes, for i < rows, j < vectors·lanes,
+
+        y[i][j] = b[i] + Σ_{t < count} w[t·rows + i] · x[taps[t] + j]
+
+    with y itself in place of b where `keep` is not 0.
+    """
+
+    @intrinsic
+    def sum_taps(typing, block, y, w, b, x, taps, count, keep):
+        def generate(context, builder, signature, arguments):
+            picked, *operands = arguments
+            emit = Emitter(context, builder, signature.args[1][0].dtype)
+            for case in emit.switch(picked, blocks):
+                _write_panel_taps(emit, *blocks[case], operands)
+            return context.get_dummy_value()
+
+        return types.void(types.intp, y, w, b, x, taps, types.intp, types.intp), generate
+
+    return sum_taps
+
+
+def _write_panel_taps(emit: Emitter, rows: int, vectors: int, operands) -> None:
+    builder = emit.builder
+    y, w, b, x, taps, count, keep = operands
+    y, y_ld = cgutils.unpack_tuple(builder, y)
+    sums = _sums(emit, rows, vectors)
+    targets = {(i, v): emit.moved(emit.moved(y, y_ld, i), v * emit.lanes) for i, v in sums}
+    fresh = builder.icmp_signed("==", keep, ir.Constant(INDEX, 0))
+    with builder.if_else(fresh) as (from_b, from_y):
+        with from_b:
+            for i in range(rows):
+                start = emit.spread(emit.moved(b, i))
+                for v in range(vectors):
+                    builder.store(start, sums[i, v])
+        with from_y:
+            for key, target in targets.items():
+                builder.store(emit.load(target), sums[key])
+    with cgutils.for_range(builder, count) as loop:
+        values = _shifted(emit, x, emit.lanes, taps, loop.index, vectors)
+        w_tap = emit.moved(w, emit.times(loop.index, rows))
+        _add_products(emit, sums, values, {i: emit.moved(w_tap, i) for i in range(rows)})
+    for key, target in targets.items():
+        emit.store(emit.value(sums[key]), target)
+
+
 def stack_product(blocks: Mapping[int, tuple[int, int]]):
     """Return a Numba function that sums the taps of neighbouring output rows at once.
 

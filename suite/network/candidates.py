@@ -20,6 +20,7 @@ from suite.tuning.store import Conditions, Row
 FIRST = (
     "onednn_prepacked",
     "winograd_tile6",
+    "phases_packed",
     "gemv",
     "depthwise",
     "gemm_1x1",

@@ -66,7 +66,7 @@ def prior_predictions(
     speedups: list[tuple[Row, float]] = []
     if problem.kind != "conv2d":
         if problem.direct_flops >= LEAST_WORK:
-            speedups += speedups_of_other_kinds(problem)
+            speedups += speedups_of_other_kinds(problem, rows_first=_is_rows_first(conditions))
     elif kind == "one_pixel":
         speedups += _one_pixel_speedups(problem)
     elif problem.direct_flops < LEAST_WORK:

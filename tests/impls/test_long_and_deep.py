@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from oracle import all_implementations
 
+from impls._phases import plan as phases
 from impls._sequence.plan import cheapest_tile, transform_of
 from impls._transposed import pieces_of
 from impls._winograd import volumes
@@ -26,7 +27,10 @@ def error_of(name: str, problem: Problem, channels_last: bool = False) -> float:
     bias = torch.randn(problem.out_channels)
     entry = ROWS[name].of_kind(problem.kind)
     assert entry.supports is None or entry.supports(problem) is None
-    arguments = problem.stride, problem.padding, problem.dilation, problem.groups
+    before, after = (problem.stride, problem.padding), (problem.dilation, problem.groups)
+    if problem.is_transposed:
+        after = problem.output_padding, problem.groups, problem.dilation
+    arguments = *before, *after
     packed = entry.prepare(weight, problem)
     y = entry.function(in_format(x, channels_last), packed, bias, *arguments)
     exact = getattr(F, problem.kind)(x.double(), weight.double(), bias.double(), *arguments)
@@ -62,6 +66,29 @@ def test_volumes_divided_into_runs_of_slices_and_of_rows(monkeypatch, channels_l
     problem = Problem.of_call((2, 5, 11, 30, 9), (7, 5, 3, 3, 3), padding=1)
     assert error_of("winograd_tile4", problem, channels_last) < 1e-6
     volumes.plan_for.cache_clear()
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_phases_over_several_tiles_of_rows_and_columns_and_several_depths(
+    monkeypatch, channels_last
+):
+    monkeypatch.setattr(phases, "ENOUGH_POSITIONS", (24, 24))
+    monkeypatch.setattr(phases, "DEPTH", 5)
+    phases.plan_for.cache_clear()
+    problem = Problem.of_call(
+        (2, 6, 9, 50),
+        (6, 8, 3, 4),
+        stride=(3, 2),
+        padding=1,
+        output_padding=(1, 0),
+        dilation=(2, 1),
+        groups=2,
+        transposed=True,
+    )
+    plan, _ = phases.plan_for(problem, 4, 2)
+    assert min(plan.row_blocks, plan.column_blocks) > 1
+    assert error_of("phases_packed", problem, channels_last) < 1e-6
+    phases.plan_for.cache_clear()
 
 
 def test_a_tile_is_a_power_of_two_that_holds_the_filter_and_large_ones_serve_long_sequences():

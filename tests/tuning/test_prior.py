@@ -110,6 +110,10 @@ def sequence(taps: int, channels: int = 512) -> Problem:
             ),
             "winograd_tile6",
         ),
+        (
+            Problem.of_call((1, 64, 64, 64), (64, 3, 4, 4), stride=2, padding=1, transposed=True),
+            "phases_packed",
+        ),
     ],
 )
 def test_other_kinds_where_an_algorithm_saves_most_of_the_work(problem, row):
