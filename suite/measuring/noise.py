@@ -53,7 +53,7 @@ class Noise:
         if not is_taken:
             text = "nothing else is seen to use the cores, and yet"
             return f"{text} {self._slowed}: the system lets threads wait for each other"
-        if self.threads == 1:
+        if self.threads == 1 or self.probe.slowdown <= 1:
             return text
         return f"{text}: {self._slowed}"
 

@@ -41,6 +41,7 @@ def test_the_grade_is_that_of_the_worst_of_one_thread_all_threads_and_their_rati
 def test_a_quiet_machine_is_not_warned_of_and_a_taken_core_is():
     assert seen().warning == ""
     assert "0.97 of 2 cores" in seen(others_share=0.97).warning
+    assert seen(others_share=0.97).warning.endswith("of 2 cores")  # all threads still gain
     unseen, both = seen(probe=SLOWED).warning, seen(probe=SLOWED, others_share=0.97).warning
     assert "nothing else is seen to use the cores, and yet all 2 threads take 120 times" in unseen
     assert "0.97 of 2 cores: all 2 threads take 120 times as long as one" in both
