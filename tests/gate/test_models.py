@@ -48,8 +48,6 @@ SHORT = ("--input", "1x3x12x12", "--threads", "1", "--blocks", "4")
 AT_ONCE = ("--budget", "1")
 """What needs no repetition, and no block."""
 
-pytestmark = pytest.mark.usefixtures("nobody_else")
-
 
 @pytest.fixture
 def planted(tmp_path: Path, command) -> Path:
