@@ -20,7 +20,6 @@ from suite.tuning.store import Conditions, Row
 FIRST = (
     "onednn_prepacked",
     "winograd_tile6",
-    "phases_packed",
     "gemv",
     "depthwise",
     "gemm_1x1",
