@@ -48,6 +48,9 @@ The fast rows, each with the parts that it is made of
         _winograd/transforms.py  the matrices' zeros, ones and mirrored rows as code
         _winograd/calls.py  what a call of one, two or three axes does
         _winograd/volumes.py  slices transformed once, products summed over depth
+    phases_packed.py    transposed: all phases of a stride from one tile of the input
+        _phases/plan.py     tiles, the taps of each phase, and where things lie
+        _phases/sums.py     the loops over tiles, channels and phases
     fft_packed.py       FFT in tiles of a size chosen by cost
         _spectra.py         the product for every frequency
         _kernels/spectra.py the block: complex products

@@ -105,14 +105,15 @@ def _interleave(plan, y, sums, width):
 
 
 @njit(cache=True)
-def _compute_channels(plan, operands, tile, sums, channels, image, d, rows, columns):
+def _compute_channels(plan, operands, tile, sums, channels, place, rows, columns):
     """Compute the outputs of up to six channels, in all phases, that read a tile.
 
     Args:
         channels: the first and the one after the last, counted through all groups.
+        place: which image, and which outputs of a phase along the depth.
         rows, columns: which outputs of a phase, the first and the one after the last.
     """
-    first, last = channels
+    (first, last), (image, d) = channels, place
     start, stop = columns[0] * plan.stride_w, min(columns[1] * plan.stride_w, plan.out_w)
     for phase_d in range(plan.phases_d):
         out_d = phase_d + d * plan.stride_d
@@ -161,7 +162,7 @@ def _compute(plan, first_item, last_item, operands, tile, sums):
             begin, end = part(plan.group_out, number, blocks)
             start = group * plan.group_out
             channels = start + begin, start + end
-            _compute_channels(plan, operands, tile, sums, channels, image, d, rows, columns)
+            _compute_channels(plan, operands, tile, sums, channels, (image, d), rows, columns)
 
 
 @njit(parallel=True, cache=True)
