@@ -68,7 +68,6 @@ def _workspace_bytes(problem: Problem, itemsize: int) -> int:
 @register(
     "phases_packed",
     family="direct",
-    nan_policy="tile",
     devices=("cpu",),
     via_float32=True,
     kinds=TRANSPOSED,
