@@ -141,7 +141,7 @@ class Block:
         """
         if limits not in self._usual_bounds:
             expected, size = self._usual
-            if limits.is_norm_wise and reference.meets_no_whole_kernel(self._scenario.problem):
+            if limits.is_norm_wise and reference.shows_too_little(self._scenario.problem):
                 self._operand.fill_(self._rms)
                 size = reference.reach(self._scenario, self._operands)
             # An activation's result is at most as large: its slopes are bounded, and so is it at 0.
@@ -193,7 +193,7 @@ class Block:
         expected, size = reference.elements(scenario, self._operands, index)
         activate_(expected, scenario.problem.epilogue)
         is_uneven = not scenario.has_usual_values
-        if limits.is_norm_wise and (is_uneven or reference.meets_no_whole_kernel(scenario.problem)):
+        if limits.is_norm_wise and (is_uneven or reference.shows_too_little(scenario.problem)):
             size = reference.reach(scenario, self._operands).amax().expand_as(size)
         got = output[tuple(index.T)].double()
         bounds = limits.element_bounds(expected, size).expand_as(expected)

@@ -168,7 +168,7 @@ class Judge:
             activate_(self._expected, self._scenario.problem.epilogue)
             self._reach = self._size
             is_uneven = kind in ("spiked", AS_ASKED)
-            if is_uneven or reference.meets_no_whole_kernel(self._scenario.problem):
+            if is_uneven or reference.shows_too_little(self._scenario.problem):
                 self._reach = reference.reach(self._scenario, self._drawn)
         return Done()
 

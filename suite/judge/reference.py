@@ -28,6 +28,9 @@ from suite.judge.maps import Change, Sides, as_is, given, meeting
 from suite.operands.tensors import Operands
 from suite.problem import Problem
 
+FEW_WINDOWS = 32
+"""Of a plane: so few may all happen to be small where those beside them are not."""
+
 
 def result(scenario: Scenario, operands: Operands, change: Change = as_is) -> torch.Tensor:
     """Return the whole result in float64, of shape `scenario.result_shape`, before any activation.
@@ -85,11 +88,28 @@ def reach(scenario: Scenario, operands: Operands) -> torch.Tensor:
     return planes
 
 
-def meets_no_whole_kernel(problem: Problem) -> bool:
-    """Return whether no window lies inside of the input: it is smaller, or the stride skips it.
+def shows_too_little(problem: Problem) -> bool:
+    """Return whether a transform meets more than the S of what the result shows can tell.
 
-    To a transform it is then what a spike is: spread over a tile with taps that it never meets. Of
-    a transposed convolution the input alone counts.
+    Where no window lies inside of the input, it is what a spike is: spread over a tile with taps
+    that it never meets. Where a stride leaves few windows of many, the largest values may be in
+    those that it skips, and a transform rounds with all of them.
+    """
+    return _meets_no_whole_kernel(problem) or _skips_most_windows(problem)
+
+
+def _skips_most_windows(problem: Problem) -> bool:
+    return (
+        not problem.is_transposed
+        and max(problem.stride) > 1
+        and math.prod(problem.output_size) <= FEW_WINDOWS
+    )
+
+
+def _meets_no_whole_kernel(problem: Problem) -> bool:
+    """Return whether the input is smaller than the kernel, or the stride skips each window in it.
+
+    Of a transposed convolution the input alone counts.
     """
     axes = zip(problem.input_size, problem.effective_kernel, strict=True)
     if any(size < covered for size, covered in axes):

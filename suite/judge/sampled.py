@@ -91,7 +91,7 @@ def draw(
     expected, size = (torch.cat(parts) for parts in zip(*pieces, strict=True))
     activate_(expected, scenario.problem.epilogue)
     whole_size = size
-    if kind == AS_ASKED or reference.meets_no_whole_kernel(scenario.problem):
+    if kind == AS_ASKED or reference.shows_too_little(scenario.problem):
         whole_size = reference.reach(scenario, operands).amax().expand_as(size)
     varying = operands.varying
     evenly = is_anywhere(number)

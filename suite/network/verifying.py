@@ -118,7 +118,7 @@ def _comparing(
         )
         gate = Tolerance(scenario, entry.family, entry.error_factor, entry.precision)
         expected = reference.result(scenario, operands)
-        if gate.is_norm_wise and reference.meets_no_whole_kernel(scenario.problem):
+        if gate.is_norm_wise and reference.shows_too_little(scenario.problem):
             size = reference.reach(scenario, operands)
         else:
             size = reference.magnitude(scenario, operands)

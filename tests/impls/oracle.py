@@ -76,7 +76,7 @@ def exact(problem: Problem, input, weight, bias) -> torch.Tensor:
 
 
 def magnitude(scenario: Scenario, tolerance: Tolerance, operands: Operands) -> torch.Tensor:
-    if tolerance.is_norm_wise and reference.meets_no_whole_kernel(scenario.problem):
+    if tolerance.is_norm_wise and reference.shows_too_little(scenario.problem):
         return reference.reach(scenario, operands)
     return reference.magnitude(scenario, operands)
 

@@ -17,6 +17,7 @@ from suite.judge.gates import judge_output
 from suite.judge.tolerance import Tolerance
 from suite.kinds import KINDS
 from suite.operands.tensors import in_format
+from suite.problem import Problem
 from suite.worker.binding import bind
 from tests.drawn_problems import operands_of, problems
 
@@ -63,6 +64,23 @@ def test_a_row_is_right_on_drawn_problems_of_its_kind(entry, kind, data):
         assert judged(entry, scenario, operands_of(problem, "forward")) is None
     except Unsupported:
         assume(False)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Problem.of_call((1, 8, 3, 2, 2), (24, 1, 1, 1, 1), stride=3, padding=(0, 2, 0), groups=8),
+        Problem.of_call((1, 8, 9, 9), (8, 1, 1, 1), stride=8, groups=8),
+        Problem.of_call((1, 8, 64), (8, 1, 2), stride=32, groups=8),
+    ],
+    ids=str,
+)
+def test_an_honest_transform_is_right_where_a_stride_skips_most_of_what_it_meets(problem):
+    (entry,) = (entry for entry in all_implementations() if entry.name == "fft")
+    scenario = Scenario(id="s", problem=problem)
+    for seed in range(40):
+        torch.manual_seed(seed)
+        assert judged(entry, scenario, operands_of(problem, "forward")) is None
 
 
 @pytest.mark.parametrize("name", ["torch", "loops"])
