@@ -11,6 +11,7 @@ from reports import terminal
 from reports.failure_pattern import pattern
 from reports.folding import alike
 from reports.shape_text import shape_words
+from suite.counted import counted
 from suite.measuring.check import Checked
 from suite.results.cell import Status
 from suite.results.request import Request
@@ -79,7 +80,7 @@ def _of_kind(
 ) -> Iterator[Text]:
     cell = kind.smallest
     count = len(kind.cells)
-    shapes = "1 shape" if count == 1 else f"{count} shapes"
+    shapes = counted(count, "shape")
     status = (cell.status.value, terminal.FAILED)
     yield Text.assemble("  ", status, f" in {shapes}: {cell.reason}")
     if tells_where and (where := _where(kind.cells, passed)):

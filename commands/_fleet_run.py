@@ -31,6 +31,7 @@ from commands._preparing import MOST_CELLS
 from commands._reporting import write_report
 from commands._verdict import exit_code
 from reports.run_summary import print_summary
+from suite.counted import counted
 from suite.errors import (
     EXIT_GOOD,
     EXIT_INCONCLUSIVE,
@@ -267,7 +268,8 @@ class FleetRun:
         """Measure with a fleet, report, and return the exit code."""
         lane = self.lane()
         console.print(
-            f"{len(self.asked.scenarios)} scenarios × {len(self.rows)} implementations on "
+            f"{counted(len(self.asked.scenarios), 'scenario')} × "
+            f"{counted(len(self.rows), 'implementation')} on "
             f"{_counted(fleet.workers.values())} into {self.folder}",
             soft_wrap=True,
         )
@@ -322,8 +324,8 @@ class FleetRun:
         advise_on_memory(console, [result.status for result in finished.results])
         if outcome.interrupted or not_measured or self.lost:
             missing = len(not_measured) + len(self.lost)
-            how = "interrupted; " if outcome.interrupted else f"{missing} cells are missing; "
-            text = f"{how}finish it with: {self.again}"
+            how = "interrupted" if outcome.interrupted else f"{counted(missing, 'cell')} missing"
+            text = f"{how}; finish it with: {self.again}"
             console.print(text, style="yellow", soft_wrap=True)
         if outcome.interrupted:
             return EXIT_INTERRUPTED
@@ -349,5 +351,4 @@ def code_of(part: FleetRun, finished: Run, left: Sequence[str]) -> int:
 
 def _counted(workers: Any) -> str:
     machines = {worker.machine for worker in workers}
-    text = f"{len(workers)} worker{'' if len(workers) == 1 else 's'}"
-    return f"{text} on {len(machines)} machine{'' if len(machines) == 1 else 's'}"
+    return f"{counted(len(workers), 'worker')} on {counted(len(machines), 'machine')}"

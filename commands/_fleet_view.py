@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from reports import terminal
+from suite.counted import counted
 from suite.fleet.dispatch import Dispatcher
 from suite.fleet.workers import AT_WORK, Doing, Worker
 from suite.printable import printable
@@ -152,14 +153,14 @@ def account(workers: Sequence[Worker], unit: str) -> list[str]:
         facts = summary_of(its)
         died = sum(worker.doing is Doing.GONE for worker in its)
         parts = [
-            f"{machine}: {facts['cells']:,} {unit}, {facts['scenarios']:,} scenarios",
+            f"{machine}: {facts['cells']:,} {unit}, {counted(facts['scenarios'], 'scenario')}",
             f"busy {_time(facts['busy_s'])}",
             f"waited {_time(facts['waited_s'])} for the machine",
             f"idle {_time(facts['idle_s'])}",
         ]
         parts += [f"{len(its)} workers"] if len(its) > 1 else []
         parts += [f"{died} of them gone"] if died else []
-        parts += [f"{facts['lost']:,} scenarios given back"] if facts["lost"] else []
+        parts += [f"{counted(facts['lost'], 'scenario')} given back"] if facts["lost"] else []
         lines.append(", ".join(parts))
         lines += [
             f"{worker.name} took no part: {worker.why}"

@@ -25,6 +25,7 @@ from commands._preparing import (
     refuse_too_many,
 )
 from reports.gate.text import differing
+from suite.counted import counted
 from suite.environments.asked import HERE, read_environment
 from suite.environments.environment import Environment, differences, ready
 from suite.gate.blocks import Sides
@@ -92,7 +93,8 @@ def between_environments(
             folder / BASE_FOLDER, {**_manifest(manifest, base, facts[0]), "name": "base"}
         )
         console.print(
-            f"{len(chosen.scenarios)} scenarios × {len(inventory.both)} implementations, "
+            f"{counted(len(chosen.scenarios), 'scenario')} × "
+            f"{counted(len(inventory.both), 'implementation')}, "
             f"{base.name} → {head.name}, into {folder}",
             soft_wrap=True,
         )

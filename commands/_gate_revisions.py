@@ -19,6 +19,7 @@ from commands._gate_rule import rule_for
 from commands._networks import settings_of_models
 from commands._preparing import refuse_too_many
 from suite.capture import Target
+from suite.counted import counted
 from suite.errors import UsageError
 from suite.gate.checkouts import Checkouts
 from suite.gate.git import GitFailed
@@ -93,7 +94,8 @@ def between_revisions(
             folder / BASE_FOLDER, {**manifest, "name": "base", "git_revision": base.commit}
         )
         console.print(
-            f"{len(scenarios)} scenarios × {len(inventory.both)} implementations, "
+            f"{counted(len(scenarios), 'scenario')} × "
+            f"{counted(len(inventory.both), 'implementation')}, "
             f"{base.name} → {head.name}, into {folder}",
             soft_wrap=True,
         )

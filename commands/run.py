@@ -52,6 +52,7 @@ from commands.arguments import Parser, at_least
 from reports import profile_text, terminal
 from reports.progress import Bar
 from reports.run_summary import print_summary
+from suite.counted import counted
 from suite.environments.environment import Environment
 from suite.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.machine import placement
@@ -289,7 +290,8 @@ def _measure(
     request = prepared.request
     again = request.resuming(str(folder))
     console.print(
-        f"{len(prepared.scenarios)} scenarios × {len(prepared.arms)} implementations into {folder}",
+        f"{counted(len(prepared.scenarios), 'scenario')} × "
+        f"{counted(len(prepared.arms), 'implementation')} into {folder}",
         soft_wrap=True,
     )
     for remark in placement.remarks(settings.threads, os.environ):

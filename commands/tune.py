@@ -32,6 +32,7 @@ from commands._tuned import TuningProgress, learnt_lines
 from commands.arguments import Parser, at_least
 from reports import contention_text, terminal
 from suite.conditions import MEMORY_FORMATS, Scenario
+from suite.counted import counted
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.measuring import selection
 from suite.measuring.arm import Arm
@@ -148,7 +149,8 @@ def _tune(request: TuneRequest, console: Console) -> int:
             watch=progress,
         )
         console.print(
-            f"{len(scenarios)} problems, {len(arms)} implementations at first, "
+            f"{counted(len(scenarios), 'problem')}, "
+            f"{counted(len(arms), 'implementation')} at first, "
             f"{request.budget_s:.0f} s at most"
         )
         interrupted = False

@@ -8,6 +8,7 @@ from typing import Any
 from commands._saying import say
 from commands.arguments import Parser
 from suite.conditions import Scenario
+from suite.counted import counted
 from suite.errors import EXIT_GOOD
 from suite.scenario import load_files
 
@@ -21,7 +22,7 @@ def add_arguments(parser: Parser) -> None:
 def main(options: argparse.Namespace) -> int:
     limit: dict[str, Any] = {"most": None} if options.yes else {"lifted_by": "--yes"}
     for file in load_files(options.files, **limit):
-        say(f"{file.path}: {len(file.scenarios)} scenarios, all valid")
+        say(f"{file.path}: {counted(len(file.scenarios), 'scenario')}, all valid")
         if options.expand:
             from suite.measuring import estimate  # noqa: PLC0415 - without it validate starts sooner
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reports import units
 from reports.compare import CellChange, Comparison, name_of
 from reports.markdown import escaped, joined, table
+from suite.counted import counted
 
 MOST_LINES = 20
 
@@ -24,7 +25,7 @@ def summary(comparison: Comparison) -> str:
         return f"Times are not comparable: {comparison.machines_differ}"
     assumed = comparison.comparability.assumed
     return (
-        f"{comparison.compared} cells compared: {len(comparison.slower)} slower and "
+        f"{counted(comparison.compared, 'cell')} compared: {len(comparison.slower)} slower and "
         f"{len(comparison.faster)} faster beyond their intervals, "
         f"{len(comparison.noted)} with another change{assumed and f' ({assumed})'}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports import units
+from suite.counted import counted
 from suite.results.cell import CellResult
 from suite.results.contention import largest_others_share
 
@@ -34,7 +35,7 @@ def sentence(results: Iterable[CellResult]) -> str:
     cells = disturbed(results)
     if not cells:
         return ""
-    count = f"{len(cells):,} cell{'' if len(cells) == 1 else 's'} disturbed"
+    count = f"{counted(len(cells), 'cell')} disturbed"
     return f"{count}: {cause(cells)} in every block of {_named(cells)}; no winner follows"
 
 

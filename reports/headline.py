@@ -13,6 +13,7 @@ from reports import contention_text, fallback_text, units
 from reports.layers import layer_family
 from reports.matrix import Matrix, MatrixCell
 from suite.conditions import Scenario
+from suite.counted import counted
 from suite.results.cell import Status
 from suite.results.revisions import SHOWN, revisions
 from suite.results.standing import UNDECIDED
@@ -184,20 +185,20 @@ def _doubts(matrix: Matrix, manifest: dict[str, Any]) -> Iterable[str]:
     few = [cell for cell in matrix.passed if _half_width(cell) is None]
     if few:
         yield (
-            f"{_count(len(few), 'passed cell')} with fewer than {LEAST_BLOCKS} blocks, so that "
+            f"{counted(len(few), 'passed cell')} with fewer than {LEAST_BLOCKS} blocks, so that "
             "nothing says how far to trust the time."
         )
     wide = [cell for cell in matrix.passed if (_half_width(cell) or 0) > WIDE_HALF_WIDTH]
     if wide:
         worst = max(wide, key=lambda cell: _half_width(cell) or 0)
         yield (
-            f"{_count(len(wide), 'passed cell')} with an interval wider than ±10 %; the widest: "
+            f"{counted(len(wide), 'passed cell')} with an interval wider than ±10 %; the widest: "
             f"{worst.result.key}, {units.spread(_half_width(worst))}."
         )
     above = [cell for cell in matrix.passed if _is_above_roof(cell)]
     if above:
         yield (
-            f"{_count(len(above), 'cell')} above the machine's ceiling by the operations it says "
+            f"{counted(len(above), 'cell')} above the machine's ceiling by the operations it says "
             f"it executes: {_names(above)}. The count or the ceiling is wrong."
         )
     for revision in revisions(manifest):
@@ -228,7 +229,7 @@ def _failures(matrix: Matrix) -> Iterable[str]:
     for status, fault in words.items():
         cells = [cell for cell in matrix.cells.values() if cell.result.status is status]
         if cells:
-            yield f"{_count(len(cells), 'cell')} with {fault}: {_names(cells)}."
+            yield f"{counted(len(cells), 'cell')} with {fault}: {_names(cells)}."
 
 
 def _half_width(cell: MatrixCell) -> float | None:
@@ -247,10 +248,6 @@ def _is_above_roof(cell: MatrixCell) -> bool:
     if ceiling is None or summary is None or summary.executed_gflops is None:
         return False
     return summary.executed_gflops * 1e9 > 1.05 * ceiling.peak_flops_per_s
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _names(cells: list[MatrixCell]) -> str:

@@ -11,6 +11,7 @@ from reports.fitted_names import distinct
 from reports.matrix import Matrix
 from reports.networks import BEST_MIX, Network, Total, networks
 from reports.text_frame import cut, wrapped
+from suite.counted import counted
 from suite.printable import printable
 
 MOST_ROWS = 6
@@ -71,7 +72,7 @@ def _words(
     remarks = []
     if missing := network.layers - total.passed_layers:
         instead = "/".join(sorted(references))
-        layers = "1 layer" if missing == 1 else f"{missing} layers"
+        layers = counted(missing, "layer")
         remarks.append(f"{instead} in {layers} without it")
     if total.disturbed_layers:
         remarks.append(f"{total.disturbed_layers} disturbed")

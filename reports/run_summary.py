@@ -22,6 +22,7 @@ from reports.terminal import DISTURBED, FAILED, cell_columns
 from reports.unsupported_text import every_unsupported, unsupported_lines
 from reports.value_slowdowns import value_lines
 from reports.whole_networks import whole_network_lines
+from suite.counted import counted
 from suite.printable import printable
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
@@ -88,7 +89,7 @@ def print_summary(
         for status, count in counts.items()
         if count
     )
-    console.print(f"{len(results)} cells: {by_status}")
+    console.print(f"{counted(len(results), 'cell')}: {by_status}")
     if noisiest := _noisiest(results):
         console.print(noisiest)
         for words in glossary.lines(noisiest.rpartition(" known to ")[2]):  # as wide as any
@@ -101,7 +102,7 @@ def print_summary(
         )
     if not_measured:
         console.print(
-            f"the budget left no time for {len(not_measured)} cells, first "
+            f"the budget left no time for {counted(len(not_measured), 'cell')}, first "
             f"{not_measured[0]}; measure them with: {again}",
             style="yellow",
             soft_wrap=True,
@@ -160,7 +161,7 @@ def _failures(results: Iterable[CellResult]) -> list[Text]:
 
 def _counted(cells: Sequence[CellResult]) -> str:
     """Return "3 scenarios, first quick/1x1"."""
-    return f"{len(cells)} scenarios, first {cells[0].scenario.id}"
+    return f"{counted(len(cells), 'scenario')}, first {cells[0].scenario.id}"
 
 
 def _first_table(spent: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from reports import units
 from reports.matrix import Matrix, MatrixCell
 from reports.text_frame import wrapped
 from suite.conditions import Scenario
+from suite.counted import counted
 from suite.results.network_parts import NetworkParts
 from suite.workload import Network, network_of
 
@@ -85,7 +86,7 @@ def whole_networks(matrix: Matrix) -> list[WholeNetwork]:
 
 def _what(network: Network) -> str:
     count = network.convolutions
-    convolutions = "1 convolution" if count == 1 else f"{count} convolutions"
+    convolutions = counted(count, "convolution")
     step = ", forward and backward" if network.train else ""
     return (
         f"{convolutions} a pass, {network.direct_flops / 1e9:.3g} GFLOP{step}, "

@@ -269,6 +269,7 @@ REPORTS_MAY_READ = {
     "own_imports",
     "program",
     "printable",
+    "counted",
     "values",
 }
 

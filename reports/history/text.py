@@ -9,6 +9,7 @@ from statistics import median
 from reports import units
 from reports.history import runs
 from reports.history.cell_history import LEAST_RUNS, LEVEL, CellHistory, Change, History, LeftOut
+from suite.counted import counted
 from suite.results.timed import TimedRun
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -36,23 +37,19 @@ def lines(past: History, width: int = 160) -> list[str]:
 def headline(past: History) -> str:
     first, last = runs.day(past.runs[0]), runs.day(past.runs[-1])
     period = f" from {first} to {last}" if first and first != last else ""
-    count = f"{_count(len(past.runs), 'run')}{period}"
+    count = f"{counted(len(past.runs), 'run')}{period}"
     if not past.series:
         return f"{count}, no cell that passed"
     if all(series.too_short for series in past.series):
         return f"{count}: too few to find changes, {LEAST_RUNS} are the least"
-    cells = _count(len(past.series), "cell")
+    cells = counted(len(past.series), "cell")
     if not past.changed:
         return f"{count}, {cells}: no change of level"
     changes = sum(len(series.changes) for series in past.changed)
     return (
-        f"{count}, {cells}: {_count(changes, 'change')} of level "
-        f"in {_count(len(past.changed), 'cell')}"
+        f"{count}, {cells}: {counted(changes, 'change')} of level "
+        f"in {counted(len(past.changed), 'cell')}"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 # -- what is left out ----------------------------------------------------------------------------
@@ -72,7 +69,7 @@ def _of_cells(parts: Sequence[LeftOut]) -> str:
     """Return which cells of which runs, by name where it is one."""
     cells = list(dict.fromkeys(left.cell for left in parts))
     folders = list(dict.fromkeys(str(left.run.folder) for left in parts))
-    cell = cells[0] if len(cells) == 1 else f"{len(cells)} cells"
+    cell = cells[0] if len(cells) == 1 else counted(len(cells), "cell")
     return f"{cell} of {folders[0] if len(folders) == 1 else f'{len(folders)} runs'}"
 
 

@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from reports import units
 from reports.palette import MOST_LABELS
+from suite.counted import counted
 from suite.results.inside import write_whole
 
 MOST_SCENARIOS = 60
@@ -123,7 +124,7 @@ def machine_line(manifest: dict[str, Any]) -> str:
 def shown(count: int, total: int) -> str:
     """Return the part of a title that owns up to scenarios left out."""
     if count == total:
-        return f"{total} scenario{'s' if total != 1 else ''}"
+        return counted(total, "scenario")
     return f"{count} of {total:,} scenarios, those in which the implementations differ most"
 
 

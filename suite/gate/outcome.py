@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from suite.counted import counted
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_NOT_COMPARABLE, EXIT_SLOWER, EXIT_WRONG
 from suite.gate.facts import WRONG, Facts, Finding
 from suite.gate.verdict import TimeVerdict, Verdict
@@ -168,7 +169,8 @@ class GateOutcome:
     def sentence(self) -> str:
         """Return the verdict as a sentence without its full stop."""
         judged = sum(cell.is_judged for cell in self.cells)
-        parts = [f"{judged} cells compared{' in all but time' if self.timing_advisory else ''}"]
+        but_time = " in all but time" if self.timing_advisory else ""
+        parts = [f"{counted(judged, 'cell')} compared{but_time}"]
         wrong = sum(cell.is_wrong for cell in self.cells)
         slower = sum(cell.is_slower for cell in self.cells)
         worse = sum(bool(cell.findings) and not cell.is_wrong for cell in self.cells)
@@ -180,10 +182,10 @@ class GateOutcome:
             (len(self.improved), "faster"),
             (len(self.missing), "missing"),
         )
-        counted = [f"{count} {what}" for count, what in counts if count]
+        found = [f"{count} {what}" for count, what in counts if count]
         none_slower = f"none slower by more than {self.margin:.0%}"
         none = "none worse" if self.timing_advisory else none_slower
-        return ": ".join([*parts, ", ".join(counted) or none])
+        return ": ".join([*parts, ", ".join(found) or none])
 
     def to_dict(self) -> dict[str, Any]:
         record = dataclasses.asdict(self)

@@ -17,6 +17,7 @@ from suite.gate.live_run import GateProgress, LiveRun
 from suite.gate.outcome import GateCell, GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.side import BASE, HEAD, NULL, Side
+from suite.gate.verdict import UNMEASURED
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.results.cell import CellResult
@@ -120,7 +121,7 @@ def _outcome(
                 head=head.facts(),
                 findings=tuple(f for f in all_findings if f.check not in asked.accept),
                 accepted=tuple(f for f in all_findings if f.check in asked.accept),
-                time=verdicts.get(pair.key) if base.alive and head.alive else None,
+                time=verdicts.get(pair.key, UNMEASURED) if base.alive and head.alive else None,
                 reproduce=reproduce(pair),
             )
         )

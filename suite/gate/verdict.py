@@ -45,3 +45,8 @@ class TimeVerdict:
     """Standard deviation of the bias that the null arm shows, on the logarithmic scale."""
     improved: bool = False
     """Faster by more than the margin. Shown, never a reason to fail."""
+
+
+UNMEASURED = TimeVerdict(
+    verdict=Verdict.CANNOT_TELL, stage=Stage.SCREEN, why="no block was measured"
+)

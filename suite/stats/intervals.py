@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from suite.counted import counted
 from suite.stats import student
 
 NOMINAL = 0.975
@@ -74,7 +75,7 @@ def half_width_of(spread: float, blocks: int) -> float:
 
 def no_interval(blocks: int) -> str:
     """Return why so few blocks have no interval: "2 blocks: no interval"."""
-    return f"{blocks} block{'' if blocks == 1 else 's'}: no interval"
+    return f"{counted(blocks, 'block')}: no interval"
 
 
 def block_median_s(samples_s: Sequence[float]) -> float:

@@ -21,6 +21,7 @@ import pytest
 
 import run_bench
 from commands.arguments import build_parser
+from suite.gate.live_run import LiveRun
 from suite.program import COMMAND_LINE, PROGRAM
 from suite.results.cell import Status
 from suite.results.folder import read_manifest, read_run
@@ -322,6 +323,16 @@ def test_an_editable_install_of_the_repository_does_not_replace_a_revision(
     code, said = gate("--base", "HEAD", "--plugin", "mine.py", "--budget", "1", *QUICK)
     assert code == 3, said
     assert "wrong: small/a × steady" in said
+
+
+def test_a_gate_interrupted_before_any_block_cannot_tell(gate, planted, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LiveRun, "_measure", interrupted)
+    _, said = gate("--base", "HEAD", "--plugin", "mine.py", "--threads", "1")
+    assert "CANNOT TELL: 1 cell compared: 1 that cannot be told" in said
+    assert "no block was measured" in said
 
 
 def test_an_interrupted_gate_leaves_neither_worktrees_nor_processes(planted):
