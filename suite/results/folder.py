@@ -98,8 +98,12 @@ class ResultWriter:
             while data:
                 data = data[self._file.write(data) :]
             os.fsync(self._file.fileno())
-            for line in lines:
-                self.records.wrote(line)
+        except KeyboardInterrupt:  # while the disk works, which is most of the time here
+            if data:
+                self._file.truncate(end)
+            else:
+                self._remember(lines)
+            raise
         except OSError as error:
             self._file.truncate(end)
             named = ", ".join(result.key for result in results)
@@ -107,6 +111,11 @@ class ResultWriter:
                 f"{self._path}: cannot be written: {error.strerror}; the {named} cell is "
                 "lost, everything before it is kept"
             ) from error
+        self._remember(lines)
+
+    def _remember(self, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            self.records.wrote(line)
 
     def close(self) -> str | None:
         """Close the file; return what something else has changed in it, which is undone."""
