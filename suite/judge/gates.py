@@ -9,7 +9,7 @@ import torch
 
 from suite.conditions import Scenario
 from suite.input_kinds import described
-from suite.judge.pieces import CACHED_ELEMENTS, Piece, for_each, pieces
+from suite.judge.pieces import CACHED_ELEMENTS, Piece, pieces
 from suite.judge.tolerance import (
     SPIKED_DEVIATIONS,
     Tolerance,
@@ -40,18 +40,16 @@ def judge_output(
         return Judgement(residuals=Residuals(rel_l2_error=0.0, worst_error_ratio=0.0))
     size = tolerance.shared_size(size).expand_as(expected)
     largest = largest_of(expected.numel())
-
-    def judged(piece: Piece) -> _Part:
-        own = output[piece], expected[piece], size[piece]
-        return _judge_part(kind, tolerance, *own, largest).moved_by(piece)
-
-    parts = list(for_each(judged, pieces(expected.shape, CACHED_ELEMENTS)))
-    worst = max(parts, key=lambda part: part.worst_ratio)
+    parts = [
+        _judge_part(kind, tolerance, output[p], expected[p], size[p], largest).moved_by(p)
+        for p in pieces(expected.shape, CACHED_ELEMENTS)
+    ]
+    furthest = max(parts, key=lambda part: part.worst_ratio)
     beyond = sum(part.beyond for part in parts)
     norms = [math.sqrt(sum(squares)) for squares in zip(*(p.squares for p in parts), strict=True)]
     rel_l2 = rel_l2_error(tolerance.scenario, *norms)
     residuals = Residuals(
-        rel_l2_error=rel_l2, worst_error_ratio=worst.worst_ratio, worst=worst.worst
+        rel_l2_error=rel_l2, worst_error_ratio=furthest.worst_ratio, worst=furthest.worst
     )
     below = tolerance.share_below(norms[1], norms[2], expected.numel())
     fault = _fault(kind, tolerance, residuals, beyond, expected.numel(), below)
@@ -60,7 +58,7 @@ def judge_output(
 
 @dataclass(frozen=True)
 class _Part:
-    """What was found in one piece of an output."""
+    """What was found in one piece of an output; its worst element by its place in that piece."""
 
     squares: tuple[float, ...]
     """Summed, of the error, of what is expected and of S."""

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
-
-import torch
+from collections.abc import Iterator, Sequence
 
 PIECE_ELEMENTS = 4 * 2**20
 """Of a result: 32 MiB in float64, so that a dozen tensors of them take less than 0.5 GiB."""
@@ -15,25 +11,7 @@ CACHED_ELEMENTS = 2**15 - 1
 """What a core keeps at hand of a dozen tensors in float64. From one element more on torch shares an
 operation among threads, and waking those takes longer than this much work."""
 
-LEAST_SHARED = 16
-"""Pieces from which on it pays to start threads."""
-MOST_CORES = 8
-"""Python itself, which has one core at a time, keeps no more of them busy."""
-
 Piece = tuple[slice, ...]
-
-
-T = TypeVar("T")
-
-
-def for_each(work: Callable[[Piece], T], parts: Iterable[Piece]) -> Iterator[T]:
-    """Yield what `work` returns for each piece, in order; cores work side by side, each at one."""
-    shares = list(parts)
-    if torch.get_num_threads() == 1 or len(shares) < LEAST_SHARED:
-        yield from map(work, shares)
-        return
-    with ThreadPoolExecutor(min(torch.get_num_threads(), MOST_CORES)) as cores:
-        yield from cores.map(work, shares)
 
 
 def pieces(shape: Sequence[int], most: int = PIECE_ELEMENTS) -> Iterator[Piece]:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from suite.conditions import Scenario
 from suite.input_kinds import CHECK_KINDS, SPECIAL_KINDS
-from suite.judge import reference
+from suite.judge import gates, reference
 from suite.judge.gates import error_ratio, judge_output
 from suite.judge.tolerance import Tolerance
 from suite.messages.judge import Judgement
@@ -113,6 +113,20 @@ def test_one_wrong_element_is_found_and_named(value):
     assert "1 of 6272 elements" in found.fault
     assert "[0, 31, 13, 12]" in found.fault
     assert found.residuals.worst is not None
+    assert found.residuals.worst.index == (0, 31, 13, 12)
+
+
+def test_wrong_elements_in_several_pieces_are_counted_and_the_worst_is_named(monkeypatch):
+    monkeypatch.setattr(gates, "CACHED_ELEMENTS", 100)
+    scenario = Scenario(id="s", problem=DEEP)
+    operands = drawn("normal", scenario)
+    output = F.conv2d(operands.input, operands.weight, padding=1)
+    output[0, 3, 1, 2] += 1
+    output[0, 31, 13, 12] += 2
+
+    found = judged("normal", output, operands, scenario)
+
+    assert "2 of 6272 elements" in found.fault
     assert found.residuals.worst.index == (0, 31, 13, 12)
 
 
