@@ -5,16 +5,13 @@ What was done is noted on the network itself, so that a copy of it and one that 
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from suite.errors import UsageError
+from suite.interrupts import held_back
 from suite.modules.quickening import slow_down
 from suite.network.bench import Configuration, apply
 from suite.network.twin import InputsInFormat, in_format, planes_of
@@ -63,7 +60,7 @@ def commit(
     """
     noted = Optimised(outcome, _formats(model), origin)
     try:
-        with _holding_back_interrupts():
+        with held_back():
             setattr(model, ATTRIBUTE, noted)
             if outcome.memory_format is not None:
                 in_format(model, outcome.memory_format)
@@ -141,19 +138,3 @@ def _undo(model: nn.Module, noted: Optimised) -> None:
 
 def _formats(model: nn.Module) -> dict[str, str]:
     return {name: memory_format_of(tensor) for name, tensor in planes_of(model)}
-
-
-@contextlib.contextmanager
-def _holding_back_interrupts() -> Iterator[None]:
-    """Have Ctrl-C wait; only the main thread ever gets one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[tuple[int, Any]] = []
-    before = signal.signal(signal.SIGINT, lambda *it: held.append(it))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held and callable(before):
-        before(*held[0])

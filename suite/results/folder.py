@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from suite.errors import UsageError
+from suite.interrupts import held_back
 from suite.ranges import shown
 from suite.records import parse
 from suite.results.cell import CellResult
@@ -92,18 +93,19 @@ class ResultWriter:
             json.dumps(result.to_dict(), separators=(",", ":"), allow_nan=True).encode() + b"\n"
             for result in results
         ]
+        # Written and not yet noted, a record would be taken for something that others put there.
+        with held_back():
+            self._append(lines, results)
+
+    def _append(self, lines: Sequence[bytes], results: Sequence[Record]) -> None:
         end = self._file.tell()
         try:
             data = b"".join(lines)
             while data:
                 data = data[self._file.write(data) :]
             os.fsync(self._file.fileno())
-        except KeyboardInterrupt:  # while the disk works, which is most of the time here
-            if data:
-                self._file.truncate(end)
-            else:
-                self._remember(lines)
-            raise
+            for line in lines:
+                self.records.wrote(line)
         except OSError as error:
             self._file.truncate(end)
             named = ", ".join(result.key for result in results)
@@ -111,11 +113,6 @@ class ResultWriter:
                 f"{self._path}: cannot be written: {error.strerror}; the {named} cell is "
                 "lost, everything before it is kept"
             ) from error
-        self._remember(lines)
-
-    def _remember(self, lines: Sequence[bytes]) -> None:
-        for line in lines:
-            self.records.wrote(line)
 
     def close(self) -> str | None:
         """Close the file; return what something else has changed in it, which is undone."""

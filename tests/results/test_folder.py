@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 
@@ -97,6 +98,24 @@ def test_an_empty_run_has_nothing_to_report(tmp_path):
 
     with pytest.raises(UsageError, match="no finished cell"):
         read_run([tmp_path])
+
+
+@pytest.mark.parametrize("at", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "an end asked for"])
+def test_a_record_that_an_interruption_meets_on_its_way_to_the_disk_is_the_run_s(
+    at, full, tmp_path, monkeypatch
+):
+    def interrupted(_):
+        signal.raise_signal(at)
+
+    before = signal.signal(at, signal.default_int_handler)
+    monkeypatch.setattr(os, "fsync", interrupted)
+    writer = ResultWriter(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        writer.add(full)
+    assert signal.signal(at, before) is signal.default_int_handler
+
+    assert writer.close() is None
+    assert [result.key for result in read_results(tmp_path)] == [full.key]
 
 
 def test_a_full_disk_keeps_what_was_written_and_says_so(full, tmp_path):
