@@ -19,6 +19,18 @@ from suite.scenario import ScenarioFile
 
 
 @dataclass(frozen=True, kw_only=True)
+class Revisions:
+    """What is compared, before anything of it is loaded."""
+
+    base: Revision
+    head: Revision
+    trees: Trees
+    """Their checkouts."""
+    plugins: Sequence[Path]
+    """Inside the repository."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Compared:
     """What is measured on both sides."""
 
@@ -32,43 +44,31 @@ class Compared:
     """Scenario's id → the same as head has it, where it is another."""
 
 
-def layers(
-    request: GateRequest,
-    trees: Trees,
-    plugins: Sequence[Path],
-    base: Revision,
-    head: Revision,
-    log: Path,
-) -> Compared:
-    """Find what both revisions have.
-
-    Args:
-        plugins: inside the repository.
-    """
-    old, new = read_both(trees, plugins, base, head, log)
+def layers(request: GateRequest, revisions: Revisions, log: Path) -> Compared:
+    """Find what both revisions have."""
+    old, new = read_both(revisions, log)
     refuse_new_failures(old, new)
     chosen = find_scenarios(request, log)
     inventory = take_stock(
         old,
         new,
-        _patterns(request, chosen.files, (*old.entries, *new.entries), plugins),
+        _patterns(request, chosen.files, (*old.entries, *new.entries), revisions.plugins),
         asked_by="--impl",
     )
     return Compared(chosen=chosen, inventory=inventory, catalogue=new, notes=old.failures)
 
 
-def read_both(
-    trees: Trees, plugins: Sequence[Path], base: Revision, head: Revision, log: Path
-) -> tuple[Catalogue, Catalogue]:
+def read_both(revisions: Revisions, log: Path) -> tuple[Catalogue, Catalogue]:
     """Describe what base and head register.
 
     Raises:
         UsageError: neither registers anything, or nothing of head imports.
         NotComparable: one side alone has something.
     """
+    base, head, trees = revisions.base, revisions.head, revisions.trees
 
     def read(tree: Path, revision: str) -> Catalogue:
-        return read_revision(tree, plugins, revision, log, asked_by="--plugin")
+        return read_revision(tree, revisions.plugins, revision, log, asked_by="--plugin")
 
     try:
         new = read(trees.head, f"head {head.name}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from commands._gate_layers import Compared, names_in, read_both, refuse_new_failures
+from commands._gate_layers import Compared, Revisions, names_in, read_both, refuse_new_failures
 from commands._networks import by_threads, model_file, surveyed
 from commands._preparing import ChosenScenarios
 from reports.progress import waiting
@@ -18,7 +18,7 @@ from suite.errors import NotComparable, UsageError
 from suite.gate.checkouts import Checkouts
 from suite.gate.inventory import is_own, take_stock
 from suite.gate.networks import Place
-from suite.gate.revision import Repository, Revision
+from suite.gate.revision import Repository
 from suite.gate.run import Trees
 from suite.measuring import new_run, selection
 from suite.model_runs.arms import CHOSEN_BY_MEASURING, USUAL_REFERENCE, rows_by_force, ways
@@ -42,10 +42,7 @@ def models(
     request: GateRequest,
     repository: Repository,
     checkouts: Checkouts,
-    trees: Trees,
-    plugins: Sequence[Path],
-    base: Revision,
-    head: Revision,
+    revisions: Revisions,
     log: Path,
     console: Console,
 ) -> Compared:
@@ -56,6 +53,8 @@ def models(
         NotComparable: that of the base cannot, or is not there.
     """
     assert request.model is not None
+    base, head, trees = revisions.base, revisions.head, revisions.trees
+    plugins = revisions.plugins
     _refuse_chosen(request.implementations)
     target = Target.parse(request.model.path)
     is_inside = _is_inside(target, repository, trees, request.model)
@@ -84,7 +83,7 @@ def models(
             f"  head {head.name} has it; give a --base that has it, too"
         ) from error
     olds, news = by_threads(old, request), by_threads(new, request)
-    base_rows, head_rows = _rows(request, trees, plugins, base, head, log)
+    base_rows, head_rows = _rows(request, revisions, log)
     of_base, of_head = (
         Catalogue((*ways(scenarios), *rows_by_force(rows, scenarios)), rows.failures)
         for scenarios, rows in ((olds, base_rows), (news, head_rows))
@@ -170,14 +169,7 @@ def _surveyed(
     return dataclasses.replace(scenario, problem=network)
 
 
-def _rows(
-    request: GateRequest,
-    trees: Trees,
-    plugins: Sequence[Path],
-    base: Revision,
-    head: Revision,
-    log: Path,
-) -> tuple[Catalogue, Catalogue]:
+def _rows(request: GateRequest, revisions: Revisions, log: Path) -> tuple[Catalogue, Catalogue]:
     """Return the rows that may compute it by force, where anybody asks for any.
 
     Those of the repository, if it is ConvGauge's own, and of plug-ins are of each revision; what
@@ -185,14 +177,15 @@ def _rows(
     """
     usual = [entry.name for entry in ways(())]
     are_ways = all(any(fnmatchcase(n, one) for n in usual) for one in request.implementations)
-    if are_ways and not plugins:
+    if are_ways and not revisions.plugins:
         return Catalogue((), ()), Catalogue((), ())
     installed = Catalogue((), ())
-    if not is_own(trees.head):
+    own = is_own(revisions.trees.head)
+    if not own:
         installed = describe(builtin_sources(new_run.TREE), log)
-    if not plugins and not is_own(trees.head):
+    if not revisions.plugins and not own:
         return installed, installed
-    old, new = read_both(trees, plugins, base, head, log)
+    old, new = read_both(revisions, log)
     refuse_new_failures(old, new)
     known = {entry.name for entry in (*old.entries, *new.entries)}
     others = tuple(entry for entry in installed.entries if entry.name not in known)

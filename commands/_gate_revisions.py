@@ -13,7 +13,7 @@ from commands._asking import asked_files
 from commands._cures import USUAL_FILE, after_freeing_space
 from commands._folders import LOG, open_folder, record
 from commands._gate_blocks import settings_of_sides
-from commands._gate_layers import layers
+from commands._gate_layers import Revisions, layers
 from commands._gate_models import models
 from commands._gate_rule import rule_for
 from commands._networks import settings_of_models
@@ -49,12 +49,11 @@ def between_revisions(
         log = scratch / "start.log"
         trees = Trees(base=checkouts.add(base), head=checkouts.add(head), null=checkouts.add(base))
         _require_plugins(plugins, trees, repository)
+        revisions = Revisions(base=base, head=head, trees=trees, plugins=plugins)
         if request.model is None:
-            compared = layers(request, trees, plugins, base, head, log)
+            compared = layers(request, revisions, log)
         else:
-            compared = models(
-                request, repository, checkouts, trees, plugins, base, head, log, console
-            )
+            compared = models(request, repository, checkouts, revisions, log, console)
         chosen, inventory, scenarios = (
             compared.chosen,
             compared.inventory,
