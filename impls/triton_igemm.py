@@ -55,8 +55,7 @@ CONFIGS = (
     (128, 32, 32, 4, 4),
 )
 # The same for float32, whose products tensor cores do not compute exactly: each is an instruction
-# with its sum in a register, and tiles as large as those above take half a minute to compile and
-# spill thousands of bytes.
+# with its sum in a register, and tiles as large as those above spill thousands of bytes.
 FLOAT32_CONFIGS = (
     (128, 128, 16, 3, 8),
     (128, 64, 32, 3, 8),
@@ -69,7 +68,7 @@ SMALLEST = (16, 16, 16, 1, 1)
 TUNING_MS = 15
 """For each configuration that is tried, once per weight."""
 MOST_TRIED, WORTH_TRYING = 5, 2.0
-"""Tiles that are compiled and timed for a problem, which takes two seconds each: so many at most,
+"""Tiles that are compiled and timed for a problem, which takes seconds each: so many at most,
 and none that is expected to take so many times as long as the one expected to be fastest."""
 LOAD_SHARE = 32
 """Products of a tile that take as long as loading one of its pixels or channels."""

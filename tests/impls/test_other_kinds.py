@@ -26,15 +26,19 @@ ONE_TILE_IS_ENOUGH = ("winograd_tile6", "winograd_tile8")
 """Numba takes half a minute for each in three dimensions; winograd_tile4 is the same code."""
 LONG_IN_THREE = ("depthwise", "grouped", "winograd_tile4")
 """Numba takes as long for each of these; `direct_packed` and `fft` are looked at."""
+
+
+def compiles_long(name: str, kind: str) -> bool:
+    if name in ONE_TILE_IS_ENOUGH:
+        return kind != "conv1d"
+    return name in LONG_IN_THREE and kind == "conv3d"
+
+
 ROWS = [
     pytest.param(
         entry,
         kind,
-        marks=[pytest.mark.slow]
-        * (
-            (entry.name in ONE_TILE_IS_ENOUGH and kind != "conv1d")
-            or (entry.name in LONG_IN_THREE and kind == "conv3d")
-        ),
+        marks=[pytest.mark.slow] * compiles_long(entry.name, kind),
     )
     for entry in all_implementations()
     for kind in OTHER_KINDS
