@@ -49,6 +49,8 @@ COMPILING = re.compile(
     r"tests/(impls/|profiling/test_phases\.py|judge/test_(timed_outputs|epilogues)\.py|network/test_every_row\.py)"
 )
 """Files whose tests call rows on Numba: what one of them has compiled, the others find."""
+OF_THE_SITE = "tests/site/"
+"""Files whose tests look at the built site: it takes a minute to build, once in a process."""
 LONG = (
     "tests/gate/test_gate.py",
     "tests/reports/test_page_in_browser.py",
@@ -79,19 +81,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def turn(item: pytest.Item) -> int:
         file = item.nodeid.partition("::")[0]
-        return 0 if COMPILING.match(file) else 1 if file in LONG else 2
+        is_long = file in LONG or file.startswith(OF_THE_SITE)
+        return 0 if COMPILING.match(file) else 1 if is_long else 2
 
     items.sort(key=turn)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep a file's tests together, as they share what is dear: a run, or compiled code."""
+    """Keep tests together that share what is dear: a run, compiled code, or the site."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "compiling" if COMPILING.match(nodeid) else super()._split_scope(nodeid)
+            if COMPILING.match(nodeid):
+                return "compiling"
+            return OF_THE_SITE if nodeid.startswith(OF_THE_SITE) else super()._split_scope(nodeid)
 
     return ByFile(config, log) if config.option.dist == "loadfile" else None
 
