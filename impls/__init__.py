@@ -17,6 +17,7 @@ Other ways to write the sum, in a page of torch each
     shifts.py           depthwise: the whole input shifted once for each tap
     separable.py        a kernel of low rank as a pass down and a pass along
     fft.py              the convolution theorem: products of spectra
+    _kernel_spectra.py  a kernel's spectra from its taps, a few at a time, and their products
     winograd.py         fewer multiplications for small kernels, in a dozen lines
     _winograd/cook_toom.py  where Winograd's three matrices come from, in exact fractions
     transposed.py       transposed convolution: the definition, columns added up, phases

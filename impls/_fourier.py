@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import torch
-
-from suite import Problem
 
 
 @functools.cache
@@ -28,11 +27,12 @@ def _is_smooth(number: int) -> bool:
     return number == 1
 
 
-def spread(weight: torch.Tensor, problem: Problem) -> torch.Tensor:
-    """Return the kernel with the zeros that dilation leaves between its taps."""
-    if problem.dilation == (1, 1):
+def spread(weight: torch.Tensor, dilation: Sequence[int]) -> torch.Tensor:
+    """Return the kernel with the zeros that dilation leaves between its taps, along any axes."""
+    if set(dilation) == {1}:
         return weight
-    shape = (*weight.shape[:2], problem.effective_kernel_h, problem.effective_kernel_w)
+    sizes = zip(weight.shape[2:], dilation, strict=True)
+    shape = (*weight.shape[:2], *((size - 1) * step + 1 for size, step in sizes))
     taps = weight.new_zeros(shape)
-    taps[:, :, :: problem.dilation_h, :: problem.dilation_w] = weight
+    taps[(slice(None), slice(None), *(slice(None, None, step) for step in dilation))] = weight
     return taps

@@ -44,7 +44,7 @@ def pack_spectra(weight: torch.Tensor, problem: Problem, size: tuple[int, int]) 
     (vector of frequencies, output channel, input channel, real and imaginary part, lane). The last
     vector ends with the last frequency and overlaps the one before it.
     """
-    spectra = torch.fft.rfft2(spread(weight.detach(), problem), size).conj().flatten(2)
+    spectra = torch.fft.rfft2(spread(weight.detach(), problem.dilation), size).conj().flatten(2)
     lanes = VECTOR_BYTES // weight.element_size()
     bins = spectra.shape[2]
     starts = [min(first, bins - lanes) for first in range(0, bins, lanes)]

@@ -13,90 +13,17 @@ import torch
 import torch.nn.functional as F
 
 from impls._arguments import add_bias, pair, problem_of
-from impls._fourier import next_smooth, spread
+from impls._fourier import next_smooth
+from impls._kernel_spectra import held_elements, kernel_flops, times_kernel
 from suite import Problem, register
-from suite.phases import INVERSE, PACK, PRODUCT, TRANSFORM, UNPACK
-
-
-def _plane(problem: Problem) -> tuple[int, int]:
-    """Return the transform's size: lengths that an FFT likes, at least the padded plane."""
-    return next_smooth(problem.padded_h), next_smooth(problem.padded_w)
-
-
-def _bins(problem: Problem) -> int:
-    """Return the frequencies kept of a real plane: the other half is their conjugate."""
-    rows, columns = _plane(problem)
-    return rows * (columns // 2 + 1)
-
-
-def _spectra_bytes(problem: Problem, itemsize: int) -> int:
-    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
-    pairs = k * c // problem.groups
-    rows, columns = _plane(problem)
-    # The weight's transform works on a padded copy and with one of its own. Then each spectrum
-    # exists as it was transformed and in the order that the product wants, the result's also as
-    # the inverse transform's copy.
-    spectra = max(n * c + 3 * pairs, 2 * (n * c + pairs) + 3 * n * k)
-    planes = k * rows * columns + c * problem.padded_h * problem.padded_w
-    return itemsize * (2 * _bins(problem) * spectra + n * planes)
-
-
-def _flops(problem: Problem) -> float:
-    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
-    rows, columns = _plane(problem)
-    size = rows * columns
-    # 2.5·L·log2(L) operations for a real transform of L points; 8 for a complex multiply-add.
-    transforms = (
-        2.5 * size * max(1, size - 1).bit_length() * (n * c + k * c // problem.groups + n * k)
-    )
-    return transforms + 8 * _bins(problem) * n * k * (c // problem.groups)
-
-
-@register(
-    "fft",
-    family="fft",
-    nan_policy="plane",
-    workspace_bytes=_spectra_bytes,
-    executed_flops=_flops,
-)
-def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Real FFT of the whole padded plane, one complex matrix product for each frequency.
-
-    Shapes: spectra of input (g, F, N, C/g) and weight (g, F, C/g, K/g) with F frequencies,
-    result (N, K, P, Q). Stride keeps every stride-th element of the undecimated result.
-    Cost: 8·F·N·K·C/g operations for the products, 2.5·L·log2(L) for each plane of L points.
-    Extra memory: all spectra, dominated by the weight's: 16·F·K·C/g bytes in float32.
-    Source: M. Mathieu, M. Henaff, Y. LeCun, "Fast training of convolutional networks through
-    FFTs" (2014), section 2.
-    """
-    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
-    n, k = problem.batch_size, problem.out_channels
-    if n == 0:
-        return input.new_zeros(problem.output_shape)
-    size = _plane(problem)
-    pad_h, pad_w = pair(padding)
-    with PACK:
-        w_spectra = torch.fft.rfft2(spread(weight, problem), size)
-        w_spectra = w_spectra.view(groups, k // groups, problem.in_channels // groups, -1)
-    with TRANSFORM:
-        x = F.pad(input, (pad_w, pad_w, pad_h, pad_h))
-        x_spectra = torch.fft.rfft2(x, size).view(n, groups, problem.in_channels // groups, -1)
-    with PRODUCT:
-        products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.conj().permute(0, 3, 2, 1)
-    with INVERSE:
-        y_spectra = products.permute(2, 0, 3, 1).reshape(n, k, size[0], size[1] // 2 + 1)
-        y = torch.fft.irfft2(y_spectra, size)
-    with UNPACK:
-        stride_h, stride_w = problem.stride
-        rows = slice(0, (problem.out_h - 1) * stride_h + 1, stride_h)
-        columns = slice(0, (problem.out_w - 1) * stride_w + 1, stride_w)
-        return add_bias(y[:, :, rows, columns], bias)
+from suite.phases import INVERSE, PACK, TRANSFORM, UNPACK
 
 
 def _lengths(problem: Problem) -> tuple[int, ...]:
-    """Return the transform's size along each axis of any kind: all that is read or written.
+    """Return the transform's size along each axis: lengths that an FFT likes, of the larger plane.
 
-    A multiple of the stride where that spreads the input.
+    That is all that is read, with its padding; of a transposed convolution all that is written,
+    in a multiple of the stride, which spreads its input.
     """
     large = problem.output_size if problem.is_transposed else problem.input_size
     steps = problem.stride if problem.is_transposed else (1,) * problem.axes
@@ -104,31 +31,82 @@ def _lengths(problem: Problem) -> tuple[int, ...]:
     return tuple(step * next_smooth(-(-(size + sum(pads)) // step)) for size, pads, step in sizes)
 
 
-def _any_spectra_bytes(problem: Problem, itemsize: int) -> int:
-    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
+def _size_and_bins(problem: Problem) -> tuple[int, int]:
+    """Return the points of a transformed plane, and the frequencies kept of it.
+
+    The other half of a real plane's are their conjugates.
+    """
     lengths = _lengths(problem)
     size = math.prod(lengths)
-    bins = size // lengths[-1] * (lengths[-1] // 2 + 1)
-    pairs = c * k // problem.groups
-    spectra = 2 * bins * (2 * n * c + 3 * pairs + 3 * n * k)
-    return itemsize * (spectra + size * (pairs + n * (c + k)))
+    return size, size // lengths[-1] * (lengths[-1] // 2 + 1)
 
 
-def _any_flops(problem: Problem) -> float:
+def _workspace_bytes(problem: Problem, itemsize: int) -> int:
     n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
-    lengths = _lengths(problem)
-    size = math.prod(lengths)
-    bins = size // lengths[-1] * (lengths[-1] // 2 + 1)
-    planes = n * c + k * c // problem.groups + n * k
-    return 2.5 * size * max(1, size - 1).bit_length() * planes + 8 * bins * n * k * (
-        c // problem.groups
-    )
+    size, bins = _size_and_bins(problem)
+    # The input's planes twice, as the transform makes them longer, and its spectra. Or these and
+    # the products with two copies of the transform's, and planes; and what the steps before
+    # needed: an allocator seldom has it free in the pieces that the transform asks for.
+    transform = 2 * n * c * (size + bins)
+    inverse = 2 * bins * n * (c + 3 * k) + n * k * size
+    before = n * c * size + 2 * held_elements(problem, _lengths(problem), itemsize)
+    return int(itemsize * max(transform, inverse + before))
 
 
-def _spectra(tensor, lengths: tuple[int, ...], groups: int, axis: int):
-    """Return the spectra of a tensor's planes, its channels by group: (…, g, ·, …, F)."""
-    spectra = torch.fft.rfftn(tensor, lengths, tuple(range(-len(lengths), 0)))
-    return spectra.flatten(2).unflatten(axis, (groups, -1))
+def _flops(problem: Problem) -> float:
+    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
+    size, bins = _size_and_bins(problem)
+    # 2.5·L·log2(L) operations for a real transform of L points; 8 for a complex multiply-add.
+    transforms = 2.5 * size * max(1, size - 1).bit_length() * n * (c + k)
+    products = 8 * bins * n * k * (c // problem.groups)
+    return transforms + products + kernel_flops(problem, _lengths(problem))
+
+
+@register(
+    "fft",
+    family="fft",
+    nan_policy="plane",
+    workspace_bytes=_workspace_bytes,
+    executed_flops=_flops,
+)
+def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Real FFT of the whole padded plane, one complex matrix product for each frequency.
+
+    Shapes: spectra of input (g, F, N, C/g) and weight (g, F, C/g, K/g) with F frequencies,
+    result (N, K, P, Q). Stride keeps every stride-th element of the undecimated result.
+    Cost: 8·F·N·K·C/g operations for the products, 2.5·L·log2(L) for each plane of L points;
+    8·F·S·K·C/g for the spectra of a kernel with rows of S taps, computed by their definition where
+    S is small: see `kernel_spectra`.
+    Extra memory: spectra of input and output, 8·F·N·(C + 3·K) bytes in float32, and 8 MiB or so of
+    the weight's, which are made a few at a time; all, 8·F·K·C/g bytes, where S is large.
+    Source: M. Mathieu, M. Henaff, Y. LeCun, "Fast training of convolutional networks through
+    FFTs" (2014), section 2.
+    """
+    problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
+    n, c, k = problem.batch_size, problem.in_channels, problem.out_channels
+    if n == 0:
+        return input.new_zeros(problem.output_shape)
+    rows, columns = _lengths(problem)
+    pad_h, pad_w = pair(padding)
+    with PACK:
+        x = F.pad(input, (pad_w, pad_w, pad_h, pad_h))
+    with TRANSFORM:
+        x = torch.fft.rfft2(x, (rows, columns))
+        x_spectra = x.view(n, groups, c // groups, -1)
+    y_spectra = times_kernel(x_spectra, weight, problem, (rows, columns))
+    with INVERSE:
+        y = torch.fft.irfft2(y_spectra.view(n, k, rows, columns // 2 + 1), (rows, columns))
+    with UNPACK:
+        stride_h, stride_w = problem.stride
+        kept_rows = slice(0, (problem.out_h - 1) * stride_h + 1, stride_h)
+        kept_columns = slice(0, (problem.out_w - 1) * stride_w + 1, stride_w)
+        return add_bias(y[:, :, kept_rows, kept_columns], bias)
+
+
+def _transformed(x: torch.Tensor, lengths: tuple[int, ...], groups: int) -> torch.Tensor:
+    """Return the spectra of a tensor's planes, (N, g, C/g, F)."""
+    spectra = torch.fft.rfftn(x, lengths, tuple(range(-len(lengths), 0)))
+    return spectra.flatten(2).unflatten(1, (groups, -1))
 
 
 def _repeated_spectra(tensor, lengths: tuple[int, ...], steps: tuple[int, ...], groups: int):
@@ -146,20 +124,10 @@ def _repeated_spectra(tensor, lengths: tuple[int, ...], steps: tuple[int, ...], 
     return spectra.flatten(2).unflatten(1, (groups, -1))
 
 
-def _apart(tensor, steps: tuple[int, ...]):
-    """Return a tensor with zeros between its places, as far apart as a stride or dilation says."""
-    if set(steps) == {1}:
-        return tensor
-    sizes = zip(tensor.shape[2:], steps, strict=True)
-    wide = tensor.new_zeros(*tensor.shape[:2], *((size - 1) * step + 1 for size, step in sizes))
-    wide[(slice(None), slice(None), *(slice(None, None, step) for step in steps))] = tensor
-    return wide
-
-
-def _planes_of(products, problem: Problem, lengths: tuple[int, ...]):
-    """Return (g, F, N, K/g) as planes (N, K, …) of the transform's size."""
+def _planes_of(y_spectra: torch.Tensor, problem: Problem, lengths: tuple[int, ...]):
+    """Return (N, g, K/g, F) as planes (N, K, …) of the transform's size."""
     bins = (*lengths[:-1], lengths[-1] // 2 + 1)
-    y = products.permute(2, 0, 3, 1).reshape(problem.batch_size, problem.out_channels, *bins)
+    y = y_spectra.view(problem.batch_size, problem.out_channels, *bins)
     return torch.fft.irfftn(y, lengths, tuple(range(-len(lengths), 0)))
 
 
@@ -168,16 +136,15 @@ def _planes_of(products, problem: Problem, lengths: tuple[int, ...]):
     family="fft",
     kinds=("conv1d", "conv3d"),
     nan_policy="plane",
-    workspace_bytes=_any_spectra_bytes,
-    executed_flops=_any_flops,
+    workspace_bytes=_workspace_bytes,
+    executed_flops=_flops,
 )
 def fft_any(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """The same over one axis or three.
 
     Shapes: spectra of input (g, F, N, C/g) and weight (g, F, C/g, K/g) with F frequencies,
     result (N, K, places…).
-    Cost: 8·F·N·K·C/g operations for the products, 2.5·L·log2(L) for each plane of L points.
-    Extra memory: all spectra, dominated by the weight's: 16·F·K·C/g bytes in float32.
+    Cost and extra memory: as `fft`; over one axis all of the weight's spectra are held at once.
     Source: as `fft`.
     """
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
@@ -185,14 +152,12 @@ def fft_any(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
         return input.new_zeros(problem.output_shape)
     lengths = _lengths(problem)
     with PACK:
-        w_spectra = _spectra(_apart(weight, problem.dilation), lengths, groups, 0)
-    with TRANSFORM:
         x = F.pad(input, [size for size in reversed(problem.padding) for _ in range(2)])
-        x_spectra = _spectra(x, lengths, groups, 1)
-    with PRODUCT:
-        products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.conj().permute(0, 3, 2, 1)
+    with TRANSFORM:
+        x = _transformed(x, lengths, groups)
+    y_spectra = times_kernel(x, weight, problem, lengths)
     with INVERSE:
-        y = _planes_of(products, problem, lengths)
+        y = _planes_of(y_spectra, problem, lengths)
     with UNPACK:
         outputs = zip(problem.output_size, problem.stride, strict=True)
         kept = (slice(0, (out - 1) * step + 1, step) for out, step in outputs)
@@ -204,8 +169,8 @@ def fft_any(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
     family="fft",
     kinds=("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
     nan_policy="plane",
-    workspace_bytes=_any_spectra_bytes,
-    executed_flops=_any_flops,
+    workspace_bytes=_workspace_bytes,
+    executed_flops=_flops,
 )
 def fft_transposed(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
@@ -225,14 +190,11 @@ def fft_transposed(
     if problem.batch_size == 0:
         return input.new_zeros(problem.output_shape)
     lengths = _lengths(problem)
-    with PACK:
-        w_spectra = _spectra(_apart(weight, problem.dilation), lengths, groups, 0)
     with TRANSFORM:
         x_spectra = _repeated_spectra(input, lengths, problem.stride, groups)
-    with PRODUCT:
-        products = x_spectra.permute(1, 3, 0, 2) @ w_spectra.permute(0, 3, 1, 2)
+    y_spectra = times_kernel(x_spectra, weight, problem, lengths)
     with INVERSE:
-        y = _planes_of(products, problem, lengths)
+        y = _planes_of(y_spectra, problem, lengths)
     with UNPACK:
         outputs = zip(problem.output_size, problem.padding, strict=True)
         kept = (slice(pad, pad + out) for out, pad in outputs)
