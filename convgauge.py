@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _own(name: str) -> ModuleType:
     """Import a module of the tree by the name that it has in this process.
 
-    The tree's own tests, and what they start, have it as `suite` and not as `convgauge.suite`.
+    Whoever has the tree on the path and imports `suite` from there has it as that alone.
     """
     plain = sys.modules.get("suite")
     file = getattr(plain, "__file__", None) or ""

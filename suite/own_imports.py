@@ -17,7 +17,10 @@ reason nothing is rewritten when a wheel is built: what is tested in a checkout 
 A user's file that is loaded by us may say `from suite import register`. `serve_users` lets that
 find this `suite` where the user has none.
 
-The tree's own tests import it by its plain names; all this then does nothing.
+The tree's own tests say `from suite.problem import Problem` too. `lend_plain_names` makes that
+another name of the same module, so that tests and what they start work on one tree, and what Numba
+has compiled for one serves the other. A process that has the tree on its path and imports `suite`
+without either (`python -m suite.phases`) gets it by its plain name; all this then does nothing.
 """
 
 from __future__ import annotations
@@ -219,6 +222,31 @@ def _holds_code(spec: ModuleSpec) -> bool:
     """Return whether it is more than some folder of that name, which Python takes for a package."""
     folders = spec.submodule_search_locations or ()
     return spec.origin is not None or any(any(Path(f).rglob("*.py")) for f in folders)
+
+
+class _PlainNames(MetaPathFinder):
+    """Finds every module of the tree by its plain name, whatever else is on the path."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - of the parent, which is ours
+        target: ModuleType | None = None,  # noqa: ARG002 - a second name needs nothing of it
+    ) -> ModuleSpec | None:
+        return _alias(fullname) if fullname.partition(".")[0] in OWN else None
+
+
+def lend_plain_names() -> None:
+    """Let this process find the tree by its plain names as well: what tests it does.
+
+    Before anything imports it by those from the path, which would be a second tree.
+    """
+    if not _PREFIX or any(isinstance(finder, _PlainNames) for finder in sys.meta_path):
+        return
+    for name in OWN:
+        if sys.modules.get(name) is not sys.modules.get(own_name(name)) and name in sys.modules:
+            raise ImportError(f"{name} was imported before, from {sys.modules[name].__path__}")
+    sys.meta_path.insert(0, _PlainNames())
 
 
 class _Alias(Loader):

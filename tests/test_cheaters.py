@@ -127,6 +127,10 @@ def test_a_declared_low_precision_is_carried_into_the_result(raced):
     assert raced["declared_bfloat16"].precision == "bfloat16"
 
 
+def test_nothing_is_said_of_an_import_that_changes_nothing(raced):
+    assert not [note for note in raced["own_randomness"].notes if "its import" in note]
+
+
 def test_every_cheater_says_where_it_was_seen():
     for path in [*FILES, *CLOCKS]:
         assert line_of(path, "Seen")

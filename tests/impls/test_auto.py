@@ -18,6 +18,7 @@ from oracle import call, draw, implementations, worst_ratio
 from impls import auto
 from suite import Unsupported
 from suite.conditions import Scenario
+from suite.own_imports import own_name
 from suite.problem import Problem
 from suite.registry import registering
 from suite.tuning import candidates, store
@@ -94,7 +95,7 @@ def stub(monkeypatch):
 
         monkeypatch.setattr(registering, "_registered", dict(registering._registered))
         registering.register(name, **{"family": "direct", **declared})(convolve)
-        monkeypatch.setitem(sys.modules, STUB, types.ModuleType(STUB))
+        monkeypatch.setitem(sys.modules, own_name(STUB), types.ModuleType(STUB))
         return calls
 
     return add
@@ -353,6 +354,7 @@ def test_choosing_loads_no_module_but_the_chosen_row_s(tmp_path):
 import sys, math, torch
 from suite.tuning import store as tables
 from suite.conditions import Scenario
+from suite.own_imports import own_name
 from suite.problem import Problem
 facts = tables.machine_facts(torch.__version__)
 def layer(c): return Problem.of_call((1, c, 9, 9), (c, c, 3, 3), padding=(1, 1))

@@ -234,6 +234,7 @@ def test_the_gate_of_a_sixteen_bit_type_catches_sums_kept_in_it(dtype):
 INTERPRETED = """\
 import json, sys
 sys.path[:0] = [{root!r}, {here!r}]
+import tests  # first: it lends the tree its plain names
 import torch
 torch.set_num_threads(1)
 from impls.triton_igemm import CONFIGS, FLOAT32_CONFIGS, implicit_gemm

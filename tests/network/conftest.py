@@ -15,6 +15,7 @@ from quick_modules import STUB, planned
 from torch import nn
 
 from suite.modules import quicken
+from suite.own_imports import own_name
 from suite.registry import registering
 
 
@@ -50,7 +51,7 @@ def _one_thread() -> Iterator[None]:
 def register_row(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Register rows for one test, as a module of its own would."""
     monkeypatch.setattr(registering, "_registered", dict(registering._registered))
-    monkeypatch.setitem(sys.modules, STUB, types.ModuleType(STUB))
+    monkeypatch.setitem(sys.modules, own_name(STUB), types.ModuleType(STUB))
 
     def add(name: str, function: Callable[..., torch.Tensor], **declared: object) -> None:
         registering.register(name, family="direct", **declared)(function)

