@@ -1,6 +1,6 @@
-"""run_bench.py that takes no block for disturbed: for tests of what is concluded from times.
+"""run_bench.py that takes no block for disturbed, and whose gates fork: for tests of verdicts.
 
-Whoever else is busy on this machine does not decide then whether anything is.
+Whoever else is busy on this machine does not decide then whether anything is concluded.
 """
 
 from __future__ import annotations
@@ -17,4 +17,5 @@ if __name__ == "__main__":
     main = import_module("convgauge").main
     contention = import_module("convgauge.suite.measuring.contention")
     contention.is_disturbed = lambda *_: False
+    import_module("tests.gate.forked").fork_sides()
     sys.exit(main())

@@ -312,7 +312,7 @@ def test_uncommitted_changes_beside_a_named_head_are_mentioned(out_of_time):
 
 
 def test_an_editable_install_of_the_repository_does_not_replace_a_revision(
-    planted, gate, monkeypatch
+    planted, gate, monkeypatch, interpreters
 ):
     package = "from helper import scale\n" + plugin(0, ["steady"]).replace(
         "groups)", "groups) * scale"
