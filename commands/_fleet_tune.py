@@ -25,7 +25,7 @@ from commands._fleet import (
 )
 from commands._fleet_view import account
 from commands._folders import keeping_folders
-from suite.conditions import MEMORY_FORMATS
+from suite.conditions import MEMORY_FORMATS, Scenario
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, UsageError
 from suite.fleet.description import Description
 from suite.fleet.dispatch import Lane
@@ -34,7 +34,7 @@ from suite.fleet.work import Work
 from suite.measuring import estimate
 from suite.results.cell import CellResult
 from suite.results.folder import RESULTS, ResultWriter, read_results
-from suite.tuning.campaign import in_turns, trials_of
+from suite.tuning.campaign import in_turns, measured_as, trials_of, under_formats
 from suite.tuning.eligible import REFERENCE
 from suite.tuning.store import FACTS, FOLDER_VARIABLE, fingerprint_of, table_path
 
@@ -90,14 +90,10 @@ class Part:
     def lane(self, name: str, open_folder: Any) -> Lane:
         """Return the problems that nothing is known of yet, as work."""
         self.folder = open_folder(self.path, fresh=self.request.fresh)
-        formats = len(self.request.memory_formats or MEMORY_FORMATS)
+        formats = self.request.memory_formats or MEMORY_FORMATS
         before = read_results(self.folder)
-        self._have = {result.key for result in before}
-        known: dict[str, set[str]] = {}
-        for result in before:
-            if not result.is_disturbed:
-                known.setdefault(problem_of(result.scenario.id), set()).add(result.scenario.id)
-        left = [s for s in self.asked.scenarios if len(known.get(s.id, ())) < formats]
+        self._have = {_measured(result) for result in before}
+        left = not_measured(self.asked.scenarios, formats, self.threads, before)
         self._writer = ResultWriter(self.folder)
         fingerprint = fingerprint_of(self.facts)
         work = TuneWork(
@@ -112,13 +108,13 @@ class Part:
         )
         rows = len(self.like.rows)
         order = in_turns(left)  # any first part of it teaches something
-        estimates = {s.id: formats * estimate.first_look_s(s, rows) for s in order}
+        estimates = {s.id: len(formats) * estimate.first_look_s(s, rows) for s in order}
         queue = ScenarioQueue(estimates, TOGETHER_S, in_order=True)
         return Lane(name, queue, work)
 
     def _store(self, machine: str, results: Sequence[CellResult]) -> None:
-        new = [r for r in results if r.key not in self._have or not r.is_disturbed]
-        self._have |= {result.key for result in new}
+        new = [r for r in results if _measured(r) not in self._have or not r.is_disturbed]
+        self._have |= {_measured(result) for result in new}
         if new:
             self._writer.add(*(replace(result, machine=machine) for result in new))
 
@@ -139,6 +135,36 @@ class Part:
             if (location := own if row.is_own else row.module)
         }
         return trials_of(read_results(self.folder), modules, REFERENCE, self.threads)
+
+
+def not_measured(
+    scenarios: Sequence[Scenario],
+    memory_formats: Sequence[str],
+    threads: int,
+    results: Sequence[CellResult],
+) -> list[Scenario]:
+    """Return the problems that were not measured undisturbed in each of the memory formats.
+
+    As they are now: under the same id a file may have had other sizes or values before.
+
+    Args:
+        threads: of problems that name none.
+        results: what a table's folder holds.
+    """
+    known = {measured_as(result.scenario) for result in results if not result.is_disturbed}
+    return [
+        scenario
+        for scenario in scenarios
+        if any(
+            measured_as(one) not in known
+            for one in under_formats([scenario], memory_formats, threads)
+        )
+    ]
+
+
+def _measured(result: CellResult) -> tuple[Scenario, str]:
+    """Return what a result is of: what was measured, and with which row."""
+    return measured_as(result.scenario), result.implementation
 
 
 def problem_of(identity: str) -> str:
