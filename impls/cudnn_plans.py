@@ -31,6 +31,8 @@ _TYPES = {
 }
 
 
+# Each of some sixty rows is asked for each problem, and looking for a module takes a millisecond.
+@functools.cache
 def _why_not_here() -> str | None:
     if importlib.util.find_spec("cudnn") is None:
         return "needs cuDNN's front end: pip install nvidia-cudnn-frontend, or the extra cudnn"

@@ -58,6 +58,9 @@ Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
 
 _NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory")
+ALONE_FLOPS = 1e8
+"""A float64 result of less takes one thread: some ten milliseconds, and on a busy machine waiting
+for a second one takes longer."""
 _OF_A_GATE_OR_BLOCK = ("_drawn", "_expected", "_size", "_reach", "_spread", "_block")
 
 
@@ -66,7 +69,7 @@ class Judge:
 
     def __init__(self, threads: int) -> None:
         # One thread for the many small judgements: on a busy machine a parallel region waits for
-        # its slowest thread, and every pool spins after its work. Float64 results take all.
+        # its slowest thread, and every pool spins after its work. Large float64 results take all.
         torch.set_num_threads(1)
         torch.set_grad_enabled(False)
         self._threads = threads
@@ -157,7 +160,8 @@ class Judge:
                 self._scenario, kind, self._drawn, asked.elements, self._secret
             )
             return Done()
-        with _threads(self._threads):
+        is_small = self._scenario.problem.direct_flops < ALONE_FLOPS
+        with _threads(1 if is_small else self._threads):
             self._expected = reference.result(self._scenario, self._drawn)
             # On integers no bound scales with S: direct methods are exact, transforms round.
             self._size = (
