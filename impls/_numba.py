@@ -5,7 +5,8 @@ Numba's OpenMP layer uses the libgomp that torch has loaded, so that there is on
 layer cannot be loaded (it needs the system's libgomp), Numba takes its own pool: right, but
 slower next to torch.
 
-Take `njit` and `prange` from here: where compiled code is kept is settled before either is used.
+Take `njit`, `inlined` and `prange` from here: where compiled code is kept is settled before any of
+them is used.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ _cache = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__py
 numba.config.CACHE_DIR = str(_cache / f"numba-{_helpers_digest()}")
 
 njit, prange = numba.njit, numba.prange
+inlined = numba.njit(inline="always")
+"""Marks what is compiled as a part of those that call it, and never alone: see _parallel.py."""
 
 _state = threading.local()  # Numba, too, keeps the number of threads for each thread apart
 

@@ -15,7 +15,8 @@ from impls._fourier import spread
 from impls._kernels.pointers import View, at
 from impls._kernels.spectra import MOST_ROWS, multiply_rows
 from impls._kernels.vector import VECTOR_BYTES
-from impls._numba import njit, part, prange
+from impls._numba import part
+from impls._parallel import OnThreads
 from suite import Problem
 
 
@@ -53,32 +54,33 @@ def pack_spectra(weight: torch.Tensor, problem: Problem, size: tuple[int, int]) 
     return parts.permute(2, 0, 1, 4, 3).contiguous().view(-1)
 
 
-@njit(parallel=True, cache=True)
-def multiply_spectra(threads, sizes, x, w, y):
-    """Fill y[n][k][t] with Σ_c x[n][c][t]·w[k][c] for all frequencies, images n and tiles t.
+@OnThreads
+def multiply_spectra(step, worker, threads, sizes, arrays):
+    """Fill y[n][k][t] with Σ_c x[n][c][t]·w[k][c] for a share of the frequencies, all images n and
+    tiles t.
 
     Shapes: x (N, C, T, F), y (N, K, T, F), complex numbers as pairs of reals, flat; w as
     `pack_spectra` returns it. `sizes` is a `Sizes`' values.
     """
     s = Sizes(*sizes)
+    x, w, y = arrays
     vectors = (s.bins + s.lanes - 1) // s.lanes
     blocks = (s.group_out + MOST_ROWS - 1) // MOST_ROWS
     row = 2 * s.tiles * s.bins
     w_row = 2 * s.lanes * s.group_in
-    for worker in prange(threads):
-        first_vector, last_vector = part(vectors, worker, threads)
-        for vector in range(first_vector, last_vector):
-            frequency = 2 * min(vector * s.lanes, s.bins - s.lanes)
-            for n in range(s.images * s.tiles):
-                image, tile = n // s.tiles, n % s.tiles
-                offset = 2 * tile * s.bins + frequency
-                for group in range(s.groups):
-                    source = image * s.groups + group
-                    x_rows = View(at(x, source * s.group_in * row + offset), row)
-                    for block in range(blocks):
-                        first, last = part(s.group_out, block, blocks)
-                        k = source * s.group_out + first
-                        y_rows = View(at(y, k * row + offset), row)
-                        kernel = (vector * s.groups + group) * s.group_out + first
-                        w_rows = View(at(w, kernel * w_row), w_row)
-                        multiply_rows(last - first, y_rows, x_rows, w_rows, s.group_in)
+    first_vector, last_vector = part(vectors, worker, threads)
+    for vector in range(first_vector, last_vector):
+        frequency = 2 * min(vector * s.lanes, s.bins - s.lanes)
+        for n in range(s.images * s.tiles):
+            image, tile = n // s.tiles, n % s.tiles
+            offset = 2 * tile * s.bins + frequency
+            for group in range(s.groups):
+                source = image * s.groups + group
+                x_rows = View(at(x, source * s.group_in * row + offset), row)
+                for block in range(blocks):
+                    first, last = part(s.group_out, block, blocks)
+                    k = source * s.group_out + first
+                    y_rows = View(at(y, k * row + offset), row)
+                    kernel = (vector * s.groups + group) * s.group_out + first
+                    w_rows = View(at(w, kernel * w_row), w_row)
+                    multiply_rows(last - first, y_rows, x_rows, w_rows, s.group_in)

@@ -89,8 +89,8 @@ def _run(
     with PRODUCT:
         outputs = y.numpy().reshape(-1)
         residuals = outputs if residual is None else residual.contiguous().numpy().reshape(-1)
-        arrays = x, taps.weight, added, outputs, residuals, *taps.tables
-        taps.sums(taps.sizes, threads, arrays, scratch)
+        arrays = x, taps.weight, added, outputs, residuals, *taps.tables, scratch
+        taps.sums(threads, taps.sizes, arrays)
     return y
 
 

@@ -14,16 +14,9 @@ import torch
 
 from impls._kernels.pointers import View, at
 from impls._kernels.streams import ROWS, channel_filter, row_filter
-from impls._numba import (
-    flat,
-    is_channels_last,
-    new_output,
-    njit,
-    part,
-    prange,
-    use_torch_threads,
-)
+from impls._numba import flat, inlined, is_channels_last, new_output, part, use_torch_threads
 from impls._packing import Packing
+from impls._parallel import OnThreads
 from suite import Problem, register
 
 MOST_TAPS = 8
@@ -75,19 +68,7 @@ class Filters(NamedTuple):
     """More would cost more than they save."""
 
 
-@njit(parallel=True, cache=True)
-def _filter_sequences(sizes, threads, x, w, b, y):
-    """Fill y (N, K, outputs) from x (N, C, inputs): sequences, a vector along each of them."""
-    s = Sizes(*sizes)
-    chunks = (s.out_length + CHUNK - 1) // CHUNK
-    for worker in prange(threads):
-        first_item, last_item = part(s.images * s.channels * chunks, worker, threads)
-        for item in range(first_item, last_item):
-            sequence, chunk = item // chunks, item % chunks
-            _filter_chunk(s, sequence, part(s.out_length, chunk, chunks), (x, w, b, y))
-
-
-@njit(cache=True)
+@inlined
 def _filter_chunk(s, sequence, outputs, arrays):
     x, w, b, y = arrays
     first, last = outputs
@@ -112,23 +93,18 @@ def _filter_chunk(s, sequence, outputs, arrays):
         y[target + o] = total
 
 
-@njit(parallel=True, cache=True)
-def _filter_channel_rows(sizes, threads, x, w, b, y):
-    """Fill y (N, outputs, K) from x (N, inputs, K): a vector across channels of a moment."""
+@OnThreads
+def _filter_sequences(step, worker, threads, sizes, arrays):
+    """Fill y (N, K, outputs) from x (N, C, inputs): sequences, a vector along each of them."""
     s = Sizes(*sizes)
-    pieces = (s.channels + CHANNELS - 1) // CHANNELS
-    chunks = max(1, min(threads, s.out_length // ROWS))
-    for worker in prange(threads):
-        first_item, last_item = part(s.images * pieces * chunks, worker, threads)
-        for item in range(first_item, last_item):
-            chunk, piece = item % chunks, item // chunks % pieces
-            image = item // (chunks * pieces)
-            channels = part(s.channels, piece, pieces)
-            outputs = part(s.out_length, chunk, chunks)
-            _filter_rows_of(s, image, channels, outputs, (x, w, b, y))
+    chunks = (s.out_length + CHUNK - 1) // CHUNK
+    first_item, last_item = part(s.images * s.channels * chunks, worker, threads)
+    for item in range(first_item, last_item):
+        sequence, chunk = item // chunks, item % chunks
+        _filter_chunk(s, sequence, part(s.out_length, chunk, chunks), arrays)
 
 
-@njit(cache=True)
+@inlined
 def _filter_rows_of(s, image, channels, outputs, arrays):
     x, w, b, y = arrays
     first_c, last_c = channels
@@ -153,6 +129,21 @@ def _filter_rows_of(s, image, channels, outputs, arrays):
                 for c in range(count):
                     y[target + c] += w[row + c] * x[shifted + c]
         o += 1
+
+
+@OnThreads
+def _filter_channel_rows(step, worker, threads, sizes, arrays):
+    """Fill y (N, outputs, K) from x (N, inputs, K): a vector across channels of a moment."""
+    s = Sizes(*sizes)
+    pieces = (s.channels + CHANNELS - 1) // CHANNELS
+    chunks = max(1, min(threads, s.out_length // ROWS))
+    first_item, last_item = part(s.images * pieces * chunks, worker, threads)
+    for item in range(first_item, last_item):
+        chunk, piece = item % chunks, item // chunks % pieces
+        image = item // (chunks * pieces)
+        channels = part(s.channels, piece, pieces)
+        outputs = part(s.out_length, chunk, chunks)
+        _filter_rows_of(s, image, channels, outputs, arrays)
 
 
 def _why_not(problem: Problem) -> str | None:
@@ -223,7 +214,7 @@ def depthwise_short(input, weight, bias=None, stride=1, padding=0, dilation=1, g
     added = filters.no_bias if bias is None else bias.detach().contiguous().numpy()
     threads = min(use_torch_threads(), filters.most_threads)
     if is_last:
-        _filter_channel_rows(tuple(sizes), threads, x, filters.by_tap, added, flat(y, is_last))
+        _filter_channel_rows(threads, tuple(sizes), (x, filters.by_tap, added, flat(y, True)))
     else:
-        _filter_sequences(tuple(sizes), threads, x, filters.by_channel, added, flat(y, is_last))
+        _filter_sequences(threads, tuple(sizes), (x, filters.by_channel, added, flat(y, False)))
     return y

@@ -18,7 +18,7 @@ from impls._numba import flat, is_channels_last, new_output, use_torch_threads
 from impls._packing import Packing
 from impls._transposed import Piece, output_for, pieces_of, scatter_of
 from impls._windows.plan import Plan, Scatter, Tables, panel_width, plan_for
-from impls._windows.sums import convolve
+from impls._windows.sums import Operands, convolve
 from suite import Problem, register
 from suite.kinds import CONVOLUTIONS, TRANSPOSED
 
@@ -31,8 +31,6 @@ class Layout:
     """How an input in one memory format is read."""
 
     plan: Plan
-    sizes: tuple[int, ...]
-    """The plan's values alone: compiled code takes long to accept a NamedTuple."""
     tables: Tables
 
 
@@ -78,7 +76,7 @@ def _layout(
     problem: Problem, itemsize: int, channels_last: bool, scatter: Scatter | None
 ) -> Layout:
     plan, tables = plan_for(problem, itemsize, channels_last, scatter)
-    return Layout(plan, tuple(plan), tables)
+    return Layout(plan, tables)
 
 
 _packing = Packing("direct_packed", _pack)
@@ -153,8 +151,8 @@ def _convolve(
     outputs = flat(y, is_last)
     residuals = outputs if residual is None else flat(residual, is_last)
     arrays = padded, panels.panels, added, outputs, residuals, *layout.tables
-    items_outputs = numpy.empty((threads, plan.chunk * plan.panel), dtype=x.dtype)
-    convolve(layout.sizes, threads, x, arrays, items_outputs)
+    items = numpy.empty((threads, plan.chunk * plan.panel), dtype=x.dtype)
+    convolve(plan, threads, Operands(*arrays, unpadded=x, items=items))
 
 
 def _pack_pieces(weight: torch.Tensor, problem: Problem) -> list[tuple[Piece, Panels]]:

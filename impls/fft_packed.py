@@ -146,9 +146,11 @@ def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torc
         multiply_spectra(
             use_torch_threads(),
             tuple(sizes),
-            torch.view_as_real(x_spectra).view(-1).numpy(),
-            w_spectra.numpy(),
-            torch.view_as_real(y_spectra).view(-1).numpy(),
+            (
+                torch.view_as_real(x_spectra).view(-1).numpy(),
+                w_spectra.numpy(),
+                torch.view_as_real(y_spectra).view(-1).numpy(),
+            ),
         )
     with INVERSE:
         y = torch.fft.irfft2(y_spectra, tiling.size)

@@ -124,5 +124,6 @@ def fft_sequence(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
     added = spectra[:0] if bias is None else bias.detach().contiguous().numpy()
     threads = use_torch_threads()
     scratch = numpy.empty((threads, lanes * tile), dtype=x.dtype)
-    convolve(tuple(sizes), threads, (x, spectra, added, flat(y, is_last)), tables, scratch)
+    arrays = x, spectra, added, flat(y, is_last), *tables, scratch
+    convolve(threads, tuple(sizes), arrays)
     return y

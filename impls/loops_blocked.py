@@ -15,7 +15,8 @@ from impls._kernels.copies import copy_rows
 from impls._kernels.pointers import View, at
 from impls._kernels.taps import tap_product
 from impls._kernels.vector import BLOCK_ROWS, BLOCK_VECTORS, BLOCKS
-from impls._numba import njit, part, prange, use_torch_threads
+from impls._numba import part, use_torch_threads
+from impls._parallel import OnThreads
 from impls._planes.fill import fill_planes
 from impls._planes.plan import MOST_VECTORS, Plan, plan_for
 from suite import Problem, register
@@ -23,39 +24,45 @@ from suite import Problem, register
 _sum_block = tap_product(BLOCKS)
 
 
-@njit(parallel=True, cache=True)
-def _convolve(sizes, threads, x, w, bias, y, tables, scratch):
+FILL, SUM, CROP, STEPS = range(4)
+"""Steps of an image: every thread does its share of one before any begins the next."""
+
+
+@OnThreads
+def _convolve(step, worker, threads, sizes, arrays):
     """Fill y, one image after the other.
 
-    All arrays are flat, `sizes` is a Plan's values, `tables` are those of `plan_for`; `scratch`
-    holds the planes and the joined output rows of all channels of an image.
+    All arrays are flat, `sizes` is a Plan's values; `planes` and `joined` hold the padded planes
+    and the joined output rows of all channels of an image.
     """
     plan = Plan(*sizes)
-    shifts, row_phases, column_phases = tables
-    planes, joined = scratch
-    group_planes = plan.group_in * plan.plane
+    x, w, bias, y, shifts, row_phases, column_phases, planes, joined = arrays
+    image, step = step // STEPS, step % STEPS
     channels = plan.groups * plan.group_out
-    width = BLOCK_VECTORS * plan.lanes
-    columns = (plan.length + width - 1) // width
-    blocks = (plan.group_out + BLOCK_ROWS - 1) // BLOCK_ROWS
-    for image in range(plan.images):
-        for channel in prange(plan.groups * plan.group_in):
-            source = (image * plan.groups * plan.group_in + channel) * plan.in_h * plan.in_w
+    if step == FILL:
+        in_channels = plan.groups * plan.group_in
+        first, last = part(in_channels, worker, threads)
+        for channel in range(first, last):
+            source = (image * in_channels + channel) * plan.in_h * plan.in_w
             target = at(planes, channel * plan.plane)
             fill_planes(plan, 1, target, at(x, source), row_phases, column_phases)
-        for worker in prange(threads):
-            first_column, last_column = part(columns, worker, threads)
-            for column in range(first_column, last_column):
-                for group in range(plan.groups):
-                    plane = at(planes, group * group_planes + column * width)
-                    for block in range(blocks):
-                        first, last = part(plan.group_out, block, blocks)
-                        k = group * plan.group_out + first
-                        out = View(at(joined, k * plan.out_row + column * width), plan.out_row)
-                        weights = View(at(w, k * plan.taps), plan.taps)
-                        b, taps = at(bias, k), at(shifts, 0)
-                        _sum_block(last - first, out, weights, b, plane, taps, plan.taps, None)
-        for k in prange(channels):
+    elif step == SUM:
+        width = BLOCK_VECTORS * plan.lanes
+        blocks = (plan.group_out + BLOCK_ROWS - 1) // BLOCK_ROWS
+        first, last = part((plan.length + width - 1) // width, worker, threads)
+        for column in range(first, last):
+            for group in range(plan.groups):
+                plane = at(planes, group * plan.group_in * plan.plane + column * width)
+                for block in range(blocks):
+                    first_k, last_k = part(plan.group_out, block, blocks)
+                    k = group * plan.group_out + first_k
+                    out = View(at(joined, k * plan.out_row + column * width), plan.out_row)
+                    weights = View(at(w, k * plan.taps), plan.taps)
+                    b, taps = at(bias, k), at(shifts, 0)
+                    _sum_block(last_k - first_k, out, weights, b, plane, taps, plan.taps, None)
+    elif step == CROP:
+        first, last = part(channels, worker, threads)
+        for k in range(first, last):
             target = at(y, (image * channels + k) * plan.out_h * plan.out_w)
             row = View(at(joined, k * plan.out_row), plan.pitch)
             copy_rows(View(target, plan.out_w), row, plan.out_h, plan.out_w)
@@ -105,14 +112,14 @@ def loops_blocked(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
     y = torch.empty(problem.output_shape, dtype=dtype)
     if bias is None:
         bias = torch.zeros(problem.out_channels, dtype=dtype)
-    _convolve(
-        tuple(plan),
-        use_torch_threads(),
+    arrays = (
         input.contiguous().view(-1).numpy(),
         weight.contiguous().view(-1).numpy(),
         bias.contiguous().numpy(),
         y.view(-1).numpy(),
-        tables,
-        (torch.zeros(planes, dtype=dtype).numpy(), torch.empty(joined, dtype=dtype).numpy()),
+        *tables,
+        torch.zeros(planes, dtype=dtype).numpy(),
+        torch.empty(joined, dtype=dtype).numpy(),
     )
+    _convolve(use_torch_threads(), tuple(plan), arrays, (0, STEPS * problem.batch_size))
     return y

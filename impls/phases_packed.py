@@ -100,6 +100,6 @@ def phases_packed(
         tiles = numpy.empty((threads, plan.tile), dtype=x.dtype)
         sums = numpy.empty((threads, plan.phases_w * BLOCK_ROWS * plan.joined), dtype=x.dtype)
     with PRODUCT:
-        arrays = x, taps.weight, added, y.numpy().reshape(-1), *taps.tables
-        convolve(taps.sizes, threads, arrays, tiles, sums)
+        arrays = x, taps.weight, added, y.numpy().reshape(-1), *taps.tables, tiles, sums
+        convolve(threads, taps.sizes, arrays)
     return y

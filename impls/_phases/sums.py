@@ -13,7 +13,8 @@ from impls._kernels.copies import copy_rows, join_rows
 from impls._kernels.pointers import View, at
 from impls._kernels.taps import panel_tap_product
 from impls._kernels.vector import BLOCK_ROWS
-from impls._numba import njit, part, prange
+from impls._numba import inlined, part
+from impls._parallel import OnThreads
 from impls._phases.plan import Plan
 
 # The more rows, the fewer vectors: sums, vectors of the input and a weight share the registers.
@@ -39,9 +40,13 @@ class Operands(NamedTuple):
     """See `plan.Tables`."""
     taps: Any
     """See `plan.Tables`."""
+    tiles: Any
+    """For each thread a row for a tile of the input."""
+    sums: Any
+    """For each thread a row for joined rows of output."""
 
 
-@njit(cache=True)
+@inlined
 def _fill(plan, tile, x, d, h, w):
     """Copy the inputs that outputs from the d-th, h-th and w-th of their phases on read.
 
@@ -65,7 +70,7 @@ def _fill(plan, tile, x, d, h, w):
                 copy_rows(View(at(tile, to + left), 0), View(at(x, source), 0), 1, count)
 
 
-@njit(cache=True)
+@inlined
 def _sum_phase(plan, operands, tile, sums, channels, phase, length):
     """Compute the joined row of a phase for some output channels, `sums` one row for each."""
     first, last = channels
@@ -86,7 +91,7 @@ def _sum_phase(plan, operands, tile, sums, channels, phase, length):
             j += width
 
 
-@njit(cache=True)
+@inlined
 def _interleave(plan, y, sums, width):
     """Write `width` outputs of a row from its phases, which lie BLOCK_ROWS joined rows apart."""
     step = BLOCK_ROWS * plan.joined
@@ -104,7 +109,7 @@ def _interleave(plan, y, sums, width):
                 y[phase + j * plan.stride_w] = own[j]
 
 
-@njit(cache=True)
+@inlined
 def _compute_channels(plan, operands, tile, sums, channels, place, rows, columns):
     """Compute the outputs of up to six channels, in all phases, that read a tile.
 
@@ -138,9 +143,16 @@ def _compute_channels(plan, operands, tile, sums, channels, place, rows, columns
                     _interleave(plan, y, own, stop - start)
 
 
-@njit(cache=True)
-def _compute(plan, first_item, last_item, operands, tile, sums):
-    """Compute items of work: tiles by parts of the output channels that read them."""
+@OnThreads
+def convolve(step, worker, threads, sizes, arrays):
+    """Fill a share of y: items of work are tiles by parts of the output channels that read them.
+
+    `sizes` are a Plan's values and `arrays` those of `Operands`.
+    """
+    plan, operands = Plan(*sizes), Operands(*arrays)
+    tile, sums = operands.tiles[worker], operands.sums[worker]
+    places = plan.images * plan.groups * plan.many_d * plan.row_blocks * plan.column_blocks
+    first_item, last_item = part(places * plan.channel_parts, worker, threads)
     tile[:] = 0
     filled = int64(-1)
     for item in range(first_item, last_item):
@@ -163,21 +175,3 @@ def _compute(plan, first_item, last_item, operands, tile, sums):
             start = group * plan.group_out
             channels = start + begin, start + end
             _compute_channels(plan, operands, tile, sums, channels, (image, d), rows, columns)
-
-
-@njit(parallel=True, cache=True)
-def convolve(sizes, threads, arrays, tiles, sums):
-    """Fill y; `tiles` and `sums` have a row for each thread.
-
-    `sizes` are a Plan's values and `arrays` those of `Operands`: compiled code takes long to accept
-    a NamedTuple. One thread works without the others' being woken.
-    """
-    plan, operands = Plan(*sizes), Operands(*arrays)
-    places = plan.images * plan.groups * plan.many_d * plan.row_blocks * plan.column_blocks
-    items = places * plan.channel_parts
-    if threads == 1:
-        _compute(plan, int64(0), items, operands, tiles[0], sums[0])
-        return
-    for worker in prange(threads):
-        first, last = part(items, int64(worker), threads)
-        _compute(plan, first, last, operands, tiles[worker], sums[worker])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from impls._kernels.copies import copy_rows, split_rows
 from impls._kernels.pointers import View, at
-from impls._numba import njit
+from impls._numba import inlined
 
 
-@njit(cache=True)
+@inlined
 def fill_planes(plan, channels, planes, x, row_phases, column_phases):
     """Copy channels from the pointer x into their phases at `planes`; the zeros around them stay.
 

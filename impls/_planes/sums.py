@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import int64
-
 from impls._kernels.copies import copy_rows, prefetch, prefetch_to_write
 from impls._kernels.finish import finish_rows
 from impls._kernels.pointers import View, at
 from impls._kernels.taps import stack_product, tap_product
 from impls._kernels.vector import BLOCK_ROWS
-from impls._numba import njit, part, prange
+from impls._numba import inlined, part
+from impls._parallel import OnThreads
 from impls._planes.fill import fill_planes
 from impls._planes.plan import MOST_VECTORS, STACK, Plan
 
@@ -55,16 +54,18 @@ class Operands(NamedTuple):
     """How the rows of the input fall into phases: see `plan_for`."""
     column_phases: Any
     """How its columns do."""
+    scratch: Any
+    """For each thread a row for planes, and for sums that are copied to y."""
 
 
-@njit(cache=True)
+@inlined
 def _vectors_of(columns, lanes):
     """Return how many vectors the next block of a stack has, of so many columns that are left."""
     # Comparisons: a division by what is no constant takes longer than all of them.
     return 1 + (columns > lanes) + (columns > 2 * lanes) + (columns > 3 * lanes)
 
 
-@njit(cache=True)
+@inlined
 def _sum_channels(rows, plan, out, w, bias, planes, shifts):
     """Compute the joined output rows of 1 to 6 channels."""
     weights = View(w, plan.taps)
@@ -83,7 +84,7 @@ def _sum_channels(rows, plan, out, w, bias, planes, shifts):
         j += width
 
 
-@njit(cache=True)
+@inlined
 def _sum_neighbours(plan, y, w, bias, planes, shifts):
     """Compute the output rows of one channel in y, four at once; the last four overlap.
 
@@ -113,7 +114,7 @@ def _sum_neighbours(plan, y, w, bias, planes, shifts):
         p += STACK
 
 
-@njit(cache=True)
+@inlined
 def _sum_stacks(plan, out, w, bias, planes, shifts, upcoming):
     """Do the same for rows that are no neighbours, whose weights have zeros; into `out`."""
     row, taps, lanes, last = plan.stack_row, plan.stack_taps, plan.lanes, plan.out_h - STACK
@@ -138,7 +139,7 @@ def _sum_stacks(plan, out, w, bias, planes, shifts, upcoming):
         p += STACK
 
 
-@njit(cache=True)
+@inlined
 def _fill(plan, planes, item, last_item, operands):
     """Copy a group's planes; let its outputs and the next group's planes come nearer meanwhile."""
     outputs, length = plan.out_h * plan.out_w, plan.group_in * plan.in_h * plan.in_w
@@ -149,7 +150,7 @@ def _fill(plan, planes, item, last_item, operands):
         prefetch(at(x, length), length)
 
 
-@njit(cache=True)
+@inlined
 def _ask_for_rows(plan, upcoming, first, count):
     """Let the next channel's rows that `count` output rows from `first` on read come nearer.
 
@@ -162,7 +163,7 @@ def _ask_for_rows(plan, upcoming, first, count):
         prefetch(at(x, position), min(count * plan.stride_h * plan.in_w, length - position))
 
 
-@njit(cache=True)
+@inlined
 def _finish(plan, operands, plane):
     """Finish a plane of the output that was just written."""
     outputs = plan.out_h * plan.out_w
@@ -171,9 +172,18 @@ def _finish(plan, operands, plane):
     finish_rows(plan.finish, y, residual, 1, outputs)
 
 
-@njit(cache=True)
-def _neighbours(plan, first_item, last_item, operands, scratch):
-    """Compute the groups of all images from `first_item` to `last_item`; so do the next two."""
+# Three functions and not one with three branches: what is not called need not be compiled.
+
+
+@OnThreads
+def sum_neighbours(step, worker, threads, sizes, arrays):
+    """Fill y where the output rows of a stack are neighbours; the shifts are `stack_shifts`.
+
+    `sizes` are a Plan's values and `arrays` those of `Operands`.
+    """
+    plan, operands = Plan(*sizes), Operands(*arrays)
+    first_item, last_item = part(plan.images * plan.groups, worker, threads)
+    scratch = operands.scratch[worker]
     scratch[: plan.planes] = 0
     planes, shifts = at(scratch, 0), at(operands.shifts, 0)
     for item in range(first_item, last_item):
@@ -186,8 +196,12 @@ def _neighbours(plan, first_item, last_item, operands, scratch):
             _finish(plan, operands, item * plan.group_out + i)
 
 
-@njit(cache=True)
-def _stacks(plan, first_item, last_item, operands, scratch):
+@OnThreads
+def sum_stacks(step, worker, threads, sizes, arrays):
+    """Do the same for other stacks: the weights are `stack_weights`."""
+    plan, operands = Plan(*sizes), Operands(*arrays)
+    first_item, last_item = part(plan.images * plan.groups, worker, threads)
+    scratch = operands.scratch[worker]
     scratch[: plan.planes] = 0
     planes, out, shifts = at(scratch, 0), at(scratch, plan.planes), at(operands.shifts, 0)
     length = plan.in_h * plan.in_w
@@ -207,8 +221,12 @@ def _stacks(plan, first_item, last_item, operands, scratch):
             _finish(plan, operands, item * plan.group_out + i)
 
 
-@njit(cache=True)
-def _joined(plan, first_item, last_item, operands, scratch):
+@OnThreads
+def sum_joined_rows(step, worker, threads, sizes, arrays):
+    """Do the same without stacks: the shifts are those of every tap of a group."""
+    plan, operands = Plan(*sizes), Operands(*arrays)
+    first_item, last_item = part(plan.images * plan.groups, worker, threads)
+    scratch = operands.scratch[worker]
     scratch[: plan.planes] = 0
     planes, out, shifts = at(scratch, 0), at(scratch, plan.planes), at(operands.shifts, 0)
     blocks = (plan.group_out + BLOCK_ROWS - 1) // BLOCK_ROWS
@@ -225,51 +243,3 @@ def _joined(plan, first_item, last_item, operands, scratch):
                 row = View(at(out, i * plan.out_row), plan.pitch)
                 copy_rows(y, row, plan.out_h, plan.out_w)
                 _finish(plan, operands, channel)
-
-
-# Three functions and not one with three branches: what is not called need not be compiled. For a
-# literal 0, and for the unsigned numbers that prange counts in, they would be compiled once more.
-
-
-@njit(parallel=True, cache=True)
-def sum_neighbours(sizes, threads, arrays, scratch):
-    """Fill y where the output rows of a stack are neighbours; the shifts are `stack_shifts`.
-
-    `sizes` are a Plan's values and `arrays` those of `Operands`: compiled code takes long to accept
-    a NamedTuple. `scratch` has a row for each thread. One thread works without the others' being
-    woken.
-    """
-    plan, operands = Plan(*sizes), Operands(*arrays)
-    items = plan.images * plan.groups
-    if threads == 1:
-        _neighbours(plan, int64(0), items, operands, scratch[0])
-        return
-    for worker in prange(threads):
-        first, last = part(items, int64(worker), threads)
-        _neighbours(plan, first, last, operands, scratch[worker])
-
-
-@njit(parallel=True, cache=True)
-def sum_stacks(sizes, threads, arrays, scratch):
-    """Do the same for other stacks: the weights are `stack_weights`."""
-    plan, operands = Plan(*sizes), Operands(*arrays)
-    items = plan.images * plan.groups
-    if threads == 1:
-        _stacks(plan, int64(0), items, operands, scratch[0])
-        return
-    for worker in prange(threads):
-        first, last = part(items, int64(worker), threads)
-        _stacks(plan, first, last, operands, scratch[worker])
-
-
-@njit(parallel=True, cache=True)
-def sum_joined_rows(sizes, threads, arrays, scratch):
-    """Do the same without stacks: the shifts are those of every tap of a group."""
-    plan, operands = Plan(*sizes), Operands(*arrays)
-    items = plan.images * plan.groups
-    if threads == 1:
-        _joined(plan, int64(0), items, operands, scratch[0])
-        return
-    for worker in prange(threads):
-        first, last = part(items, int64(worker), threads)
-        _joined(plan, first, last, operands, scratch[worker])

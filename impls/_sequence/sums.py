@@ -20,7 +20,8 @@ from impls._kernels.butterflies import (
 )
 from impls._kernels.copies import copy_rows, copy_transposed
 from impls._kernels.pointers import View, at
-from impls._numba import njit, part, prange
+from impls._numba import inlined, part
+from impls._parallel import OnThreads
 
 
 class Sizes(NamedTuple):
@@ -73,7 +74,7 @@ class Tables(NamedTuple):
     """Of each step, of each of its blocks."""
 
 
-@njit(cache=True)
+@inlined
 def _apart(tables, z, step, first, blocks):
     radix, size, begin = tables.steps[step]
     factors = at(tables.factors, begin + 2 * (radix - 1) * first)
@@ -83,7 +84,7 @@ def _apart(tables, z, step, first, blocks):
         apart_by_2(z, factors, blocks, size)
 
 
-@njit(cache=True)
+@inlined
 def _together(tables, z, step, first, blocks):
     radix, size, begin = tables.steps[step]
     factors = at(tables.factors, begin + 2 * (radix - 1) * first)
@@ -93,7 +94,7 @@ def _together(tables, z, step, first, blocks):
         together_by_2(z, factors, blocks, size)
 
 
-@njit(cache=True)
+@inlined
 def _convolve_tile(s, tables, z, spectra):
     """Multiply the polynomial in z by the one whose values are `spectra`, all lanes at once."""
     blocks = s.places // s.inner
@@ -121,7 +122,7 @@ def _convolve_tile(s, tables, z, spectra):
                 _together(tables, whole, step, block // span, 1)
 
 
-@njit(cache=True)
+@inlined
 def _load_half(s, z, which, x, first, count):
     """Copy half a tile, inputs from `first` on and zeros beyond, of `count` output channels.
 
@@ -150,7 +151,7 @@ def _load_half(s, z, which, x, first, count):
         copy_transposed(target, View(source, s.x_channel), count, end - begin, s.lanes)
 
 
-@njit(cache=True)
+@inlined
 def _store(s, y, z, first, last, count):
     """Copy the outputs from place `first` to `last` of half a tile, of `count` channels."""
     place = 2 * s.lanes
@@ -163,14 +164,14 @@ def _store(s, y, z, first, last, count):
         copy_transposed(View(y, s.y_channel), source, last - first, count, s.lanes)
 
 
-@njit(cache=True)
+@inlined
 def _add_bias(s, y, bias, outputs, count):
     for lane in range(count):
         for j in range(outputs):
             y[lane * s.y_channel + j * s.y_time] += bias[lane]
 
 
-@njit(cache=True)
+@inlined
 def _convolve_item(s, item, tables, arrays, z):
     """Compute one tile of as many channels as a vector has lanes."""
     x, spectra, bias, y = arrays
@@ -196,19 +197,17 @@ def _convolve_item(s, item, tables, arrays, z):
         _add_bias(s, out, at(bias, channel), last - first, count)
 
 
-@njit(parallel=True, cache=True)
-def convolve(sizes, threads, arrays, of_transform, scratch):
-    """Fill y.
+@OnThreads
+def convolve(step, worker, threads, sizes, arrays):
+    """Fill a share of y.
 
     `sizes` are a `Sizes`' values, `arrays` x, spectra, bias (empty if there is none) and y, all
-    flat, `of_transform` the values of `Tables`; `scratch` has a tile of all lanes for each thread.
+    flat, the values of `Tables`, and a tile of all lanes for each thread.
     """
     s = Sizes(*sizes)
-    x, spectra, bias, y = arrays
-    steps, factors = of_transform
+    x, spectra, bias, y, steps, factors, scratch = arrays
     groups = (s.channels + s.lanes - 1) // s.lanes
-    for worker in prange(threads):
-        z = scratch[worker]
-        first_item, last_item = part(groups * s.images * s.tiles, worker, threads)
-        for item in range(first_item, last_item):
-            _convolve_item(s, item, Tables(steps, factors), (x, spectra, bias, y), z)
+    first_item, last_item = part(groups * s.images * s.tiles, worker, threads)
+    for item in range(first_item, last_item):
+        operands = x, spectra, bias, y
+        _convolve_item(s, item, Tables(steps, factors), operands, scratch[worker])

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import int64
-
 from impls._kernels.copies import copy_rows, copy_transposed, prefetch
 from impls._kernels.finish import FIRST_ADDING, finish_rows
 from impls._kernels.gather import Windows, gather_product
 from impls._kernels.pointers import View, at
 from impls._kernels.vector import BLOCK_ROWS, BLOCKS
-from impls._numba import njit, part, prange
+from impls._numba import inlined, part
+from impls._parallel import OnThreads
 from impls._windows.plan import SINGLE_VECTORS, Plan
 
 _multiply_rows = gather_product(BLOCKS)
@@ -44,9 +43,13 @@ class Operands(NamedTuple):
     """Table of where the outputs of an image lie; empty where they follow each other."""
     channels: Any
     """Table of where the output channels begin; empty where they follow each other."""
+    unpadded: Any
+    """The input as it lies."""
+    items: Any
+    """For each thread a row that holds the outputs of an item."""
 
 
-@njit(cache=True)
+@inlined
 def _multiply(plan, rows, c, d, windows, b, depth, keep):
     """Multiply a chunk of outputs, divided evenly: 13 as 5 + 4 + 4, not as 6 + 6 + 1."""
     if plan.panel == SINGLE_VECTORS * plan.lanes:
@@ -59,7 +62,7 @@ def _multiply(plan, rows, c, d, windows, b, depth, keep):
         _multiply_rows(last - first, at(c, first * plan.panel), d, own, b, depth, keep)
 
 
-@njit(cache=True)
+@inlined
 def _pad(plan, first, last, x, padded):
     """Copy the padded rows from `first` to `last` that are read, zeros around what is input."""
     for row in range(first, last):
@@ -79,7 +82,7 @@ def _pad(plan, first, last, x, padded):
         copy_rows(View(at(padded, to + plan.pad_left), 0), source, 1, plan.row)
 
 
-@njit(cache=True)
+@inlined
 def _scatter(plan, operands, image_start, lanes, outputs, item_outputs):
     """Write an item, channels in its lanes, output by output to where the tables say."""
     first_channel, channels = lanes
@@ -98,7 +101,7 @@ def _scatter(plan, operands, image_start, lanes, outputs, item_outputs):
             operands.y[start + operands.places[first + i]] = value
 
 
-@njit(cache=True)
+@inlined
 def _ask_for_residual(plan, operands, y, sizes):
     """Let what is added to an item, whose outputs begin at y, come nearer meanwhile."""
     if plan.finish < FIRST_ADDING:
@@ -113,7 +116,7 @@ def _ask_for_residual(plan, operands, y, sizes):
             prefetch(at(operands.residual, y + i * plan.out_channel_step), outputs)
 
 
-@njit(cache=True)
+@inlined
 def _compute(plan, first_item, last_item, operands, item_outputs):
     """Compute the items from `first_item` to `last_item`, one after the other."""
     chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
@@ -153,26 +156,28 @@ def _compute(plan, first_item, last_item, operands, item_outputs):
             finish_rows(plan.finish, target, residual, channels, last - first)
 
 
-@njit(parallel=True, cache=True)
-def convolve(sizes, threads, x, arrays, items_outputs):
-    """Fill y; all arrays are flat, `x` is the input as it lies.
+PAD, COMPUTE, END = range(3)
+"""Steps of `_share`, and what follows them."""
 
-    `sizes` are a Plan's values and `arrays` those of `Operands`: compiled code takes long to accept
-    a NamedTuple. `items_outputs` has a row for each thread that holds an item. One thread works
-    without the others' being woken.
+
+@OnThreads
+def _share(step, worker, threads, sizes, arrays):
+    """Fill a share of the padded input, or of y.
+
+    `sizes` are a Plan's values and `arrays` those of `Operands`.
     """
     plan, operands = Plan(*sizes), Operands(*arrays)
-    rows = plan.planes * plan.padded_slices * plan.padded_rows if plan.copies else 0
-    chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
-    items = plan.groups * plan.panels * plan.images * chunks
-    if threads == 1:
-        _pad(plan, int64(0), rows, x, operands.x)
-        _compute(plan, int64(0), items, operands, items_outputs[0])
-        return
-    if plan.copies:
-        for worker in prange(threads):
-            first, last = part(rows, int64(worker), threads)
-            _pad(plan, first, last, x, operands.x)
-    for worker in prange(threads):
-        first, last = part(items, int64(worker), threads)
-        _compute(plan, first, last, operands, items_outputs[worker])
+    if step == PAD:
+        rows = plan.planes * plan.padded_slices * plan.padded_rows
+        first, last = part(rows, worker, threads)
+        _pad(plan, first, last, operands.unpadded, operands.x)
+    else:
+        chunks = (plan.outputs + plan.chunk - 1) // plan.chunk
+        items = plan.groups * plan.panels * plan.images * chunks
+        first, last = part(items, worker, threads)
+        _compute(plan, first, last, operands, operands.items[worker])
+
+
+def convolve(plan: Plan, threads: int, operands: Operands) -> None:
+    """Fill y."""
+    _share(threads, tuple(plan), tuple(operands), (PAD if plan.copies else COMPUTE, END))

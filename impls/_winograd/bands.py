@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import int64
-
 from impls._kernels.copies import copy_rows, copy_transposed
 from impls._kernels.finish import finish_rows
 from impls._kernels.pointers import TileView, View, at
 from impls._kernels.products import multiply_rows
-from impls._numba import njit, part, prange
+from impls._numba import inlined, part
+from impls._parallel import OnThreads
 from impls._winograd.plan import Plan
 from impls._winograd.tiles import to_outputs, to_products
 from suite.phases import INVERSE, PRODUCT, TRANSFORM
@@ -57,7 +56,7 @@ class Workspace(NamedTuple):
     """Inputs, and later outputs, of a row of tiles."""
 
 
-@njit(cache=True)
+@inlined
 def _fill_strip(plan, strip, operands, image, first, top):
     """Copy the input rows from `top` on, channels from `first` on, with their padding."""
     step_n, step_c, step_h, step_w = operands.x_strides
@@ -85,7 +84,7 @@ def _fill_strip(plan, strip, operands, image, first, top):
                 strip[row + j * chunk + count : row + (j + 1) * chunk] = 0
 
 
-@njit(cache=True)
+@inlined
 def _write_strip(plan, strip, operands, image, first, top):
     """Copy and finish the output rows from `top` on, channels from `first` on, no padding."""
     step_n, step_c, step_h, step_w = operands.y_strides
@@ -111,7 +110,7 @@ def _write_strip(plan, strip, operands, image, first, top):
             done += count
 
 
-@njit(cache=True)
+@inlined
 def transform_input_row(plan, image, tile_row, first, row, operands, workspace):
     """Transform a row of tiles, a chunk of channels from `first` on, to row `row` of the band."""
     chunk = plan.in_chunk
@@ -126,7 +125,7 @@ def transform_input_row(plan, image, tile_row, first, row, operands, workspace):
             to_products(plan.shape, transformed, TileView(at(x, c), strip_row, chunk), x)
 
 
-@njit(cache=True)
+@inlined
 def _transform_inputs(plan, start, items, operands, workspace):
     """Transform items of the band that starts at tile row `start`: tile rows by chunks."""
     chunks = plan.v_row // plan.in_chunk
@@ -136,7 +135,7 @@ def _transform_inputs(plan, start, items, operands, workspace):
         transform_input_row(plan, image, tile_row, first, row, operands, workspace)
 
 
-@njit(cache=True)
+@inlined
 def _multiply(plan, items, tiles, operands, workspace):
     """Multiply items of a band: positions by panels of output channels."""
     panels = plan.group_padded // plan.panel
@@ -152,7 +151,7 @@ def _multiply(plan, items, tiles, operands, workspace):
             multiply_rows(tiles, m, View(at(v, channel), plan.v_row), panel, depth, channel)
 
 
-@njit(cache=True)
+@inlined
 def transform_output_row(plan, image, tile_row, first, row, operands, workspace):
     """Transform row `row` of the band back, a chunk of channels, and write it where it belongs."""
     chunk = plan.out_chunk
@@ -168,7 +167,7 @@ def transform_output_row(plan, image, tile_row, first, row, operands, workspace)
     _write_strip(plan, strip, operands, image, first, tile_row * plan.m_h)
 
 
-@njit(cache=True)
+@inlined
 def _transform_outputs(plan, start, items, operands, workspace):
     """Transform items of a band back and write them: tile rows by chunks."""
     chunks = plan.m_row // plan.out_chunk
@@ -178,67 +177,51 @@ def _transform_outputs(plan, start, items, operands, workspace):
         transform_output_row(plan, image, tile_row, first, row, operands, workspace)
 
 
-@njit(cache=True)
-def _advance(plan, phase, band, share, operands, workspace):
-    """Take a share, (which, of how many), of a band through one phase, or through all of them."""
-    start, rows = band
-    which, shares = share
-    if phase in (INPUTS, ALL):
-        items = part(rows * (plan.v_row // plan.in_chunk), which, shares)
-        _transform_inputs(plan, start, items, operands, workspace)
-    if phase in (PRODUCTS, ALL):
-        panels = plan.groups * (plan.group_padded // plan.panel)
-        items = part(plan.n_h * plan.n_w * panels, which, shares)
-        _multiply(plan, items, rows * plan.tiles_w, operands, workspace)
-    if phase in (OUTPUTS, ALL):
-        items = part(rows * (plan.m_row // plan.out_chunk), which, shares)
-        _transform_outputs(plan, start, items, operands, workspace)
+@OnThreads
+def _advance(step, worker, threads, sizes, arrays):
+    """Take a share of a band through a phase or, fused, a thread's own bands through all of them.
 
-
-@njit(parallel=True, cache=True)
-def _advance_all(sizes, threads, band, phase, arrays, workspaces):
-    """Let every thread take its share of a band through a phase, or, fused, of the bands."""
-    plan = Plan(*sizes)
-    total = plan.images * plan.tiles_h
-    # Apart: tuples within tuples do not come into a parallel loop.
-    x, x_strides, u, bias, y, residual, y_strides = arrays
-    v, m, strips = workspaces
-    for worker in prange(threads):
-        own = int64(worker)
-        if plan.fused:
-            first, last = part(plan.bands, own, threads)
-            share, copy = (int64(0), int64(1)), own
-        else:
-            first, last = band, band + 1
-            share, copy = (own, threads), int64(0)
-        for index in range(first, last):
-            start, stop = part(total, index, plan.bands)
-            operands = Operands(x, x_strides, u, bias, y, residual, y_strides)
-            workspace = Workspace(v[copy], m[copy], strips[worker])
-            _advance(plan, phase, (start, stop - start), share, operands, workspace)
-
-
-@njit(cache=True)
-def convolve(sizes, threads, arrays, workspaces):
-    """Fill y.
-
-    `sizes` are a Plan's values and `arrays` those of `Operands`: compiled code takes long to accept
-    a NamedTuple. `workspaces` are those of `Workspace`, with rows: a strip for each thread; v and m
-    one that all threads share, a band going through one phase after the other, or, where the plan
-    is fused, one for each thread, which takes its own bands through all three phases without
-    waiting for others.
+    `sizes` are a Plan's values and the strides of x and y along N, C, H and W, `arrays` the others
+    of `Operands`, and of `Workspace` with rows: a strip for each thread; v and m one that all
+    threads share, a band going through one phase after the other, or, where the plan is fused, one
+    for each thread.
     """
-    plan = Plan(*sizes)
-    # Both ways meet in one call: compiled twice, the transforms would take twice as long.
-    for band in range(1 if plan.fused else plan.bands):
-        for phase in range(ALL, ALL + 1) if plan.fused else range(ALL):
-            _advance_all(sizes, threads, band, phase, arrays, workspaces)
+    plan = Plan(*sizes[:-8])
+    x, u, bias, y, residual, v, m, strips = arrays
+    operands = Operands(x, sizes[-8:-4], u, bias, y, residual, sizes[-4:])
+    if plan.fused:
+        first_band, last_band = part(plan.bands, worker, threads)
+        phase, copy, which, shares = ALL, worker, 0, 1
+    else:
+        first_band = step // ALL
+        last_band = first_band + 1
+        phase, copy, which, shares = step % ALL, 0, worker, threads
+    workspace = Workspace(v[copy], m[copy], strips[worker])
+    for band in range(first_band, last_band):
+        start, stop = part(plan.images * plan.tiles_h, band, plan.bands)
+        if phase in (INPUTS, ALL):
+            items = part((stop - start) * (plan.v_row // plan.in_chunk), which, shares)
+            _transform_inputs(plan, start, items, operands, workspace)
+        if phase in (PRODUCTS, ALL):
+            panels = plan.groups * (plan.group_padded // plan.panel)
+            items = part(plan.n_h * plan.n_w * panels, which, shares)
+            _multiply(plan, items, (stop - start) * plan.tiles_w, operands, workspace)
+        if phase in (OUTPUTS, ALL):
+            items = part((stop - start) * (plan.m_row // plan.out_chunk), which, shares)
+            _transform_outputs(plan, start, items, operands, workspace)
 
 
-def convolve_in_phases(sizes, threads, arrays, workspaces):
-    """Do what `convolve` does, from Python and never fused, so that its phases can be marked."""
-    plan = Plan(*sizes)._replace(fused=False)
+def convolve(plan, threads, strides, arrays):
+    """Fill y: see `_advance`."""
+    steps = 1 if plan.fused else ALL * plan.bands
+    _advance(threads, (*plan, *strides), arrays, (0, steps))
+
+
+def convolve_in_phases(plan, threads, strides, arrays):
+    """Do what `convolve` does, never fused, so that its phases can be marked."""
+    sizes = (*plan._replace(fused=False), *strides)
     for band in range(plan.bands):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
             with mark:
-                _advance_all(tuple(plan), threads, band, phase, arrays, workspaces)
+                step = ALL * band + phase
+                _advance(threads, sizes, arrays, (step, step + 1))

@@ -135,19 +135,20 @@ def convolve(
         y_strides = _slice_strides(problem.output_shape, is_last)
     outputs = flat(y, is_last)
     residuals = outputs if residual is None else flat(residual, is_last)
-    arrays = x, x_strides, panels.numpy(), added.numpy(), outputs, residuals, y_strides
     copies = threads if plan.fused else 1
-    workspaces = (
+    workspace = (
         numpy.empty((copies, plan.positions * plan.v_step), dtype=x.dtype),
         numpy.empty((copies, plan.positions * plan.m_step), dtype=x.dtype),
         numpy.empty((threads, plan.strip), dtype=x.dtype),
     )
+    arrays = x, panels.numpy(), added.numpy(), outputs, residuals, *workspace
+    strides = *x_strides, *y_strides
     if depth is None:
         run = bands.convolve_in_phases if is_heard() else bands.convolve
-        run(tuple(plan), threads, arrays, workspaces)
+        run(plan, threads, strides, arrays)
     else:
         run_volumes = volumes.convolve_in_phases if is_heard() else volumes.convolve
-        run_volumes(tuple(plan), tuple(depth), threads, arrays, workspaces)
+        run_volumes(plan, depth, threads, strides, arrays)
     return y
 
 

@@ -22,11 +22,10 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from numba import int64
-
 from impls._kernels.pointers import View, at
 from impls._kernels.products import multiply_rows
-from impls._numba import njit, part, prange
+from impls._numba import njit, part
+from impls._parallel import OnThreads
 from impls._winograd.bands import (
     ALL,
     INPUTS,
@@ -71,6 +70,11 @@ class Depth(NamedTuple):
     @property
     def blocks(self) -> int:
         return self.samples * self.slice_blocks * self.row_blocks
+
+
+STRIDES = -8
+DEPTHS = STRIDES - len(Depth._fields)
+"""Where the strides and the values of a `Depth` begin in what is handed over, behind a plan's."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -146,17 +150,28 @@ def _multiply(plan, depth, items, slices, rows, operands, workspace):
                 multiply_rows((last - first) * tiles, View(m, plan.m_row), of_v, panel, count, 1)
 
 
-@njit(cache=True)
-def _advance(plan, depth, phase, block, share, operands, workspace):
-    """Take a share, (which, of how many), of a block through one phase."""
+@OnThreads
+def _advance(step, worker, threads, sizes, arrays):
+    """Take a share of a block through one phase; `arrays` are those of `bands.convolve`.
+
+    `sizes` are a Plan's and a `Depth`'s values, and the strides of x and y: of a slice, of its
+    channels, rows and columns.
+    """
+    plan, depth = Plan(*sizes[:DEPTHS]), Depth(*sizes[DEPTHS:STRIDES])
+    block, phase = step // ALL, step % ALL
+    sample = block // (depth.slice_blocks * depth.row_blocks)
+    x, u, bias, y, residual, v, m, strips = arrays
+    own_x, own_y = x[sample * depth.x_sample :], y[sample * depth.y_sample :]
+    own_residual = residual[sample * depth.y_sample :]
+    operands = Operands(own_x, sizes[-8:-4], u, bias, own_y, own_residual, sizes[-4:])
+    workspace = Workspace(v[0], m[0], strips[worker])
     slices = part(depth.out_d, block // depth.row_blocks % depth.slice_blocks, depth.slice_blocks)
     rows = part(plan.tiles_h, block % depth.row_blocks, depth.row_blocks)
     height = rows[1] - rows[0]
-    which, shares = share
     if phase == INPUTS:
         chunks = plan.v_row // plan.in_chunk
         count = slices[1] - slices[0] + depth.planes - 1
-        first_item, last_item = part(count * height * chunks, which, shares)
+        first_item, last_item = part(count * height * chunks, worker, threads)
         for item in range(first_item, last_item):
             row, first = item // chunks, item % chunks * plan.in_chunk
             image = slices[0] - depth.pad_d + row // height
@@ -165,47 +180,26 @@ def _advance(plan, depth, phase, block, share, operands, workspace):
                 transform_input_row(plan, image, tile_row, first, row, operands, workspace)
     elif phase == PRODUCTS:
         panels = plan.groups * (plan.group_padded // plan.panel)
-        items = part(plan.n_h * plan.n_w * panels, which, shares)
+        items = part(plan.n_h * plan.n_w * panels, worker, threads)
         _multiply(plan, depth, items, slices, rows, operands, workspace)
     elif phase == OUTPUTS:
         chunks = plan.m_row // plan.out_chunk
-        first_item, last_item = part((slices[1] - slices[0]) * height * chunks, which, shares)
+        first_item, last_item = part((slices[1] - slices[0]) * height * chunks, worker, threads)
         for item in range(first_item, last_item):
             row, first = item // chunks, item % chunks * plan.out_chunk
             image, tile_row = slices[0] + row // height, rows[0] + row % height
             transform_output_row(plan, image, tile_row, first, row, operands, workspace)
 
 
-@njit(parallel=True, cache=True)
-def _advance_all(sizes, depths, threads, block, phase, arrays, workspaces):
-    """Let every thread take its share of a block through a phase."""
-    plan, depth = Plan(*sizes), Depth(*depths)
-    x, x_strides, u, bias, y, residual, y_strides = arrays
-    v, m, strips = workspaces
-    sample = block // (depth.slice_blocks * depth.row_blocks)
-    own_x, own_y = x[sample * depth.x_sample :], y[sample * depth.y_sample :]
-    own_residual = residual[sample * depth.y_sample :]
-    for worker in prange(threads):
-        operands = Operands(own_x, x_strides, u, bias, own_y, own_residual, y_strides)
-        workspace = Workspace(v[0], m[0], strips[worker])
-        _advance(plan, depth, phase, block, (int64(worker), threads), operands, workspace)
+def convolve(plan, depth, threads, strides, arrays):
+    """Fill y: see `_advance`."""
+    _advance(threads, (*plan, *depth, *strides), arrays, (0, ALL * depth.blocks))
 
 
-@njit(cache=True)
-def convolve(sizes, depths, threads, arrays, workspaces):
-    """Fill y; the arguments are those of `bands.convolve`, and the values of a `Depth`.
-
-    The strides of x and y are those of a slice, of its channels, rows and columns.
-    """
-    depth = Depth(*depths)
-    for block in range(depth.samples * depth.slice_blocks * depth.row_blocks):
-        for phase in range(ALL):
-            _advance_all(sizes, depths, threads, block, phase, arrays, workspaces)
-
-
-def convolve_in_phases(sizes, depths, threads, arrays, workspaces):
-    """Do what `convolve` does, from Python, so that its phases can be marked."""
-    for block in range(Depth(*depths).blocks):
+def convolve_in_phases(plan, depth, threads, strides, arrays):
+    """Do what `convolve` does, so that its phases can be marked."""
+    for block in range(depth.blocks):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
             with mark:
-                _advance_all(sizes, depths, threads, block, phase, arrays, workspaces)
+                step = ALL * block + phase
+                _advance(threads, (*plan, *depth, *strides), arrays, (step, step + 1))

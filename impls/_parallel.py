@@ -1,0 +1,79 @@
+"""Work shared among torch's threads by a compiled function that is compiled once.
+
+What Numba compiles is optimised again wherever it is called: in a parallel loop's body, in the two
+wrappers around that, and in the function that holds the loop. For the rows here that was half a
+minute of a first run. So the loop calls the function by its address, of which LLVM knows nothing,
+and what the function itself calls is `inlined` into it (_numba.py) before it is compiled.
+
+The convention is Numba's own between compiled functions; arguments by address have to be of the
+very types that the function was compiled for, which `OnThreads` takes care of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import _dispatcher, int64, typeof
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from impls._numba import njit, prange
+
+
+@intrinsic
+def _call(typing, address, arguments):
+    """Call the compiled function at an address with a tuple of arguments; it returns nothing."""
+
+    def generate(context, builder, signature, values):
+        address, packed = values
+        kinds = signature.args[1].types
+        convention = context.call_conv
+        function = convention.get_function_type(types.none, kinds)
+        callee = builder.inttoptr(address, function.as_pointer())
+        given = cgutils.unpack_tuple(builder, packed)
+        convention.call_function(builder, callee, types.none, kinds, given)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, arguments), generate
+
+
+@njit(parallel=True, cache=True)
+def _call_on_threads(address, first_step, last_step, threads, sizes, arrays):
+    for step in range(first_step, last_step):
+        if threads == 1:  # the others are not woken
+            _call(address, (int64(step), int64(0), int64(1), sizes, arrays))
+        else:
+            for worker in prange(threads):
+                _call(address, (int64(step), int64(worker), int64(threads), sizes, arrays))
+
+
+class OnThreads:
+    """A compiled function of which every thread runs its share.
+
+    Args:
+        share: compiles to `share(step, worker, threads, sizes, arrays)`, which does what one of so
+            many workers has to do in a step. `sizes` is a flat tuple of numbers, `arrays` one of
+            arrays: compiled code takes long to accept anything else.
+    """
+
+    def __init__(self, share: Callable[..., None]) -> None:
+        self._share = njit(cache=True)(share)
+        self._addresses: dict[bytes, int] = {}
+
+    def __call__(
+        self, threads: int, sizes: tuple, arrays: tuple, steps: tuple[int, int] = (0, 1)
+    ) -> None:
+        """Take the steps from the first to before the last; all workers wait after each."""
+        # What Numba itself looks its compiled functions up by: it tells types apart, no values.
+        kind = _dispatcher.compute_fingerprint((sizes, arrays))
+        address = self._addresses.get(kind)
+        if address is None:
+            address = self._addresses[kind] = self._compiled(sizes, arrays)
+        _call_on_threads(address, *steps, threads, sizes, arrays)
+
+    def _compiled(self, *arguments: Any) -> int:
+        signature = (int64, int64, int64, *map(typeof, arguments))
+        self._share.compile(signature)
+        compiled = self._share.overloads[signature]
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
