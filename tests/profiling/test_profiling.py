@@ -16,7 +16,7 @@ from suite.results.folder import PROFILES, read_profiles
 from suite.results.profile import CellProfile
 from tests.conftest import FAULTY, ROOT, Done
 
-SHORT = ("--threads", "2", "--timeout", "60")
+SHORT = ("--threads", "2", "--blocks", "2", "--timeout", "60")
 
 
 def profiles(folder: Path) -> dict[str, CellProfile]:
