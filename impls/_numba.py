@@ -25,7 +25,7 @@ def _helpers_digest() -> str:
     folder = Path(__file__).parent
     helpers = sorted([*folder.glob("_*.py"), *folder.glob("_*/*.py")])
     text = b"".join(path.read_bytes() for path in helpers)
-    # What Numba keeps names modules: `impls` in the tests, `convgauge.impls` otherwise.
+    # What Numba keeps names modules: `convgauge.impls`, or `impls` in a checkout's own process.
     text += __name__.encode()
     return hashlib.sha256(text).hexdigest()[:12]
 

@@ -27,7 +27,7 @@ class Settings:
     """Whether those that have lost are to be known as well as the others."""
     block_s: float = 0.22
     """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
-    warm_s: float = 0.02
+    warm_s: float = 0.01
     """Untimed calls before a block; untimed ones lead each of its turns besides."""
     first_block_s: float = 0.06
     """The same in a scenario's first block: a whole table is to stand soon."""
@@ -39,8 +39,9 @@ class Settings:
     """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike. On a
     shared machine turns of one process differ as much as those of several, so that many short ones
     say more than few long ones: `python -m tests.studies.turns`."""
-    block_samples: int = 36
-    """Most of a block, all its turns together: the median's own error is then far below that."""
+    block_samples: int = 16
+    """Most of a block, all its turns together. With 36 the ratio of two rows varies as much from
+    block to block: `python -m tests.studies.turns`."""
     turn_calls: int = 2
     """Timed calls of a turn at least, as an untimed one leads each; long ones take fewer turns."""
     short_rounds: int = 3

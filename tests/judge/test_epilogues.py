@@ -213,6 +213,17 @@ def test_infinity_comes_out_as_the_activation_has_it(judge):
     assert "came out finite" in gate_fault(judge, scenario_of("relu"), row, ("inf",))
 
 
+def test_gelu_of_infinity_is_infinity_or_nan_and_nothing_finite(judge):
+    def with_infinity_as(value: float):
+        return fusing(lambda z, *_: torch.where(z.isposinf(), value, F.gelu(z.clamp(max=1e30))))
+
+    scenario = scenario_of("gelu")
+    assert gate_fault(judge, scenario, with_infinity_as(math.inf), ("inf",)) is None
+    assert gate_fault(judge, scenario, with_infinity_as(math.nan), ("inf",)) is None
+    assert "came out finite" in gate_fault(judge, scenario, with_infinity_as(3.4e38), ("inf",))
+    assert "another value" in gate_fault(judge, scenario, with_infinity_as(-math.inf), ("inf",))
+
+
 def test_a_residual_that_is_written_to_is_found(judge):
     def write(z, epilogue, residual):
         return finish_(residual.add_(z), epilogue).clone()

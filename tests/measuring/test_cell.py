@@ -70,7 +70,7 @@ WARMED = Warmed(call_s=10e-6, batch=4, peak_bytes=None, note=None)
 
 @pytest.mark.parametrize(
     ("call_s", "turns", "calls"),
-    [(1e-3, 4, 9), (0.02, 4, 3), (0.05, 2, 2), (0.5, 1, 1)],
+    [(1e-3, 4, 4), (0.02, 4, 3), (0.05, 2, 2), (0.5, 1, 1)],
     ids=["short calls", "20 ms", "50 ms", "half a second"],
 )
 def test_a_block_has_many_short_turns_of_which_long_calls_fill_fewer(

@@ -1,10 +1,12 @@
-"""How many turns should a block have? What its ratio's spread is with fewer of them.
+"""How many turns should a block have, and of how many samples? What its ratio's spread is with
+fewer of them.
 
     python -m tests.studies.turns results/mine ...   # of `run --precision all --blocks 8`
 
 Leaves turns out of recorded blocks, every choice of so many, and prints for each cell by how much
 ln(reference's time / its own) then varies from block to block. Turns of one process that vary as
-those of several do are worth as much as blocks, and cost a tenth.
+those of several do are worth as much as blocks, and cost a tenth. The same for every second and
+every fourth sample of all turns: where that spreads no wider, the others only take time.
 
 Then the median time of each sample by its place in its turn, over the last one's: where the first
 ones are slower, what the other rows left in the caches is timed, and more calls have to lead.
@@ -23,6 +25,7 @@ from suite.results.cell import Block, CellResult
 from suite.results.folder import read_manifest, read_results
 
 LEAST_BLOCKS = 4
+STEPS = (1, 2, 4)
 
 Turns = list[list[float]]
 
@@ -58,6 +61,11 @@ def spread(both: Sequence[tuple[Turns, Turns]], chosen: Sequence[int]) -> float:
     return statistics.stdev(math.log(median_s(other) / median_s(own)) for own, other in both)
 
 
+def thinned(turns: Turns, step: int) -> Turns:
+    """Return every `step`-th sample of each turn."""
+    return [turn[::step] for turn in turns]
+
+
 def by_place(turns: Turns) -> list[float]:
     """Return the median of the first sample of all turns, of the second, ..., over the last's."""
     medians_s = [statistics.median(samples_s) for samples_s in zip(*turns, strict=False)]
@@ -84,6 +92,15 @@ def main(folders: Sequence[str]) -> None:
             ]
             told = ", ".join(f"{at}: {value:.1%}" for at, value in enumerate(spreads, start=1))
             print(f"{cell.key}: {len(both)} blocks; spread by turns {told}")
+            every = [
+                spread(
+                    [(thinned(own, step), thinned(other, step)) for own, other in both],
+                    range(rounds),
+                )
+                for step in STEPS
+            ]
+            told = ", ".join(f"{at}: {value:.1%}" for at, value in zip(STEPS, every, strict=True))
+            print(f"    spread by one sample of so many {told}")
             places = by_place([turn for own, _ in both for turn in own])
             print(f"    by place in a turn {', '.join(f'{place:.2f}' for place in places)}")
 
