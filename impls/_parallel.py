@@ -12,6 +12,7 @@ very types that the function was compiled for, which `OnThreads` takes care of.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from numba import _dispatcher, int64, typeof
@@ -38,7 +39,6 @@ def _call(typing, address, arguments):
     return types.void(types.intp, arguments), generate
 
 
-@njit(parallel=True, cache=True)
 def _call_on_threads(address, first_step, last_step, threads, sizes, arrays):
     for step in range(first_step, last_step):
         if threads == 1:  # the others are not woken
@@ -46,6 +46,17 @@ def _call_on_threads(address, first_step, last_step, threads, sizes, arrays):
         else:
             for worker in prange(threads):
                 _call(address, (int64(step), int64(worker), int64(threads), sizes, arrays))
+
+
+def _loop_for(share: Callable[..., None]) -> Callable[..., None]:
+    """Return a loop that is kept apart on the disk from those of other shares.
+
+    Two processes that write what they compiled to the same files at the same time may leave one's
+    code under the types of the other's.
+    """
+    own = FunctionType(_call_on_threads.__code__, globals())
+    own.__qualname__ = f"{share.__module__}.{share.__qualname__}.on_threads"
+    return njit(parallel=True, cache=True)(own)
 
 
 class OnThreads:
@@ -59,6 +70,7 @@ class OnThreads:
 
     def __init__(self, share: Callable[..., None]) -> None:
         self._share = njit(cache=True)(share)
+        self._call_on_threads = _loop_for(share)
         self._addresses: dict[bytes, int] = {}
 
     def __call__(
@@ -70,7 +82,7 @@ class OnThreads:
         address = self._addresses.get(kind)
         if address is None:
             address = self._addresses[kind] = self._compiled(sizes, arrays)
-        _call_on_threads(address, *steps, threads, sizes, arrays)
+        self._call_on_threads(address, *steps, threads, sizes, arrays)
 
     def _compiled(self, *arguments: Any) -> int:
         signature = (int64, int64, int64, *map(typeof, arguments))
