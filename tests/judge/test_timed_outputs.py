@@ -226,7 +226,8 @@ def test_one_wrong_plane_is_caught_beside_elements_that_sum_nothing(judge, dtype
     scenario = scenario_of(WIDELY_PADDED, direction, dtype=dtype)
 
     def spoil(output: torch.Tensor) -> None:
-        output[-1, -1] *= 1.5
+        # By more than chance may hide from a projection with the bounds of bfloat16.
+        output[-1, -1] *= 4
 
     cell = Cell(judge, scenario, ROWS["torch"])
     # Without instructions for bfloat16, torch rounds the gradient's partial sums to it.
