@@ -147,8 +147,9 @@ def held_elements(problem: Problem, lengths: tuple[int, ...], itemsize: int) -> 
     if math.prod(problem.kernel) == 1:
         return ordered + 2 * pairs
     portion = _portion_rows(problem, lengths, itemsize)
-    # One portion is made while the one before is held.
-    spectra = pairs * (rows * problem.kernel[-1] + 2 * portion * columns)
+    # One portion is made while the one before is held, and an allocator seldom puts one where
+    # another was.
+    spectra = pairs * (rows * problem.kernel[-1] + 4 * portion * columns)
     return spectra + ordered * portion / rows
 
 

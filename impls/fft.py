@@ -77,7 +77,7 @@ def fft(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     Cost: 8·F·N·K·C/g operations for the products, 2.5·L·log2(L) for each plane of L points;
     8·F·S·K·C/g for the spectra of a kernel with rows of S taps, computed by their definition where
     S is small: see `kernel_spectra`.
-    Extra memory: spectra of input and output, 8·F·N·(C + 3·K) bytes in float32, and 8 MiB or so of
+    Extra memory: spectra of input and output, 8·F·N·(C + 3·K) bytes in float32, and 16 MiB or so of
     the weight's, which are made a few at a time; all, 8·F·K·C/g bytes, where S is large.
     Source: M. Mathieu, M. Henaff, Y. LeCun, "Fast training of convolutional networks through
     FFTs" (2014), section 2.
