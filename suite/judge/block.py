@@ -34,7 +34,8 @@ CALLS_AN_ELEMENT = 12
 MOST_BY_ELEMENT = 2
 """no more than these of a turn, and at least one."""
 ACTIVATED_ELEMENTS = 64
-"""Behind an activation: of every call. Some 36 calls of a block find what is wrong in 1 of 500."""
+"""Behind an activation: of every call. The 16 calls or more of each of three blocks find what is
+wrong in 1 of 500."""
 
 
 @dataclass(frozen=True, kw_only=True)
