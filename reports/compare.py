@@ -1,6 +1,8 @@
 """Two runs side by side: what changed from the base run to this one, cell by cell.
 
-Times of separate runs carry the drift between them, so a change here is a hint and no verdict;
+Times of separate runs carry the drift between them. The reference, whose code is the same in both,
+shows how much that is: it enters every interval, and what is called slower or faster is so beyond
+it and beyond what chance shows among so many cells. That is a hint all the same and no verdict;
 `gate` alternates both sides and decides. Where times may not be compared no ratio is given at all.
 """
 
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.matrix import Matrix, MatrixCell
@@ -18,9 +22,20 @@ from suite.results.comparable import (
     conditions,
     why_other_work,
 )
+from suite.results.drift import drift_of_model
 from suite.results.folder import Run
 from suite.results.revisions import revisions
-from suite.stats.intervals import Interval
+from suite.stats import student
+from suite.stats.false_discovery import adjusted_p
+from suite.stats.intervals import LEAST_BLOCKS, Interval, block_median_s
+from suite.stats.null_cells import NullCell
+from suite.stats.paired import Difference
+from suite.stats.separate_runs import BETWEEN_SITTINGS, change, moved
+from suite.workload import network_of
+
+LEVEL = 0.05
+"""Share of false ones among the cells that are called slower or faster (false discovery rate)."""
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -33,9 +48,12 @@ class CellChange:
     """None: the base run has no such cell."""
     head: MatrixCell | None
     ratio: Interval | None
-    """Time over base time: above 1 is slower. None where it may not be formed."""
+    """Time over base time: above 1 is slower. None where it may not be formed. The interval holds
+    what separate runs drift by."""
     note: str
     """Why there is no ratio, or what else changed; empty otherwise."""
+    adjusted_p: float | None = None
+    """Of "it did not change", for so many cells that were looked at; None without an interval."""
 
     @property
     def is_other_work(self) -> bool:
@@ -46,8 +64,8 @@ class CellChange:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves 1 out."""
-        return self.ratio is not None and self.ratio.leaves_out_1
+        """Whether it changed beyond what separate runs and so many cells show by chance."""
+        return self.adjusted_p is not None and self.adjusted_p <= LEVEL
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,8 @@ class Comparison:
     head: Run
     comparability: Comparability
     cells: tuple[CellChange, ...]
+    drift_note: str = ""
+    """Why no row shows how far the two runs drifted apart, where none does."""
 
     @property
     def machines_differ(self) -> str:
@@ -101,10 +121,12 @@ def compare_runs(base: Run, head: Run) -> Comparison:
     comparison = Comparison(base=base, head=head, comparability=comparability(base, head), cells=())
     differ = comparison.machines_differ
     keys = dict.fromkeys([*head_grid.cells, *base_grid.cells])
-    changes = (
+    changes = [
         _change(key, base_grid.cells.get(key), head_grid.cells.get(key), differ) for key in keys
-    )
-    return dataclasses.replace(comparison, cells=tuple(changes))
+    ]
+    drift = drift_of_model(base, head, assumed=math.sqrt(BETWEEN_SITTINGS.variance))
+    cells = _with_drift(changes, is_seen=drift.is_seen)
+    return dataclasses.replace(comparison, cells=tuple(cells), drift_note=drift.note)
 
 
 def _change(
@@ -121,6 +143,56 @@ def _change(
         note = differ or why_other_work(base.result, head.result) or _why_disturbed(base, head)
         ratio = None if note else head.summary.time_s.over(base.summary.time_s)
     return CellChange(key[0], key[1], base, head, ratio, note)
+
+
+def _with_drift(changes: Sequence[CellChange], *, is_seen: bool) -> Sequence[CellChange]:
+    """Return the changes with intervals that hold what the two runs drifted apart by.
+
+    Args:
+        is_seen: whether the reference shows it.
+    """
+    logs = {index: logs for index, each in enumerate(changes) if (logs := _logs(each))}
+    drifts = {i: moved(*logs[i]) for i in logs if is_seen and _is_reference(changes[i])}
+    found = {i: change(*logs[i], _nulls(changes[i], i, drifts)) for i in logs}
+    p = adjusted_p({str(i): _two_sided_p(each) for i, each in found.items()}, family=len(found))
+    return [
+        dataclasses.replace(each, ratio=_interval(found[i]), adjusted_p=p[str(i)])
+        if i in found
+        else each
+        for i, each in enumerate(changes)
+    ]
+
+
+def _logs(each: CellChange) -> tuple[list[float], list[float]] | None:
+    """Return the logarithms of both runs' blocks, of a cell that has enough and may be compared."""
+    if each.ratio is None or each.base is None or each.head is None:
+        return None
+    base, head = (
+        [math.log(block_median_s(block.samples_s)) for block in cell.result.blocks]
+        for cell in (each.base, each.head)
+    )
+    return (base, head) if min(len(base), len(head)) >= LEAST_BLOCKS else None
+
+
+def _is_reference(each: CellChange) -> bool:
+    return each.head is not None and each.implementation == each.head.result.reference
+
+
+def _nulls(each: CellChange, index: int, drifts: Mapping[int, NullCell]) -> list[NullCell]:
+    """Return what shows the drift of a cell: of a model the reference is the model itself, and what
+    it moved by is no excuse for it."""
+    is_network = each.head is not None and network_of(each.head.result.scenario) is not None
+    return [null for i, null in drifts.items() if i != index or not is_network]
+
+
+def _two_sided_p(found: Difference) -> float:
+    return min(1.0, 2 * student.upper_tail(abs(found.mean) / found.error, found.degrees))
+
+
+def _interval(found: Difference) -> Interval:
+    tail = (1 + CONFIDENCE) / 2
+    low, high = found.below(tail), found.above(tail)
+    return Interval(math.exp(found.mean), math.exp(low), math.exp(high))
 
 
 def _why_disturbed(base: MatrixCell, head: MatrixCell) -> str:
@@ -164,6 +236,7 @@ def as_json(comparison: Comparison) -> str:
             "ratio": change.ratio and change.ratio.value,
             "ratio_low": change.ratio and change.ratio.low,
             "ratio_high": change.ratio and change.ratio.high,
+            "adjusted_p": change.adjusted_p,
             "note": change.note,
         }
         for change in comparison.cells

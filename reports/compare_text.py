@@ -26,7 +26,7 @@ def summary(comparison: Comparison) -> str:
     assumed = comparison.comparability.assumed
     return (
         f"{counted(comparison.compared, 'cell')} compared: {len(comparison.slower)} slower and "
-        f"{len(comparison.faster)} faster beyond their intervals, "
+        f"{len(comparison.faster)} faster beyond what separate runs drift, "
         f"{len(comparison.noted)} with another change{assumed and f' ({assumed})'}"
     )
 
@@ -36,6 +36,7 @@ def lines(comparison: Comparison) -> list[str]:
     shown = not_comparable(comparison)
     shown += [f"base  {name_of(comparison.base)}", f"head  {name_of(comparison.head)}", ""]
     shown.append(summary(comparison))
+    shown += [f"note    {comparison.drift_note}"] if comparison.drift_note else []
     for title, changes in (("slower", comparison.slower), ("faster", comparison.faster)):
         shown += [f"{title}  {_line(change)}" for change in changes[:MOST_LINES]]
         shown += _more(changes)
@@ -44,7 +45,10 @@ def lines(comparison: Comparison) -> list[str]:
     ]
     shown += _more(comparison.noted)
     if not comparison.machines_differ:
-        shown.append("Separate runs drift; `gate` alternates both sides and decides.")
+        shown.append(
+            "Separate runs drift, which every interval allows for; `gate` alternates both sides "
+            "and decides."
+        )
     return shown
 
 
@@ -55,7 +59,7 @@ def markdown(comparison: Comparison) -> str:
         f"- base: {escaped(name_of(comparison.base))}\n"
         f"- head: {escaped(name_of(comparison.head))}"
     )
-    sections = [top]
+    sections = [top, escaped(comparison.drift_note)]
     for title, changes in (("Slower", comparison.slower), ("Faster", comparison.faster)):
         sections.append(_section(title, changes))
     noted = [[escaped(_label(change)), escaped(change.note)] for change in comparison.noted]

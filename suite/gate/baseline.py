@@ -13,24 +13,21 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from suite.errors import NotComparable
-from suite.gate.decision import adjusted_p
-from suite.gate.drift import drift_of_model
 from suite.gate.facts import Facts, findings
-from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.outcome import GateCell, GateOutcome
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
 from suite.results.archive import read_archive
 from suite.results.cell import CellResult, Status
 from suite.results.comparable import comparability, conditions, why_other_work
+from suite.results.drift import drift_of_model
 from suite.results.folder import MANIFEST, Run, read_run
-from suite.stats.components import Component
+from suite.stats.false_discovery import adjusted_p
 from suite.stats.intervals import LEAST_BLOCKS, block_median_s
-from suite.stats.paired import Difference, unpaired_difference
+from suite.stats.null_cells import NullCell
+from suite.stats.paired import Difference
+from suite.stats.separate_runs import BETWEEN_SITTINGS, change, moved
 from suite.workload import network_of
-
-BETWEEN_SITTINGS = Component(variance=0.05**2, degrees=4.0)
-"""Assumed of two runs on one machine before the reference's cells are looked at."""
 
 
 def open_baseline(path: Path) -> Run:
@@ -184,7 +181,7 @@ def _usable(logs: Logs, disturbed: Collection[str]) -> Logs:
 def _controls(pairs: Pairs, changed: Collection[str]) -> dict[str, NullCell]:
     """Return the reference's cells: the same code in both runs."""
     return {
-        key: _null(*both)
+        key: moved(*both)
         for key, both in _usable(*_comparable_logs(pairs, changed)).items()
         if pairs[key][1].implementation == pairs[key][1].reference
     }
@@ -201,7 +198,7 @@ def _verdicts(
         is_network = network_of(pairs[key][1].scenario) is not None
         return [null for name, null in controls.items() if name != key or not is_network]
 
-    differences = {key: _difference(*both, nulls(key)) for key, both in usable.items()}
+    differences = {key: change(*both, nulls(key)) for key, both in usable.items()}
     limits = {key: rule.limit(math.exp(statistics.fmean(old))) for key, (old, _) in usable.items()}
     p = {key: difference.p_above(limits[key]) for key, difference in differences.items()}
     adjusted = adjusted_p(p, family=len(p))
@@ -225,28 +222,15 @@ def _logs(cell: CellResult) -> list[float]:
     return [math.log(block_median_s(block.samples_s)) for block in cell.blocks]
 
 
-def _null(old: Sequence[float], new: Sequence[float]) -> NullCell:
-    mean, own = unpaired_difference(old, new)
-    return NullCell(base_s=math.exp(statistics.fmean(old)), mean=mean, variance=own.variance)
-
-
-def _difference(
-    old: Sequence[float], new: Sequence[float], nulls: Sequence[NullCell]
-) -> Difference:
-    mean, own = unpaired_difference(old, new)
-    bias = bias_variance(nulls, math.exp(statistics.fmean(old)), BETWEEN_SITTINGS)
-    return Difference.with_errors(mean, own, bias)
-
-
 def _verdict(
     logs: tuple[Sequence[float], Sequence[float]],
-    change: Difference,
+    moved_by: Difference,
     limit: float,
     adjusted: float,
     rule: Rule,
     family: int,
 ) -> TimeVerdict:
-    high = change.above(1 - rule.level)
+    high = moved_by.above(1 - rule.level)
     if high < limit:
         verdict = Verdict.FINE
     else:
@@ -260,11 +244,13 @@ def _verdict(
         blocks=min(map(len, logs)),
         base_s=math.exp(statistics.fmean(logs[0])),
         head_s=math.exp(statistics.fmean(logs[1])),
-        ratio=math.exp(change.mean),
-        ratio_low=math.exp(change.below(1 - rule.level)),
+        ratio=math.exp(moved_by.mean),
+        ratio_low=math.exp(moved_by.below(1 - rule.level)),
         ratio_high=math.exp(high),
         margin=math.expm1(limit),
         adjusted_p=adjusted,
-        smallest_visible=math.expm1(change.visible_beyond(limit, rule.level / family, rule.power)),
-        improved=change.above(1 - rule.level / family) < -limit,
+        smallest_visible=math.expm1(
+            moved_by.visible_beyond(limit, rule.level / family, rule.power)
+        ),
+        improved=moved_by.above(1 - rule.level / family) < -limit,
     )

@@ -14,10 +14,10 @@ from itertools import permutations
 
 from suite.gate.calibrated import Calibration, CellCalibration, FalseAlarms
 from suite.gate.decision import LEAST_TO_TELL, CellTimes, Decision, Request
-from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.rule import Rule
 from suite.gate.verdict import Verdict
 from suite.stats.components import Component
+from suite.stats.null_cells import NullCell, bias_variance
 from suite.stats.paired import Difference, trimmed_mean
 
 Block = Mapping[str, CellTimes]

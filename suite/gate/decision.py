@@ -19,10 +19,11 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from suite.gate.null_arm import NullCell, bias_variance
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
 from suite.stats.components import Component
+from suite.stats.false_discovery import adjusted_p
+from suite.stats.null_cells import NullCell, bias_variance
 from suite.stats.paired import (
     Difference,
     difference,
@@ -337,26 +338,6 @@ class Decision:
 
     def _bias(self, cell: str) -> Component:
         return bias_variance(self.null_cells().values(), self._base_s(cell))
-
-
-def adjusted_p(p: Mapping[str, float], family: int) -> dict[str, float]:
-    """Return Benjamini & Hochberg's adjusted p-values (J. R. Stat. Soc. B 57, 1995).
-
-    Where no cell of a run has regressed, a run fails at level q with probability q at most: there
-    the false discovery rate is the rate of false-failing runs. Paired cells of one machine depend
-    on each other positively, which the procedure stands (Benjamini & Yekutieli, 2001).
-
-    Args:
-        family: how many hypotheses were looked at; at least as many as there are p-values.
-    """
-    adjusted: dict[str, float] = {}
-    lowest = 1.0
-    ranked = sorted(p, key=lambda cell: p[cell])
-    for rank in range(len(ranked), 0, -1):
-        cell = ranked[rank - 1]
-        lowest = min(lowest, p[cell] * family / rank)
-        adjusted[cell] = lowest
-    return adjusted
 
 
 def _typical(seconds: Sequence[float]) -> float:

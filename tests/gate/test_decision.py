@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from suite.gate.decision import CellTimes, Decision, adjusted_p
+from suite.gate.decision import CellTimes, Decision
 from suite.gate.rule import Rule
 from suite.gate.verdict import Stage, TimeVerdict, Verdict
+from suite.stats.false_discovery import adjusted_p
 
 CELLS = [f"c{number}" for number in range(20)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import random
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from reports.compare_text import lines, markdown
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
 from suite.stats.intervals import Interval
+from tests.gate.test_models import model_run
 from tests.reports.synthetic import small_run
 from tests.unlike_runs import KINDS, told, unlike
 
@@ -134,6 +136,43 @@ def test_other_threads_are_not_compared() -> None:
         run, results=(dataclasses.replace(run.results[0], threads=1), *run.results[1:])
     )
     assert change(compare_runs(run, head), "pointwise_64", "torch").note == "2 and 1 threads"
+
+
+def drifted(run: Run, spread: float, seed: int) -> Run:
+    """Return a run whose cells all moved, by chance, as cells of separate runs do."""
+    draw = random.Random(seed)
+    moved = (scaled(result, math.exp(draw.gauss(0, spread))) for result in run.results)
+    return dataclasses.replace(run, results=tuple(moved))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_separate_runs_drift_by_is_no_change(seed: int) -> None:
+    comparison = compare_runs(small_run(1), drifted(small_run(2), 0.08, seed))
+    assert comparison.compared == 34
+    assert comparison.slower == comparison.faster == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_slowdown_beyond_the_drift_is_found(seed: int) -> None:
+    head = drifted(with_slow_fft(small_run(2), 2.5), 0.08, seed)
+    comparison = compare_runs(small_run(1), head)
+    slower = [c.implementation for c in comparison.slower]
+    assert slower.count("fft") == 6
+    assert len(slower) <= 7  # of so many that are told one may be chance
+    assert comparison.faster == []
+
+
+def test_a_model_s_own_move_is_no_excuse_for_it() -> None:
+    """A network's reference is the user's model: where it alone got slower, it is told."""
+    comparison = compare_runs(model_run("text"), model_run("text", factor=2.0))
+    assert [c.implementation for c in comparison.slower] == ["eager"]
+    assert comparison.drift_note == ""
+
+
+def test_where_a_model_s_code_changed_its_drift_is_assumed_and_that_is_said() -> None:
+    comparison = compare_runs(model_run("text"), model_run("other", factor=2.0))
+    for said in ("\n".join(lines(comparison)), markdown(comparison)):
+        assert "the model's code changed" in said
 
 
 def test_half_widths_add_as_independent_ones() -> None:

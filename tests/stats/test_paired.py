@@ -9,8 +9,8 @@ import statistics
 import pytest
 from scipy import stats
 
-from suite.gate.null_arm import PRIOR, NullCell, bias_variance
 from suite.stats.components import Component, total
+from suite.stats.null_cells import PRIOR, NullCell, bias_variance
 from suite.stats.paired import (
     difference,
     hodges_lehmann,

@@ -1,9 +1,10 @@
-"""The bias that survives pairing, from the null arm: a second checkout of the base.
+"""The bias that no number of blocks averages away, from cells in which the code is the same.
 
 Two processes of the same code, alternating, differ in what each block draws anew (layout, data,
 moment), which the spread between blocks shows, and by what stays through the whole run, which no
-number of blocks averages away. The null arm shows the second: its mean log-ratio over the blocks
-varies from cell to cell by more than its standard error.
+number of blocks averages away. Cells of the same code on both sides (a gate's null arm, the
+reference of two separate runs) show the second: their mean log-ratio over the blocks varies from
+cell to cell by more than its standard error.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ SIMILAR = math.log(4)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NullCell:
-    """The null arm in one cell and stage."""
+    """One cell whose code is the same on both sides."""
 
     base_s: float
     mean: float
-    """Mean of ln(base' / base) over the blocks."""
+    """Mean of ln(other side / base) over the blocks."""
     variance: float
     """Variance of that mean, from the spread between blocks."""
 
