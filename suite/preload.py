@@ -6,14 +6,18 @@ inherit the pool's state and not its threads.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import suite.judge.process
 import suite.phases
 import suite.processes.child
 import suite.worker.process  # noqa: F401
 from suite.processes.keeping_out import keep_others_out
+from suite.registry import sources
 from suite.worker import numba_registries, side_effects
 
 numba_registries.fill()
+sources.import_beforehand(Path(__file__).resolve().parents[1])
 side_effects.remember_before_forks()
 keep_others_out()  # of the server: whoever writes to it writes to every judge to come
 

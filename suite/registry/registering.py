@@ -135,8 +135,7 @@ def register(
             check_signature(name, function, source, of_kinds[0])
         if implementation.epilogues:
             check_takes_epilogue(name, function, source, adapt, of_kinds[0])
-        first = _registered.get(name)
-        _registered[name] = _joined(first, implementation) if first else implementation
+        enter(implementation)
         return function
 
     return add
@@ -201,6 +200,21 @@ def _first_reason(
         return first(problem) or (second(problem) if second else None)
 
     return reason
+
+
+def enter(implementation: Implementation) -> None:
+    """Put an implementation on the list, to one of its name for other kinds if there is one.
+
+    Raises:
+        UsageError: the name is taken, or the two declare different things.
+    """
+    first = _registered.get(implementation.name)
+    _registered[implementation.name] = _joined(first, implementation) if first else implementation
+
+
+def forget_all() -> None:
+    """Empty the list."""
+    _registered.clear()
 
 
 def get(name: str) -> Implementation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from pathlib import Path
 from suite import own_imports
 from suite.errors import UsageError
 from suite.processes.import_file import import_file
+from suite.registry import imported_before
 from suite.registry.implementation import Implementation
-from suite.registry.registering import registered
+from suite.registry.registering import enter, forget_all, registered
 
 ENTRY_POINT_GROUP = "convgauge.implementations"
 _loaded: dict[str, list[Implementation]] = {}
@@ -80,6 +82,12 @@ def load(source: Source) -> list[Implementation]:
     """
     if source.location in _loaded:
         return _loaded[source.location]
+    before = imported_before.take_out(source.location, source.tree) if source.tree else None
+    if before is not None:
+        for entry in before:
+            enter(entry)
+        _loaded[source.location] = before
+        return before
     known = {entry.name for entry in registered()}
     try:
         if source.is_plugin:
@@ -105,6 +113,22 @@ def load(source: Source) -> list[Implementation]:
         ) from error
     _loaded[source.location] = [entry for entry in registered() if entry.name not in known]
     return _loaded[source.location]
+
+
+def import_beforehand(tree: Path) -> None:
+    """Import this tree's implementations for processes that are forked from this one.
+
+    What does not import is left out, or wants a library that this process has not: whoever asks for
+    it imports it, or is told why not.
+    """
+    for source in builtin_sources(tree):
+        with imported_before.from_libraries_at_hand() as wanted, contextlib.suppress(UsageError):
+            load(source)
+        if wanted:
+            _loaded.pop(source.location, None)
+    imported_before.put_away(_loaded)
+    _loaded.clear()
+    forget_all()
 
 
 def search_first(tree: Path) -> None:
