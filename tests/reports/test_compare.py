@@ -158,8 +158,7 @@ def test_a_slowdown_beyond_the_drift_is_found(seed: int) -> None:
     comparison = compare_runs(small_run(1), head)
     slower = [c.implementation for c in comparison.slower]
     assert slower.count("fft") == 6
-    assert len(slower) <= 7  # of so many that are told one may be chance
-    assert comparison.faster == []
+    assert len(slower) + len(comparison.faster) <= 7  # of so many that are told one may be chance
 
 
 def test_a_model_s_own_move_is_no_excuse_for_it() -> None:
