@@ -1,8 +1,9 @@
 """Two runs side by side: what changed from the base run to this one, cell by cell.
 
 Times of separate runs carry the drift between them. The reference, whose code is the same in both,
-shows how much that is: it enters every interval, and what is called slower or faster is so beyond
-it and beyond what chance shows among so many cells. That is a hint all the same and no verdict;
+shows how much that is, and so does how far most cells moved: it enters every interval, and what is
+called slower or faster is so beyond it and beyond what chance shows among so many cells. A change
+of all rows is not told from the machine's. That is a hint all the same and no verdict;
 `gate` alternates both sides and decides. Where times may not be compared no ratio is given at all.
 """
 
@@ -36,6 +37,8 @@ from suite.workload import network_of
 LEVEL = 0.05
 """Share of false ones among the cells that are called slower or faster (false discovery rate)."""
 CONFIDENCE = 0.95
+LEAST_CELLS = 12
+"""Of so many most are taken to be as they were, wherever the reference says less."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,10 @@ def _with_drift(changes: Sequence[CellChange], *, is_seen: bool) -> Sequence[Cel
         is_seen: whether the reference shows it.
     """
     logs = {index: logs for index, each in enumerate(changes) if (logs := _logs(each))}
-    drifts = {i: moved(*logs[i]) for i in logs if is_seen and _is_reference(changes[i])}
-    found = {i: change(*logs[i], _nulls(changes[i], i, drifts)) for i in logs}
+    moves = {i: moved(*logs[i]) for i in logs}
+    drifts = {i: move for i, move in moves.items() if is_seen and _is_reference(changes[i])}
+    others = list(moves.values()) if len(moves) >= LEAST_CELLS else []
+    found = {i: change(*logs[i], _nulls(changes[i], i, drifts), others) for i in logs}
     p = adjusted_p({str(i): _two_sided_p(each) for i, each in found.items()}, family=len(found))
     return [
         dataclasses.replace(each, ratio=_interval(found[i]), adjusted_p=p[str(i)])
