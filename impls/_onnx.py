@@ -12,8 +12,9 @@ def convolution_model(weight: torch.Tensor, problem: Problem) -> bytes:
     import onnx  # noqa: PLC0415 - an optional dependency
     from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
 
+    more = {"output_padding": problem.output_padding} if problem.is_transposed else {}
     node = helper.make_node(
-        "Conv",
+        "ConvTranspose" if problem.is_transposed else "Conv",
         ["x", "w", "b"] if problem.bias else ["x", "w"],
         ["y"],
         kernel_shape=problem.kernel,
@@ -21,6 +22,7 @@ def convolution_model(weight: torch.Tensor, problem: Problem) -> bytes:
         pads=problem.padding * 2,
         dilations=problem.dilation,
         group=problem.groups,
+        **more,
     )
 
     def value(name: str, shape: tuple[int, ...]):

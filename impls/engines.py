@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import operator
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ import torch
 
 from impls._arguments import add_bias
 from impls._onnx import convolution_model
-from impls._packing import Packing
+from impls._packing import Packed, Packing
 from suite import Problem, register
+from suite.kinds import CONVOLUTIONS, KINDS, TRANSPOSED
 
 DISTRIBUTIONS = {"cv2": "opencv-python-headless", "jaxlib": "jax"}
 """What brings a module of another name."""
@@ -41,8 +44,24 @@ def _why_not(problem: Problem) -> str | None:
     return None if problem.batch_size else "needs an image"
 
 
-def _packing(name: str, load, *, supports=_why_not) -> Packing:
-    return Packing(
+Compute = Callable[[Packed, torch.Tensor, Any], torch.Tensor]
+
+
+def _engine(
+    name: str,
+    load: Callable[[torch.Tensor, Problem], Any],
+    *packages: str,
+    kinds: Sequence[str] = ("conv2d",),
+    supports: Callable[[Problem], str | None] = _why_not,
+    error_factor: float = 1,
+) -> Callable[[Compute], Compute]:
+    """Register what runs a loaded model, for each kind that the engine covers.
+
+    Args:
+        load: returns the engine's own model of one convolution, which the packed weight holds.
+        packages: what has to be installed.
+    """
+    packing = Packing(
         name,
         load,
         supports,
@@ -50,19 +69,45 @@ def _packing(name: str, load, *, supports=_why_not) -> Packing:
         keeps_threads=True,
     )
 
+    def registered(compute: Compute) -> Compute:
+        def plain(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+            packed = packing.of_call(input, weight, bias, stride, padding, dilation, groups)
+            return compute(packed, input, bias)
 
-def _register(packing: Packing, *packages: str, error_factor: float = 1):
-    return register(
-        packing.row,
-        family="engine",
-        devices=("cpu",),
-        dtypes=("float32",),
-        nan_policy="tile",
-        available=functools.partial(_why_absent, *packages),
-        supports=packing.why_not,
-        prepare=packing.prepare,
-        error_factor=error_factor,
-    )
+        def transposed(
+            input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+        ):
+            packed = packing.of_call(
+                input,
+                weight,
+                bias,
+                stride,
+                padding,
+                dilation,
+                groups,
+                output_padding=output_padding,
+            )
+            return compute(packed, input, bias)
+
+        for function, of_kinds in ((plain, CONVOLUTIONS), (transposed, TRANSPOSED)):
+            function.__doc__ = compute.__doc__
+            covered = [kind for kind in of_kinds if kind in kinds]
+            if covered:
+                register(
+                    name,
+                    family="engine",
+                    kinds=covered,
+                    devices=("cpu",),
+                    dtypes=("float32",),
+                    nan_policy="tile",
+                    available=functools.partial(_why_absent, *packages),
+                    supports=supports,
+                    prepare=packing.prepare,
+                    error_factor=error_factor,
+                )(function)
+        return compute
+
+    return registered
 
 
 def _load_onnxruntime(weight: torch.Tensor, problem: Problem) -> Any:
@@ -79,16 +124,25 @@ def _load_onnxruntime(weight: torch.Tensor, problem: Problem) -> Any:
     )
 
 
-_onnxruntime = _packing("onnxruntime", _load_onnxruntime)
+def _why_not_onnxruntime(problem: Problem) -> str | None:
+    if any(map(operator.ge, problem.output_padding, problem.stride)):
+        return "needs an output padding smaller than the stride"
+    return _why_not(problem)
 
 
-@_register(_onnxruntime, "onnxruntime", "onnx")
-def onnxruntime_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+@_engine(
+    "onnxruntime",
+    _load_onnxruntime,
+    "onnxruntime",
+    "onnx",
+    kinds=KINDS,
+    supports=_why_not_onnxruntime,
+)
+def _run_onnxruntime(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
     """ONNX Runtime's MLAS kernels, at its highest optimisation level, without copies.
 
     Channels in blocks (NCHWc) inside; a model of one layer pays for the reordering in each call.
     """
-    packed = _onnxruntime.of_call(input, weight, bias, stride, padding, dilation, groups)
     x = input.detach().contiguous()
     y = torch.empty(packed.problem.output_shape)
     binding = packed.content.io_binding()
@@ -107,13 +161,28 @@ def _load_openvino(weight: torch.Tensor, problem: Problem) -> Any:
     from openvino import opset13 as ops  # noqa: PLC0415
 
     x = ops.parameter(problem.input_shape, openvino.Type.f32)
-    arguments = (problem.stride, problem.padding, problem.padding, problem.dilation)
+    stride, dilation, pads = problem.stride, problem.dilation, problem.padding
+    is_grouped = problem.groups > 1
     matrix = weight.detach().contiguous()
-    if problem.groups == 1:
-        y = ops.convolution(x, ops.constant(matrix.numpy()), *arguments)
+    if is_grouped:
+        matrix = matrix.unflatten(0, (problem.groups, -1))
+    constant = ops.constant(matrix.numpy())
+    if problem.is_transposed:
+        convolve = (
+            ops.group_convolution_backprop_data if is_grouped else ops.convolution_backprop_data
+        )
+        y = convolve(
+            x,
+            constant,
+            stride,
+            pads_begin=pads,
+            pads_end=pads,
+            dilations=dilation,
+            output_padding=problem.output_padding,
+        )
     else:
-        grouped = matrix.unflatten(0, (problem.groups, -1))
-        y = ops.group_convolution(x, ops.constant(grouped.numpy()), *arguments)
+        convolve = ops.group_convolution if is_grouped else ops.convolution
+        y = convolve(x, constant, stride, pads, pads, dilation)
     settings = {
         # On machines with bfloat16 instructions it would otherwise compute in bfloat16.
         "INFERENCE_PRECISION_HINT": "f32",
@@ -130,15 +199,24 @@ class _Requests(threading.local):
         self.request = compiled.create_infer_request()
 
 
-_openvino = _packing("openvino", _load_openvino)
+def _why_not_openvino(problem: Problem) -> str | None:
+    axes = zip(
+        problem.output_padding,
+        problem.stride,
+        problem.padding,
+        problem.effective_kernel,
+        strict=True,
+    )
+    if any(beyond >= stride and pad >= covered for beyond, stride, pad, covered in axes):
+        return "is wrong where more than the stride is added behind padding beyond the kernel"
+    return _why_not(problem)
 
 
-@_register(_openvino, "openvino")
-def openvino_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+@_engine("openvino", _load_openvino, "openvino", kinds=KINDS, supports=_why_not_openvino)
+def _run_openvino(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
     """OpenVINO's CPU plug-in (a fork of oneDNN), pinned to float32; the bias is added after it."""
     import openvino  # noqa: PLC0415
 
-    packed = _openvino.of_call(input, weight, bias, stride, padding, dilation, groups)
     x = input.detach().contiguous()
     y = torch.empty(packed.problem.output_shape)
     request = packed.content.request
@@ -153,17 +231,32 @@ def _load_jax(weight: torch.Tensor, problem: Problem) -> Any:
 
     # Where the process sees a GPU as well, this row is still the CPU's.
     cpu = jax.devices("cpu")[0]
+    one = (1,) * problem.axes
+    stride, spread = problem.stride, one
+    pads = [(pad, pad) for pad in problem.padding]
+    if problem.is_transposed:
+        # The definition: zeros between the inputs, and the kernel turned round.
+        weight = _turned_round(weight, problem.groups)
+        stride, spread = one, problem.stride
+        pads = [
+            (covered - 1 - pad, covered - 1 - pad + beyond)
+            for covered, pad, beyond in zip(
+                problem.effective_kernel, problem.padding, problem.output_padding, strict=True
+            )
+        ]
     kernel = jax.device_put(weight.detach().contiguous().numpy(), cpu)
+    axes = "DHW"[-problem.axes :]
 
     @jax.jit
     def convolve(x):
         return jax.lax.conv_general_dilated(
             x,
             kernel,
-            problem.stride,
-            [(pad, pad) for pad in problem.padding],
+            stride,
+            pads,
+            lhs_dilation=spread,
             rhs_dilation=problem.dilation,
-            dimension_numbers=("NCHW", "OIHW", "NCHW"),
+            dimension_numbers=(f"NC{axes}", f"OI{axes}", f"NC{axes}"),
             feature_group_count=problem.groups,
         )
 
@@ -171,18 +264,20 @@ def _load_jax(weight: torch.Tensor, problem: Problem) -> Any:
     return convolve.lower(shape).compile()
 
 
-_jax = _packing("jax", _load_jax)
+def _turned_round(weight: torch.Tensor, groups: int) -> torch.Tensor:
+    """Return a transposed convolution's weight (C, K/g, …) as an ordinary one's (K, C/g, …)."""
+    by_group = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    return by_group.flip(*range(2, weight.dim()))
 
 
-@_register(_jax, "jax", "jaxlib")
-def jax_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+@_engine("jax", _load_jax, "jax", "jaxlib", kinds=KINDS)
+def _run_jax(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
     """XLA for CPU: one convolution, compiled ahead. Its pool has as many threads as the machine.
 
     XLA offers no setting for the number of its threads after it has started.
     """
     import jax  # noqa: PLC0415
 
-    packed = _jax.of_call(input, weight, bias, stride, padding, dilation, groups)
     # An axis of length 1 may have any stride, and the compiled function wants a certain one.
     canonical = input.detach().contiguous().view(-1).view(input.shape)
     x = jax.dlpack.from_dlpack(canonical)
@@ -209,16 +304,12 @@ def _why_not_opencv(problem: Problem) -> str | None:
     return _why_not(problem)
 
 
-_opencv = _packing("opencv", _load_opencv, supports=_why_not_opencv)
-
-
-@_register(_opencv, "cv2", "onnx", error_factor=8)
-def opencv_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+@_engine("opencv", _load_opencv, "cv2", "onnx", supports=_why_not_opencv, error_factor=8)
+def _run_opencv(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
     """OpenCV's dnn module: Winograd F(6×6, 3×3) where it fits, blocked loops elsewhere.
 
     It clamps its sums to finite numbers: NaN does not come through, which `check` reports.
     """
-    packed = _opencv.of_call(input, weight, bias, stride, padding, dilation, groups)
     packed.content.setInput(input.detach().contiguous().numpy(), "x")
     if bias is not None:
         packed.content.setInput(bias.detach().numpy(), "b")
@@ -271,11 +362,8 @@ def _load_ncnn(weight: torch.Tensor, problem: Problem) -> Any:
     return net
 
 
-_ncnn = _packing("ncnn", _load_ncnn)
-
-
-@_register(_ncnn, "ncnn", error_factor=8)
-def ncnn_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+@_engine("ncnn", _load_ncnn, "ncnn", error_factor=8)
+def _run_ncnn(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
     """ncnn, made for phones: Winograd up to F(6×6, 3×3) where it fits, blocked products elsewhere.
 
     Channels in blocks inside; the reordering before and after, and one copy each of input and
@@ -283,7 +371,6 @@ def ncnn_(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """
     import ncnn  # noqa: PLC0415
 
-    packed = _ncnn.of_call(input, weight, bias, stride, padding, dilation, groups)
     outputs = []
     for image in input.detach().contiguous():
         x = ncnn.Mat(image.numpy())
