@@ -69,7 +69,8 @@ The fast rows, each with the parts that it is made of
 Other people's code behind the same signature
 
     vendor.py           torch's own, oneDNN, XNNPACK, NNPACK
-    engines.py          inference engines, each with one convolution as its model (_onnx.py)
+    engines.py          inference engines, a model of one convolution each (_engine.py, _onnx.py)
+    engines_2d.py       those that are here for two axes alone
     compiled.py         torch.compile
     cudnn.py            cuDNN as torch calls it; cudnn_plans.py: each of its plans, a row each
     triton_igemm.py     implicit GEMM for GPUs, our own, in Triton

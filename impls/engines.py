@@ -1,113 +1,23 @@
-"""Inference engines, each with one convolution as its whole model; the extra `engines` brings them.
+"""Inference engines for every kind of convolution; the extra `engines` brings them.
 
-Every engine gets torch's number of threads. Building, optimising and loading its model counts as
-preparation; what it reorders in each call (most prefer a blocked layout) counts as its time. No
-engine keeps its threads spinning after its turn where it can be told not to.
+How they become rows: impls/_engine.py.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import operator
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from impls._arguments import add_bias
+from impls._engine import engine, needs_an_image
 from impls._onnx import convolution_model
-from impls._packing import Packed, Packing
-from suite import Problem, register
-from suite.kinds import CONVOLUTIONS, KINDS, TRANSPOSED
-
-DISTRIBUTIONS = {"cv2": "opencv-python-headless", "jaxlib": "jax"}
-"""What brings a module of another name."""
-
-
-def _why_absent(*packages: str) -> str | None:
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if not missing:
-        return None
-    wanted = dict.fromkeys(DISTRIBUTIONS.get(name, name) for name in missing)
-    return (
-        f"{' and '.join(missing)} not installed: pip install {' '.join(wanted)}, or the extra "
-        "engines"
-    )
-
-
-def _why_not(problem: Problem) -> str | None:
-    return None if problem.batch_size else "needs an image"
-
-
-Compute = Callable[[Packed, torch.Tensor, Any], torch.Tensor]
-
-
-def _engine(
-    name: str,
-    load: Callable[[torch.Tensor, Problem], Any],
-    *packages: str,
-    kinds: Sequence[str] = ("conv2d",),
-    supports: Callable[[Problem], str | None] = _why_not,
-    error_factor: float = 1,
-) -> Callable[[Compute], Compute]:
-    """Register what runs a loaded model, for each kind that the engine covers.
-
-    Args:
-        load: returns the engine's own model of one convolution, which the packed weight holds.
-        packages: what has to be installed.
-    """
-    packing = Packing(
-        name,
-        load,
-        supports,
-        why_not_plain="the model is built from it",
-        keeps_threads=True,
-    )
-
-    def registered(compute: Compute) -> Compute:
-        def plain(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-            packed = packing.of_call(input, weight, bias, stride, padding, dilation, groups)
-            return compute(packed, input, bias)
-
-        def transposed(
-            input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-        ):
-            packed = packing.of_call(
-                input,
-                weight,
-                bias,
-                stride,
-                padding,
-                dilation,
-                groups,
-                output_padding=output_padding,
-            )
-            return compute(packed, input, bias)
-
-        for function, of_kinds in ((plain, CONVOLUTIONS), (transposed, TRANSPOSED)):
-            function.__doc__ = compute.__doc__
-            covered = [kind for kind in of_kinds if kind in kinds]
-            if covered:
-                register(
-                    name,
-                    family="engine",
-                    kinds=covered,
-                    devices=("cpu",),
-                    dtypes=("float32",),
-                    nan_policy="tile",
-                    available=functools.partial(_why_absent, *packages),
-                    supports=supports,
-                    prepare=packing.prepare,
-                    error_factor=error_factor,
-                )(function)
-        return compute
-
-    return registered
+from impls._packing import Packed
+from suite import Problem
+from suite.kinds import KINDS
 
 
 def _load_onnxruntime(weight: torch.Tensor, problem: Problem) -> Any:
@@ -127,10 +37,10 @@ def _load_onnxruntime(weight: torch.Tensor, problem: Problem) -> Any:
 def _why_not_onnxruntime(problem: Problem) -> str | None:
     if any(map(operator.ge, problem.output_padding, problem.stride)):
         return "needs an output padding smaller than the stride"
-    return _why_not(problem)
+    return needs_an_image(problem)
 
 
-@_engine(
+@engine(
     "onnxruntime",
     _load_onnxruntime,
     "onnxruntime",
@@ -209,10 +119,10 @@ def _why_not_openvino(problem: Problem) -> str | None:
     )
     if any(beyond >= stride and pad >= covered for beyond, stride, pad, covered in axes):
         return "is wrong where more than the stride is added behind padding beyond the kernel"
-    return _why_not(problem)
+    return needs_an_image(problem)
 
 
-@_engine("openvino", _load_openvino, "openvino", kinds=KINDS, supports=_why_not_openvino)
+@engine("openvino", _load_openvino, "openvino", kinds=KINDS, supports=_why_not_openvino)
 def _run_openvino(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
     """OpenVINO's CPU plug-in (a fork of oneDNN), pinned to float32; the bias is added after it."""
     import openvino  # noqa: PLC0415
@@ -270,7 +180,7 @@ def _turned_round(weight: torch.Tensor, groups: int) -> torch.Tensor:
     return by_group.flip(*range(2, weight.dim()))
 
 
-@_engine("jax", _load_jax, "jax", "jaxlib", kinds=KINDS)
+@engine("jax", _load_jax, "jax", "jaxlib", kinds=KINDS)
 def _run_jax(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
     """XLA for CPU: one convolution, compiled ahead. Its pool has as many threads as the machine.
 
@@ -285,102 +195,3 @@ def _run_jax(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
     return add_bias(
         torch.from_dlpack(y).clone() if bias is not None else torch.from_dlpack(y), bias
     )
-
-
-def _load_opencv(weight: torch.Tensor, problem: Problem) -> Any:
-    import cv2  # noqa: PLC0415
-    import numpy  # noqa: PLC0415
-
-    cv2.setNumThreads(torch.get_num_threads())
-    model = convolution_model(weight, problem)
-    return cv2.dnn.readNetFromONNX(numpy.frombuffer(model, numpy.uint8))
-
-
-def _why_not_opencv(problem: Problem) -> str | None:
-    if problem.kernel == (1, 1) and problem.padding != (0, 0):
-        return "its 1×1 kernels read beyond a padded input (seen in 5.0)"
-    if problem.kernel in ((1, 9), (9, 1)):
-        return "its 1×9 and 9×1 kernels read what is not theirs (seen in 5.0)"
-    return _why_not(problem)
-
-
-@_engine("opencv", _load_opencv, "cv2", "onnx", supports=_why_not_opencv, error_factor=8)
-def _run_opencv(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
-    """OpenCV's dnn module: Winograd F(6×6, 3×3) where it fits, blocked loops elsewhere.
-
-    It clamps its sums to finite numbers: NaN does not come through, which `check` reports.
-    """
-    packed.content.setInput(input.detach().contiguous().numpy(), "x")
-    if bias is not None:
-        packed.content.setInput(bias.detach().numpy(), "b")
-    return torch.from_numpy(packed.content.forward().copy())
-
-
-def _describe_for_ncnn(problem: Problem) -> str:
-    """Return ncnn's text for a model of one convolution; the numbers are its parameters' ids."""
-    plain = problem.groups == 1
-    values = {
-        0: problem.out_channels,
-        1: problem.kernel_w,
-        11: problem.kernel_h,
-        2: problem.dilation_w,
-        12: problem.dilation_h,
-        3: problem.stride_w,
-        13: problem.stride_h,
-        4: problem.padding[1],
-        14: problem.padding[0],
-        6: problem.weight_elements,
-        **({} if plain else {7: problem.groups}),
-    }
-    layer = "Convolution" if plain else "ConvolutionDepthWise"
-    parameters = " ".join(f"{key}={value}" for key, value in values.items())
-    return f"7767517\n2 2\nInput x 0 1 x\n{layer} y 1 1 x y {parameters}\n"
-
-
-FLOAT32_FOLLOWS = bytes(4)
-"""What stands before a weight in ncnn's file to say that it is neither float16 nor int8."""
-NCNN_PLANE_ELEMENTS = 4
-"""Its own tensors' planes begin at multiples of so many numbers; a clone of another one's do."""
-
-
-def _load_ncnn(weight: torch.Tensor, problem: Problem) -> Any:
-    import ncnn  # noqa: PLC0415
-
-    net = ncnn.Net()
-    net.opt.num_threads = torch.get_num_threads()
-    net.opt.openmp_blocktime = 0
-    # By default it computes in 16 bits where the machine can.
-    for name in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_packed", "bf16_storage"):
-        if hasattr(net.opt, f"use_{name}"):
-            setattr(net.opt, f"use_{name}", False)
-    net.load_param_mem(_describe_for_ncnn(problem))
-    with tempfile.TemporaryDirectory() as folder:
-        # From memory it takes text only.
-        path = Path(folder) / "weights.bin"
-        path.write_bytes(FLOAT32_FOLLOWS + weight.detach().contiguous().numpy().tobytes())
-        net.load_model(str(path))
-    return net
-
-
-@_engine("ncnn", _load_ncnn, "ncnn", error_factor=8)
-def _run_ncnn(packed: Packed, input: torch.Tensor, bias: Any) -> torch.Tensor:
-    """ncnn, made for phones: Winograd up to F(6×6, 3×3) where it fits, blocked products elsewhere.
-
-    Channels in blocks inside; the reordering before and after, and one copy each of input and
-    result, are in its time. A batch is computed image by image, the bias added after it.
-    """
-    import ncnn  # noqa: PLC0415
-
-    outputs = []
-    for image in input.detach().contiguous():
-        x = ncnn.Mat(image.numpy())
-        if image[0].numel() % NCNN_PLANE_ELEMENTS:
-            # Where it takes groups apart, it expects planes of whole 16 bytes and does not look.
-            x = x.clone()
-        extractor = packed.content.create_extractor()
-        extractor.input("x", x)
-        failed, output = extractor.extract("y")
-        if failed:
-            raise RuntimeError(f"ncnn refuses to compute this layer (code {failed})")
-        outputs.append(torch.from_numpy(output.numpy()))
-    return add_bias(torch.stack(outputs), bias)
