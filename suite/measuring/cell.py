@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from suite.conditions import Scenario
@@ -113,11 +114,23 @@ class Cell:
 
     def open(self, shared: SharedMemory) -> None:
         """Have its process map the scenario's operands and its own results."""
+        with self.opening(shared):
+            pass
+
+    @contextlib.contextmanager
+    def opening(self, shared: SharedMemory, *, beside_others: bool = False) -> Iterator[None]:
+        """Do as `open` while the body runs.
+
+        Args:
+            beside_others: whether others open theirs meanwhile.
+        """
         self._do(lambda: self.worker.hand_over(shared, writable=False))
         self._do(lambda: self.worker.hand_over(self.results, writable=True))
         request = Open(scenario=self.scenario, operands=shared.path, results=self.results.path)
         with self.worker.turn():
-            opened = self.ask(request)
+            self._do(lambda: self.worker.send(request))
+            yield
+            opened = self._do(lambda: self.worker.reply(request, beside_others=beside_others))
         if opened:
             self.evidence.opened = opened
             self.evidence.note(opened.note)

@@ -9,6 +9,7 @@ process and no memory: other scenarios' blocks may come in between.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -102,6 +103,8 @@ class Race:
         """Blocks that counted for nobody, and are run again: all that rows of the race spoiled, as
         such rows fail, and half as many as a cell may have of those that something else did."""
         self._block_took_s = 0.0
+        self._first_took_s = 0.0
+        """The first block, which is shorter than others, and what was loaded and opened for it."""
 
     def results(self) -> Iterator[CellResult | Interim]:
         """Yield every arm's result: failures at once, passed cells when they are known well.
@@ -140,13 +143,17 @@ class Race:
         yield from self._decided()
 
     def _first_look(self, shared: SharedMemory) -> Iterator[CellResult]:
+        began = time.monotonic()
         self._start_processes(shared, self._deadline.share(LOADING_SHARE))
+        starting_s = time.monotonic() - began
         self._measure_ceilings()
         yield from self._decided()
         self._gate(self._deadline.share(GATES_SHARE))
         leave_out_beyond(self._deadline, self._running(), self._first_block_s)
         yield from self._decided()
+        began = time.monotonic()
         self._run_block()
+        self._first_took_s = starting_s + time.monotonic() - began
 
     def _another_block(self, shared: SharedMemory) -> Iterator[CellResult]:
         began = time.monotonic()
@@ -160,7 +167,8 @@ class Race:
         contest = self._contest()
         return Interim(
             tuple(self._standing()),
-            next_block_s=self._block_took_s or sum(map(self._first_block_s, self._running())),
+            next_block_s=self._block_took_s
+            or max(self._first_took_s, sum(map(self._first_block_s, self._running()))),
             blocks_left=max(
                 blocks_wanted(cell, self._settings, contest.half_width(cell))
                 for cell in self._running()
@@ -277,11 +285,17 @@ class Race:
                     break
                 for cell in some:
                     cell.start()
-                for cell in some:
-                    with held_to(None if cell is self._reference() else until, cell):
-                        cell.loaded()
-                        cell.open(shared)
+                for one in range(0, len(some), self._settings.threads):
+                    self._open(some[one : one + self._settings.threads], shared, until)
         self._time_spent.begin()
+
+    def _open(self, cells: Sequence[Cell], shared: SharedMemory, until: Deadline) -> None:
+        """Let some processes open the scenario side by side: a network's build and pack a model."""
+        with contextlib.ExitStack() as at_work:
+            for cell in cells:
+                at_work.enter_context(held_to(None if cell is self._reference() else until, cell))
+                cell.loaded()
+                at_work.enter_context(cell.opening(shared, beside_others=len(cells) > 1))
 
     def _gate(self, until: Deadline) -> None:
         """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""

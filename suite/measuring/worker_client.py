@@ -82,6 +82,9 @@ class WorkerClient:
         """When its process was last asked, by the monotonic clock; 0 before that."""
         self.held_s = 0.0
         """Seconds that its process took for the last request, by the parent's clock."""
+        self._began = 0.0
+        self._had_ended = False
+        """Whether its process was gone when it was last asked."""
         self.deadline: Deadline | None = None
         """An earlier one than the run's, where there is one."""
         self.conduct = Conduct()
@@ -144,13 +147,27 @@ class WorkerClient:
             OutOfTime: the budget ended first.
             Lost: it had ended before it was asked, or something else ended it.
         """
+        self.send(request)
+        return self.reply(request)
+
+    def send(self, request: Request[Any]) -> None:
+        """Send a request whose reply `reply` returns; raises as `ask` does."""
         assert self._peer is not None
-        with self._as_lost(self._peer.ended):
+        self._had_ended = self._peer.ended
+        with self._as_lost(self._had_ended):
             self.asked_at = time.monotonic()
-            began = time.perf_counter()
+            self._began = time.perf_counter()
             self._send(request)
+
+    def reply(self, request: Request[TimedAnswer[Reply]], *, beside_others: bool = False) -> Reply:
+        """Return the reply to what was sent; raises as `ask` does.
+
+        Args:
+            beside_others: whether others are at work meanwhile: what ends it may be their doing.
+        """
+        with self._as_lost(self._had_ended or beside_others):
             answer = self._answer(request)
-            self.held_s = time.perf_counter() - began
+            self.held_s = time.perf_counter() - self._began
             if not isinstance(request, Sample):  # those are many, and short
                 self._watch(request)
         if isinstance(request, CHECKING):

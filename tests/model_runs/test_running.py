@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 
 import pytest
@@ -164,3 +165,30 @@ def test_a_step_of_training_is_measured_and_its_gradients_are_gated(done_once):
 
     assert rows["eager"]["status"] == rows["channels_last"]["status"] == "passed"
     assert rows["compile_frozen"]["reason"] == "computes no gradients"
+
+
+BUILT = """\
+import os, time
+from pathlib import Path
+from torch import nn
+
+def build():
+    began = time.monotonic()
+    time.sleep(0.7)
+    with open({log!r}, "a") as file:
+        file.write(f"{{began}} {{time.monotonic()}}\\n")
+    return nn.Sequential(nn.Conv2d(3, 4, 3)).eval()
+"""
+
+
+def test_processes_of_a_block_build_the_model_side_by_side(command, tmp_path):
+    log = tmp_path / "built"
+    (tmp_path / "slow.py").write_text(BUILT.format(log=str(log)))
+    said = command(
+        *("run", "--model", tmp_path / "slow.py:build", "--input", "1x3x8x8", "--threads", "2"),
+        *("--impl", "eager", "--impl", "channels_last", "--blocks", "1", "--out", "r"),
+    )
+
+    assert said.code == 0, said.err
+    spans = sorted(tuple(map(float, line.split())) for line in log.read_text().splitlines())
+    assert any(after[0] < before[1] for before, after in itertools.pairwise(spans))
