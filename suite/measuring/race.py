@@ -9,7 +9,6 @@ process and no memory: other scenarios' blocks may come in between.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import random
 import time
@@ -37,6 +36,7 @@ from suite.measuring.gates import gate, look_inside
 from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.losses import in_spite_of_losses
+from suite.measuring.opening import open_all
 from suite.measuring.settings import Settings
 from suite.measuring.starts import few_starts
 from suite.measuring.stopping import blocks_wanted, has_enough
@@ -47,8 +47,6 @@ from suite.measuring.two_clocks import clock_fault
 from suite.processes.shared_memory import OperandLayout, SharedMemory
 from suite.results.cell import CellResult, Status
 from suite.workload import network_of
-
-STARTED_AT_ONCE = 4
 
 
 def race(
@@ -271,31 +269,17 @@ class Race:
             self._time_spent.deadline = own.later(time.monotonic() - began)
 
     def _start_processes(self, shared: SharedMemory, until: Deadline) -> None:
-        """Start fresh processes, all at once; with a budget a few at a time, until it is used."""
         if self._control is None and self._running() and self._needs_control():
             self._control = Cell(control_arm(), self._scenario, self._settings, self._time_spent)
-        running = self._at_work()
-        at_once = len(running) if math.isinf(until.at_s) else STARTED_AT_ONCE
         with self._time_spent.starting():
-            for first in range(0, len(running), max(at_once, 1)):
-                some = running[first : first + at_once]
-                if first and until.passed:
-                    for cell in running[first:]:
-                        cell.leave_out()
-                    break
-                for cell in some:
-                    cell.start()
-                for one in range(0, len(some), self._settings.threads):
-                    self._open(some[one : one + self._settings.threads], shared, until)
+            open_all(
+                self._at_work(),
+                shared,
+                until,
+                threads=self._settings.threads,
+                at_any_cost=self._reference(),
+            )
         self._time_spent.begin()
-
-    def _open(self, cells: Sequence[Cell], shared: SharedMemory, until: Deadline) -> None:
-        """Let some processes open the scenario side by side: a network's build and pack a model."""
-        with contextlib.ExitStack() as at_work:
-            for cell in cells:
-                at_work.enter_context(held_to(None if cell is self._reference() else until, cell))
-                cell.loaded()
-                at_work.enter_context(cell.opening(shared, beside_others=len(cells) > 1))
 
     def _gate(self, until: Deadline) -> None:
         """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
