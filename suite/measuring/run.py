@@ -15,6 +15,7 @@ from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JUDGE_OF_NETWORKS, JUDGE_PROCESS, JudgeClient
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
+from suite.measuring.time_left import TimeLeft
 from suite.measuring.time_spent import TimeSpent
 from suite.results.cell import CellResult, Status, cell_key
 from suite.results.folder import ResultWriter, UnfinishedCells, read_results, read_unfinished
@@ -125,6 +126,7 @@ class Runner:
         self._first_looks_s = sum(estimate.first_look_s(s, len(arms)) for s, arms in missing)
         self._first_looks_done_s = 0.0
         self._began = time.monotonic()
+        self._time_left = TimeLeft()
         interrupted = False
         earlier = {result.key: result for result in read_unfinished(self.folder)}
         self._writer = ResultWriter(self.folder)
@@ -262,7 +264,8 @@ class Runner:
             narrowing_s = sum(one.left_s for one in self._races) / seen
             left_s = first_s * pace + narrowing_s
         else:
-            left_s = sum(one.left_s for one in self._races) or first_s
+            estimated_s = sum(one.left_s for one in self._races)
+            left_s = self._time_left.corrected(estimated_s, elapsed_s) if estimated_s else first_s
         return RunProgress(
             done=len(self._decided),
             total=self._total,

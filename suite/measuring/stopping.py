@@ -76,8 +76,8 @@ def blocks_wanted(cell: Cell, settings: Settings, half_width: float) -> float:
     if _is_over_budget(cell, settings, half_width):
         return max(1, least - known)
     interval = _interval(cell, is_reference=False) if known else None
-    if interval is None or interval.half_width is None:
-        return max(1, least - known)
+    if interval is None or interval.half_width is None:  # some cells take the least, some the most
+        return max(1.0, (least + most) / 2 - known)
     aim = aimed_at(half_width, _spread(cell), known, most) if known > 1 else half_width
     wanted = known * (interval.half_width / aim) ** 2
     affordable = known * _budget_s(settings, half_width) / max(cell.spent_s, 1e-9)
