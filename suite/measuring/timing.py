@@ -181,19 +181,28 @@ class Timing:
         starts = self._starts.take(calls)
         if self.cell.ask(Sample(starts=starts, slot=0, idle=True)) is not None:
             self.clocks.idle_s.setdefault(calls, []).append(self.cell.worker.held_s)
+            if (used_s := self._used_s) is not None:
+                self.clocks.idle_used_s.setdefault(calls, []).append(used_s)
 
     def _samples(self, clocks: TwoClocks) -> list[float] | None:
         """Take the samples of a turn and return their seconds, or None after a failure."""
-        told_s, held_s = [], []
+        told_s, held_s, used_s = [], [], []
         for slot in range(0, self.turn_calls, self._batch):
             sample_s = self._sample(slot)
             if sample_s is None:
                 return None
             told_s.append(sample_s)
             held_s.append(self.cell.worker.held_s)
+            used_s.append(self._used_s)
         clocks.told_s += told_s
         clocks.held_s += held_s
+        clocks.used_s += [each for each in used_s if each is not None]
         return told_s
+
+    @property
+    def _used_s(self) -> float | None:
+        """Processor time of the last sample; None where it shows nothing: a GPU's host waits."""
+        return None if self.cell.scenario.on_cuda else self.cell.worker.used_s
 
     def _sample(self, slot: int) -> float | None:
         """Take one sample; return the seconds that the worker told, or None after a failure."""

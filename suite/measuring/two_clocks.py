@@ -4,6 +4,10 @@ What a sample takes besides its calls (messages, fresh operands, looking at outp
 them) is the suite's own work, and the same for every implementation of a scenario. A row of the
 suite's own shows how much that is; whoever keeps more has told too little, or put off work until
 its clock had stopped.
+
+Beside others that is hard to see: by the parent's clock a process also waits for a core. So where
+a row has one thread, the parent asks the kernel what processor time the sample took besides: no
+honest call tells less than that, however long it waited.
 """
 
 from __future__ import annotations
@@ -37,6 +41,11 @@ class TwoClocks:
     """By the parent: from the moment the operands were named to the answer."""
     idle_s: dict[int, list[float]] = field(default_factory=dict)
     """By the parent, of samples that call nothing; by the number of calls that they leave out."""
+    used_s: list[float] = field(default_factory=list)
+    """Processor time of each sample, by the kernel; empty where it cannot be seen, or where several
+    threads may take it at once."""
+    idle_used_s: dict[int, list[float]] = field(default_factory=dict)
+    """The same of samples that call nothing."""
 
     @property
     def besides_s(self) -> list[float]:
@@ -74,11 +83,12 @@ class Unexplained:
     """What a sample of that many calls takes besides them, by the suite's own row."""
     excess_s: float
     """What is left unexplained beyond all that may be due to noise; negative where nothing is."""
+    clock: str = "the parent's clock"
 
     def __str__(self) -> str:
         calls = self.calls
         return (
-            f"by the parent's clock no call took less than {_us(self.held_s / calls)}, of which "
+            f"by {self.clock} no call took less than {_us(self.held_s / calls)}, of which "
             f"{_us(self.share_s / calls)} is the share of messages, operands and outputs; the "
             f"process told {_us(self.told_s / calls)}, so that "
             f"{_us((self.held_s - self.told_s - self.share_s) / calls)} a call are unexplained"
@@ -90,10 +100,7 @@ def unexplained(
 ) -> Unexplained | None:
     """Return what a row's block leaves unexplained; None where nothing is known.
 
-    The shortest sample by the parent's clock is held against the median of what was told, which
-    is the time that counts, and so is each sample that was told to be as short as that: all of
-    them have to keep too much. What else runs on a machine adds to both clocks; to blame an
-    honest row it would have to come between the calls of every quick sample, and into no call.
+    By the parent's clock, or by the kernel's of processor time where that leaves more.
 
     Args:
         own: the same block of processes that run nobody else's code.
@@ -102,6 +109,20 @@ def unexplained(
     own = [block for block in own if block.told_s and {row.calls, block.calls} <= {*block.idle_s}]
     if not row.told_s or not own:
         return None
+    by_clock = _by_the_parent(row, own, head_start_s)
+    if not row.used_s or not all(block.used_s and block.idle_used_s for block in own):
+        return by_clock
+    return max(by_clock, _by_the_kernel(row, own), key=lambda seen: seen.excess_s)
+
+
+def _by_the_parent(row: TwoClocks, own: Sequence[TwoClocks], head_start_s: float) -> Unexplained:
+    """Hold a row against the parent's clock.
+
+    The shortest sample by the parent's clock is held against the median of what was told, which
+    is the time that counts, and so is each sample that was told to be as short as that: all of
+    them have to keep too much. What else runs on a machine adds to both clocks; to blame an
+    honest row it would have to come between the calls of every quick sample, and into no call.
+    """
     told_s, held_s = statistics.median(row.told_s), min(row.held_s)
     samples = zip(row.held_s, row.told_s, strict=True)
     quick_s = [held - told for held, told in samples if told <= told_s]
@@ -119,6 +140,32 @@ def unexplained(
         held_s=held_s,
         share_s=share_s,
         excess_s=min(held_s - told_s, *quick_s) - share_s - slack_s,
+    )
+
+
+def _by_the_kernel(row: TwoClocks, own: Sequence[TwoClocks]) -> Unexplained:
+    """Hold a row against the processor time that its samples took.
+
+    Others make what is told longer, and hardly what is used: of the suite's own samples those that
+    kept the most show by how much, and a row's quick ones have to keep more, all of them.
+    """
+    told_s, used_s = statistics.median(row.told_s), min(row.used_s)
+    samples = zip(row.used_s, row.told_s, strict=True)
+    quick_s = [used - told for used, told in samples if told <= told_s]
+    share_s = max(statistics.median(block.idle_used_s[row.calls]) for block in own)
+    most_s = max(
+        used - told - statistics.median(block.idle_used_s[block.calls])
+        for block in own
+        for used, told in zip(block.used_s, block.told_s, strict=True)
+    )
+    slack_s = LEAST_SLACK_S + max(0.0, most_s) + SLACK * share_s + TOLD_SLACK * told_s
+    return Unexplained(
+        calls=row.calls,
+        told_s=told_s,
+        held_s=used_s,
+        share_s=share_s,
+        excess_s=min(quick_s) - share_s - slack_s,
+        clock="the parent's clock of processor time",
     )
 
 

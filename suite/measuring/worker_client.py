@@ -28,7 +28,7 @@ from suite.messages.worker import (
 from suite.processes.channel import Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
-from suite.processes.tree import ProcessTree
+from suite.processes.tree import IS_SEEN, ProcessTree
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck, LookInside)
@@ -82,7 +82,11 @@ class WorkerClient:
         """When its process was last asked, by the monotonic clock; 0 before that."""
         self.held_s = 0.0
         """Seconds that its process took for the last request, by the parent's clock."""
+        self.used_s: float | None = None
+        """Processor time that its process took for the last sample; None where it cannot be seen,
+        or where several threads may take it at once."""
         self._began = 0.0
+        self._used_before_s = 0.0
         self._had_ended = False
         """Whether its process was gone when it was last asked."""
         self.deadline: Deadline | None = None
@@ -91,6 +95,10 @@ class WorkerClient:
         """What its processes did besides their turns, and what others did to them."""
         self.quiet = True
         """Whether the process said with its last answer that its threads sleep."""
+
+    @property
+    def _sees_time_used(self) -> bool:
+        return IS_SEEN and self._threads == 1
 
     @property
     def pid(self) -> int | None:
@@ -156,6 +164,8 @@ class WorkerClient:
         self._had_ended = self._peer.ended
         with self._as_lost(self._had_ended):
             self.asked_at = time.monotonic()
+            if self._sees_time_used and isinstance(request, Sample):
+                self._used_before_s = self._peer.tree.cpu_s()
             self._began = time.perf_counter()
             self._send(request)
 
@@ -168,6 +178,8 @@ class WorkerClient:
         with self._as_lost(self._had_ended or beside_others):
             answer = self._answer(request)
             self.held_s = time.perf_counter() - self._began
+            if self._sees_time_used and isinstance(request, Sample) and self._peer:
+                self.used_s = self._peer.tree.cpu_s() - self._used_before_s
             if not isinstance(request, Sample):  # those are many, and short
                 self._watch(request)
         if isinstance(request, CHECKING):

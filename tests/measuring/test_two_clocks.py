@@ -41,6 +41,66 @@ def block(call_s, *, told=1.0, late_s=0.0, load=0.0, work_s=WORK_S, samples=SAMP
     return clocks
 
 
+def beside_others(call_s, *, told=1.0, late_s=0.0, stretch=6.0, draw=None):
+    """Return a block of one thread that has to wait for its core, between calls more than in them.
+
+    Args:
+        stretch: how much longer a part of a sample takes by the parent's clock, pauses apart.
+    """
+    draw = draw or random.Random(2)
+    clocks = TwoClocks(calls=1)
+
+    def waited(used_s, often):
+        return used_s * draw.uniform(1.0, stretch) + (4e-3 if draw.random() < often else 0.0)
+
+    for _ in range(8):
+        inside_s = (call_s - late_s) * draw.uniform(1.0, 1.2)
+        besides_s = (EMPTY_S + WORK_S) * draw.uniform(0.9, 1.3) + late_s
+        clocks.told_s.append(told * waited(inside_s, 0.1))
+        clocks.held_s.append(clocks.told_s[-1] / told + waited(besides_s, 0.7))
+        clocks.used_s.append(inside_s + besides_s)
+    for _ in range(6):
+        idle_s = (EMPTY_S + WORK_S) * draw.uniform(0.9, 1.2)
+        clocks.idle_s.setdefault(1, []).append(waited(idle_s, 0.7))
+        clocks.idle_used_s.setdefault(1, []).append(idle_s)
+    return clocks
+
+
+@pytest.mark.parametrize("call_s", [1.5e-3, 30e-3])
+@pytest.mark.parametrize("seed", range(20))
+def test_beside_others_processor_time_shows_who_put_off_its_work(call_s, seed):
+    draw = random.Random(seed)
+    late = [beside_others(call_s, late_s=0.9 * call_s, draw=draw) for _ in range(2)]
+
+    assert "unexplained" in fault(*late, own=beside_others(1e-3, draw=draw))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_beside_others_processor_time_shows_who_tells_an_eighth(seed):
+    draw = random.Random(seed)
+    liar = [beside_others(30e-3, told=1 / 8, stretch=2.0, draw=draw) for _ in range(2)]
+
+    assert "unexplained" in fault(*liar, own=beside_others(1e-3, draw=draw))
+
+
+def test_it_is_said_which_clock_shows_it():
+    late, own = beside_others(1.5e-3, late_s=1.35e-3), beside_others(1e-3)
+    for clocks in (late, own):
+        clocks.held_s = [told_s + 10.0 for told_s in clocks.told_s]
+        clocks.idle_s = {1: [10.0] * 6}
+
+    assert "by the parent's clock of processor time no call" in fault(late, late, own=own)
+
+
+@pytest.mark.parametrize("call_s", [10e-6, 100e-6, 1e-3, 30e-3])
+def test_an_honest_row_is_believed_by_processor_time_too(call_s):
+    draw = random.Random(f"{call_s}")
+    for _ in range(300):
+        own = beside_others(1e-3, draw=draw)
+        pair = [beside_others(call_s, draw=draw) for _ in range(2)]
+        assert fault(*pair, own=own) is None
+
+
 def fault(*blocks, own=None, least=2):
     seen = [unexplained(clocks, [own or block(1e-3)]) for clocks in blocks]
     return clock_fault([one for one in seen if one is not None], least)
