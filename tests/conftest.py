@@ -28,6 +28,10 @@ from tests.chromium import browser
 __all__ = ["browser"]
 """One for all tests: Playwright can be started once in a process."""
 
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+"""Before torch is imported: threads that spin for milliseconds after their work would take the
+core of the other process that shares the tests. What tests start does not get it, see below."""
+
 hypothesis.settings.register_profile("convgauge", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("convgauge")
 """No test asserts how long something takes: on a busy machine an example has no deadline."""
