@@ -26,9 +26,10 @@ from suite.results.comparable import (
 from suite.results.drift import drift_of_model
 from suite.results.folder import Run
 from suite.results.revisions import revisions
+from suite.results.summary import log_times
 from suite.stats import student
 from suite.stats.false_discovery import adjusted_p
-from suite.stats.intervals import LEAST_BLOCKS, Interval, block_median_s
+from suite.stats.intervals import LEAST_BLOCKS, Interval
 from suite.stats.null_cells import NullCell
 from suite.stats.paired import Difference
 from suite.stats.separate_runs import BETWEEN_SITTINGS, change, moved
@@ -159,9 +160,9 @@ def _with_drift(changes: Sequence[CellChange], *, is_seen: bool) -> Sequence[Cel
     drifts = {i: move for i, move in moves.items() if is_seen and _is_reference(changes[i])}
     others = list(moves.values()) if len(moves) >= LEAST_CELLS else []
     found = {i: change(*logs[i], _nulls(changes[i], i, drifts), others) for i in logs}
-    p = adjusted_p({str(i): _two_sided_p(each) for i, each in found.items()}, family=len(found))
+    p = adjusted_p({i: _two_sided_p(each) for i, each in found.items()}, family=len(found))
     return [
-        dataclasses.replace(each, ratio=_interval(found[i]), adjusted_p=p[str(i)])
+        dataclasses.replace(each, ratio=_interval(found[i]), adjusted_p=p[i])
         if i in found
         else each
         for i, each in enumerate(changes)
@@ -172,10 +173,7 @@ def _logs(each: CellChange) -> tuple[list[float], list[float]] | None:
     """Return the logarithms of both runs' blocks, of a cell that has enough and may be compared."""
     if each.ratio is None or each.base is None or each.head is None:
         return None
-    base, head = (
-        [math.log(block_median_s(block.samples_s)) for block in cell.result.blocks]
-        for cell in (each.base, each.head)
-    )
+    base, head = log_times(each.base.result), log_times(each.head.result)
     return (base, head) if min(len(base), len(head)) >= LEAST_BLOCKS else None
 
 

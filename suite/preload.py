@@ -6,8 +6,6 @@ inherit the pool's state and not its threads.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import suite.judge.process
 import suite.phases
 import suite.processes.child
@@ -17,7 +15,7 @@ from suite.registry import sources
 from suite.worker import numba_registries, side_effects
 
 numba_registries.fill()
-sources.import_beforehand(Path(__file__).resolve().parents[1])
+sources.import_beforehand()
 side_effects.remember_before_forks()
 keep_others_out()  # of the server: whoever writes to it writes to every judge to come
 

@@ -22,8 +22,9 @@ from suite.results.cell import CellResult, Status
 from suite.results.comparable import comparability, conditions, why_other_work
 from suite.results.drift import drift_of_model
 from suite.results.folder import MANIFEST, Run, read_run
+from suite.results.summary import log_times
 from suite.stats.false_discovery import adjusted_p
-from suite.stats.intervals import LEAST_BLOCKS, block_median_s
+from suite.stats.intervals import LEAST_BLOCKS
 from suite.stats.null_cells import NullCell
 from suite.stats.paired import Difference
 from suite.stats.separate_runs import BETWEEN_SITTINGS, change, moved
@@ -163,7 +164,7 @@ Logs = dict[str, tuple[list[float], list[float]]]
 def _comparable_logs(pairs: Pairs, changed: Collection[str]) -> tuple[Logs, Collection[str]]:
     """Return the blocks' times of both runs, and the cells that others disturbed."""
     logs = {
-        key: (_logs(old), _logs(new))
+        key: (log_times(old), log_times(new))
         for key, (old, new) in pairs.items()
         if key not in changed and old.status is new.status is Status.PASSED
     }
@@ -216,10 +217,6 @@ def _verdicts(
     for key, difference in differences.items():
         verdicts[key] = _verdict(usable[key], difference, limits[key], adjusted[key], rule, len(p))
     return verdicts
-
-
-def _logs(cell: CellResult) -> list[float]:
-    return [math.log(block_median_s(block.samples_s)) for block in cell.blocks]
 
 
 def _verdict(

@@ -20,7 +20,7 @@ from suite import own_imports
 from suite.registry.implementation import Implementation
 
 _PACKAGE = own_imports.own_name("impls")
-_TREE = Path(__file__).resolve().parents[2]
+TREE = Path(__file__).resolve().parents[2]
 
 _modules: dict[str, ModuleType] = {}
 """By name, as `sys.modules` had them."""
@@ -87,7 +87,7 @@ def take_out(location: str, tree: str) -> list[Implementation] | None:
 
     None where it was not imported beforehand, or is another tree's.
     """
-    if location not in _implementations or Path(tree) != _TREE:
+    if location not in _implementations or Path(tree) != TREE:
         return None
     for name, module in _modules.items():
         sys.modules.setdefault(name, module)

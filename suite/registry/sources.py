@@ -115,13 +115,13 @@ def load(source: Source) -> list[Implementation]:
     return _loaded[source.location]
 
 
-def import_beforehand(tree: Path) -> None:
+def import_beforehand() -> None:
     """Import this tree's implementations for processes that are forked from this one.
 
     What does not import is left out, or wants a library that this process has not: whoever asks for
     it imports it, or is told why not.
     """
-    for source in builtin_sources(tree):
+    for source in builtin_sources(imported_before.TREE):
         with imported_before.from_libraries_at_hand() as wanted, contextlib.suppress(UsageError):
             load(source)
         if wanted:

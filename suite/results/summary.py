@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 
@@ -39,6 +40,11 @@ def roofline_s(result: CellResult) -> float | None:
     compute_s = result.scenario.problem.direct_flops / result.ceiling.peak_flops_per_s
     memory_s = result.scenario.least_bytes / result.ceiling.memory_bytes_per_s
     return max(compute_s, memory_s)
+
+
+def log_times(result: CellResult) -> list[float]:
+    """Return the logarithms of the blocks' medians in seconds: what two runs are compared by."""
+    return [math.log(block_median_s(block.samples_s)) for block in result.blocks]
 
 
 def summarise(result: CellResult) -> Summary | None:

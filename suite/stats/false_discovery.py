@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
+
+Cell = TypeVar("Cell", bound=Hashable)
 
 
-def adjusted_p(p: Mapping[str, float], family: int) -> dict[str, float]:
+def adjusted_p(p: Mapping[Cell, float], family: int) -> dict[Cell, float]:
     """Return Benjamini & Hochberg's adjusted p-values (J. R. Stat. Soc. B 57, 1995).
 
     Where no cell of a run has regressed, a run fails at level q with probability q at most: there
@@ -15,7 +18,7 @@ def adjusted_p(p: Mapping[str, float], family: int) -> dict[str, float]:
     Args:
         family: how many hypotheses were looked at; at least as many as there are p-values.
     """
-    adjusted: dict[str, float] = {}
+    adjusted: dict[Cell, float] = {}
     lowest = 1.0
     ranked = sorted(p, key=lambda cell: p[cell])
     for rank in range(len(ranked), 0, -1):

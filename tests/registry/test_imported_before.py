@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BEFOREHAND = f"""
+BEFOREHAND = """
 import sys
 from pathlib import Path
 import torch
 import convgauge
 from convgauge.suite.registry import registering, sources
 
-sources.import_beforehand(Path({str(ROOT)!r}))
+sources.import_beforehand()
 assert not [name for name in sys.modules if name.startswith("convgauge.impls")]
 assert not hasattr(convgauge, "impls")
 assert not registering.registered()
