@@ -15,6 +15,7 @@ def comparison_facts(comparison: Comparison) -> dict[str, Any]:
     """Return the sentences and the short tables that stand above everything else."""
     return {
         "summary": summary(comparison),
+        "drift_note": comparison.drift_note,
         "base": name_of(comparison.base),
         "head": name_of(comparison.head),
         "slower": [_row(change) for change in comparison.slower[:MOST_ROWS]],

@@ -13,6 +13,7 @@ import pytest
 import reports
 from reports.compare import CellChange, Comparison, as_json, compare_runs
 from reports.compare_text import lines, markdown
+from reports.page.change import comparison_facts
 from suite.results.cell import CellResult, Status
 from suite.results.folder import Run
 from suite.stats.intervals import Interval
@@ -170,7 +171,8 @@ def test_a_model_s_own_move_is_no_excuse_for_it() -> None:
 
 def test_where_a_model_s_code_changed_its_drift_is_assumed_and_that_is_said() -> None:
     comparison = compare_runs(model_run("text"), model_run("other", factor=2.0))
-    for said in ("\n".join(lines(comparison)), markdown(comparison)):
+    on_page = comparison_facts(comparison)["drift_note"]
+    for said in ("\n".join(lines(comparison)), markdown(comparison), on_page):
         assert "the model's code changed" in said
 
 
