@@ -125,12 +125,13 @@ class _Attempt:
                 cell.loaded()
             cell.open(shared)
         asked = () if self._scenario.has_usual_values else (AS_ASKED,)
-        for kind in (*self._kinds, *asked):
+        kinds = (*self._kinds, *asked)
+        for kind in kinds:
             if any(cell.alive for cell in cells):
                 self._judge.draw(kind)
                 for cell in cells:
                     if cell.alive:
-                        gate(cell, self._judge, kind)
+                        gate(cell, self._judge, kind, last=kind == kinds[-1])
         if cells and is_tiny(self._scenario):
             for cell in cells:
                 gradcheck(cell)

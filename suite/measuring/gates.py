@@ -14,13 +14,18 @@ LOGGED_CALL_S = 0.05
 """Slower gate calls are not repeated to see whether they agree and which operators they run."""
 
 
-def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
-    """Make one call on the gate inputs that the judge has drawn, and have its output judged."""
+def gate(cell: Cell, judge: JudgeClient, kind: str, *, last: bool = True) -> None:
+    """Make one call on the gate inputs that the judge has drawn, and have its output judged.
+
+    Args:
+        last: whether the cell meets no other kind after this one.
+    """
     began = time.monotonic()
     with cell.worker.turn():
         # Of a 16-bit call it is told whatever it takes: the slowest ones have most to tell.
         tells = kind == "normal" and cell.scenario.is_sixteen_bit_on_cpu
-        gated = cell.ask(Gate(slot=0, kind=kind, log_operators=tells))
+        hand_back = kind not in SPECIAL_KINDS
+        gated = _call(cell, kind, log_operators=tells, hand_back=hand_back, last=last)
     if gated is None or cell.misconducts():
         if gated is None and kind in HANDED_OVER and cell.status is not Status.UNSUPPORTED:
             cell.reason += f" ({described(kind)})"
@@ -30,13 +35,27 @@ def gate(cell: Cell, judge: JudgeClient, kind: str) -> None:
     cell.call_s = took_s if cell.call_s is None else min(cell.call_s, took_s)
     with cell.worker.watched():
         _judge(cell, judge, kind, gated)
-    if cell.alive and kind not in SPECIAL_KINDS:
-        with cell.worker.turn():
-            require_untouched(cell, judge, "the call")
+        if hand_back:
+            _require_untouched(cell, judge, "the call", varying=True)
     # On a GPU calls are short; what took the time is the way to the judge and back.
     short = took_s < LOGGED_CALL_S or cell.scenario.on_cuda
     if cell.alive and kind == "normal" and short and cell.layout.slots > 1:
         _call_again(cell, judge)
+
+
+def _call(
+    cell: Cell,
+    kind: str,
+    *,
+    slot: int = 0,
+    log_operators: bool,
+    hand_back: bool = False,
+    last: bool = True,
+) -> Gated | None:
+    request = Gate(
+        slot=slot, kind=kind, log_operators=log_operators, hand_back=hand_back, last=last
+    )
+    return cell.ask(request)
 
 
 def _judge(cell: Cell, judge: JudgeClient, kind: str, gated: Gated) -> None:
@@ -67,7 +86,7 @@ def _call_again(cell: Cell, judge: JudgeClient) -> None:
     """
     log_operators = not cell.scenario.on_cuda and cell.evidence.operators is None
     with cell.worker.turn():
-        gated = cell.ask(Gate(slot=1, kind="normal", log_operators=log_operators))
+        gated = _call(cell, "normal", slot=1, log_operators=log_operators, last=False)
     if gated is None:
         return
     cell.evidence.deterministic = judge.same_bits(cell.results, 0, 1)
@@ -85,7 +104,7 @@ def look_inside(cell: Cell) -> None:
 def log_operators(cell: Cell) -> None:
     """Make one more call to see which operators it runs, unless that is known."""
     if cell.evidence.operators is None:
-        gated = cell.ask(Gate(slot=0, kind="normal", log_operators=True))
+        gated = _call(cell, "normal", log_operators=True)
         if gated is not None:
             cell.evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
 
@@ -103,13 +122,17 @@ def gradcheck(cell: Cell) -> None:
         cell.fail(Status.INCORRECT, f"gradients: {checked.fault}")
 
 
-def require_untouched(cell: Cell, judge: JudgeClient, who: str, *, varying: bool = True) -> None:
-    """Have the operands that its process was given compared with what was drawn.
+def require_untouched(cell: Cell, judge: JudgeClient) -> None:
+    """Have what its process was given for a block compared with what was drawn.
 
-    Args:
-        varying: the one that differs from call to call, too.
+    Not the operand that differs from call to call: that one its own process compares.
     """
-    if cell.ask(HandBack(varying=varying)) is None:
+    if cell.ask(HandBack()) is not None:
+        _require_untouched(cell, judge, "a timed call", varying=False)
+
+
+def _require_untouched(cell: Cell, judge: JudgeClient, who: str, *, varying: bool) -> None:
+    if not cell.alive:
         return
     if changed := judge.changed_operands(cell.results, varying=varying):
         cell.fail(Status.INCORRECT, f"{who} changed its {' and '.join(changed)} in place")

@@ -283,7 +283,8 @@ class Race:
 
     def _gate(self, until: Deadline) -> None:
         """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
-        for kind in run_kinds(self._scenario):
+        kinds = run_kinds(self._scenario)
+        for kind in kinds:
             leave_out_beyond(self._deadline, self._running(), gate_s)
             if running := self._running():
                 self._judge.draw(kind)
@@ -292,7 +293,7 @@ class Race:
                         cell.leave_out()
                     if cell.alive:
                         with held_to(None if cell is self._reference() else until, cell):
-                            gate(cell, self._judge, kind)
+                            gate(cell, self._judge, kind, last=kind == kinds[-1])
         if network_of(self._scenario):
             for cell in self._running():
                 if not until.passed:

@@ -299,7 +299,7 @@ class Timing:
         """
         cell = self.cell
         if self._settings.verify:
-            require_untouched(cell, self._judge, "a timed call", varying=False)
+            require_untouched(cell, self._judge)
         has_time = cell.worker.run_deadline.left_s > ENERGY_S
         if self._settings.energy and cell.evidence.energy is None and has_time:
             cell.evidence.take_energy(self._energy())

@@ -91,6 +91,10 @@ class Gate(Request[TimedAnswer[Gated]]):
     slot: int
     kind: str
     log_operators: bool
+    hand_back: bool
+    """Whether to write the operands back afterwards, as `HandBack` has it."""
+    last: bool
+    """Whether this may be the last call that is gated: what was replaced by then is looked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,7 +193,7 @@ class EndTurn(Request[TimedAnswer[TurnEnded]]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HandBack(Request[TimedAnswer[Done]]):
-    """Write the operands back, so that the judge sees what became of them."""
+    """Write the operands back, so that the judge sees what became of them.
 
-    varying: bool = True
-    """The one that differs from call to call, too: a gate's call is given it, timed ones others."""
+    Not the one that differs from call to call: a gate's call is given it, timed ones others.
+    """

@@ -152,8 +152,10 @@ class Worker:
         self._inside_s += self._last_call_s
         output = self._invocation.finish(output)
         self._require_output(output)
-        settled = self._watch.settle()
+        settled = self._watch.settle(last=asked.last)
         self._results.write(asked.slot, row_major(output))
+        if asked.hand_back:
+            self._hand_back()
         note = "; ".join(filter(None, (self._invocation.note, settled)))
         return messages.Gated(note=note, operators=_ran(log) if log else None)
 
@@ -278,9 +280,12 @@ class Worker:
         if self._scenario.on_cuda:
             torch.cuda.synchronize()
 
-    def hand_back(self, asked: messages.HandBack) -> Done:
+    def hand_back(self, _: messages.HandBack) -> Done:
+        self._hand_back(self._operands.varying)
+        return Done()
+
+    def _hand_back(self, left_out: torch.Tensor | None = None) -> None:
         """Write the operands back into the shared memory for the judge to compare."""
-        left_out = None if asked.varying else self._operands.varying
         for ours, shared in (
             (self._operands.weight, self._results.handed_back.weight),
             (self._operands.bias, self._results.handed_back.bias),
@@ -289,7 +294,6 @@ class Worker:
         ):
             if ours is not None and shared is not None and ours is not left_out:
                 shared.copy_(ours)
-        return Done()
 
     def _require_output(self, output: Any) -> None:
         require_output(output, self._scenario, self._operands, earlier=())

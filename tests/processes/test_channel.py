@@ -374,7 +374,7 @@ from suite.messages.worker import Gate, Gated, Warm, Warmed, TimedAnswer
 from suite.processes.channel import handlers
 
 def ask(client: WorkerClient) -> None:
-    client.ask(Gate(slot=0, kind="normal"))  # wrong
+    client.ask(Gate(slot=0, kind="normal", log_operators=True, last=True))  # wrong
     client.ask(Gate(slot=0, kind="normal", log_operatorz=True))  # wrong
     client.ask(Warm(seconds=0.05, peak=True)).callz_s  # wrong
     batch: str = client.ask(Warm(seconds=0.05, peak=True)).batch  # wrong

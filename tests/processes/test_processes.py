@@ -39,6 +39,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 100)
 """
 
 
+GATE = Gate(slot=0, kind="normal", log_operators=False, hand_back=False, last=True)
 OUTPUT_PAGES = 32 * 112 * 112 * 4 / mmap.PAGESIZE
 """Of one call: 392 of 4 KiB, 24 of 64 KiB."""
 
@@ -107,7 +108,7 @@ def after_a_parallel_call(log: Path) -> tuple[Peer, set[int]]:
         worker.hand_over(operands, writable=False, timeout_s=60)
         worker.hand_over(results, writable=True, timeout_s=60)
         worker.ask(Open(scenario=scenario, operands=operands.path, results=results.path))
-        assert worker.ask(Gate(slot=0, kind="normal", log_operators=False)).reply
+        assert worker.ask(GATE).reply
     return worker, semaphores_of(worker.pid)
 
 
