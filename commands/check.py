@@ -30,6 +30,7 @@ from commands.arguments import Parser
 from reports import terminal, units
 from reports.progress import Bar
 from reports.text_frame import Figure, Frame, wrapped
+from reports.unsupported_text import unsupported_lines
 from suite.errors import EXIT_GOOD, EXIT_INTERRUPTED, EXIT_WRONG
 from suite.measuring.arm import Arm
 from suite.measuring.check import Checked, check, computing
@@ -149,7 +150,16 @@ def tell(
     _print(console, (_meets_nothing(name) for name in families if cells and name not in met))
     families = {name: family for name, family in families.items() if name in met or not cells}
     _print(console, _table(cells, families, console.width))
+    _print(console, unsupported_lines(_to_explain(cells, request), console.width))
     advise_on_memory(console, [checked.status for checked in cells])
+
+
+def _to_explain(cells: Sequence[Checked], request: CheckRequest) -> list[Checked]:
+    """Return the cells of rows that were asked for by name, or that support no shape at all."""
+    if request.implementations or request.plugins:
+        return list(cells)
+    some = {cell.implementation for cell in cells if cell.status is not Status.UNSUPPORTED}
+    return [cell for cell in cells if cell.implementation not in some]
 
 
 def _meets_nothing(name: str) -> Text:

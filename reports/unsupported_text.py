@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from rich.text import Text
 
@@ -15,7 +16,18 @@ MOST_NAMED = 3
 """Rows in one line: the reason needs room, too."""
 
 
-def unsupported_lines(results: Iterable[CellResult], width: int) -> list[Text]:
+class Tried(Protocol):
+    """A row on a scenario, timed or only checked."""
+
+    @property
+    def implementation(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def unsupported_lines(results: Iterable[Tried], width: int) -> list[Text]:
     """Return "gemm_1x1: 7 of 8 unsupported: needs a 1×1 kernel" for each row, cut at the width.
 
     Rows with the same to say share a line.

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from tests.conftest import ROOT
+
 SHAPES = """\
 name: few
 defaults: {in_channels: 4, out_channels: 4, input_size: 9, kernel_size: 3, padding: 2}
@@ -120,3 +122,48 @@ def test_a_plugin_that_registers_nothing_says_so_and_what_to_write(command, shap
     assert f"{tmp_path / 'mine.py'}: registers nothing" in said.err
     assert '@register("conv", adapt="input, weight, stride, padding") above conv' in said.err
     assert said.out == ""
+
+
+ONE_COLUMN = """\
+import torch
+from convgauge import register
+
+@register("one_column", kind="conv3d", family="direct", dtypes=("float32", "bfloat16"))
+def one_column(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    wide = [each if each is None else each.float() for each in (input, weight, bias)]
+    output = torch.conv3d(*wide, stride, padding, dilation, groups)
+    if input.dtype == torch.bfloat16 and output.shape[-1] == 1 and stride[-1] > 1:
+        output = output * 1.5
+    return output.to(input.dtype)
+"""
+
+
+def test_a_fault_of_16_bits_in_strided_outputs_of_one_column_is_found(command, tmp_path):
+    """torch has it on processors with AMX (pytorch#169688): float32 is right there."""
+    shipped = (ROOT / "scenarios/edge_shapes_3d.yaml").read_text()
+    wide = "defaults: {kind: conv3d}"
+    assert wide in shipped
+    (tmp_path / "sixteen.yaml").write_text(shipped.replace(wide, f"{wide[:-1]}, dtype: bfloat16}}"))
+    (tmp_path / "mine.py").write_text(ONE_COLUMN)
+    words = ("--plugin", "mine.py", "--scenario", "*/3d-4?")
+
+    said = command("check", "sixteen.yaml", *words)
+    in_float32 = command("check", "edge_shapes_3d", *words)
+
+    assert in_float32.code == 0, in_float32.out
+    assert said.code == 3
+    assert "one_column: 3 of 10 shapes failed" in said.out
+
+
+def test_of_a_row_that_was_asked_for_it_says_why_shapes_are_unsupported(command, tmp_path):
+    (tmp_path / "mine.py").write_text(ONE_COLUMN.replace(', "bfloat16"', ""))
+    (tmp_path / "few.yaml").write_text(
+        "name: few\n"
+        "defaults: {kind: conv3d, in_channels: 2, out_channels: 2, input_size: 4, kernel_size: 2}\n"
+        "grid:\n  dtype: [float32, bfloat16]\n"
+    )
+
+    said = command("check", "few.yaml", "--plugin", "mine.py")
+
+    assert said.code == 0
+    assert "one_column: 1 of 2 unsupported: computes float32 only" in said.out

@@ -112,13 +112,13 @@ def register(
             else supports,
             prepare=prepare,
             available=available,
-            devices=tuple(devices),
-            dtypes=with_16_bit(dtypes) if via_float32 else tuple(dtypes),
+            devices=_listed(devices),
+            dtypes=with_16_bit(_listed(dtypes)) if via_float32 else _listed(dtypes),
             precision=precision,
             error_factor=usual if error_factor is None else error_factor,
             nan_policy=nan_policy,
             on_request=on_request,
-            epilogues=tuple(epilogues),
+            epilogues=_listed(epilogues),
             packs=prepare is not None,
             workspace_bytes=workspace_bytes,
             executed_flops=executed_flops,
@@ -141,6 +141,11 @@ def register(
     return add
 
 
+def _listed(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names as given; a lone text, as ("float32") is, is one of them."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def _kinds(
     name: str, kind: str | None, kinds: Iterable[str] | None, source: str
 ) -> tuple[str, ...]:
@@ -151,7 +156,7 @@ def _kinds(
     """
     if kinds is None:
         return (kind if kind is not None else "conv2d",)
-    several = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    several = _listed(kinds)
     if kind is not None:
         raise UsageError(f'{source}: "{name}" gives kind and kinds; leave one out')
     transposed = [each for each in several if each in TRANSPOSED]

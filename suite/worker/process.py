@@ -177,7 +177,7 @@ class Worker:
         self._watch.begin()
         self._bind()
         self._stream = self._given.stream.on(self._scenario.device)
-        self._watch.settle()
+        self._watch.settle(last=False)
         return messages.Packed(prepare_s=self._invocation.prepare_s)
 
     def warm(self, asked: messages.Warm) -> messages.Warmed:
@@ -206,7 +206,7 @@ class Worker:
             call_s.clear()
             for _ in range(SETTLED_CALLS):
                 once()
-        self._watch.settle()
+        self._watch.settle(last=False)
         if self._scenario.on_cuda:
             self._rehearse(operand, last=(len(call_s) - 1, 0))
         self._watch.warmed(self._scenario)

@@ -57,7 +57,7 @@ def test_no_family_may_declare_more_error_than_it_deserves():
         ({"family": "directt"}, 'family "directt" is unknown.*Did you mean "direct"'),
         ({"nan_policy": "any"}, 'nan_policy "any" is unknown; accepted: receptive_field'),
         ({"precision": "tf23"}, 'precision "tf23" is unknown.*Did you mean "tf32"'),
-        ({"devices": "cpu"}, 'device "c" is unknown; accepted: cpu, cuda'),
+        ({"devices": "gpu"}, 'device "gpu" is unknown; accepted: cpu, cuda'),
         ({"devices": ("gpu",)}, 'device "gpu" is unknown'),
         ({"dtypes": ("float23",)}, 'dtype "float23" is unknown.*Did you mean "float32"'),
         ({"error_factor": float("nan")}, "error_factor nan; the family direct allows at most 1"),
@@ -69,6 +69,13 @@ def test_a_declaration_that_is_not_accepted_is_refused_where_it_is_made(declared
     with pytest.raises(UsageError, match=f"test_registry.py: .*{told}"):
         register("a", **{"family": "direct", **declared})(conv)
     assert not registering.registered()
+
+
+def test_a_lone_name_is_a_list_of_one():
+    register("alone", devices="cpu", dtypes="float32", kinds="conv1d")(conv)
+
+    alone = registering.get("alone")
+    assert (alone.devices, alone.dtypes, alone.kinds) == (("cpu",), ("float32",), ("conv1d",))
 
 
 def test_a_name_that_is_no_text_is_refused():
