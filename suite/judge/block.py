@@ -20,7 +20,7 @@ from suite.judge import projection, reference, sampled
 from suite.judge.gates import allowed_words, error_ratio
 from suite.judge.projection import inner, inner_of_xor, nonzero_among
 from suite.judge.tolerance import Tolerance, largest_of
-from suite.judge.usual import usual_elements
+from suite.judge.usual import Usual, usual_elements
 from suite.messages.judge import TimedCall
 from suite.messages.worker import Start
 from suite.operands.epilogue import activate_
@@ -43,11 +43,12 @@ class _Bounds:
     """What may be off by how much, for a usual operand."""
 
     of_each: torch.Tensor
-    """Every element; of one sample where all are alike."""
+    """Every element, of places that are alike one: see `Usual`."""
     of_all: float
     """The projection."""
     nothing: torch.Tensor | None
-    """Which elements sum nothing but padding, as `of_each` but flat; None where none does."""
+    """Which elements sum nothing but padding, flat; of one sample where all are alike. None where
+    none does."""
 
 
 class Block:
@@ -67,14 +68,13 @@ class Block:
         self._secret = secret
         self._activation = activation_of(scenario.problem.epilogue)
         drawn = projection.projection(scenario, operands, secret)
-        # Bounds need no more than float32 unless they are below it, and have the size of a sample's
-        # result.
+        # Bounds need no more than float32 unless they are below it.
         self._rms = stream.rms
-        expected, size = usual_elements(scenario, operands, self._rms)
-        if scenario.stores_varying:  # of no zero mean: sums may be as large as all of their terms
-            expected = size
+        usual = usual_elements(scenario, operands, self._rms)
+        # Of no zero mean sums may be as large as all of their terms.
+        expected = usual.size if scenario.stores_varying else usual.expected
         kept = torch.float32 if scenario.has_usual_values else torch.float64
-        self._usual = expected.to(kept), size.to(kept)
+        self._usual = Usual(expected.to(kept), usual.size.to(kept), usual.alike)
         self._usual_bounds: dict[Tolerance, _Bounds] = {}
         memory_format = scenario.memory_format
         self._signs = drawn.signs.to(torch.int8).contiguous().view(-1)
@@ -141,7 +141,7 @@ class Block:
         may happen to sum nothing but padding, which allows nothing.
         """
         if limits not in self._usual_bounds:
-            expected, size = self._usual
+            expected, size = self._usual.expected, self._usual.size
             if limits.is_norm_wise and reference.shows_too_little(self._scenario.problem):
                 self._operand.fill_(self._rms)
                 size = reference.reach(self._scenario, self._operands)
@@ -149,11 +149,11 @@ class Block:
             expected = limits.steepest * expected + (self._activation == "sigmoid") * 0.5
             number = self._signs.numel()
             bounds = limits.element_bounds(expected, size) * largest_of(number)
-            nothing = (bounds == 0).flatten()
+            nothing = bounds == 0
             self._usual_bounds[limits] = _Bounds(
                 of_each=bounds,
-                of_all=projection.allowed_error(bounds, number),
-                nothing=nothing if bool(nothing.any()) else None,
+                of_all=projection.allowed_error(bounds, number, self._usual.places),
+                nothing=self._usual.whole(nothing).flatten() if bool(nothing.any()) else None,
             )
         return self._usual_bounds[limits]
 
@@ -200,8 +200,7 @@ class Block:
         bounds = limits.element_bounds(expected, size).expand_as(expected)
         bounds = bounds * largest_of(output.numel())
         if limits.is_norm_wise:
-            whole = bounds_of_block.expand(scenario.result_shape)
-            bounds = torch.maximum(bounds, whole[tuple(index.T)])
+            bounds = torch.maximum(bounds, self._usual.at(bounds_of_block, index))
         ratio = error_ratio(got, expected, bounds)
         worst = int(ratio.argmax())
         if ratio[worst] <= 1:

@@ -177,18 +177,22 @@ def _adjoint_of_kernel(
     return spread(one, collapsed, s.expand(form.groups, -1, -1, -1, -1))
 
 
-def allowed_error(bounds: torch.Tensor, elements: int) -> float:
+def allowed_error(bounds: torch.Tensor, elements: int, places: torch.Tensor | None = None) -> float:
     """Return how far the projection of so many elements may be off.
 
     Args:
         bounds: of some of them; the others' are like these.
+        places: for how many of them each bound stands, where that is not the same for all.
     """
     largest = float(bounds.max()) if bounds.numel() else 0.0
     if not largest:
         return 0.0
     # Relative to the largest: squares of denormal numbers are below any number.
-    norm = largest * float(torch.linalg.vector_norm(bounds.double() / largest))
-    return SIGMAS * norm * math.sqrt(elements / bounds.numel())
+    squares = (bounds.double() / largest).square()
+    if places is None:
+        return SIGMAS * largest * math.sqrt(float(squares.mean()) * elements)
+    mean = float((squares * places).sum() / places.expand_as(squares).sum())
+    return SIGMAS * largest * math.sqrt(mean * elements)
 
 
 def checksum_fault(got: float, expected: float, allowed: float, elements: int) -> str | None:

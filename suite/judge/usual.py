@@ -2,55 +2,120 @@
 
 A tap's product is the same wherever it meets a value of the varying operand, so that only where it
 does is left to be summed: along each axis apart, and as places at equal distances, so that a
-difference of two running sums does it however long a kernel is.
+difference of two running sums does it however long a kernel is. Inside of a plane all places meet
+the same taps: one of them stands for all.
 """
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from suite.conditions import Scenario
 from suite.judge.form import Form, form_of, sides_of
 from suite.judge.maps import Change
-from suite.judge.meeting import places_met
+from suite.judge.meeting import Places, places_met
 from suite.operands.tensors import Operands
 
 
-def usual_elements(
-    scenario: Scenario, operands: Operands, varying_rms: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+@dataclass(frozen=True)
+class Usual:
+    """How large a result's elements usually are: one of all places that are alike.
+
+    Shapes: `expected` and `size` (N', K, …) with the places that differ along each axis, N' = 1
+    where all samples are alike.
+    """
+
+    expected: torch.Tensor
+    """Root mean square."""
+    size: torch.Tensor
+    """S, no less than its root mean square."""
+    alike: tuple[torch.Tensor, ...]
+    """For each axis of the result: which of the places here each of its places is like."""
+
+    @property
+    def places(self) -> torch.Tensor:
+        """How many places each one stands for: shape (1, 1, …)."""
+        counts = torch.ones(1, 1, dtype=torch.float64)
+        for of in self.alike:
+            counts = counts.unsqueeze(-1) * torch.bincount(of)
+        return counts
+
+    def whole(self, values: torch.Tensor) -> torch.Tensor:
+        """Return values of these places for all places of the result."""
+        for axis, of in enumerate(self.alike):
+            values = values.index_select(2 + axis, of)
+        return values
+
+    def at(self, values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Return values of these places for single elements. Shape: `index` (m, 2 + axes)."""
+        sample, channel, *places = index.T
+        if values.shape[0] == 1:
+            sample = torch.zeros_like(sample)
+        kept = (of[place] for of, place in zip(self.alike, places, strict=True))
+        return values[(sample, channel, *kept)]
+
+
+def usual_elements(scenario: Scenario, operands: Operands, varying_rms: float) -> Usual:
     """Return how large each element of the result is over many varying operands, and its S.
 
     Both are root mean squares, of S no less than that, for independent values of zero mean and of
-    root mean square `varying_rms`; exactly 0 where an element sums nothing but padding. Shapes: the
-    result's, or with a single sample where all are alike.
+    root mean square `varying_rms`; exactly 0 where an element sums nothing but padding.
     """
     form = form_of(scenario)
     fixed = sides_of(scenario, operands)[form.fixed]
-    size = _sums_over_ones(form, fixed, torch.Tensor.abs) * varying_rms
-    square = _sums_over_ones(form, fixed, torch.Tensor.square) * varying_rms**2
+    met = [_distinct(places_met(form, axis, form.gives, form.fixed)) for axis in range(3)]
+    size = _sums_over_ones(form, fixed, torch.Tensor.abs, met) * varying_rms
+    square = _sums_over_ones(form, fixed, torch.Tensor.square, met) * varying_rms**2
     if scenario.direction == "forward" and operands.bias is not None:
         bias = operands.bias.double().view(1, -1, 1, 1, 1)
         size, square = size + bias.abs(), square + bias.square()
-    shape = (size.shape[0], *scenario.result_shape[1:])
-    square, size = square.reshape(shape), size.reshape(shape)
-    if operands.residual is not None:
-        residual = operands.residual.double()
-        size, square = size + residual.abs(), square + residual.square()
-    return square.sqrt(), size
+    axes = scenario.problem.axes
+    shape = (*size.shape[:2], *size.shape[5 - axes :])
+    alike = tuple(each.alike for each in met[3 - axes :])
+    usual = Usual(square.reshape(shape), size.reshape(shape), alike)
+    if operands.residual is None:
+        return dataclasses.replace(usual, expected=usual.expected.sqrt())
+    residual = operands.residual.double()
+    return Usual(
+        expected=(usual.whole(usual.expected) + residual.square()).sqrt(),
+        size=usual.whole(usual.size) + residual.abs(),
+        alike=tuple(torch.arange(size) for size in residual.shape[2:]),
+    )
 
 
-def _sums_over_ones(form: Form, fixed: torch.Tensor, change: Change) -> torch.Tensor:
+@dataclass(frozen=True)
+class _Met:
+    """What the places along one axis meet, those once that meet the same."""
+
+    places: Places
+    alike: torch.Tensor
+    """Which of them each place is like."""
+
+
+def _distinct(places: Places) -> _Met:
+    first, last, step = places
+    both = torch.stack([first, torch.where(last < first, first - 1, last)], dim=1)
+    kept, alike = torch.unique(both, dim=0, return_inverse=True)
+    return _Met((kept[:, 0], kept[:, 1], step), alike)
+
+
+def _sums_over_ones(
+    form: Form, fixed: torch.Tensor, change: Change, met: Sequence[_Met]
+) -> torch.Tensor:
     """Return A 1: the result without bias for a varying operand of ones and this other, changed.
 
-    Shape: with three axes; one sample.
+    Shape: with three axes, places that are alike once; one sample.
     """
     if form.gives == "kernel":
         sums = torch.zeros(fixed.shape[1:], dtype=torch.float64)
         for sample in fixed:
             sums += change(sample.double())
         summed: torch.Tensor = (
-            _met(form, sums.unsqueeze(0)).squeeze(0).unflatten(0, (form.groups, -1))
+            _summed(sums.unsqueeze(0), met).squeeze(0).unflatten(0, (form.groups, -1))
         )
         if form.fixed == "large":  # alike for all small channels of a group, or all large ones
             return summed.repeat_interleave(form.small_per_group, dim=0)
@@ -61,14 +126,13 @@ def _sums_over_ones(form: Form, fixed: torch.Tensor, change: Change) -> torch.Te
         kernels = kernels.sum(dim=1)
     else:
         kernels = kernels.unflatten(0, (form.groups, -1)).sum(dim=1).flatten(0, 1)
-    return _met(form, kernels.unsqueeze(0))
+    return _summed(kernels.unsqueeze(0), met)
 
 
-def _met(form: Form, sums: torch.Tensor) -> torch.Tensor:
+def _summed(sums: torch.Tensor, met: Sequence[_Met]) -> torch.Tensor:
     """Sum (1, C, …) along each axis where there is something to meet: one sum for each target."""
-    for axis in range(3):
-        first, last, step = places_met(form, axis, form.gives, form.fixed)
-        sums = _progressions(sums, 2 + axis, first, last, step)
+    for axis, each in enumerate(met):
+        sums = _progressions(sums, 2 + axis, *each.places)
     return sums
 
 

@@ -99,7 +99,8 @@ def test_usual_elements_are_the_root_mean_squares_over_random_signs(direction, p
     varying = "input" if direction == "forward" else "grad"
     ones = torch.ones_like(getattr(operands, varying))
 
-    expected, size = usual_elements(scenario, operands, 2.0)
+    usual = usual_elements(scenario, operands, 2.0)
+    expected, size = usual.whole(usual.expected), usual.whole(usual.size)
 
     given = dataclasses.replace(operands, **{varying: 2 * ones})
     magnitude = reference.magnitude(scenario, given)
