@@ -55,6 +55,7 @@ def _describe(options: argparse.Namespace, console: Console) -> None:
             "is_own": arm.name in own,
             "unavailable": entries[arm.name].unavailable,
             "module": arm.source.location,
+            "kinds": arm.declared.kinds,
         }
         for arm in prepared.arms
     ]

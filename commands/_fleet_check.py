@@ -21,6 +21,7 @@ from commands._fleet import (
     words_for,
 )
 from commands._fleet_view import account
+from suite.conditions import Scenario
 from suite.errors import EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_WRONG
 from suite.fleet.description import Description
 from suite.fleet.dispatch import Lane, Outcome
@@ -50,10 +51,11 @@ class Part:
     checked: list[Checked] = field(default_factory=list)
 
     def lane(self) -> Lane:
-        names = {row.name for row in self.like.rows}
         self._own = {scenario.id: scenario for scenario in self.asked.scenarios}
+        rows = {name: self._computing(scenario) for name, scenario in self._own.items()}
+        missing = {name: names for name, names in rows.items() if names}
         work: Work[Checked] = Work(
-            missing={scenario.id: set(names) for scenario in self.asked.scenarios},
+            missing=missing,
             words=lambda scenarios, rows: [
                 *words_for(self.asked.sent, scenarios, rows),
                 *("--records", RECORDS),
@@ -65,8 +67,14 @@ class Part:
             store=lambda _, checked: self.checked.extend(checked),
             waits=False,
         )
-        estimates = {s.id: estimate.check_s(s, len(names)) for s in self.asked.scenarios}
+        estimates = {
+            name: estimate.check_s(self._own[name], len(names)) for name, names in missing.items()
+        }
         return Lane(self.name, ScenarioQueue(estimates, TOGETHER_S), work)
+
+    def _computing(self, scenario: Scenario) -> set[str]:
+        """Return the rows of which there will be a record: `check` passes the others by."""
+        return {row.name for row in self.like.rows if scenario.problem.kind in row.kinds}
 
     def _decode(self, plain: dict[str, Any]) -> Checked:
         """Return a record about a scenario of ours: of thousands of records each is kept once."""

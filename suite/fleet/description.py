@@ -25,6 +25,8 @@ class DescribedRow:
     unavailable: str | None = None
     module: str = ""
     """Where it is registered."""
+    kinds: tuple[str, ...] = ("conv2d",)
+    """Of problems that it computes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -381,8 +381,12 @@ class Dispatcher:
             worker.end()
             self.watch(self, _done_words(worker, names))
             return
-        reason = _why_ended(worker.machine, told)
         code = told.exit_code or 0
+        if code in MEASURED:
+            rows = _some(sorted(lane.work.missing[left[0]]))
+            reason = f"its process on {worker.machine} ended without a record of {rows}"
+        else:
+            reason = _why_ended(worker.machine, told)
         if code > 0 and code not in MEASURED:
             worker.failures += 1
             is_told_why = code in (EXIT_USAGE, EXIT_NOT_COMPARABLE)

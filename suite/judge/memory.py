@@ -15,6 +15,9 @@ from suite.processes.shared_memory import OperandLayout, ResultLayout
 DOUBLE_BYTES = 8
 PIECES = 12
 """Float64 tensors of a piece's size that stand at once while a gate is judged."""
+AMPLE = 4
+"""Where so many times what is needed is free, what this process kept may stay with it: it is taken
+up again, without a fault of each page."""
 TOLERANCES = 4
 """Different allowances among the rows of a race, each of which has bounds of its own."""
 
@@ -73,8 +76,10 @@ def _operand_elements(scenario: Scenario) -> tuple[int, int]:
 
 def why_no_room(scenario: Scenario) -> str | None:
     """Return why a scenario cannot be judged with the memory that is free, with both figures."""
-    give_back_freed()
     needed, available = needed_bytes(scenario), free_memory.available_bytes()
+    if needed > available / AMPLE:
+        give_back_freed()
+        available = free_memory.available_bytes()
     if needed <= available:
         return None
     return (

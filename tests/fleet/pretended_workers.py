@@ -15,7 +15,10 @@ FACTS = {"cpu": "one", "torch": "2.13.0", "threads": 2, "cores": 2}
 
 
 def described(
-    machine: str = "node", rows: Sequence[str] = ("torch", "mine"), **facts: object
+    machine: str = "node",
+    rows: Sequence[str] = ("torch", "mine"),
+    kinds: Sequence[str] = ("conv2d",),
+    **facts: object,
 ) -> str:
     """Return what a worker writes of itself."""
     manifest = {
@@ -24,7 +27,8 @@ def described(
         "request": {},
         "settings": {"threads": 2},
     }
-    listed = [{"name": n, "family": "direct", "is_own": False, "unavailable": None} for n in rows]
+    row = {"family": "direct", "is_own": False, "unavailable": None, "kinds": kinds}
+    listed = [{"name": name, **row} for name in rows]
     return json.dumps({"manifest": manifest, "rows": listed, "scenarios": ["s/a"]}) + "\n"
 
 

@@ -50,3 +50,17 @@ def test_check_finds_what_is_wrong_on_workers_too(command, own, tmp_path):
     assert said.code == 3, said.err
     assert "wrong: 2 of 2 shapes failed" in said.out
     assert "--on" not in said.out.partition("again: ")[2].splitlines()[0]
+
+
+def test_rows_of_other_kinds_are_not_waited_for(command, own):
+    own.write_text(
+        LAYERS + "  - {id: c, kind: conv1d, in_channels: 4, out_channels: 4, input_size: 9, "
+        "kernel_size: 3}\n"
+    )
+    chosen = ("--impl", "torch", "--impl", "kn2row", "--impl", "fft_sequence")
+    said = command("check", own, *chosen, "--on", "local:2")
+
+    assert said.code == 0, said.out + said.err
+    assert "given back" not in said.out + said.err
+    passed = [line.split() for line in said.out.splitlines() if " √K·u·S " in line]
+    assert {words[0]: words[-6] for words in passed} == {"torch": "3", "kn2row": "2"}
