@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from commands.check import CheckRequest
 
 RECORDS = "checked.jsonl"
-TOGETHER_S = 90.0
-"""Of shapes that one process checks: it starts one process a row first."""
+TOGETHER_S, LEAST_S = 240.0, 15.0
+"""Of shapes that one process checks: it starts one process a row first, which takes 4 s."""
 UNIT = "checks"
 
 
@@ -70,7 +70,7 @@ class Part:
         estimates = {
             name: estimate.check_s(self._own[name], len(names)) for name, names in missing.items()
         }
-        return Lane(self.name, ScenarioQueue(estimates, TOGETHER_S), work)
+        return Lane(self.name, ScenarioQueue(estimates, TOGETHER_S, least_s=LEAST_S), work)
 
     def _computing(self, scenario: Scenario) -> set[str]:
         """Return the rows of which there will be a record: `check` passes the others by."""

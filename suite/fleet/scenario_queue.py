@@ -32,16 +32,23 @@ class ScenarioQueue:
         estimates_s: scenario → about how long it takes.
         together_s: so long may several take that are handed out together, as beginning takes some
             seconds; one that takes longer goes alone.
+        least_s: so long they take at least where there are as many left, by the same token.
     """
 
     def __init__(
-        self, estimates_s: Mapping[str, float], together_s: float, *, in_order: bool = False
+        self,
+        estimates_s: Mapping[str, float],
+        together_s: float,
+        *,
+        least_s: float = 0.0,
+        in_order: bool = False,
     ) -> None:
         self._entries = {name: _Entry(seconds) for name, seconds in estimates_s.items()}
         self._waiting = list(estimates_s)
         if not in_order:
             self._waiting.sort(key=lambda name: -estimates_s[name])
         self._together_s = together_s
+        self._least_s = least_s
         self.lost: list[Lost] = []
 
     def __len__(self) -> int:
@@ -63,7 +70,8 @@ class ScenarioQueue:
         """
         if not self._waiting:
             return []
-        most_s = min(self._together_s, LEAST_SHARE * self.left_s / max(1, workers))
+        share_s = LEAST_SHARE * self.left_s / max(1, workers)
+        most_s = min(self._together_s, max(self._least_s, share_s))
         first = self._waiting[0]
         taken = [first]
         used_s = self._entries[first].estimate_s

@@ -5,6 +5,13 @@ from __future__ import annotations
 from suite.fleet.scenario_queue import MOST_RETURNS, ScenarioQueue
 
 
+def test_the_last_ones_do_not_go_one_by_one_where_beginning_takes_longer():
+    queue = ScenarioQueue({f"s{i}": 1.0 for i in range(12)}, together_s=100.0, least_s=5.0)
+
+    assert [len(queue.take(2)) for _ in range(3)] == [5, 5, 2]
+    assert not queue.take(2)
+
+
 def test_the_longest_goes_first_and_alone_where_it_is_long():
     queue = ScenarioQueue({"short": 1.0, "long": 100.0, "middle": 10.0}, together_s=20.0)
 
