@@ -66,6 +66,7 @@ class Part:
             scenario_of=lambda checked: checked.scenario.id,
             store=lambda _, checked: self.checked.extend(checked),
             waits=False,
+            shares_cores=self.asked.sent.threads is None,
         )
         estimates = {
             name: estimate.check_s(self._own[name], len(names)) for name, names in missing.items()

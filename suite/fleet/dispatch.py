@@ -255,10 +255,20 @@ class Dispatcher:
             if scenarios := lane.scenarios.take(self._able(lane)):
                 worker.begin(scenarios)
                 worker.missing = {name: len(lane.work.missing[name]) for name in scenarios}
-                self.conversation.begin(worker, lane.work.job(scenarios))
+                self.conversation.begin(worker, lane.work.job(scenarios, share=self._share(worker)))
             elif worker.to_forget:
                 self.conversation.ask(worker)
         self._own_s += time.monotonic() - began
+
+    def _share(self, worker: Worker) -> tuple[int, int]:
+        """Return which part of its machine's cores a worker has, and how many such parts."""
+        useless = (Doing.GONE, Doing.SET_ASIDE)
+        beside = [
+            other.number
+            for other in self.workers.values()
+            if other.machine == worker.machine and other.doing not in useless
+        ]
+        return sorted(beside).index(worker.number), len(beside)
 
     def _able(self, lane: Lane) -> int:
         """Return how many workers share what is left of a lane."""

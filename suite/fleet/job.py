@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from suite import own_imports
 from suite.errors import UsageError
+from suite.machine import placement
 from suite.machine.alone import lock_path
 from suite.messages.fleet import Job, State
 from suite.processes.lock import named_holder
@@ -75,6 +76,8 @@ class RunningJob:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if job.share is not None:
+            placement.keep_to(self._process.pid, *job.share)  # before it has threads
         assert self._process.stdin is not None
         self._leash = self._process.stdin
         if sys.platform != "win32":

@@ -68,6 +68,8 @@ class Work(Generic[Record]):
     variables: Mapping[str, str] = field(default_factory=dict)
     waits: bool = True
     """Whether the command has its machine to itself."""
+    shares_cores: bool = False
+    """Whether the workers of a machine are each to keep to their share of its cores."""
     _whole: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,8 +80,17 @@ class Work(Generic[Record]):
     def done(self) -> int:
         return self.total - sum(map(len, self.missing.values()))
 
-    def job(self, scenarios: Sequence[str], begun: bool = False) -> Job:
-        """Return the job for some scenarios; of one that was begun only what is missing."""
+    def job(
+        self,
+        scenarios: Sequence[str],
+        begun: bool = False,
+        share: tuple[int, int] | None = None,
+    ) -> Job:
+        """Return the job for some scenarios; of one that was begun only what is missing.
+
+        Args:
+            share: which part of its machine's cores a worker has where they are shared.
+        """
         names: list[str] = []
         if begun or any(self._whole[s] != self.missing[s] for s in scenarios):
             names = sorted({name for scenario in scenarios for name in self.missing[scenario]})
@@ -89,6 +100,7 @@ class Work(Generic[Record]):
             records=self.records,
             variables=dict(self.variables),
             waits=self.waits,
+            share=share if self.shares_cores else None,
         )
 
     def take(self, machine: str, lines: str) -> int:

@@ -37,6 +37,8 @@ class Job:
     """Of the environment, for this command alone."""
     waits: bool = True
     """Whether the command has its machine to itself, and may have to wait for it."""
+    share: tuple[Count, Count] | None = None
+    """Of the machine's cores: which part of how many, counted from 0. None: all of them."""
     describes: bool = False
     """Whether only to write down what the command would begin with: machine, rows, scenarios."""
 

@@ -19,7 +19,8 @@ CONV1D = Scenario(id="s/line", problem=Problem.of_call((1, 2, 6), (2, 2, 3)))
 def test_no_record_is_awaited_of_a_row_that_computes_other_kinds():
     """`check` writes none: the shape would be given back until it counts for lost."""
     like = read_description(described(rows=("torch",), kinds=("conv2d", "conv1d")))
-    asked = SimpleNamespace(scenarios=[CONV2D, CONV1D], texts=Texts({}))
+    sent = SimpleNamespace(threads=None)
+    asked = SimpleNamespace(scenarios=[CONV2D, CONV1D], texts=Texts({}), sent=sent)
     one = Part("", cast(Any, asked), like).lane()
     like = read_description(described(rows=("plane",), kinds=("conv2d",)))
     other = Part("", cast(Any, asked), like).lane()

@@ -112,6 +112,23 @@ def test_all_cells_come_home_once_and_name_their_machine():
     assert outcome.why == ""
 
 
+@pytest.mark.parametrize("are_shared", [True, False])
+def test_workers_of_one_machine_get_its_cores_in_parts_where_they_share_them(are_shared):
+    """Two that may use all of them wait for each other's time slices at every step."""
+    workers = {name: PretendedWorker(text=described("node1")) for name in "xy"}
+    workers["z"] = PretendedWorker(text=described("node2"))
+    bench = Bench(PretendedFleet(**workers), scenarios="abcdef")
+    bench.lane.work.shares_cores = are_shared
+    bench.run()
+
+    shares = {name: {job.share for job in worker.jobs} for name, worker in workers.items()}
+    if are_shared:
+        assert shares["x"] | shares["y"] == {(0, 2), (1, 2)}
+        assert shares["z"] == {(0, 1)}
+    else:
+        assert set().union(*shares.values()) == {None}
+
+
 def test_a_worker_that_dies_gives_its_scenario_to_another():
     fleet = PretendedFleet(x=PretendedWorker(lambda _: Told(state="working")), y=PretendedWorker())
     dying = fleet.workers["tcp://x:1"]

@@ -74,6 +74,18 @@ def test_files_travel_as_text_and_keep_their_line_ends(begun):
     assert (running.folder / "scenarios0/a.yaml").read_bytes() == b"text\r\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="of Linux")
+def test_workers_that_share_a_machine_keep_to_their_cores(begun):
+    cores = sorted(os.sched_getaffinity(0))
+    running = [begun(share=(part, 2)) for part in (0, 1)]
+    kept = [os.sched_getaffinity(each._process.pid) for each in running]
+
+    assert set().union(*kept) == set(cores)
+    assert all(kept)
+    if len(cores) > 1:
+        assert not kept[0] & kept[1]
+
+
 @pytest.mark.parametrize("path", ["../a", "/etc/a", "a/../../b", "c:\\a", "a\\b"])
 def test_no_file_lies_outside_of_a_jobs_folder(path):
     asked = Job(
