@@ -7,9 +7,11 @@ is no fork server, processes are spawned.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import types
 from collections.abc import Iterator
@@ -31,7 +33,31 @@ KEPT_BLOCKS = {
 }
 
 
+_early: list[int] = []
+"""A server that was started before anybody needed it."""
+
+
+def start_early() -> None:
+    """Start the server while its command still reads what it is asked: it takes two seconds.
+
+    What hinders it is said when a process is needed. Where none ever is, it ends with this process.
+    """
+    if server_pid() is None:
+        with contextlib.suppress(OSError):
+            process_context()
+            if pid := server_pid():
+                _early[:] = [pid]
+                atexit.register(_end_unused)
+
+
+def _end_unused() -> None:
+    for pid in _early:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def process_context() -> ForkServerContext | SpawnContext:
+    _early.clear()
     _allow_many_files()
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import multiprocessing
 import os
@@ -236,3 +237,26 @@ def test_what_the_suite_gave_a_process_itself_is_no_choice_of_the_users(monkeypa
     assert chosen["GOMP_SPINCOUNT"] == "0"
     assert "MALLOC_MMAP_THRESHOLD_" in chosen
     assert chosen["MALLOC_TRIM_THRESHOLD_"] == "1"
+
+
+@pytest.mark.skipif(
+    "forkserver" not in multiprocessing.get_all_start_methods(), reason="processes are spawned here"
+)
+def test_a_server_that_was_started_for_nothing_ends_with_its_process():
+    code = (
+        "from suite.processes import fork_server\n"
+        "fork_server.start_early()\n"
+        "print(fork_server.server_pid())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(done.stdout)).wait(5)
+    assert not psutil.pid_exists(int(done.stdout))
+    assert done.stderr == ""
