@@ -92,18 +92,14 @@ def shows_too_little(problem: Problem) -> bool:
     """Return whether a transform meets more than the S of what the result shows can tell.
 
     Where no window lies inside of the input, it is what a spike is: spread over a tile with taps
-    that it never meets. Where a stride leaves few windows of many, the largest values may be in
-    those that it skips, and a transform rounds with all of them.
+    that it never meets. Where there are few windows, large values may meet small taps in all of
+    them, or lie in those that a stride skips, and a transform rounds with every value and tap.
     """
-    return _meets_no_whole_kernel(problem) or _skips_most_windows(problem)
+    return _meets_no_whole_kernel(problem) or _has_few_windows(problem)
 
 
-def _skips_most_windows(problem: Problem) -> bool:
-    return (
-        not problem.is_transposed
-        and max(problem.stride) > 1
-        and math.prod(problem.output_size) <= FEW_WINDOWS
-    )
+def _has_few_windows(problem: Problem) -> bool:
+    return not problem.is_transposed and math.prod(problem.output_size) <= FEW_WINDOWS
 
 
 def _meets_no_whole_kernel(problem: Problem) -> bool:
