@@ -54,10 +54,12 @@ class Part:
         self._own = {scenario.id: scenario for scenario in self.asked.scenarios}
         rows = {name: self._computing(scenario) for name, scenario in self._own.items()}
         missing = {name: names for name, names in rows.items() if names}
+        # As many as without sharing: some faults need more than one.
+        sent = replace(self.asked.sent, threads=self.asked.sent.threads or self.like.threads)
         work: Work[Checked] = Work(
             missing=missing,
             words=lambda scenarios, rows: [
-                *words_for(self.asked.sent, scenarios, rows),
+                *words_for(sent, scenarios, rows),
                 *("--records", RECORDS),
             ],
             records=RECORDS,
@@ -66,7 +68,7 @@ class Part:
             scenario_of=lambda checked: checked.scenario.id,
             store=lambda _, checked: self.checked.extend(checked),
             waits=False,
-            shares_cores=self.asked.sent.threads is None,
+            shares_cores=True,
         )
         estimates = {
             name: estimate.check_s(self._own[name], len(names)) for name, names in missing.items()

@@ -57,6 +57,13 @@ class Description:
         return ", ".join(str(part) for part in parts if part)
 
     @property
+    def threads(self) -> int | None:
+        """Of every implementation, unless somebody says otherwise; None where it is not told."""
+        settings = self.manifest.get("settings")
+        told = settings.get("threads") if isinstance(settings, dict) else None
+        return told if isinstance(told, int) and told > 0 else None
+
+    @property
     def version(self) -> str:
         """ConvGauge's, with the revision where it is a checkout."""
         revision = str(self.manifest.get("git_revision") or "")
