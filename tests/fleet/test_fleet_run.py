@@ -123,17 +123,18 @@ def test_a_client_killed_with_9_is_resumed_by_other_workers(tmp_path):
 
 @pytest.mark.slow
 def test_every_cell_is_there_once_after_twenty_kills(tmp_path):
-    words = ["run", "quick", "--on", "local:2", "--blocks", "3", "--out", "r"]
+    words = ["run", "quick", "--on", "local:2", "--blocks", "6", "--out", "r"]
     client = start(words, tmp_path)
     generator, kills = random.Random(20), 0
     wait_for(lambda: at_work(client), client)
     while client.poll() is None and kills < 20:
         kills += bool(kill_one(client, generator))
-        time.sleep(generator.uniform(1, 20))
+        time.sleep(generator.uniform(1, 9))
     _, err = client.communicate(timeout=3600)
     listed = json.loads((tmp_path / "r/manifest.json").read_text())["scenarios"]
 
     assert client.returncode in (0, 4), err
+    assert kills == 20
     unfinished = tmp_path / "r/unfinished.jsonl"
     lost = unfinished.read_text().splitlines() if unfinished.exists() else []
     cells = cells_in(tmp_path / "r") + Counter(
@@ -141,3 +142,7 @@ def test_every_cell_is_there_once_after_twenty_kills(tmp_path):
     )
     assert set(cells.values()) == {1}
     assert {scenario for scenario, _ in cells} == set(listed)
+    again = start(["run", "--resume", "--out", "r", "--on", "local:1"], tmp_path)
+    _, err = again.communicate(timeout=3600)
+    assert again.returncode == 0, err
+    assert cells_in(tmp_path / "r") == cells
