@@ -5,8 +5,10 @@ Only the worker's own process can see either; whether numbers are right is for t
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from suite.messages.answer import Failure
 from suite.operands.tensors import DTYPES, Operands, is_channels_last
 from suite.results.cell import Status
 
+_OPERANDS = ("input", "weight", "bias", "grad", "residual")
 _OUT_OF_MEMORY = ("not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
 
 
@@ -41,13 +44,33 @@ def in_memory_order(output: torch.Tensor) -> tuple[torch.Tensor, bool]:
     return row_major(output), False
 
 
-def require_output(
-    output: Any, scenario: Scenario, operands: Operands, earlier: Sequence[torch.Tensor]
-) -> torch.Tensor:
-    """Return the output if it is a dense tensor of its own, of the right shape, dtype and device.
+class Taken:
+    """Memory that no output may lie in: that of the operands, and of outputs that are still held.
 
-    Args:
-        earlier: outputs that are still held, whose memory must not be used again.
+    A sample of the shortest calls holds dozens, each of which is looked up: what that takes counts
+    against the row, so that it may not grow with their number.
+    """
+
+    def __init__(self, operands: Operands, held: Iterable[torch.Tensor] = ()) -> None:
+        self.device = operands.input.device
+        named = ((name, getattr(operands, name)) for name in _OPERANDS)
+        self._operands = [(name, *_span(tensor)) for name, tensor in named if tensor is not None]
+        spans = sorted(map(_span, held))
+        self._starts = [start for start, _ in spans]
+        self._ends = list(itertools.accumulate((end for _, end in spans), max))
+
+    def holder(self, tensor: torch.Tensor) -> str | None:
+        """Return whose memory a tensor's storage overlaps, wherever each of them begins."""
+        start, end = _span(tensor)
+        for name, first, behind in self._operands:
+            if start < behind and first < end:
+                return f"the {name}"
+        before = bisect.bisect_left(self._starts, end)
+        return "an earlier output" if before and self._ends[before - 1] > start else None
+
+
+def require_output(output: Any, scenario: Scenario, taken: Taken) -> torch.Tensor:
+    """Return the output if it is a dense tensor of its own, of the right shape, dtype and device.
 
     Raises:
         OutputFault: says what it is instead.
@@ -59,24 +82,13 @@ def require_output(
         raise OutputFault(f"returned shape {shape}, expected {scenario.result_shape}")
     if output.dtype is not DTYPES[scenario.dtype]:
         raise OutputFault(f"returned {output.dtype}, expected {DTYPES[scenario.dtype]}")
-    if output.layout is not torch.strided or output.device != operands.input.device:
+    if output.layout is not torch.strided or output.device != taken.device:
         raise OutputFault(f"returned a {output.layout} tensor on {output.device}")
     if output.numel() == 0:
         return output
-    for name in ("input", "weight", "bias", "grad", "residual"):
-        operand = getattr(operands, name)
-        if operand is not None and share_memory(output, operand):
-            raise OutputFault(f"the output shares memory with the {name}")
-    if any(share_memory(output, tensor) for tensor in earlier):
-        raise OutputFault("the output shares memory with an earlier output")
+    if holder := taken.holder(output):
+        raise OutputFault(f"the output shares memory with {holder}")
     return output
-
-
-def share_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Return whether the storages of two tensors overlap, wherever each of them begins."""
-    start, end = _span(one)
-    other_start, other_end = _span(other)
-    return start < other_end and other_start < end
 
 
 def _span(tensor: torch.Tensor) -> tuple[int, int]:

@@ -51,7 +51,7 @@ from suite.worker.clocks import timer_for
 from suite.worker.cpu_clock import Timer
 from suite.worker.memory import peak_bytes_of
 from suite.worker.operators import OperatorLog, vendor_convolution
-from suite.worker.outputs import failure, require_output, row_major
+from suite.worker.outputs import Taken, failure, require_output, row_major
 from suite.worker.side_effects import Watch
 from suite.worker.turn import Turn, require_untouched
 
@@ -296,7 +296,7 @@ class Worker:
                 shared.copy_(ours)
 
     def _require_output(self, output: Any) -> None:
-        require_output(output, self._scenario, self._operands, earlier=())
+        require_output(output, self._scenario, Taken(self._operands))
 
     def answer_load(self, asked: messages.Load) -> messages.TimedAnswer[messages.Loaded]:
         return self._guarded(self.load)(asked)

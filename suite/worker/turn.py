@@ -12,7 +12,7 @@ from suite.operands.shared import SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, same_bits
 from suite.processes.threads import wait_until_threads_sleep
-from suite.worker.outputs import OutputFault, in_memory_order, require_output
+from suite.worker.outputs import OutputFault, Taken, in_memory_order, require_output
 
 
 class Turn:
@@ -33,6 +33,7 @@ class Turn:
         self._varying = [torch.empty_like(operands.varying) for _ in range(batch)]
         self._held: list[torch.Tensor] = []
         """Outputs of the last timed sample, which the next may not reuse."""
+        self._taken = Taken(operands)
         self._first_held = 0
         """The slot of the first of them."""
         self._last_start: Start | None = None
@@ -56,14 +57,13 @@ class Turn:
         Raises:
             OutputFault: one is no dense tensor of its own, and what it is instead.
         """
-        checked = [
-            require_output(output, self._scenario, self._operands, self._held) for output in outputs
-        ]
+        checked = [require_output(output, self._scenario, self._taken) for output in outputs]
         lying = [in_memory_order(output) for output in checked]
         for slot, (flat, _) in enumerate(lying, start=asked.slot):
             self._results.write(slot, flat)
         if not asked.idle:
             self._held, self._first_held, self._last_start = checked, asked.slot, asked.starts[-1]
+            self._taken = Taken(self._operands, checked)
         return tuple(is_last for _, is_last in lying)
 
     def require_untouched(self) -> None:

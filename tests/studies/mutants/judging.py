@@ -15,7 +15,7 @@ from suite.messages import judge as messages
 from suite.operands.shared import SharedOperands
 from suite.registry.implementation import Implementation
 from suite.scenario.files import find_file, load_file
-from suite.worker.outputs import OutputFault, require_output, row_major
+from suite.worker.outputs import OutputFault, Taken, require_output, row_major
 from tests.judge.in_process import allowance_of, bound, judge_here, opened
 from tests.scenario.properties import LEVELS, levels
 
@@ -87,7 +87,7 @@ def _output(
 ) -> torch.Tensor:
     """Return what a gate call gives, on the operands that a worker hands over."""
     call, operands = bound(row, scenario, given, kind)
-    return require_output(call(operands.varying), scenario, operands, ())
+    return require_output(call(operands.varying), scenario, Taken(operands))
 
 
 def _judged(judge: Judge, kind: str, row: Implementation, path: str) -> str | None:
