@@ -22,8 +22,8 @@ from suite.program import how_to_install
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """More than a quick command makes: looking through them for garbage takes 5 ms of about 150."""
 
-MEASURING = ("check", "run", "tune")
-"""Commands that have processes do something whatever else they are asked."""
+WITH_PROCESSES = ("check", "run", "tune")
+"""Commands that start processes whatever else they are asked."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def _answered(arguments: Sequence[str] | None) -> int:
             require_folder()
             words = sys.argv[1:] if arguments is None else arguments
             options = build_parser(words).parse_args(words)
-            if options.command in MEASURING and not getattr(options, "on", None):
+            if options.command in WITH_PROCESSES and not getattr(options, "on", None):
                 from suite.processes import fork_server  # noqa: PLC0415 - others start sooner
 
                 fork_server.start_early()

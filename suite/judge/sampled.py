@@ -99,8 +99,8 @@ def draw(
     if int((usual[1] > 0).sum()) < LEAST_BOUNDS:  # most elements sum nothing but padding
         norm = float(torch.linalg.vector_norm(varying, dtype=torch.float64))
         rms = norm / math.sqrt(max(varying.numel(), 1))
-        whole = usual_elements(scenario, operands, rms)
-        usual = whole.whole(whole.expected), whole.whole(whole.size)
+        kept = usual_elements(scenario, operands, rms)
+        usual = kept.whole(kept.expected), kept.whole(kept.size)
     drawn = projection.projection(scenario, operands, generator)
     flat = varying.contiguous().view(-1)
     return Sample(

@@ -11,8 +11,7 @@ from suite.conditions import Scenario
 from suite.measuring.evidence import Evidence
 from suite.measuring.gates import gate
 from suite.messages.judge import Judgement
-from suite.messages.worker import Gated, HandBack, OperatorsRan
-from suite.processes.channel import Done
+from suite.messages.worker import Gated, OperatorsRan
 from suite.registry.sources import Source
 from suite.results.cell import Residuals
 from suite.results.kernels import WhatRan
@@ -63,8 +62,6 @@ def test_a_slow_16_bit_call_is_asked_for_its_kernel_too(
     monkeypatch.setattr("suite.measuring.gates.LOGGED_CALL_S", -1.0)
 
     def replies(request):
-        if isinstance(request, HandBack):
-            return Done()
         logged.append(request.log_operators)
         ran = OperatorsRan(names=(), vendor="thnn_conv2d", ran=None)
         return Gated(note="", operators=ran if request.log_operators else None)
