@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,10 @@ ACTIVATED_ELEMENTS = 64
 wrong in 1 of 500."""
 
 
+LEAST_BY_THREADS = 2**17
+"""Elements of operand and output, of which a thread reads some 2 in a nanosecond."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Bounds:
     """What may be off by how much, for a usual operand."""
@@ -55,14 +60,21 @@ class Block:
     """What the outputs of timed calls on one weight have to be."""
 
     def __init__(
-        self, scenario: Scenario, operands: Operands, stream: Stream, secret: torch.Generator
+        self,
+        scenario: Scenario,
+        operands: Operands,
+        stream: Stream,
+        secret: torch.Generator,
+        threads: Executor,
     ) -> None:
         """Draw a projection, and compute how large results usually are.
 
         Args:
             operands: as drawn, in the judge's own memory; so are the `stream`'s bits.
             secret: draws what nobody else may know.
+            threads: for what each of them does alone.
         """
+        self._threads = threads
         self._scenario = scenario
         self._stream = stream
         self._secret = secret
@@ -109,17 +121,32 @@ class Block:
             output = self._shaped(output_in(slot), channels_last)
             if fault := self._element_fault(output, limits, bounds.of_each):
                 return fault
-        for slot, start, channels_last in calls:
+
+        def whole_fault(call: TimedCall) -> str | None:
+            slot, start, channels_last = call
             output = output_in(slot)
             if bounds.nothing is not None:
                 in_order = self._shaped(output, channels_last).contiguous().view(-1)
                 if fault := _padding_fault(in_order, bounds.nothing):
                     return fault
             if self._activation:
-                continue
-            if fault := self._projection_fault(output, channels_last, start, bounds.of_all):
-                return fault
-        return None
+                return None
+            return self._projection_fault(output, channels_last, start, bounds.of_all)
+
+        return next(filter(None, self._side_by_side(whole_fault, calls)), None)
+
+    def _side_by_side(
+        self, fault_of: Callable[[TimedCall], str | None], calls: Sequence[TimedCall]
+    ) -> Iterator[str | None]:
+        """Yield each call's fault; large ones are looked at by all threads, a call by each.
+
+        Nobody else works meanwhile. Operands of unusual values have to be written down first, in
+        one place.
+        """
+        is_large = self._signs.numel() + self._adjoint.numel() >= LEAST_BY_THREADS
+        if self._scenario.values == NORMAL and is_large and len(calls) > 1:
+            return self._threads.map(fault_of, calls)
+        return map(fault_of, calls)
 
     def _shaped(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
         """Return a flat output in the result's shape, however it lies."""

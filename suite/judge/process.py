@@ -26,6 +26,7 @@ import contextlib
 import secrets
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -44,6 +45,7 @@ from suite.messages.answer import Answer, Failure
 from suite.operands.epilogue import activate_
 from suite.operands.gate_inputs import NOTHING, draw
 from suite.operands.shared import SharedOperands, SharedResults
+from suite.operands.streams import Stream
 from suite.operands.tensors import DTYPES, Operands, same_bits
 from suite.operands.values import stored_of
 from suite.processes import free_memory
@@ -73,6 +75,8 @@ class Judge:
         torch.set_num_threads(1)
         torch.set_grad_enabled(False)
         self._threads = threads
+        self._pool = ThreadPoolExecutor(threads)
+        """None is started before there is work for it."""
         self._scenario: Scenario
         self._shared: SharedOperands
         self._results: dict[str, SharedResults] = {}
@@ -176,11 +180,21 @@ class Judge:
                 self._reach = reference.reach(self._scenario, self._drawn)
         return Done()
 
-    def _draw_operands(self, kind: str, generator: torch.Generator) -> None:
-        """Draw them in the judge's own memory; the others see a copy."""
+    def _draw_operands(
+        self, kind: str, generator: torch.Generator, stream: Stream | None = None
+    ) -> None:
+        """Draw them in the judge's own memory; the others see a copy.
+
+        Args:
+            stream: of timed calls, which begin with other operands than the block's own: the one
+                that varies is taken from it.
+        """
         self._as_asked = kind == AS_ASKED
         self._drawn = self._shared.operands.each(torch.empty_like)
-        draw(kind, self._scenario, self._drawn, generator, self._stored)
+        into = self._drawn.with_varying(torch.empty(0)) if stream else self._drawn
+        draw(kind, self._scenario, into, generator, self._stored)
+        if stream:
+            stream.fill(self._drawn.varying, (0, 0))
         self._shared.operands.copy_(self._drawn)
         drawn, scenario = self._drawn, self._scenario
         self._largest_operand = 0.0
@@ -235,20 +249,22 @@ class Judge:
     def draw_block(self, asked: messages.DrawBlock) -> Done:
         self._let_go()
         generator = torch.Generator().manual_seed(asked.seed)
-        usual = self._scenario.has_usual_values
-        self._draw_operands("normal" if usual else AS_ASKED, generator)
         stream = self._shared.stream.like()
         stream.draw(generator, self._stored.input if self._scenario.stores_varying else None)
         self._shared.stream.copy_(stream)
+        usual = self._scenario.has_usual_values
+        self._draw_operands("normal" if usual else AS_ASKED, generator, stream)
         with _threads(self._threads):
-            self._block = Block(self._scenario, self._drawn, stream, self._secret)
+            self._block = Block(self._scenario, self._drawn, stream, self._secret, self._pool)
         return Done()
 
-    def judge_timed(self, asked: messages.JudgeTimed) -> messages.Ruling:
-        """Judge the outputs of timed calls; the first fault found, if any."""
-        limits = self._limits(asked.allowance)
-        fault = self._block.fault(asked.calls, limits, self._result(asked.results).slot)
-        return messages.Ruling(fault=fault)
+    def judge_timed(self, asked: messages.JudgeTimed) -> messages.Rulings:
+        """Judge the outputs of timed calls; of each arm the first fault found, if any."""
+        return messages.Rulings(faults=tuple(map(self._fault, asked.turns)))
+
+    def _fault(self, turn: messages.TimedOutputs) -> str | None:
+        limits, results = self._limits(turn.allowance), self._result(turn.results)
+        return self._block.fault(turn.calls, limits, results.slot)
 
     def handlers(self) -> Handlers:
         return handlers(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from suite.conditions import Scenario
 from suite.input_kinds import SPECIAL_KINDS
@@ -38,6 +38,8 @@ LONG_S = 0.2
 """A shorter computation tells little about how fast the judge is."""
 
 Reply = TypeVar("Reply")
+OutputsOf = tuple[SharedMemory, Sequence[TimedCall], Allowance]
+"""An arm's memory, what timed calls put into its slots, and what it may be off by."""
 
 
 class JudgeClient:
@@ -112,9 +114,21 @@ class JudgeClient:
             self._process().send(request)
         return self._reply(request)
 
+    @contextlib.contextmanager
+    def _asking(self, request: Request[Answer[Any]]) -> Iterator[None]:
+        """Ask, and wait for the reply when the body has run; raises as `_ask` does."""
+        with self._or_lost(request.do):
+            self._process().send(request)
+        try:
+            yield
+        finally:
+            self._reply(request)
+
     def _reply(self, request: Request[Answer[Reply]]) -> Reply:
         """Return the judge's reply to what it was asked; raises as `_ask` does."""
-        with self._time_spent.judging(), self._or_lost(request.do):
+        is_judging = not isinstance(request, messages.Compare)  # that is of the machine
+        counted = self._time_spent.judging() if is_judging else contextlib.nullcontext()
+        with counted, self._or_lost(request.do):
             answer = self._process().receive(request, self._timeout_s)
         if failure := answer.failure:
             self.close()  # what it allocated so far, or its limits, may be the cause
@@ -176,6 +190,12 @@ class JudgeClient:
         Args:
             seed: what they are drawn from; None: one that nobody knows.
         """
+        with self.drawing(kind, seed):
+            pass
+
+    @contextlib.contextmanager
+    def drawing(self, kind: str, seed: int | None = None) -> Iterator[None]:
+        """Do as `draw` while the body runs, which asks the judge for nothing and times nobody."""
         flops = self._scenario.problem.direct_flops * (1 if kind == "integer" else 2)
         whole_s = flops / self._flops_per_s
         fits = whole_s <= WHOLE_SHARE * self._time_spent.deadline.left_s
@@ -183,7 +203,9 @@ class JudgeClient:
         self.judges_elements = None if is_whole else ELEMENTS
         began = time.monotonic()
         seed = secrets.randbits(63) if seed is None else seed
-        self._ask(messages.Draw(kind=kind, seed=seed, elements=self.judges_elements))
+        request = messages.Draw(kind=kind, seed=seed, elements=self.judges_elements)
+        with self._asking(request):
+            yield
         if self.judges_elements is None and whole_s > LONG_S:
             self._flops_per_s = flops / (time.monotonic() - began)
 
@@ -227,20 +249,18 @@ class JudgeClient:
             seed: what they are drawn from; None: one that nobody knows.
         """
         request = messages.DrawBlock(seed=secrets.randbits(63) if seed is None else seed)
-        with self._or_lost(request.do):
-            self._process().send(request)
-        try:
+        with self._asking(request):
             yield f"{request.seed:016x}"
-        finally:
-            self._reply(request)
 
-    def judge_timed(
-        self, results: SharedMemory, calls: Iterable[TimedCall], allowance: Allowance
-    ) -> str | None:
-        """Return the first fault among the outputs of timed calls."""
-        self._hand_over(results)
-        request = messages.JudgeTimed(results=results.path, calls=tuple(calls), allowance=allowance)
-        return self._ask(request).fault
+    def judge_timed(self, turns: Sequence[OutputsOf]) -> tuple[str | None, ...]:
+        """Return for each arm the first fault among the outputs of timed calls."""
+        for results, _, _ in turns:
+            self._hand_over(results)
+        outputs = tuple(
+            messages.TimedOutputs(results=results.path, calls=tuple(calls), allowance=allowance)
+            for results, calls, allowance in turns
+        )
+        return self._ask(messages.JudgeTimed(turns=outputs)).faults
 
     def forget_results(self) -> None:
         """Have the judge let go of all workers' memory before any of them is closed."""

@@ -9,6 +9,7 @@ process and no memory: other scenarios' blocks may come in between.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -142,11 +143,13 @@ class Race:
 
     def _first_look(self, shared: SharedMemory) -> Iterator[CellResult]:
         began = time.monotonic()
-        self._start_processes(shared, self._deadline.share(LOADING_SHARE))
+        first, *others = run_kinds(self._scenario)
+        with self._judge.drawing(first) if self._may_run() else contextlib.nullcontext():
+            self._start_processes(shared, self._deadline.share(LOADING_SHARE))
         starting_s = time.monotonic() - began
         self._measure_ceilings()
         yield from self._decided()
-        self._gate(self._deadline.share(GATES_SHARE))
+        self._gate(first, others, self._deadline.share(GATES_SHARE))
         leave_out_beyond(self._deadline, self._running(), self._first_block_s)
         yield from self._decided()
         began = time.monotonic()
@@ -281,19 +284,28 @@ class Race:
             )
         self._time_spent.begin()
 
-    def _gate(self, until: Deadline) -> None:
-        """Run the gates; with a budget, until so much of it is used: a block has to fit, too."""
-        kinds = run_kinds(self._scenario)
-        for kind in kinds:
+    def _may_run(self) -> bool:
+        """Whether it is not known of all cells beforehand that they are unsupported."""
+        return any(self._scenario.id not in cell.arm.unsupported for cell in self._running())
+
+    def _gate(self, drawn: str, others: Sequence[str], until: Deadline) -> None:
+        """Run the gates; with a budget, until so much of it is used: a block has to fit, too.
+
+        Args:
+            drawn: the kind of the inputs that are there already.
+            others: kinds that come after it.
+        """
+        for kind in (drawn, *others):
             leave_out_beyond(self._deadline, self._running(), gate_s)
             if running := self._running():
-                self._judge.draw(kind)
+                if kind != drawn:
+                    self._judge.draw(kind)
                 for cell in running:
                     if until.passed and cell is not self._reference():
                         cell.leave_out()
                     if cell.alive:
                         with held_to(None if cell is self._reference() else until, cell):
-                            gate(cell, self._judge, kind, last=kind == kinds[-1])
+                            gate(cell, self._judge, kind, last=kind == [drawn, *others][-1])
         if network_of(self._scenario):
             for cell in self._running():
                 if not until.passed:

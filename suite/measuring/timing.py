@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from suite.measuring.cell import Cell
 from suite.measuring.contention import BlockContention, CellWatch
@@ -19,7 +19,7 @@ from suite.measuring.energy import (
     no_energy,
 )
 from suite.measuring.gates import log_operators, require_untouched
-from suite.measuring.judge_client import JudgeClient
+from suite.measuring.judge_client import JudgeClient, OutputsOf
 from suite.measuring.settings import Settings
 from suite.measuring.starts import Starts
 from suite.measuring.two_clocks import TwoClocks, Unexplained, unexplained
@@ -60,7 +60,7 @@ class Timing:
         few_starts: Sequence[Start] = (),
     ) -> None:
         self.cell = cell
-        self._judge = judge
+        self.judge = judge
         self._settings = settings
         self._starts = Starts(few_starts)
         self._samples_s: list[float] = []
@@ -251,7 +251,7 @@ class Timing:
         joules, took_s = counter() - before_j, time.perf_counter() - before
         if told_s is None or self.cell.ask(EndTurn(last=False)) is None:
             return None
-        self.judge_turn()
+        judge_turns([self])
         if not self.cell.alive:
             return None
         calls = len(told_s) * self._batch
@@ -266,21 +266,19 @@ class Timing:
         """Return what the block leaves unexplained by the parent's clock."""
         return unexplained(self.clocks, self.own_clocks, self._head_start_s)
 
-    def judge_turn(self) -> None:
-        """Have the outputs judged that wait in their slots.
+    def to_judge(self) -> OutputsOf | None:
+        """Return the outputs that wait in their slots to be judged, if any.
 
         They are those that were there when the clock stopped: what was written later was computed
         in others' time.
         """
-        cell = self.cell
+        cell, calls = self.cell, self._unjudged
         if any(cell.results.read(start, len(piece)) != piece for start, piece in self._seen):
             cell.fail(Status.INCORRECT, "an output was written after its call's time was told")
-        self._seen = []
-        if self._unjudged and cell.alive and self._settings.verify:
-            allowance = cell.evidence.allowance
-            if fault := self._judge.judge_timed(cell.results, self._unjudged, allowance):
-                cell.fail(Status.INCORRECT, fault)
-        self._unjudged = []
+        self._seen, self._unjudged = [], []
+        if calls and cell.alive and self._settings.verify:
+            return cell.results, calls, cell.evidence.allowance
+        return None
 
     def end(
         self,
@@ -299,7 +297,7 @@ class Timing:
         """
         cell = self.cell
         if self._settings.verify:
-            require_untouched(cell, self._judge)
+            require_untouched(cell, self.judge)
         has_time = cell.worker.run_deadline.left_s > ENERGY_S
         if self._settings.energy and cell.evidence.energy is None and has_time:
             cell.evidence.take_energy(self._energy())
@@ -326,3 +324,19 @@ class Timing:
                 contention=contention.of(self.watch) if contention else None,
             )
         )
+
+
+def judge_turns(timings: Iterable[Timing]) -> None:
+    """Have the outputs of turns judged: those of one judge at once, as one that slept is slow.
+
+    Their cells fail where one is wrong.
+    """
+    waiting: dict[int, list[tuple[Timing, OutputsOf]]] = {}
+    for timing in timings:
+        if outputs := timing.to_judge():
+            waiting.setdefault(id(timing.judge), []).append((timing, outputs))
+    for of_one in waiting.values():
+        faults = of_one[0][0].judge.judge_timed([outputs for _, outputs in of_one])
+        for (timing, _), fault in zip(of_one, faults, strict=True):
+            if fault:
+                timing.cell.fail(Status.INCORRECT, fault)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from suite.measuring.cell import Cell
 from suite.measuring.deadline import Deadline
-from suite.measuring.timing import Timing
+from suite.measuring.timing import Timing, judge_turns
 from suite.measuring.two_clocks import clock_fault
 from suite.results.cell import Status
 
@@ -88,7 +89,8 @@ def take_turns(
                 with timing.cell.worker.turn(timed=True):
                     timing.turn(number)
                 timing.cell.misconducts()
-        for timing in at_turn:
-            with timing.cell.worker.watched():
-                timing.judge_turn()
+        with contextlib.ExitStack() as watched:
+            for timing in at_turn:
+                watched.enter_context(timing.cell.worker.watched())
+            judge_turns(at_turn)
         number += 1

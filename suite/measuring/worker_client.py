@@ -35,6 +35,9 @@ BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck, LookInside)
 CHECKING = (Sample, EndTurn, HandBack)
 """Requests in which what is not inside the implementation's calls is there to verify them."""
 
+MOST_UNSEEN_S = 0.01
+"""A process fills some tens of MB in that time; looking what it holds takes a third of a ms."""
+
 Reply = TypeVar("Reply")
 
 
@@ -56,7 +59,7 @@ class Channel(Protocol):
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply: ...
 
-    def watch(self) -> None: ...
+    def keep_to_limits(self) -> None: ...
 
     @property
     def tree(self) -> ProcessTree: ...
@@ -86,6 +89,8 @@ class WorkerClient:
         """Processor time that its process took for the last sample; None where it cannot be seen,
         or where several threads may take it at once."""
         self._began = 0.0
+        self._unseen_s = 0.0
+        """For which its process has worked since it was last seen what that holds."""
         self._used_before_s = 0.0
         self._had_ended = False
         """Whether its process was gone when it was last asked."""
@@ -180,7 +185,8 @@ class WorkerClient:
             self.held_s = time.perf_counter() - self._began
             if self._sees_time_used and isinstance(request, Sample) and self._peer:
                 self.used_s = self._peer.tree.cpu_s() - self._used_before_s
-            if not isinstance(request, Sample):  # those are many, and short
+            self._unseen_s += self.held_s
+            if self._unseen_s > MOST_UNSEEN_S:
                 self._watch(request)
         if isinstance(request, CHECKING):
             self._time_spent.checking_s += max(0.0, self.held_s - answer.inside_s)
@@ -264,10 +270,11 @@ class WorkerClient:
         return self._time_spent.deadline
 
     def _watch(self, request: Request[Any]) -> None:
-        """See what the process holds now: a short request ends before anybody looked."""
+        """See what the process holds now: short requests end before anybody looked."""
         assert self._peer is not None
+        self._unseen_s = 0.0
         try:
-            self._peer.watch()
+            self._peer.keep_to_limits()
         except ProcessFailed as failed:
             self._peer = None
             failed.reason = f"{request.do}: {failed.reason}"

@@ -196,7 +196,20 @@ class DrawBlock(Request[Answer[Done]]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeTimed(Request[Answer[Ruling]]):
+class TimedOutputs:
+    """What the timed calls of one arm's turn put into its slots."""
+
     results: str
     calls: tuple[TimedCall, ...]
     allowance: Allowance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rulings:
+    faults: tuple[str | None, ...]
+    """Of each arm."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeTimed(Request[Answer[Rulings]]):
+    turns: tuple[TimedOutputs, ...]

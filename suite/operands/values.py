@@ -26,16 +26,20 @@ from dataclasses import dataclass
 import torch
 
 from suite.conditions import Scenario
+from suite.operands.random_bits import RandomBits
 from suite.stored_values import Array, read_arrays
 from suite.values import DENORMAL, NORMAL, SPARSE, TAIL_DEGREES, TRAINED, ZEROS
 
-PIECE_ELEMENTS = 4 * 2**20
-"""Drawn at once: what is drawn takes twice the memory of what it is drawn for, on the way."""
+PIECE_ELEMENTS = 2**16
+"""Drawn at once: a core's own cache holds what that takes on the way."""
 KEPT = 0.1
 """Of sparse values: the share that is no zero."""
 LEAST_POWER, MOST_POWER = -8, 6
 """Powers of two between which magnitudes of heavy-tailed streams lie; 1 of 5,000 is beyond 2⁴."""
-_STEPS = 2**16
+_STEP_BITS = 16
+_STEPS = 1 << _STEP_BITS
+"""Random numbers of so many bits."""
+_HALVINGS = 3
 _KEPT_BITS = 3
 """Of a stored value's mantissa, which no mask takes away: it changes by 6 % at most, on average."""
 
@@ -153,9 +157,10 @@ def _draw_denormals(flat: torch.Tensor, dtype: torch.dtype, generator: torch.Gen
 def _draw_signs_and_mantissas(
     flat: torch.Tensor, dtype: torch.dtype, generator: torch.Generator
 ) -> None:
-    bits = BITS[dtype]
-    flat.random_(bits.sign, None, generator=generator)
-    flat.bitwise_and_(bits.sign | bits.fraction)
+    bits, random = BITS[dtype], RandomBits(generator)
+    for piece in flat.split(PIECE_ELEMENTS):
+        random.fill(piece)
+        piece.bitwise_and_(bits.sign | bits.fraction)
 
 
 # -- the streams of timed calls --------------------------------------------------------------------
@@ -192,31 +197,33 @@ def draw_streams(
         _draw_signs_and_mantissas(b, dtype, generator)
         b.bitwise_and_(~first)
         return
+    random = RandomBits(generator)
     for piece in a.split(PIECE_ELEMENTS):
-        powers = _powers(values, piece.shape, generator)
+        powers = _powers(values, piece.numel(), random)
         piece.bitwise_or_((bits.exponent + powers).to(bits.integer) << bits.mantissa)
     if values != SPARSE:
         _draw_signs_and_mantissas(b, dtype, generator)
         return
-    b.random_(bits.sign, None, generator=generator)
-    b.bitwise_or_(~bits.fraction)
     for piece in b.split(PIECE_ELEMENTS):
+        random.fill(piece)
+        piece.bitwise_or_(~bits.fraction)
         keep = torch.rand(piece.shape, generator=generator) < KEPT
         piece.mul_(keep.to(bits.integer))
 
 
 def _draw_mask(b: torch.Tensor, bits: Bits, generator: torch.Generator) -> None:
     """Write ones, but for the last bits of the mantissa, which are random."""
-    b.random_(bits.sign, None, generator=generator)
+    RandomBits(generator).fill(b)
     b.bitwise_or_(~(bits.fraction >> _KEPT_BITS))
 
 
-def _powers(values: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+def _powers(values: str, count: int, random: RandomBits) -> torch.Tensor:
     """Return the power of two that each magnitude begins at."""
+    steps = random.fill(torch.empty(count, dtype=torch.int16)).int().bitwise_and_(_STEPS - 1)
     if values != TRAINED:
         # Magnitudes from 1/4 to 2, so that neither order nor precision goes unnoticed.
-        return -torch.randint(0, 3, shape, generator=generator)
-    return _table()[torch.randint(0, _STEPS, shape, generator=generator)]
+        return steps.mul_(_HALVINGS).bitwise_right_shift_(_STEP_BITS).neg_()
+    return _table()[steps]
 
 
 @functools.cache
@@ -244,7 +251,7 @@ def usual_rms(values: str, dtype: torch.dtype, a: torch.Tensor, *, is_stored: bo
         a: the first stream.
         is_stored: whether that is of a network.
     """
-    powers = sum(4.0**-halvings for halvings in range(3)) / 3
+    powers = sum(4.0**-halvings for halvings in range(_HALVINGS)) / _HALVINGS
     if values == NORMAL:
         return math.sqrt(7 / 3 * powers)
     if values == SPARSE:

@@ -85,8 +85,8 @@ def timed_fault(judge: Judge, scenario: Scenario, row: Implementation):
         for slot, start, _ in calls:
             given.stream.fill(operand, start)
             shared.slot(slot).copy_(row_major(call(operand)))
-        asked = messages.JudgeTimed(results=path, calls=calls, allowance=allowance_of(row))
-        return judge.judge_timed(asked).fault
+        asked = messages.TimedOutputs(results=path, calls=calls, allowance=allowance_of(row))
+        return judge.judge_timed(messages.JudgeTimed(turns=(asked,))).faults[0]
 
 
 @pytest.mark.parametrize("row", FUSING, ids=lambda row: row.name)

@@ -80,8 +80,8 @@ def fault_of(
         for slot, start, _ in calls:
             given.stream.fill(operand, start)
             shared.slot(slot).copy_(row_major(call(operand).detach().clone()))
-        timed = messages.JudgeTimed(results=path, calls=calls, allowance=allowance)
-        fault = judge.judge_timed(timed).fault
+        timed = messages.TimedOutputs(results=path, calls=calls, allowance=allowance)
+        fault = judge.judge_timed(messages.JudgeTimed(turns=(timed,))).faults[0]
         return fault and ("timed", fault)
 
 
@@ -129,7 +129,7 @@ def zeros(input, weight, *others):
 
 def drops_a_tap(input, weight, *others):
     less = weight.clone()
-    less[0, 0, 1, 1] = 0
+    less.view(-1)[less.abs().argmax()] = 0  # any other one may be 0
     return F.conv2d(input, less, *others)
 
 

@@ -66,10 +66,10 @@ class Cell:
                 if spoil and only in (None, slot):
                     spoil(output.view(self._scenario.result_shape))
                 shared.slot(slot).copy_(output)
-            outputs = messages.JudgeTimed(
+            outputs = messages.TimedOutputs(
                 results=path, calls=tuple(calls), allowance=self._allowance
             )
-            return self._judge.judge_timed(outputs).fault
+            return self._judge.judge_timed(messages.JudgeTimed(turns=(outputs,))).faults[0]
 
     def gate_fault(self) -> str | None:
         """Return what `check` finds wrong on inputs that hold numbers alone."""

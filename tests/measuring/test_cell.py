@@ -11,7 +11,7 @@ from suite.conditions import Scenario
 from suite.measuring.cell import Cell
 from suite.measuring.gates import gate
 from suite.measuring.settings import Settings
-from suite.measuring.timing import Timing
+from suite.measuring.timing import Timing, judge_turns
 from suite.messages.judge import Judgement
 from suite.messages.worker import (
     BeginTurn,
@@ -195,17 +195,17 @@ def test_an_output_that_changes_after_its_time_was_told_is_found(settings, time_
 
     scenario = Scenario(id="b/1", problem=TINY)
     cell = opened_cell(scenario, settings, time_spent, monkeypatch, replies)
-    judge = SimpleNamespace(judge_timed=lambda *_: None)
+    judge = SimpleNamespace(judge_timed=lambda turns: [None] * len(turns))
     timing = Timing(cell, judge, settings)
     timing.begin()
     timing.turn(0)
-    timing.judge_turn()
+    judge_turns([timing])
     assert cell.alive
 
     timing.turn(1)
     with open_shared(cell.results.path, writable=True) as file:
         file.write(b"x" * cell.layout.size_bytes)
-    timing.judge_turn()
+    judge_turns([timing])
     cell.close()
 
     assert cell.status is Status.INCORRECT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 
@@ -16,7 +17,6 @@ from suite.measuring.run import Runner
 from suite.measuring.time_spent import TimeSpent
 from suite.messages.judge import Draw
 from suite.problem import Problem
-from suite.processes.channel import Done
 from suite.registry.catalogue import read_catalogue
 from suite.results.cell import Status
 from tests.conftest import ROOT
@@ -92,9 +92,10 @@ class ToldJudge(JudgeClient):
     def _start(self):
         return None
 
-    def _ask(self, request):
+    @contextlib.contextmanager
+    def _asking(self, request):
         self.asked = request
-        return Done()
+        yield
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_a_row_whose_calls_never_end_is_left_out_and_blamed_for_nothing(tmp_path
 
 def test_a_layer_whose_float64_result_takes_longer_than_the_budget_is_measured(tmp_path, settings):
     (tmp_path / "endless.py").write_text(ENDLESS)
-    problem = Problem.of_call((1, 64, 150, 150), (64, 64, 5, 5), dilation=(2, 2))
+    problem = Problem.of_call((1, 64, 230, 230), (64, 64, 5, 5), dilation=(2, 2))
     runner = Runner(
         tmp_path,
         [Scenario(id="t/a", problem=problem)],

@@ -169,16 +169,19 @@ class NetworkJudge(Judge):
     def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
         return self._judged(self._output(asked.results, asked.slot), self._gated)
 
-    def judge_timed(self, asked: messages.JudgeTimed) -> messages.Ruling:
-        for slot, start, _ in asked.calls:
+    def judge_timed(self, asked: messages.JudgeTimed) -> messages.Rulings:
+        return messages.Rulings(faults=tuple(map(self._fault, asked.turns)))
+
+    def _fault(self, turn: messages.TimedOutputs) -> str | None:
+        for slot, start, _ in turn.calls:
             if start not in self._of_starts:
                 row = torch.empty_like(self._drawn.input)
                 self._stream.fill(row, start)
                 self._of_starts[start] = self._expected_of(row)
-            judged = self._judged(self._output(asked.results, slot), self._of_starts[start])
+            judged = self._judged(self._output(turn.results, slot), self._of_starts[start])
             if judged.fault:
-                return messages.Ruling(fault=f"a timed call: {judged.fault}")
-        return messages.Ruling(fault=None)
+                return f"a timed call: {judged.fault}"
+        return None
 
     def _judged(self, row: torch.Tensor, expected: Expected) -> messages.Judgement:
         errors, limits = expected.errors(row), self._limits_of(expected)
