@@ -6,6 +6,7 @@ A scenario is a problem and these; scenario/ reads files of them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 from dataclasses import dataclass
@@ -123,9 +124,9 @@ class Scenario:
     def least_bytes(self) -> int:
         return self.problem.least_bytes(self.itemsize)
 
-    @property
+    @functools.cached_property
     def result_shape(self) -> Shape:
-        """Shape of what the timed call returns in this direction."""
+        """Shape of what the timed call returns in this direction; asked for at every sample."""
         return {
             "forward": self.problem.output_shape,
             "backward_data": self.problem.input_shape,

@@ -204,10 +204,10 @@ class CellPeer:
             self._side.lost()
             raise
 
-    def watch(self) -> None:
+    def keep_to_limits(self) -> None:
         peer = self._own()
         try:
-            peer.watch()
+            peer.keep_to_limits()
         except ProcessFailed:
             self._side.lost()
             raise

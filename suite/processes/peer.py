@@ -204,12 +204,16 @@ class Peer:
         return self.receive(request, timeout_s)
 
     def watch(self) -> None:
-        """Let it go on where others stopped it; bound what it prints and takes, with all below it.
+        """Let it go on where others stopped it, and `keep_to_limits`."""
+        self.tree.end_halt()
+        self.keep_to_limits()
+
+    def keep_to_limits(self) -> None:
+        """Bound what it prints and takes, with all below it.
 
         Raises:
             ProcessFailed: it took too much memory; it is gone, and what it shared by name.
         """
-        self.tree.end_halt()
         log_file.bound(self._log)
         if self._memory_limit_bytes is None:
             return

@@ -55,6 +55,10 @@ class Taken:
         self.device = operands.input.device
         named = ((name, getattr(operands, name)) for name in _OPERANDS)
         self._operands = [(name, *_span(tensor)) for name, tensor in named if tensor is not None]
+        self.hold(held)
+
+    def hold(self, held: Iterable[torch.Tensor]) -> None:
+        """Take these outputs for the ones that are still held."""
         spans = sorted(map(_span, held))
         self._starts = [start for start, _ in spans]
         self._ends = list(itertools.accumulate((end for _, end in spans), max))

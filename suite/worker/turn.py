@@ -27,7 +27,6 @@ class Turn:
         batch: int,
     ) -> None:
         self._scenario = scenario
-        self._operands = operands
         self._stream = stream
         self._results = results
         self._varying = [torch.empty_like(operands.varying) for _ in range(batch)]
@@ -63,7 +62,7 @@ class Turn:
             self._results.write(slot, flat)
         if not asked.idle:
             self._held, self._first_held, self._last_start = checked, asked.slot, asked.starts[-1]
-            self._taken = Taken(self._operands, checked)
+            self._taken.hold(checked)
         return tuple(is_last for _, is_last in lying)
 
     def require_untouched(self) -> None:
