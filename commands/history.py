@@ -47,12 +47,13 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _read(folders: list[Path]) -> tuple[list[TimedRun], list[str]]:
-    """Return the runs that can be read, and a line for each folder that cannot.
+    """Return the runs that can be read, and why others cannot.
 
     Raises:
         UsageError: a folder without runs, or no run at all.
     """
-    runs, unread = {}, []
+    runs: dict[Path, TimedRun] = {}
+    unread: list[tuple[Path, str]] = []
     for folder in folders:
         run_folders = _run_folders(folder)
         sizes = list(map(_size_bytes, run_folders))
@@ -64,10 +65,22 @@ def _read(folders: list[Path]) -> tuple[list[TimedRun], list[str]]:
             except UsageError as error:
                 if run_folder == folder:
                     raise
-                unread.append(f"left out: {error}")
+                unread.append((run_folder, str(error)))
+    left_out = _left_out(unread)
     if not runs:
-        raise UsageError("no run that can be read\n  " + "\n  ".join(unread))
-    return list(runs.values()), unread
+        raise UsageError("no run that can be read\n  " + "\n  ".join(left_out))
+    return list(runs.values()), left_out
+
+
+def _left_out(unread: list[tuple[Path, str]]) -> list[str]:
+    """Return a line for each reason, with the first folder that it holds for."""
+    by_reason: dict[str, list[str]] = {}
+    for folder, reason in unread:
+        by_reason.setdefault(reason.replace(str(folder), ""), []).append(reason)
+    return [
+        f"left out: {texts[0]}" + (f" (and {len(texts) - 1} more like it)" if texts[1:] else "")
+        for texts in by_reason.values()
+    ]
 
 
 def _size_bytes(run_folder: Path) -> int:

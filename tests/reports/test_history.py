@@ -182,6 +182,16 @@ def test_runs_of_another_machine_are_left_out_with_the_reason(runs, command):
     assert said.code == 5
 
 
+def test_runs_that_cannot_be_read_for_one_reason_are_told_of_once(runs, command):
+    for name in ("a", "b", "c"):
+        write_run(runs / name, 3)
+        (runs / name / "manifest.json").write_text("{}")
+    said = command("history", runs)
+    (line,) = [line for line in said.out.splitlines() if line.startswith("left out")]
+    assert "a/manifest.json" in line.replace("\\", "/")
+    assert line.endswith("(and 2 more like it)")
+
+
 def test_the_newest_run_says_which_machine_it_is_about(runs, command):
     write_run(runs / "elsewhere", 25, cpu="Other CPU")
     said = command("history", runs)
