@@ -68,40 +68,21 @@ class Filters(NamedTuple):
     """More would cost more than they save."""
 
 
-@inlined
-def _filter_chunk(s, sequence, outputs, arrays):
-    x, w, b, y = arrays
-    first, last = outputs
-    image, k = sequence // s.channels, sequence % s.channels
-    c = k // (s.channels // s.in_channels)
-    source = (image * s.in_channels + c) * s.length - s.pad
-    target = sequence * s.out_length
-    # Windows from `inner` to `outer` lie within the sequence.
-    inner = min(max(first, s.pad), last)
-    outer = max(min(last, s.length + s.pad - (s.taps - 1) * s.step), inner)
-    if outer > inner:
-        inputs, outputs_from = at(x, source + inner), at(y, target + inner)
-        weight, bias = at(w, k * s.taps), at(b, k)
-        _filter_row(s.taps, outputs_from, inputs, weight, bias, outer - inner, s.step)
-    for number in range(last - first - (outer - inner)):
-        o = first + number if first + number < inner else outer + first + number - inner
-        total = b[k]
-        for t in range(s.taps):
-            place = o + t * s.step - s.pad
-            if 0 <= place < s.length:
-                total += w[k * s.taps + t] * x[source + o + t * s.step]
-        y[target + o] = total
-
-
 @OnThreads
 def _filter_sequences(step, worker, threads, sizes, arrays):
     """Fill y (N, K, outputs) from x (N, C, inputs): sequences, a vector along each of them."""
     s = Sizes(*sizes)
+    x, w, b, y = arrays
+    each = s.channels // s.in_channels
     chunks = (s.out_length + CHUNK - 1) // CHUNK
     first_item, last_item = part(s.images * s.channels * chunks, worker, threads)
     for item in range(first_item, last_item):
-        sequence, chunk = item // chunks, item % chunks
-        _filter_chunk(s, sequence, part(s.out_length, chunk, chunks), arrays)
+        sequence = item // chunks
+        outputs = part(s.out_length, item - sequence * chunks, chunks)
+        k = sequence % s.channels
+        source, target = at(x, sequence // each * s.length), at(y, sequence * s.out_length)
+        row = s.length, s.pad, s.step
+        _filter_row(s.taps, target, source, at(w, k * s.taps), at(b, k), outputs, row)
 
 
 @inlined

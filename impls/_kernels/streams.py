@@ -25,59 +25,115 @@ def row_filter(lengths: Iterable[int]):
 
     The function is called as
 
-        filter_row(taps, y, x, w, b, count, step)
+        filter_row(taps, y, x, w, b, (first, last), (count, pad, step))
 
-    with pointers, and computes, for j < count,
+    with pointers, and computes, for first ≤ o < last,
 
-        y[j] = b[0] + Σ_{t < taps} w[t] · x[j + t·step]
+        y[o] = b[0] + Σ_{t < taps} w[t] · x[o + t·step - pad]
+
+    where x has `count` elements, and zeros before and behind them.
     """
     lengths = tuple(lengths)
 
     @intrinsic
-    def filter_row(typing, taps, y, x, w, b, count, step):
+    def filter_row(typing, taps, y, x, w, b, outputs, row):
         def generate(context, builder, signature, arguments):
             taps, *operands = arguments
             emit = Emitter(context, builder, signature.args[1].dtype)
             for case in emit.switch(taps, lengths):
-                _write_row(emit, case, operands)
+                _Row(emit, case, *operands).write()
             return context.get_dummy_value()
 
-        return types.void(types.intp, y, x, w, b, types.intp, types.intp), generate
+        return types.void(types.intp, y, x, w, b, outputs, row), generate
 
     return filter_row
 
 
-def _write_row(emit: Emitter, taps: int, operands) -> None:
-    builder = emit.builder
-    y, x, w, b, count, step = operands
-    bias = emit.spread(b)
-    weights = [emit.spread(emit.moved(w, t)) for t in range(taps)]
-    sources = [emit.moved(x, step, t) for t in range(taps)]
+class _Row:
+    """Writes the sums of one row: masked vectors at its ends, whole ones between them."""
 
-    def total(position, load):
-        value = bias
-        for weight, source in zip(weights, sources, strict=True):
-            value = emit.fma(weight, load(builder.gep(source, [position])), value)
+    def __init__(self, emit: Emitter, taps: int, *operands) -> None:
+        y, x, w, b, outputs, row = operands
+        self._emit, self._builder, self._y = emit, emit.builder, y
+        self._first, self._last = cgutils.unpack_tuple(emit.builder, outputs)
+        self._count, pad, step = cgutils.unpack_tuple(emit.builder, row)
+        self._pad = pad
+        self._bias = emit.spread(b)
+        self._weights = [emit.spread(emit.moved(w, t)) for t in range(taps)]
+        self._shifts = [
+            self._builder.sub(self._builder.mul(step, ir.Constant(INDEX, t)), pad)
+            for t in range(taps)
+        ]
+        self._sources = [self._builder.gep(x, [shift]) for shift in self._shifts]
+
+    def write(self) -> None:
+        builder, emit = self._builder, self._emit
+        lanes, width = emit.lanes, VECTORS * emit.lanes
+        before = self._larger(builder.sub(self._pad, self._first), ir.Constant(INDEX, 0))
+        heads = self._vectors(before, lanes, whole=False)
+        inner = builder.add(self._first, emit.times(heads, lanes))
+        self._each(self._first, heads, lanes, self._write_end)
+        # The last output whose taps all meet the row, and one more.
+        reach = builder.sub(self._count, self._shifts[-1])
+        outer = self._larger(self._smaller(self._last, reach), inner)
+        blocks = self._vectors(builder.sub(outer, inner), width)
+        done = self._each(inner, blocks, width, self._write_block)
+        singles = self._vectors(builder.sub(outer, done), lanes)
+        done = self._each(done, singles, lanes, self._write_vector)
+        left = self._larger(builder.sub(self._last, done), ir.Constant(INDEX, 0))
+        self._each(done, self._vectors(left, lanes, whole=False), lanes, self._write_end)
+
+    def _vectors(self, outputs, width: int, *, whole: bool = True):
+        """Return how many vectors so many outputs fill, or begin."""
+        builder = self._builder
+        if not whole:
+            outputs = builder.add(outputs, ir.Constant(INDEX, width - 1))
+        return builder.sdiv(outputs, ir.Constant(INDEX, width))
+
+    def _each(self, start, number, width: int, write):
+        """Write vectors one after the other; return where they end."""
+        builder, emit = self._builder, self._emit
+        with cgutils.for_range(builder, number) as loop:
+            write(builder.add(start, emit.times(loop.index, width)))
+        return builder.add(start, emit.times(number, width))
+
+    def _sum(self, place):
+        value = self._bias
+        for weight, source in zip(self._weights, self._sources, strict=True):
+            value = self._emit.fma(
+                weight, self._emit.load(self._builder.gep(source, [place])), value
+            )
         return value
 
-    width = VECTORS * emit.lanes
-    blocks = builder.udiv(count, ir.Constant(INDEX, width))
-    with cgutils.for_range(builder, blocks) as loop:
-        start = emit.times(loop.index, width)
-        places = [builder.add(start, ir.Constant(INDEX, v * emit.lanes)) for v in range(VECTORS)]
-        for place, value in [(place, total(place, emit.load)) for place in places]:
-            emit.store(value, builder.gep(y, [place]))
-    done = emit.times(blocks, width)
-    left = builder.sub(count, done)
-    pieces = builder.udiv(
-        builder.add(left, ir.Constant(INDEX, emit.lanes - 1)), ir.Constant(INDEX, emit.lanes)
-    )
-    with cgutils.for_range(builder, pieces) as loop:
-        within = emit.times(loop.index, emit.lanes)
-        mask = emit.first_lanes(builder.sub(left, within))
-        place = builder.add(done, within)
-        value = total(place, lambda pointer: emit.load_masked(pointer, mask))
-        emit.store_masked(value, builder.gep(y, [place]), mask)
+    def _write_vector(self, place) -> None:
+        self._emit.store(self._sum(place), self._builder.gep(self._y, [place]))
+
+    def _write_block(self, place) -> None:
+        places = [
+            self._builder.add(place, ir.Constant(INDEX, v * self._emit.lanes))
+            for v in range(VECTORS)
+        ]
+        for at_place, value in [(each, self._sum(each)) for each in places]:
+            self._emit.store(value, self._builder.gep(self._y, [at_place]))
+
+    def _write_end(self, place) -> None:
+        """Write a vector some of whose taps may meet nothing."""
+        builder, emit, value = self._builder, self._emit, self._bias
+        for weight, source, shift in zip(self._weights, self._sources, self._shifts, strict=True):
+            begins = builder.add(place, shift)
+            there = emit.first_lanes(builder.sub(self._count, begins))
+            missing = emit.first_lanes(builder.neg(begins))
+            mask = builder.and_(there, builder.not_(missing))
+            read = emit.load_masked(builder.gep(source, [place]), mask)
+            value = emit.fma(weight, read, value)
+        mask = emit.first_lanes(builder.sub(self._last, place))
+        emit.store_masked(value, builder.gep(self._y, [place]), mask)
+
+    def _larger(self, a, b):
+        return self._builder.select(self._builder.icmp_signed(">", a, b), a, b)
+
+    def _smaller(self, a, b):
+        return self._builder.select(self._builder.icmp_signed("<", a, b), a, b)
 
 
 def channel_filter(lengths: Iterable[int]):
