@@ -7,6 +7,7 @@ No inner product sees through an activation: behind one every call is judged at 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,10 @@ wrong in 1 of 500."""
 
 LEAST_BY_THREADS = 2**17
 """Elements of operand and output, of which a thread reads some 2 in a nanosecond."""
+
+
+_Timed = tuple[torch.Tensor, Start, bool]
+"""An output, flat, the start of its operand, and whether channels are last in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +127,8 @@ class Block:
             if fault := self._element_fault(output, limits, bounds.of_each):
                 return fault
 
-        def whole_fault(call: TimedCall) -> str | None:
-            slot, start, channels_last = call
-            output = output_in(slot)
+        def whole_fault(timed: _Timed) -> str | None:
+            output, start, channels_last = timed
             if bounds.nothing is not None:
                 in_order = self._shaped(output, channels_last).contiguous().view(-1)
                 if fault := _padding_fault(in_order, bounds.nothing):
@@ -133,20 +137,22 @@ class Block:
                 return None
             return self._projection_fault(output, channels_last, start, bounds.of_all)
 
-        return next(filter(None, self._side_by_side(whole_fault, calls)), None)
+        timed = [(output_in(slot), start, channels_last) for slot, start, channels_last in calls]
+        return next(filter(None, self._side_by_side(whole_fault, timed)), None)
 
     def _side_by_side(
-        self, fault_of: Callable[[TimedCall], str | None], calls: Sequence[TimedCall]
+        self, fault_of: Callable[[_Timed], str | None], timed: Sequence[_Timed]
     ) -> Iterator[str | None]:
-        """Yield each call's fault; large ones are looked at by all threads, a call by each.
+        """Yield each output's fault; large ones are looked at by all threads, one by each.
 
         Nobody else works meanwhile. Operands of unusual values have to be written down first, in
         one place.
         """
         is_large = self._signs.numel() + self._adjoint.numel() >= LEAST_BY_THREADS
-        if self._scenario.values == NORMAL and is_large and len(calls) > 1:
-            return self._threads.map(fault_of, calls)
-        return map(fault_of, calls)
+        if self._scenario.values == NORMAL and is_large and len(timed) > 1:
+            with contextlib.suppress(RuntimeError):  # the system lets no thread start
+                return self._threads.map(fault_of, timed)
+        return map(fault_of, timed)
 
     def _shaped(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
         """Return a flat output in the result's shape, however it lies."""

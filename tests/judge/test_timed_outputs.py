@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -242,3 +243,49 @@ def test_nothing_is_wrong_with_a_gradient_summed_over_no_samples(judge):
     assert cell.timed_fault() is None
     assert cell.timed_fault(lambda output: output.fill_(1e-30)) is not None
     assert Cell(judge, scenario_of(problem), ROWS["torch"]).timed_fault() is None
+
+
+LARGE = scenario_of(Problem.of_call((1, 64, 48, 48), (64, 64, 3, 3), padding=(1, 1)))
+"""Its calls are looked at side by side."""
+
+
+def negates(output: torch.Tensor) -> None:
+    output.neg_()
+
+
+@pytest.mark.parametrize("slot", range(CALLS))
+def test_one_wrong_call_of_a_large_layer_is_found_whichever_it_is(judge, slot):
+    cell = Cell(judge, LARGE, ROWS["torch"])
+    assert cell.timed_fault() is None
+    assert cell.timed_fault(negates, only=slot) is not None
+
+
+def test_large_layers_are_judged_where_the_system_lets_no_thread_start(monkeypatch):
+    def refuses(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with judge_here() as judge:
+        monkeypatch.setattr(threading.Thread, "start", refuses)
+        cell = Cell(judge, LARGE, ROWS["torch"])
+        assert cell.timed_fault() is None
+        assert cell.timed_fault(negates, only=1) is not None
+
+
+def test_of_several_arms_each_is_told_its_own_fault(judge):
+    row = ROWS["torch"]
+    with opened(judge, LARGE) as (given, shared, path):
+        judge.draw_block(messages.DrawBlock(seed=1))
+        call, operands = bound(row, LARGE, given)
+        operand, turns = torch.empty_like(operands.varying), []
+        for slot in range(CALLS):
+            given.stream.fill(operand, (slot, 5))
+            output = row_major(call(operand).detach().clone())
+            if slot == 1:
+                negates(output.view(LARGE.result_shape))
+            shared.slot(slot).copy_(output)
+            calls = ((slot, (slot, 5), False),)
+            turns.append(
+                messages.TimedOutputs(results=path, calls=calls, allowance=allowance_of(row))
+            )
+        faults = judge.judge_timed(messages.JudgeTimed(turns=tuple(turns))).faults
+    assert [fault is None for fault in faults] == [True, False, True]
