@@ -139,7 +139,8 @@ def _parallel(x, w, bias, y, stride, dilation):
 def _run(loops, input, weight, bias, stride, padding, dilation, groups):
     problem = problem_of(input, weight, bias, stride, padding, dilation, groups)
     pad_h, pad_w = pair(padding)
-    x = F.pad(input.contiguous(), (pad_w, pad_w, pad_h, pad_h))
+    # torch may pad a tensor that is in both formats into channels_last.
+    x = F.pad(input.contiguous(), (pad_w, pad_w, pad_h, pad_h)).contiguous()
     y = torch.empty(problem.output_shape, dtype=input.dtype)
     if bias is None:
         bias = torch.zeros(problem.out_channels, dtype=input.dtype)

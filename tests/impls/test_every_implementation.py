@@ -180,6 +180,16 @@ def test_reads_inputs_and_weights_of_any_strides(entry, layout):
     assert ratio_of(entry, shape, layout(input), layout(weight), bias) <= 1
 
 
+@pytest.mark.parametrize("name", ["loops_numba", "loops_parallel", "loops_taps"])
+def test_an_input_in_both_formats_is_read_though_torch_pads_it_into_channels_last(name):
+    entry = next(row for row in implementations() if row.name == name)
+    shape = Problem.of_call((2, 5, 1, 1), (4, 5, 3, 3), padding=(1, 1))
+    input, weight, bias = draw(shape)
+    one_pixel = input.as_strided(input.shape, (5, 1, 5, 5))
+    assert one_pixel.is_contiguous()
+    assert ratio_of(entry, shape, one_pixel, weight, bias) <= 1
+
+
 @pytest.mark.parametrize("entry", RUNNABLE)
 def test_leaves_its_arguments_alone(entry):
     shape = first_covered(entry)
