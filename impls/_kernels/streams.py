@@ -56,14 +56,10 @@ class _Row:
         y, x, w, b, outputs, row = operands
         self._emit, self._builder, self._y = emit, emit.builder, y
         self._first, self._last = cgutils.unpack_tuple(emit.builder, outputs)
-        self._count, pad, step = cgutils.unpack_tuple(emit.builder, row)
-        self._pad = pad
+        self._count, self._pad, step = cgutils.unpack_tuple(emit.builder, row)
         self._bias = emit.spread(b)
         self._weights = [emit.spread(emit.moved(w, t)) for t in range(taps)]
-        self._shifts = [
-            self._builder.sub(self._builder.mul(step, ir.Constant(INDEX, t)), pad)
-            for t in range(taps)
-        ]
+        self._shifts = [self._builder.sub(emit.times(step, t), self._pad) for t in range(taps)]
         self._sources = [self._builder.gep(x, [shift]) for shift in self._shifts]
 
     def write(self) -> None:
@@ -73,7 +69,7 @@ class _Row:
         heads = self._vectors(before, lanes, whole=False)
         inner = builder.add(self._first, emit.times(heads, lanes))
         self._each(self._first, heads, lanes, self._write_end)
-        # The last output whose taps all meet the row, and one more.
+        # Behind the last output whose taps all meet the row.
         reach = builder.sub(self._count, self._shifts[-1])
         outer = self._larger(self._smaller(self._last, reach), inner)
         blocks = self._vectors(builder.sub(outer, inner), width)
@@ -113,8 +109,8 @@ class _Row:
             self._builder.add(place, ir.Constant(INDEX, v * self._emit.lanes))
             for v in range(VECTORS)
         ]
-        for at_place, value in [(each, self._sum(each)) for each in places]:
-            self._emit.store(value, self._builder.gep(self._y, [at_place]))
+        for each, total in [(each, self._sum(each)) for each in places]:
+            self._emit.store(total, self._builder.gep(self._y, [each]))
 
     def _write_end(self, place) -> None:
         """Write a vector some of whose taps may meet nothing."""

@@ -38,8 +38,6 @@ MOST_BY_ELEMENT = 2
 ACTIVATED_ELEMENTS = 64
 """Behind an activation: of every call. The 16 calls or more of each of three blocks find what is
 wrong in 1 of 500."""
-
-
 LEAST_BY_THREADS = 2**17
 """Elements of operand and output, of which a thread reads some 2 in a nanosecond."""
 
@@ -70,16 +68,16 @@ class Block:
         operands: Operands,
         stream: Stream,
         secret: torch.Generator,
-        threads: Executor,
+        pool: Executor,
     ) -> None:
         """Draw a projection, and compute how large results usually are.
 
         Args:
             operands: as drawn, in the judge's own memory; so are the `stream`'s bits.
             secret: draws what nobody else may know.
-            threads: for what each of them does alone.
+            pool: threads, for calls that can be looked at side by side.
         """
-        self._threads = threads
+        self._pool = pool
         self._scenario = scenario
         self._stream = stream
         self._secret = secret
@@ -151,7 +149,7 @@ class Block:
         is_large = self._signs.numel() + self._adjoint.numel() >= LEAST_BY_THREADS
         if self._scenario.values == NORMAL and is_large and len(timed) > 1:
             with contextlib.suppress(RuntimeError):  # the system lets no thread start
-                return self._threads.map(fault_of, timed)
+                return self._pool.map(fault_of, timed)
         return map(fault_of, timed)
 
     def _shaped(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:

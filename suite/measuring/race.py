@@ -143,13 +143,13 @@ class Race:
 
     def _first_look(self, shared: SharedMemory) -> Iterator[CellResult]:
         began = time.monotonic()
-        first, *others = run_kinds(self._scenario)
-        with self._judge.drawing(first) if self._may_run() else contextlib.nullcontext():
+        kinds = run_kinds(self._scenario)
+        with self._judge.drawing(kinds[0]) if self._may_run() else contextlib.nullcontext():
             self._start_processes(shared, self._deadline.share(LOADING_SHARE))
         starting_s = time.monotonic() - began
         self._measure_ceilings()
         yield from self._decided()
-        self._gate(first, others, self._deadline.share(GATES_SHARE))
+        self._gate(kinds, self._deadline.share(GATES_SHARE))
         leave_out_beyond(self._deadline, self._running(), self._first_block_s)
         yield from self._decided()
         began = time.monotonic()
@@ -288,24 +288,23 @@ class Race:
         """Whether it is not known of all cells beforehand that they are unsupported."""
         return any(self._scenario.id not in cell.arm.unsupported for cell in self._running())
 
-    def _gate(self, drawn: str, others: Sequence[str], until: Deadline) -> None:
+    def _gate(self, kinds: Sequence[str], until: Deadline) -> None:
         """Run the gates; with a budget, until so much of it is used: a block has to fit, too.
 
         Args:
-            drawn: the kind of the inputs that are there already.
-            others: kinds that come after it.
+            kinds: of their inputs, of which the first are drawn already.
         """
-        for kind in (drawn, *others):
+        for kind in kinds:
             leave_out_beyond(self._deadline, self._running(), gate_s)
             if running := self._running():
-                if kind != drawn:
+                if kind != kinds[0]:
                     self._judge.draw(kind)
                 for cell in running:
                     if until.passed and cell is not self._reference():
                         cell.leave_out()
                     if cell.alive:
                         with held_to(None if cell is self._reference() else until, cell):
-                            gate(cell, self._judge, kind, last=kind == [drawn, *others][-1])
+                            gate(cell, self._judge, kind, last=kind == kinds[-1])
         if network_of(self._scenario):
             for cell in self._running():
                 if not until.passed:

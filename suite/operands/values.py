@@ -40,6 +40,7 @@ _STEP_BITS = 16
 _STEPS = 1 << _STEP_BITS
 """Random numbers of so many bits."""
 _HALVINGS = 3
+"""Powers of two that magnitudes of normal streams begin at: 1, 1/2 and 1/4."""
 _KEPT_BITS = 3
 """Of a stored value's mantissa, which no mask takes away: it changes by 6 % at most, on average."""
 
