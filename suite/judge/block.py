@@ -32,9 +32,9 @@ from suite.values import NORMAL
 
 ELEMENTS_A_CALL = 8
 CALLS_AN_ELEMENT = 12
-"""Of so many calls, one is also judged at single elements;"""
+"""Of so many calls, one is also judged at single elements, whichever it is;"""
 MOST_BY_ELEMENT = 2
-"""no more than these of a turn, and at least one."""
+"""no more than these of a turn."""
 ACTIVATED_ELEMENTS = 64
 """Behind an activation: of every call. The 16 calls or more of each of three blocks find what is
 wrong in 1 of 500."""
@@ -114,7 +114,8 @@ class Block:
         if self._signs.numel() == 0:
             return None
         bounds = self._bounds(limits)
-        by_element = min(MOST_BY_ELEMENT, math.ceil(len(calls) / CALLS_AN_ELEMENT))
+        chance = float(torch.rand((), generator=self._secret))
+        by_element = min(MOST_BY_ELEMENT, int(len(calls) / CALLS_AN_ELEMENT + chance))
         if self._activation:
             by_element = len(calls)
         few = torch.randperm(len(calls), generator=self._secret)[:by_element].tolist()

@@ -235,16 +235,17 @@ class Judge:
 
     def untouched(self, asked: messages.Untouched) -> messages.Changed:
         """Name the operands that a worker handed back otherwise than they were drawn."""
-        handed_back = self._result(asked.results).handed_back
-        left_out = None if asked.varying else self._drawn.varying
-        changed = tuple(
+        return messages.Changed(operands=self._changed(asked.results))
+
+    def _changed(self, results: str, left_out: torch.Tensor | None = None) -> tuple[str, ...]:
+        handed_back = self._result(results).handed_back
+        return tuple(
             name
             for name in ("input", "weight", "bias", "residual")
             if (drawn := getattr(self._drawn, name)) is not None
             and drawn is not left_out
             and not same_bits(drawn, getattr(handed_back, name))
         )
-        return messages.Changed(operands=changed)
 
     def draw_block(self, asked: messages.DrawBlock) -> Done:
         self._let_go()
@@ -260,7 +261,14 @@ class Judge:
 
     def judge_timed(self, asked: messages.JudgeTimed) -> messages.Rulings:
         """Judge the outputs of timed calls; of each arm the first fault found, if any."""
-        return messages.Rulings(faults=tuple(map(self._fault, asked.turns)))
+        return messages.Rulings(
+            faults=tuple(self._fault(turn) or self._touched(turn) for turn in asked.turns)
+        )
+
+    def _touched(self, turn: messages.TimedOutputs) -> str | None:
+        """Return which operands the calls changed; of the one that varies their process tells."""
+        changed = self._changed(turn.results, self._drawn.varying) if turn.handed_back else ()
+        return f"a timed call changed its {' and '.join(changed)} in place" if changed else None
 
     def _fault(self, turn: messages.TimedOutputs) -> str | None:
         limits, results = self._limits(turn.allowance), self._result(turn.results)

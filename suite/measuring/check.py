@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from suite.conditions import Scenario
 from suite.input_kinds import CHECK_KINDS
@@ -52,7 +53,7 @@ def check(
     """
     time_spent = TimeSpent()
     judge = JudgeClient(settings, time_spent)
-    peers: dict[str, Channel | None] = {}
+    peers: dict[str, Channel] = {}
     try:
         for scenario in scenarios:
             of_kind = computing(arms, scenario)
@@ -66,8 +67,7 @@ def check(
             yield from in_spite_of_losses(of_kind, None, begin)
     finally:
         for peer in peers.values():
-            if peer is not None:
-                peer.close()
+            peer.close()
         judge.close()
 
 
@@ -87,7 +87,7 @@ class _Attempt:
         self,
         scenario: Scenario,
         cells: Sequence[Cell],
-        peers: dict[str, Channel | None],
+        peers: dict[str, Channel],
         judge: JudgeClient,
         kinds: Sequence[str],
     ) -> None:
@@ -105,7 +105,7 @@ class _Attempt:
                 yield from map(self._checked, self._cells)
             finally:
                 for cell in self._cells:
-                    self._peers[cell.arm.key] = cell.worker.release()
+                    cell.worker.release(partial(self._peers.__setitem__, cell.arm.key))
                     cell.close()
 
     def at_work_last(self, besides: str | None) -> str | None:
@@ -120,7 +120,10 @@ class _Attempt:
     def _gate(self, shared: SharedMemory) -> None:
         cells = self._cells
         for cell in cells:
-            if not cell.worker.adopt(self._peers.pop(cell.arm.key, None)):
+            if peer := self._peers.get(cell.arm.key):
+                cell.worker.adopt(peer)
+                del self._peers[cell.arm.key]
+            else:
                 cell.start()
                 cell.loaded()
             cell.open(shared)

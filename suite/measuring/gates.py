@@ -7,7 +7,7 @@ import time
 from suite.input_kinds import HANDED_OVER, SPECIAL_KINDS, described
 from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
-from suite.messages.worker import Gate, Gated, Gradcheck, HandBack, LookInside
+from suite.messages.worker import Gate, Gated, Gradcheck, LookInside
 from suite.results.cell import Status
 
 LOGGED_CALL_S = 0.05
@@ -36,7 +36,7 @@ def gate(cell: Cell, judge: JudgeClient, kind: str, *, last: bool = True) -> Non
     with cell.worker.watched():
         _judge(cell, judge, kind, gated)
         if hand_back:
-            _require_untouched(cell, judge, "the call", varying=True)
+            _require_untouched(cell, judge)
     # On a GPU calls are short; what took the time is the way to the judge and back.
     short = took_s < LOGGED_CALL_S or cell.scenario.on_cuda
     if cell.alive and kind == "normal" and short and cell.layout.slots > 1:
@@ -122,17 +122,7 @@ def gradcheck(cell: Cell) -> None:
         cell.fail(Status.INCORRECT, f"gradients: {checked.fault}")
 
 
-def require_untouched(cell: Cell, judge: JudgeClient) -> None:
-    """Have what its process was given for a block compared with what was drawn.
-
-    Not the operand that differs from call to call: that one its own process compares.
-    """
-    if cell.ask(HandBack()) is not None:
-        _require_untouched(cell, judge, "a timed call", varying=False)
-
-
-def _require_untouched(cell: Cell, judge: JudgeClient, who: str, *, varying: bool) -> None:
-    if not cell.alive:
-        return
-    if changed := judge.changed_operands(cell.results, varying=varying):
-        cell.fail(Status.INCORRECT, f"{who} changed its {' and '.join(changed)} in place")
+def _require_untouched(cell: Cell, judge: JudgeClient) -> None:
+    """Have what a call was given compared with what was drawn."""
+    if cell.alive and (changed := judge.changed_operands(cell.results)):
+        cell.fail(Status.INCORRECT, f"the call changed its {' and '.join(changed)} in place")

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from suite.conditions import Scenario
 from suite.input_kinds import SPECIAL_KINDS
@@ -38,8 +38,17 @@ LONG_S = 0.2
 """A shorter computation tells little about how fast the judge is."""
 
 Reply = TypeVar("Reply")
-OutputsOf = tuple[SharedMemory, Sequence[TimedCall], Allowance]
-"""An arm's memory, what timed calls put into its slots, and what it may be off by."""
+
+
+class OutputsOf(NamedTuple):
+    """What a turn of an arm's timed calls left to be judged."""
+
+    results: SharedMemory
+    calls: Sequence[TimedCall]
+    """What they put into its slots."""
+    allowance: Allowance
+    handed_back: bool
+    """Whether its operands are there, too, to be compared with those drawn."""
 
 
 class JudgeClient:
@@ -225,14 +234,10 @@ class JudgeClient:
         request = messages.SameBits(results=results.path, first=first, second=second)
         return self._ask(request).same
 
-    def changed_operands(self, results: SharedMemory, *, varying: bool = True) -> tuple[str, ...]:
-        """Return which operands a worker handed back changed.
-
-        Args:
-            varying: whether the one that differs from call to call is among them.
-        """
+    def changed_operands(self, results: SharedMemory) -> tuple[str, ...]:
+        """Return which operands a worker handed back changed after a gate's call."""
         self._hand_over(results)
-        return self._ask(messages.Untouched(results=results.path, varying=varying)).operands
+        return self._ask(messages.Untouched(results=results.path)).operands
 
     def draw_block(self, seed: int | None = None) -> str:
         """Draw a block's operands and streams; return the seed, in hexadecimal."""
@@ -254,11 +259,16 @@ class JudgeClient:
 
     def judge_timed(self, turns: Sequence[OutputsOf]) -> tuple[str | None, ...]:
         """Return for each arm the first fault among the outputs of timed calls."""
-        for results, _, _ in turns:
-            self._hand_over(results)
+        for turn in turns:
+            self._hand_over(turn.results)
         outputs = tuple(
-            messages.TimedOutputs(results=results.path, calls=tuple(calls), allowance=allowance)
-            for results, calls, allowance in turns
+            messages.TimedOutputs(
+                results=turn.results.path,
+                calls=tuple(turn.calls),
+                allowance=turn.allowance,
+                handed_back=turn.handed_back,
+            )
+            for turn in turns
         )
         return self._ask(messages.JudgeTimed(turns=outputs)).faults
 

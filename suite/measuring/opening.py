@@ -1,14 +1,15 @@
-"""The processes of a block: started all at once, and then let to open the scenario side by side."""
+"""The processes of a block: kept ones and fresh ones, which open the scenario side by side."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from suite.measuring.cell import Cell
 from suite.measuring.deadline import Deadline
 from suite.measuring.fitting import held_to
+from suite.measuring.kept import KeptProcesses
 from suite.processes.shared_memory import SharedMemory
 
 STARTED_AT_ONCE = 4
@@ -19,13 +20,15 @@ def open_all(
     cells: Sequence[Cell],
     shared: SharedMemory,
     until: Deadline,
+    kept: KeptProcesses | None,
     *,
     threads: int,
     at_any_cost: Cell | None,
 ) -> None:
-    """Start a fresh process for each cell and have it open the scenario.
+    """Have a process for each cell open the scenario: a kept one, or a fresh one.
 
-    Cells whose turn does not come before the deadline are left out.
+    Fresh ones are started all at once. Cells whose turn does not come before the deadline are left
+    out.
 
     Args:
         threads: so many open it side by side. A row does so in milliseconds; a network's arm builds
@@ -39,17 +42,24 @@ def open_all(
             for cell in cells[first:]:
                 cell.leave_out()
             break
+        fresh = {cell for cell in some if kept is None or not kept.lend(cell)}
         for cell in some:
-            cell.start()
+            if cell in fresh:
+                cell.start()
         for one in range(0, len(some), threads):
-            _open(some[one : one + threads], shared, until, at_any_cost)
+            _open(some[one : one + threads], fresh, shared, until, at_any_cost)
 
 
 def _open(
-    cells: Sequence[Cell], shared: SharedMemory, until: Deadline, at_any_cost: Cell | None
+    cells: Sequence[Cell],
+    fresh: Container[Cell],
+    shared: SharedMemory,
+    until: Deadline,
+    at_any_cost: Cell | None,
 ) -> None:
     with contextlib.ExitStack() as at_work:
         for cell in cells:
             at_work.enter_context(held_to(None if cell is at_any_cost else until, cell))
-            cell.loaded()
+            if cell in fresh:
+                cell.loaded()
             at_work.enter_context(cell.opening(shared, beside_others=len(cells) > 1))

@@ -1,10 +1,11 @@
-"""One scenario, several arms: gates first, then blocks of fresh processes that take turns.
+"""One scenario, several arms: gates first, then blocks in which their processes take turns.
 
 Exactly one process works at any moment: the parent passes the token by asking one worker and
 waiting for its answer. Within a block the arms alternate in random order, so that what disturbs
-the machine disturbs neighbours alike; blocks are repeated with fresh processes and fresh data,
+the machine disturbs neighbours alike; blocks are repeated with other processes and fresh data,
 and only differences within a block are compared. Between two blocks a race holds nothing, no
-process and no memory: other scenarios' blocks may come in between.
+process and no memory: other scenarios' blocks may come in between, and `suite.measuring.kept` has
+the processes, for those.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from suite.measuring.fitting import (
 from suite.measuring.gates import gate, look_inside
 from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JudgeClient
+from suite.measuring.kept import KeptProcesses
 from suite.measuring.losses import in_spite_of_losses
 from suite.measuring.opening import open_all
 from suite.measuring.settings import Settings
@@ -57,6 +59,7 @@ def race(
     settings: Settings,
     time_spent: TimeSpent,
     earlier: Mapping[str, CellResult] | None = None,
+    kept: KeptProcesses | None = None,
 ) -> Iterator[CellResult | Interim]:
     """Yield every arm's result as soon as it is decided, whatever processes are lost meanwhile.
 
@@ -65,10 +68,11 @@ def race(
 
     Args:
         earlier: cells of an interrupted call, by implementation; they keep their blocks.
+        kept: processes that serve other scenarios as well; None: each ends with its block.
     """
 
     def begin(some: Sequence[Arm]) -> Race:
-        return Race(scenario, some, judge, settings, time_spent, earlier)
+        return Race(scenario, some, judge, settings, time_spent, earlier, kept)
 
     return in_spite_of_losses(arms, settings.reference, begin)
 
@@ -84,8 +88,10 @@ class Race:
         settings: Settings,
         time_spent: TimeSpent,
         earlier: Mapping[str, CellResult] | None = None,
+        kept: KeptProcesses | None = None,
     ) -> None:
         earlier = earlier or {}
+        self._kept = kept
         self._scenario = scenario
         self._judge = judge
         self._settings = settings
@@ -279,6 +285,7 @@ class Race:
                 self._at_work(),
                 shared,
                 until,
+                self._kept,
                 threads=self._settings.threads,
                 at_any_cost=self._reference(),
             )
@@ -341,14 +348,21 @@ class Race:
         for timing in timings:
             if timing.cell.alive and timing.median_s is None:
                 timing.cell.leave_out()
-            if timing.cell is self._control:
-                timing.cell.worker.dismiss()
-            elif timing.cell.alive:
+            if timing.cell.alive and timing.cell is not self._control:
                 timing.end(seed, reference_s, contention, void.reason if void else None)
+        self._part_with(cells, keep=void is None)
         self._blocks_run += 1
         if void and (void.by_rows or self._excused < math.ceil(self._settings.blocks / 2)):
             self._excused += 1
         self._finish_those_known()
+
+    def _part_with(self, cells: Sequence[Cell], *, keep: bool) -> None:
+        """Let the block's processes go, to other scenarios where they are kept for those."""
+        if keep and self._kept is not None:
+            self._kept.take_back(cells)
+        else:
+            for cell in cells:
+                cell.worker.dismiss()
 
     def _settings_of(self, cell: Cell) -> Settings:
         """Return how a cell's next block is timed; the reference's as whoever's it is held to."""

@@ -13,6 +13,7 @@ from suite.measuring.arm import Arm
 from suite.measuring.deadline import Budget, Deadline
 from suite.measuring.interim import Interim
 from suite.measuring.judge_client import JUDGE_OF_NETWORKS, JUDGE_PROCESS, JudgeClient
+from suite.measuring.kept import KeptProcesses
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_left import TimeLeft
@@ -135,6 +136,7 @@ class Runner:
         judge = JudgeClient(
             self.settings, self._time_spent, JUDGE_OF_NETWORKS if are_networks else JUDGE_PROCESS
         )
+        self._kept = KeptProcesses()
         try:
             self._look_at_all(missing, judge, earlier)
             self._narrow()
@@ -142,6 +144,7 @@ class Runner:
             interrupted = True
         finally:
             self._time_spent.deadline = Deadline()
+            self._kept.close()
             judge.close()
             tampering = self._writer.close()
             self._unfinished.close(self._standing())
@@ -180,7 +183,15 @@ class Runner:
                     for name in (arm.name for arm in arms)
                     if (key := cell_key(scenario.id, name)) in earlier
                 }
-                events = race(scenario, arms, judge, self.settings, self._time_spent, of_scenario)
+                events = race(
+                    scenario,
+                    arms,
+                    judge,
+                    self.settings,
+                    self._time_spent,
+                    of_scenario,
+                    self._kept,
+                )
                 one = _ScenarioRace(scenario, events)
                 self._races.append(one)
                 passed = self._take_block(one)

@@ -14,7 +14,7 @@ class Settings:
     log: Path
     """Where the processes' own output goes."""
     blocks: int = 8
-    """Most blocks of fresh processes a cell gets."""
+    """Most blocks a cell gets, each in another process."""
     least_blocks: int = 4
     target_half_width: float = 0.02
     """A cell stops when its speed-up is known to ±2 % (95 %), if it may be the fastest."""

@@ -18,13 +18,22 @@ from suite.measuring.energy import (
     joules_per_call,
     no_energy,
 )
-from suite.measuring.gates import log_operators, require_untouched
+from suite.measuring.gates import log_operators
 from suite.measuring.judge_client import JudgeClient, OutputsOf
 from suite.measuring.settings import Settings
 from suite.measuring.starts import Starts
 from suite.measuring.two_clocks import TwoClocks, Unexplained, unexplained
 from suite.messages.judge import TimedCall
-from suite.messages.worker import BeginTurn, Bind, EndTurn, Sample, Start, Warm, most_batch
+from suite.messages.worker import (
+    BeginTurn,
+    Bind,
+    EndTurn,
+    Sample,
+    Start,
+    TurnEnded,
+    Warm,
+    most_batch,
+)
 from suite.results.card_state import CardState
 from suite.results.cell import Block, Status
 from suite.stats import intervals
@@ -72,6 +81,9 @@ class Timing:
         self._seen: list[tuple[int, bytes]] = []
         """Pieces of outputs as they were when their call's time was told, and where they lie."""
         self._unjudged: list[TimedCall] = []
+        self._handed_back = False
+        """Whether its process has written operands back, which wait to be compared."""
+        self._is_compared = False
         self._cards: list[CardState] = []
         self._prepare_s: float | None = None
         self._call_s = 0.0
@@ -153,7 +165,7 @@ class Timing:
             self._idle_sample(calls)
         with self.watch.watching(self.cell.worker.pid):
             told_s = self._samples(self.clocks)
-        ended = self.cell.ask(EndTurn(last=number + 1 >= self.rounds))
+        ended = self._end_turn(last=number + 1 >= self.rounds)
         if ended is None or told_s is None:
             return
         if not self.cell.worker.quiet:
@@ -164,6 +176,16 @@ class Timing:
         self._samples_s += samples_s
         # A slow warm-up must not buy fewer samples.
         self._call_s = min(self._call_s, *samples_s)
+
+    def _end_turn(self, *, last: bool) -> TurnEnded | None:
+        ended = self.cell.ask(EndTurn(last=last))
+        self._handed_back = last and ended is not None
+        return ended
+
+    def _require_untouched(self) -> None:
+        """Have the weight compared where that was left to a last turn for which no time was."""
+        if self._settings.verify and not self._is_compared and self._end_turn(last=True):
+            judge_turns([self])
 
     def _lead(self, number: int) -> int:
         """Return how many untimed calls precede a turn's samples.
@@ -249,7 +271,7 @@ class Timing:
         before_j, before = counter(), time.perf_counter()
         told_s = self._samples(clocks)
         joules, took_s = counter() - before_j, time.perf_counter() - before
-        if told_s is None or self.cell.ask(EndTurn(last=False)) is None:
+        if told_s is None or self._end_turn(last=True) is None:
             return None
         judge_turns([self])
         if not self.cell.alive:
@@ -275,9 +297,11 @@ class Timing:
         cell, calls = self.cell, self._unjudged
         if any(cell.results.read(start, len(piece)) != piece for start, piece in self._seen):
             cell.fail(Status.INCORRECT, "an output was written after its call's time was told")
-        self._seen, self._unjudged = [], []
-        if calls and cell.alive and self._settings.verify:
-            return cell.results, calls, cell.evidence.allowance
+        handed_back = self._handed_back
+        self._seen, self._unjudged, self._handed_back = [], [], False
+        if (calls or handed_back) and cell.alive and self._settings.verify:
+            self._is_compared |= handed_back
+            return OutputsOf(cell.results, calls, cell.evidence.allowance, handed_back)
         return None
 
     def end(
@@ -287,7 +311,7 @@ class Timing:
         contention: BlockContention | None = None,
         void: str | None = None,
     ) -> None:
-        """Close the block: the weight must be untouched, then its samples count.
+        """Close the block, whose samples count from now on.
 
         Args:
             seed: of the block's operands, in hexadecimal.
@@ -296,14 +320,12 @@ class Timing:
             void: why the block counts for no cell, if it does not.
         """
         cell = self.cell
-        if self._settings.verify:
-            require_untouched(cell, self.judge)
+        self._require_untouched()
         has_time = cell.worker.run_deadline.left_s > ENERGY_S
         if self._settings.energy and cell.evidence.energy is None and has_time:
             cell.evidence.take_energy(self._energy())
         if cell.scenario.on_cuda:
             log_operators(cell)
-        cell.worker.dismiss()
         if not cell.alive or not self._samples_s:
             return
         if void:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from suite.measuring.arm import Arm
@@ -17,7 +17,6 @@ from suite.messages.worker import (
     EndTurn,
     Gate,
     Gradcheck,
-    HandBack,
     Load,
     Loaded,
     LookInside,
@@ -25,18 +24,19 @@ from suite.messages.worker import (
     Sample,
     TimedAnswer,
 )
-from suite.processes.channel import Request
+from suite.processes.channel import POLL_S, Request
 from suite.processes.peer import Peer, ProcessFailed
 from suite.processes.shared_memory import SharedMemory
 from suite.processes.tree import IS_SEEN, ProcessTree
 from suite.results.cell import Status
 
 BEFORE_BLOCKS = (Load, Open, Gate, Gradcheck, LookInside)
-CHECKING = (Sample, EndTurn, HandBack)
+CHECKING = (Sample, EndTurn)
 """Requests in which what is not inside the implementation's calls is there to verify them."""
 
-MOST_UNSEEN_S = 0.01
-"""A process fills some tens of MB in that time; looking what it holds takes a third of a ms."""
+MOST_UNSEEN_S = POLL_S
+"""For which requests may take together before it is looked what their process holds, as it is in
+the middle of a longer one; that takes a millisecond."""
 
 Reply = TypeVar("Reply")
 
@@ -70,7 +70,7 @@ class Channel(Protocol):
 
 
 class WorkerClient:
-    """An arm's process, replaced by a fresh one in every block."""
+    """An arm's process in one scenario, replaced by another one in every block."""
 
     def __init__(self, arm: Arm, threads: int, settings: Settings, time_spent: TimeSpent) -> None:
         self._arm = arm
@@ -300,15 +300,24 @@ class WorkerClient:
         while self._leaving:
             self._leaving.pop().close()
 
-    def adopt(self, peer: Channel | None) -> bool:
-        """Take over a loaded process of the same arm; return whether there is one."""
+    def adopt(self, peer: Channel) -> None:
+        """Take over a loaded process of the same arm."""
         self._peer = peer
-        return peer is not None
 
-    def release(self) -> Channel | None:
-        """Hand on the process, if it is still good for something."""
-        peer, self._peer = self._peer, None
-        if peer is not None and (peer.ended or peer.lost_its_server):
-            peer.close()
-            return None
-        return peer
+    def release(self, take: Callable[[Channel], object]) -> None:
+        """Hand on the process to who takes it, if it is still good for something.
+
+        At no moment does it belong to nobody: whatever interrupts this, somebody ends it.
+        """
+        if self._peer is None:
+            return
+        if is_of_use(self._peer):
+            take(self._peer)
+        else:
+            self._peer.close()
+        self._peer = None
+
+
+def is_of_use(peer: Channel) -> bool:
+    """Whether a process can be asked for something more."""
+    return not (peer.ended or peer.lost_its_server)

@@ -185,9 +185,9 @@ class Changed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Untouched(Request[Answer[Changed]]):
+    """Compare the operands that a gate's call was given with what was drawn."""
+
     results: str
-    varying: bool = True
-    """Whether the operand that differs from call to call was handed back, too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,6 +202,8 @@ class TimedOutputs:
     results: str
     calls: tuple[TimedCall, ...]
     allowance: Allowance
+    handed_back: bool
+    """Whether operands were written back after the last of them, to compare with those drawn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

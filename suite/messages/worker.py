@@ -92,7 +92,7 @@ class Gate(Request[TimedAnswer[Gated]]):
     kind: str
     log_operators: bool
     hand_back: bool
-    """Whether to write the operands back afterwards, as `HandBack` has it."""
+    """Whether to write the operands back afterwards, for the judge to compare."""
     last: bool
     """Whether this may be the last call that is gated: what was replaced by then is looked for."""
 
@@ -185,15 +185,19 @@ class TurnEnded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EndTurn(Request[TimedAnswer[TurnEnded]]):
-    """Look at what a turn's calls left behind."""
+    """Give back what a turn took."""
 
     last: bool
-    """The block's last turn: check what takes time to check."""
+    """The block's last turn: look at what its calls left behind, and write the operands back, so
+    that the judge sees what became of them. Not the one that differs from call to call."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HandBack(Request[TimedAnswer[Done]]):
-    """Write the operands back, so that the judge sees what became of them.
+class Closed:
+    held_bytes: Count
+    """That the process still holds, of its own."""
 
-    Not the one that differs from call to call: a gate's call is given it, timed ones others.
-    """
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Close(Request[TimedAnswer[Closed]]):
+    """Forget the scenario and give its memory back: another one may be opened."""

@@ -46,7 +46,7 @@ class Request(Generic[Reply]):
 
     __slots__ = ()
     do: ClassVar[str]
-    """What it is called on the wire and in messages: "hand_back" for `HandBack`."""
+    """What it is called on the wire and in messages: "end_turn" for `EndTurn`."""
     answered_with: ClassVar[Any]
     """The type of the reply: `Turned` for `class Turn(Request[Turned])`."""
 

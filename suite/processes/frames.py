@@ -7,6 +7,7 @@ together from what has come, so that whoever waits can stop at its deadline.
 from __future__ import annotations
 
 import os
+import select
 import struct
 import sys
 from multiprocessing.connection import Connection
@@ -28,6 +29,7 @@ class Frames:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._come = bytearray()
+        self._readiness = _readiness_of(connection)
 
     def next(self, wait_s: float) -> bytes | None:
         """Return the next whole frame; None if the rest of it has not come within `wait_s`.
@@ -40,7 +42,7 @@ class Frames:
         """
         if (frame := self._taken()) is not None:
             return frame
-        if not self._connection.poll(wait_s):
+        if not self._is_ready(wait_s):
             return None
         if sys.platform == "win32":  # its pipes hand over whole messages
             return self._connection.recv_bytes(MOST_FRAME_BYTES)
@@ -49,6 +51,11 @@ class Frames:
             raise EOFError
         self._come += come
         return self._taken()
+
+    def _is_ready(self, wait_s: float) -> bool:
+        if self._readiness is None:
+            return self._connection.poll(wait_s)
+        return bool(self._readiness.poll(wait_s * 1e3))
 
     def _taken(self) -> bytes | None:
         """Return a frame that has come whole, and forget it."""
@@ -70,3 +77,15 @@ class Frames:
             return None
         number: int = form.unpack_from(self._come, at)[0]
         return number
+
+
+def _readiness_of(connection: Connection) -> select.poll | None:
+    """Return what is asked whether a connection can be read; None where it has to be asked itself.
+
+    `Connection.poll` makes and unmakes such an object every time, which takes as long as reading.
+    """
+    if not hasattr(select, "poll"):
+        return None
+    readiness = select.poll()
+    readiness.register(connection.fileno(), select.POLLIN)
+    return readiness

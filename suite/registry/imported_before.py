@@ -1,10 +1,10 @@
 """The implementations of this tree, imported once in the server that processes are forked from.
 
-Importing one takes 5 to 130 ms of processor time, and every block has a fresh process for each row.
-What was imported is put away: a process finds none of it, as if nothing had been imported, until it
-asks for an implementation of this very tree. One of another checkout, or of a plug-in, is imported
-in its own process as ever, and so is one that needs a library which the server has not imported
-itself: what goes wrong in there must not end the server.
+Importing one takes 5 to 130 ms of processor time, and every round of blocks has a fresh process for
+each row. What was imported is put away: a process finds none of it, as if nothing had been
+imported, until it asks for an implementation of this very tree. One of another checkout, or of a
+plug-in, is imported in its own process as ever, and so is one that needs a library which the server
+has not imported itself: what goes wrong in there must not end the server.
 """
 
 from __future__ import annotations

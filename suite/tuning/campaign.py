@@ -20,6 +20,7 @@ from suite.conditions import Scenario
 from suite.measuring.arm import Arm
 from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
+from suite.measuring.kept import KeptProcesses
 from suite.measuring.race import race
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
@@ -193,7 +194,7 @@ class Campaign:
         known = _by_scenario(result for result in results if not result.is_disturbed)
         standing = standings(results, self.settings.threads)
         time_spent = TimeSpent()
-        judge = JudgeClient(self.settings, time_spent)
+        judge, kept = JudgeClient(self.settings, time_spent), KeptProcesses()
         writer = ResultWriter(self.folder)
         began = time.monotonic()
         try:
@@ -208,13 +209,14 @@ class Campaign:
                 left_s = self.budget_s - (time.monotonic() - began)
                 if left_s <= 0:
                     return False
-                raced = race(scenario, arms, judge, self._quick(), time_spent)
+                raced = race(scenario, arms, judge, self._quick(), time_spent, kept=kept)
                 now = [r for r in decided(raced) if r.implementation not in measured]
                 for result in now:
                     writer.add(result)
                 so_far.add(now, before)
                 self.watch(scenario, [*before, *now], left_s)
         finally:
+            kept.close()
             judge.close()
             writer.close()
         return True

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import torch
 
 from suite.processes.keeping_out import let_in
@@ -30,6 +31,12 @@ def own_bytes() -> int | None:
         return None
     _give_back_freed()
     return _status_bytes("RssAnon")
+
+
+def resident_bytes() -> int:
+    """Return the memory this process holds now: private, or all of it where that is not told."""
+    held_bytes = own_bytes()
+    return psutil.Process().memory_info().rss if held_bytes is None else held_bytes
 
 
 def _give_back_freed() -> None:

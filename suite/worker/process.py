@@ -10,8 +10,8 @@ Requests of the parent (`suite.messages.worker`), in the order of a block:
     warm        calls until the time per call is known
     begin_turn  make room, and calls that are not timed
     sample      timed calls on operands named just now; outputs into slots
-    end_turn    what did the calls leave behind?
-    hand_back   write the operands back, so that the judge sees what became of them
+    end_turn    what did the calls leave behind? and after the last: operands written back
+    close       forget the scenario; another one may be opened
 
 Every answer carries `inside_s`, the time spent in the implementation's calls. Faults that only
 this process can see (an output that is no tensor, an alias, changed global state) travel as
@@ -49,7 +49,7 @@ from suite.worker import cuda_context
 from suite.worker.binding import Invocation, bind, gradient_fault
 from suite.worker.clocks import timer_for
 from suite.worker.cpu_clock import Timer
-from suite.worker.memory import peak_bytes_of
+from suite.worker.memory import peak_bytes_of, resident_bytes
 from suite.worker.operators import OperatorLog, vendor_convolution
 from suite.worker.outputs import Taken, failure, require_output, row_major
 from suite.worker.side_effects import Watch
@@ -59,6 +59,15 @@ SLOW_S = 0.25
 """The memory of a call that takes so long is not measured by another one."""
 SETTLED_CALLS = 5
 """Calls that tell the time anew after the timer has changed how it takes it."""
+_OF_A_SCENARIO = (
+    "_given",
+    "_results",
+    "_stream",
+    "_operands",
+    "_invocation",
+    "_timer",
+    "_turn",
+)
 
 Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")
@@ -76,7 +85,7 @@ class Worker:
         self._note = ""
         """What its import did that readers should know."""
         self._last_call_s: float | None = None
-        """Of a gate; None in a process that has made no call yet."""
+        """Of a gate; None where no call was made in this scenario yet."""
         self._implementation: Implementation
         self._own_file = source.location
         """The implementation's: what went wrong is said of a line in it."""
@@ -263,9 +272,10 @@ class Worker:
 
     def end_turn(self, asked: messages.EndTurn) -> messages.TurnEnded:
         card = self._card.state() if self._card else None
-        self._turn.require_untouched()
-        self._watch.require_state(last=asked.last)
         if asked.last:
+            self._turn.require_untouched()
+            self._watch.require_state()
+            self._hand_back(self._operands.varying)
             self._turn.require_still()
             self._watch.require_no_growth(self._turn.held_bytes)
         self._turn.let_go()
@@ -280,9 +290,12 @@ class Worker:
         if self._scenario.on_cuda:
             torch.cuda.synchronize()
 
-    def hand_back(self, _: messages.HandBack) -> Done:
-        self._hand_back(self._operands.varying)
-        return Done()
+    def close(self, _: messages.Close) -> messages.Closed:
+        for name in _OF_A_SCENARIO:
+            if hasattr(self, name):
+                delattr(self, name)
+        self._last_call_s = None
+        return messages.Closed(held_bytes=resident_bytes())
 
     def _hand_back(self, left_out: torch.Tensor | None = None) -> None:
         """Write the operands back into the shared memory for the judge to compare."""
@@ -312,7 +325,7 @@ class Worker:
             messages.BeginTurn.handled_by(self._guarded(self.begin_turn, settle=False)),
             messages.Sample.handled_by(self._guarded(self.sample, settle=False)),
             messages.EndTurn.handled_by(self._guarded(self.end_turn)),
-            messages.HandBack.handled_by(self._guarded(self.hand_back)),
+            messages.Close.handled_by(self._guarded(self.close)),
         )
 
     def _guarded(

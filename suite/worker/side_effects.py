@@ -63,7 +63,8 @@ class Watch:
         """Do as `require_state`, after calls that may still load what they need.
 
         Args:
-            last: as there.
+            last: whether to look for replaced functions, too: it takes a millisecond, and they
+                stay replaced.
 
         Returns:
             What is to be said of that, if anything.
@@ -75,15 +76,10 @@ class Watch:
             raise OutputFault(f"changed global state ({'; '.join(faults)}); restored")
         return f"a first call changed global state ({'; '.join(said)})" if said else ""
 
-    def require_state(self, *, last: bool = True) -> None:
-        """Refuse changed global state, which is restored, and replaced functions.
-
-        Args:
-            last: whether to look for those, too: it takes a millisecond, and they stay replaced.
-        """
+    def require_state(self) -> None:
+        """Refuse changed global state, which is restored, and replaced functions."""
         changed = self._state.restore()  # first: torch replaces a class where its default dtype is
-        if last:
-            self.require_own_clocks()
+        self.require_own_clocks()
         if changed:
             raise OutputFault(f"changed global state ({'; '.join(changed)}); restored")
 

@@ -83,7 +83,7 @@ class Turn:
 
     def let_go(self) -> None:
         """Give the room for operands back. Outputs stay: the next turn's must be others."""
-        self._varying = []
+        self._varying, self._last_start = [], None
 
 
 def require_untouched(operand: torch.Tensor, stream: Stream, start: Start) -> None:

@@ -85,7 +85,9 @@ def timed_fault(judge: Judge, scenario: Scenario, row: Implementation):
         for slot, start, _ in calls:
             given.stream.fill(operand, start)
             shared.slot(slot).copy_(row_major(call(operand)))
-        asked = messages.TimedOutputs(results=path, calls=calls, allowance=allowance_of(row))
+        asked = messages.TimedOutputs(
+            results=path, calls=calls, allowance=allowance_of(row), handed_back=False
+        )
         return judge.judge_timed(messages.JudgeTimed(turns=(asked,))).faults[0]
 
 
@@ -233,9 +235,9 @@ def test_a_residual_that_is_written_to_is_found(judge):
         judge.draw(messages.Draw(kind="normal", seed=1))
         call, operands = bound(row, scenario, given)
         call(operands.varying)
-        for name in ("weight", "bias", "residual"):
+        for name in ("input", "weight", "bias", "residual"):
             getattr(shared.handed_back, name).copy_(getattr(operands, name))
-        changed = judge.untouched(messages.Untouched(results=path, varying=False)).operands
+        changed = judge.untouched(messages.Untouched(results=path)).operands
     assert changed == ("residual",)
 
 

@@ -80,7 +80,9 @@ def fault_of(
         for slot, start, _ in calls:
             given.stream.fill(operand, start)
             shared.slot(slot).copy_(row_major(call(operand).detach().clone()))
-        timed = messages.TimedOutputs(results=path, calls=calls, allowance=allowance)
+        timed = messages.TimedOutputs(
+            results=path, calls=calls, allowance=allowance, handed_back=False
+        )
         fault = judge.judge_timed(messages.JudgeTimed(turns=(timed,))).faults[0]
         return fault and ("timed", fault)
 

@@ -68,7 +68,10 @@ class Cell:
                     spoil(output.view(self._scenario.result_shape))
                 shared.slot(slot).copy_(output)
             outputs = messages.TimedOutputs(
-                results=path, calls=tuple(calls), allowance=self._allowance
+                results=path,
+                calls=tuple(calls),
+                allowance=self._allowance,
+                handed_back=False,
             )
             return self._judge.judge_timed(messages.JudgeTimed(turns=(outputs,))).faults[0]
 
@@ -285,7 +288,9 @@ def test_of_several_arms_each_is_told_its_own_fault(judge):
             shared.slot(slot).copy_(output)
             calls = ((slot, (slot, 5), False),)
             turns.append(
-                messages.TimedOutputs(results=path, calls=calls, allowance=allowance_of(row))
+                messages.TimedOutputs(
+                    results=path, calls=calls, allowance=allowance_of(row), handed_back=False
+                )
             )
         faults = judge.judge_timed(messages.JudgeTimed(turns=tuple(turns))).faults
     assert [fault is None for fault in faults] == [True, False, True]

@@ -18,7 +18,6 @@ from suite.messages.worker import (
     Bind,
     EndTurn,
     Gated,
-    HandBack,
     Opened,
     OperatorsRan,
     Packed,
@@ -104,13 +103,14 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
         judge=lambda *_: EXACT,
         changed_operands=lambda *_, **__: (),
         same_bits=lambda *_: True,
+        judge_timed=lambda turns: [None] * len(turns),
     )
     stage, logged = "gate", []
     ran = OperatorsRan(names=("conv2d",), vendor=None, ran=None)
 
     def replies(request):
-        if isinstance(request, HandBack):
-            return Done()
+        if isinstance(request, EndTurn):
+            return TurnEnded(card=None)
         if request.log_operators:
             logged.append(stage)
         return Gated(note="", operators=ran if request.log_operators else None)

@@ -16,7 +16,7 @@ import pytest
 from suite.conditions import Scenario
 from suite.messages import judge, worker
 from suite.messages.answer import Answer, Failure
-from suite.messages.worker import EndTurn, HandBack, Sample, Sampled, TimedAnswer, TurnEnded, Warm
+from suite.messages.worker import BeginTurn, EndTurn, Sample, Sampled, TimedAnswer, TurnEnded, Warm
 from suite.problem import Problem
 from suite.processes.channel import (
     ChannelClosed,
@@ -93,21 +93,22 @@ def test_requests_and_replies_arrive_as_they_were_sent(ends):
 def test_a_request_reaches_the_member_that_it_is_sent_to(ends):
     requester, theirs = ends
     members = {
-        name: handlers(HandBack.handled_by(lambda _, name=name: seen.append(name) or DONE))
+        name: handlers(BeginTurn.handled_by(lambda _, name=name: seen.append(name) or DONE))
         for name in ("first", "second")
     }
     seen: list[str] = []
     serving = threading.Thread(target=serve, args=(theirs, {}, members))
     serving.start()
     for name in ("second", "first"):
-        requester.send(HandBack(), to=name)
-        requester.receive(HandBack(), 5.0)
+        requester.send(BEGIN, to=name)
+        requester.receive(BEGIN, 5.0)
     requester.close()
     serving.join()
 
     assert seen == ["second", "first"]
 
 
+BEGIN = BeginTurn(batch=1, lead=0)
 DONE = TimedAnswer(reply=Done(), failure=None, **TIMES)
 
 
@@ -337,12 +338,12 @@ def test_the_judge_may_tell_of_elements_that_are_no_numbers(ends):
 
 def test_a_process_that_is_gone_or_silent_is_told_apart(ends):
     requester, theirs = ends
-    requester.send(HandBack())
+    requester.send(BEGIN)
     with pytest.raises(NoReplyInTime):
-        requester.receive(HandBack(), 0.01)
+        requester.receive(BEGIN, 0.01)
     theirs.close()
     with pytest.raises(ChannelClosed):
-        requester.receive(HandBack(), 1.0)
+        requester.receive(BEGIN, 1.0)
 
 
 def test_a_failure_travels_with_its_status_and_its_reason(ends):

@@ -169,9 +169,6 @@ class NetworkJudge(Judge):
     def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
         return self._judged(self._output(asked.results, asked.slot), self._gated)
 
-    def judge_timed(self, asked: messages.JudgeTimed) -> messages.Rulings:
-        return messages.Rulings(faults=tuple(map(self._fault, asked.turns)))
-
     def _fault(self, turn: messages.TimedOutputs) -> str | None:
         for slot, start, _ in turn.calls:
             if start not in self._of_starts:

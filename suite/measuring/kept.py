@@ -1,0 +1,112 @@
+"""Loaded processes that wait for another scenario: an arm's is started once for many of them.
+
+To start a process and load a row takes as long as many a block's timed calls. No process serves a
+scenario twice, so that the blocks of a cell, which its interval is made of, stay independent. What
+a scenario's cell fails with ends the process that it happened in. On a GPU, and where the row is a
+whole network, a process is as large as what it serves, and ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from suite.measuring.cell import Cell
+from suite.measuring.deadline import OutOfTime
+from suite.measuring.losses import Lost
+from suite.measuring.worker_client import Channel, is_of_use
+from suite.messages.worker import Close
+from suite.processes.free_memory import available_bytes
+from suite.processes.peer import ProcessFailed
+from suite.workload import network_of
+
+MOST_SHARE = 0.25
+"""Of the memory that is available, which all of them together may hold."""
+
+
+@dataclass
+class _Kept:
+    peer: Channel
+    held_bytes: int
+    served: set[str]
+    """Scenarios by id, one at least."""
+
+
+class KeptProcesses:
+    """One process for each arm and number of threads, held until its arm has another scenario."""
+
+    def __init__(self) -> None:
+        self._by_arm: dict[tuple[str, int], _Kept] = {}
+        self._served: dict[tuple[str, int], set[str]] = {}
+        """What the processes served that are at work now."""
+
+    def lend(self, cell: Cell) -> bool:
+        """Let a cell have the process of its arm; return whether there is one that it may have."""
+        if not cell.alive or cell.scenario.id in cell.arm.unsupported:
+            return False
+        key = _key(cell)
+        kept, served = self._by_arm.get(key), set()
+        if kept and is_of_use(kept.peer) and cell.scenario.id not in kept.served:
+            served = kept.served
+            cell.worker.adopt(kept.peer)
+        elif kept:
+            kept.peer.close()
+        self._served[key] = served
+        self._by_arm.pop(key, None)
+        return bool(served)
+
+    def take_back(self, cells: Iterable[Cell]) -> None:
+        """Keep the processes of cells that are all right; the others end."""
+        with contextlib.ExitStack() as at_work:
+            asked = []
+            for cell in cells:
+                if _is_worth_keeping(cell) and self._is_asked_to_close(cell, at_work):
+                    asked.append(cell)
+                else:
+                    cell.worker.dismiss()
+            closed = [(cell, self._held_bytes(cell)) for cell in asked]
+        for cell, held_bytes in closed:
+            if held_bytes is None or not self._has_room(held_bytes):
+                cell.worker.dismiss()
+            else:
+                cell.worker.release(partial(self._keep, cell, held_bytes))
+
+    def _keep(self, cell: Cell, held_bytes: int, peer: Channel) -> None:
+        served = self._served.pop(_key(cell), set()) | {cell.scenario.id}
+        self._by_arm[_key(cell)] = _Kept(peer, held_bytes, served)
+
+    def _is_asked_to_close(self, cell: Cell, at_work: contextlib.ExitStack) -> bool:
+        at_work.enter_context(cell.worker.turn())
+        try:
+            cell.worker.send(Close())
+        except (ProcessFailed, Lost):
+            return False
+        return True
+
+    def _held_bytes(self, cell: Cell) -> int | None:
+        """Return what its process still holds; None where it is gone."""
+        try:
+            return cell.worker.reply(Close(), beside_others=True).held_bytes
+        except (ProcessFailed, Lost, OutOfTime):
+            return None
+
+    def _has_room(self, held_bytes: int) -> bool:
+        others_bytes = sum(kept.held_bytes for kept in self._by_arm.values())
+        return held_bytes + others_bytes <= MOST_SHARE * (available_bytes() + others_bytes)
+
+    def close(self) -> None:
+        """End them all."""
+        for kept in self._by_arm.values():
+            kept.peer.dismiss()
+        while self._by_arm:
+            self._by_arm.popitem()[1].peer.close()
+
+
+def _key(cell: Cell) -> tuple[str, int]:
+    return cell.arm.key, cell.threads
+
+
+def _is_worth_keeping(cell: Cell) -> bool:
+    return cell.alive and not cell.scenario.on_cuda and not network_of(cell.scenario)
