@@ -1,6 +1,6 @@
 """Many machines: the queue of scenarios, who measures them, and how records come home.
 
-    where ─► transport ─► dispatch ─► ledger ─► the run's folder
+    where ─► transport ─► dispatch ─► work ─► the run's folder
     (WHERE)  (Dask)        │    ▲
                      queue ▼    │ records, a turn at a time
                           at_worker ─► leash ─► an ordinary `run` of the machine's own ConvGauge

@@ -7,7 +7,7 @@ before the next question says so; hence nothing is lost between two questions, a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,9 @@ from suite.errors import (
 from suite.fleet.conversation import Conversation, Unanswered, Unfit
 from suite.fleet.description import read_description
 from suite.fleet.patience import Patience
+from suite.fleet.presence import Presence
 from suite.fleet.scenario_queue import ScenarioQueue
+from suite.fleet.sentences import done_words, last_line, quoted, some, why_ended
 from suite.fleet.transport import Answer, SchedulerGone
 from suite.fleet.work import Work
 from suite.fleet.workers import AT_WORK, Doing, Worker, host_of
@@ -32,7 +34,6 @@ MEASURED = (EXIT_GOOD, EXIT_SLOWER, EXIT_WRONG, EXIT_INCONCLUSIVE)
 """With which a command ends that has done what it was told."""
 MOST_FAILURES = 3
 """Jobs in a row of which a worker brought no record: it is the worker, then."""
-MOST_QUOTED = 300
 LISTEN_S = 0.2
 
 
@@ -78,17 +79,19 @@ class Dispatcher:
     were started here are: one of them is described then."""
     deadline_s: float | None = None
     """Seconds from the beginning of `run` after which nothing goes on."""
-    workers: dict[str, Worker] = field(default_factory=dict)
     lanes: list[Lane] = field(default_factory=list)
     began_at: float = field(default_factory=time.monotonic)
     _admit: Callable[[Worker], Lane | str] | None = None
     _lane_of: dict[str, Lane] = field(default_factory=dict)
-    _alone_since: float | None = None
-    _looked_at: float = 0.0
-    _reached_at: float = field(default_factory=time.monotonic)
-    _round_at: float = field(default_factory=time.monotonic)
-    _away_at: float | None = None
     _own_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._presence = Presence(self.conversation)
+
+    @property
+    def workers(self) -> dict[str, Worker]:
+        """Those that there are or were, by address."""
+        return self._presence.workers
 
     def lane_of(self, worker: Worker) -> Lane | None:
         return self._lane_of.get(worker.address)
@@ -122,7 +125,8 @@ class Dispatcher:
             admit: the lane that a worker that is ready belongs to, or why to none.
         """
         self._admit = admit
-        self.began_at = self._round_at = time.monotonic()
+        self.began_at = time.monotonic()
+        self._presence.begin()
         self._own_s = 0.0
         why, interrupted = "", False
         try:
@@ -159,7 +163,7 @@ class Dispatcher:
         now = time.monotonic()
         if self.deadline_s is not None and now - self.began_at > self.deadline_s:
             return "the time is over"
-        if self._alone_since is not None and now - self._alone_since > self.patience.alone_s:
+        if self._presence.deserted_s() > self.patience.alone_s:
             asides = [w for w in self.workers.values() if w.doing is Doing.SET_ASIDE]
             told = "; ".join(f"{worker.name}: {worker.why}" for worker in asides)
             return f"no worker is left{f' ({told})' if told else ''}; all that came home is kept"
@@ -169,47 +173,13 @@ class Dispatcher:
 
     def _look_around(self) -> None:
         """See who is there, who came and who is gone, who is silent or stuck."""
-        now = time.monotonic()
-        if now - self._round_at > self.patience.away_s:
-            self._away_at = now
-        self._round_at = now
-        if now - self._looked_at >= self.patience.present_s:
-            self._looked_at = now
-            self._see_who_is_there()
+        for worker in self._presence.look(self.patience):
+            self.conversation.forget(worker)
+            self._lose(worker, f"its worker on {worker.machine} died, or was taken away")
+            worker.turn_to(Doing.GONE)
         for worker in list(self.workers.values()):
             self._see(worker)
-        useless = (Doing.GONE, Doing.SET_ASIDE, Doing.SILENT)
-        if any(worker.doing not in useless for worker in self.workers.values()):
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = now
         self.watch(self, "")
-
-    def _see_who_is_there(self) -> None:
-        try:
-            there = self.conversation.addresses()
-        except SchedulerGone:
-            if time.monotonic() - self._reached_at > self.patience.gone_s:
-                raise
-            return
-        self._reached_at = time.monotonic()
-        for address in sorted(there - self.workers.keys()):
-            worker = self.workers[address] = Worker(address, 1)
-            self._number(worker)
-        for address, worker in self.workers.items():
-            if address not in there and worker.doing is not Doing.GONE:
-                self.conversation.forget(worker)
-                self._lose(worker, f"its worker on {worker.machine} died, or was taken away")
-                worker.turn_to(Doing.GONE)
-
-    def _number(self, worker: Worker) -> None:
-        others = [
-            other.number
-            for other in self.workers.values()
-            if other is not worker and other.doing is not Doing.GONE
-            if other.machine == worker.machine
-        ]
-        worker.number = next(n for n in range(1, len(others) + 2) if n not in others)
 
     def _see(self, worker: Worker) -> None:
         now = time.monotonic()
@@ -235,7 +205,7 @@ class Dispatcher:
         if self.alike_by_host and known:
             worker.description = known
             worker.end()
-            self._number(worker)
+            self._presence.number(worker)
             return
         if not any(other.doing is Doing.DESCRIBING for other in others):
             worker.text = ""
@@ -255,20 +225,12 @@ class Dispatcher:
             if scenarios := lane.scenarios.take(self._able(lane)):
                 worker.begin(scenarios)
                 worker.missing = {name: len(lane.work.missing[name]) for name in scenarios}
-                self.conversation.begin(worker, lane.work.job(scenarios, share=self._share(worker)))
+                self.conversation.begin(
+                    worker, lane.work.job(scenarios, share=self._presence.share(worker))
+                )
             elif worker.to_forget:
                 self.conversation.ask(worker)
         self._own_s += time.monotonic() - began
-
-    def _share(self, worker: Worker) -> tuple[int, int]:
-        """Return which part of its machine's cores a worker has, and how many such parts."""
-        useless = (Doing.GONE, Doing.SET_ASIDE)
-        beside = [
-            other.number
-            for other in self.workers.values()
-            if other.machine == worker.machine and other.doing not in useless
-        ]
-        return sorted(beside).index(worker.number), len(beside)
 
     def _able(self, lane: Lane) -> int:
         """Return how many workers share what is left of a lane."""
@@ -327,9 +289,9 @@ class Dispatcher:
     def _refused(self, worker: Worker, said: str) -> None:
         worker.failures += 1
         if worker.doing is Doing.DESCRIBING or worker.failures >= MOST_FAILURES:
-            self._set_aside(worker, _quoted(said))
+            self._set_aside(worker, quoted(said))
         else:
-            self._lose(worker, f"{worker.machine} refused it: {_quoted(said)}")
+            self._lose(worker, f"{worker.machine} refused it: {quoted(said)}")
             worker.end()
 
     def _described(self, worker: Worker, told: Told) -> None:
@@ -339,7 +301,7 @@ class Dispatcher:
             self.conversation.ask(worker)
             return
         if told.exit_code != EXIT_GOOD or not worker.text:
-            self._set_aside(worker, _quoted(told.said) or f"exit code {told.exit_code}")
+            self._set_aside(worker, quoted(told.said) or f"exit code {told.exit_code}")
             return
         try:
             worker.description = read_description(worker.text)
@@ -348,14 +310,14 @@ class Dispatcher:
             return
         worker.text = ""
         worker.end()
-        self._number(worker)
+        self._presence.number(worker)
 
     def _go_on(self, worker: Worker, told: Told) -> None:
         doing = {"waiting": Doing.WAITING, "starting": Doing.STARTING}
         worker.turn_to(doing.get(told.state, Doing.WORKING))
         if told.state == "waiting" and told.said and not worker.has_waited:
             worker.has_waited = True
-            self.watch(self, f"{worker.name}: {_last_line(told.said)}")
+            self.watch(self, f"{worker.name}: {last_line(told.said)}")
         if told.records and not self._take(worker, told.records):
             return
         if told.state == "ended" and not told.has_more:
@@ -389,14 +351,14 @@ class Dispatcher:
             worker.done += len(names)
             worker.estimated_s += lane.scenarios.estimate_s(names)
             worker.end()
-            self.watch(self, _done_words(worker, names))
+            self.watch(self, done_words(worker, names))
             return
         code = told.exit_code or 0
         if code in MEASURED:
-            rows = _some(sorted(lane.work.missing[left[0]]))
+            rows = some(sorted(lane.work.missing[left[0]]))
             reason = f"its process on {worker.machine} ended without a record of {rows}"
         else:
-            reason = _why_ended(worker.machine, told)
+            reason = why_ended(worker.machine, told)
         if code > 0 and code not in MEASURED:
             worker.failures += 1
             is_told_why = code in (EXIT_USAGE, EXIT_NOT_COMPARABLE)
@@ -420,16 +382,12 @@ class Dispatcher:
             return
         worker.lost += len(left)
         advanced = [n for n in left if len(lane.work.missing[n]) < worker.missing.get(n, 0)]
-        lost = lane.scenarios.give_back(left, "" if self._was_away() else reason, advanced=advanced)
-        self.watch(self, f"{_some(left)} given back: {reason}")
+        blamed = "" if self._presence.was_away(self.patience) else reason
+        lost = lane.scenarios.give_back(left, blamed, advanced=advanced)
+        self.watch(self, f"{some(left)} given back: {reason}")
         for one in lost:
             lane.work.mark_lost(one)
             self.watch(self, f"{one.scenario}: {one.reason}")
-
-    def _was_away(self) -> bool:
-        """Return whether this computer slept so lately that leases ended for want of us."""
-        away_at = self._away_at
-        return away_at is not None and time.monotonic() - away_at < self.patience.silent_s
 
     def _set_aside(self, worker: Worker, why: str) -> None:
         """Give it nothing more, and what it had to others: that is not the scenarios' fault."""
@@ -454,31 +412,3 @@ class Dispatcher:
             for answer in self.conversation.answers(LISTEN_S):
                 if answer.address in self.workers:
                     self.workers[answer.address].is_asked = False
-
-
-def _why_ended(machine: str, told: Told) -> str:
-    code = told.exit_code or 0
-    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    said = _quoted(told.said) if code > 0 else ""
-    return f"its process on {machine} {how}{f': {said}' if said else ''}"
-
-
-def _quoted(said: str) -> str:
-    """Return the last lines of what a command said, as part of a sentence."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return " / ".join(lines[-3:])[-MOST_QUOTED:]
-
-
-def _last_line(said: str) -> str:
-    line = next((line for line in reversed(said.splitlines()) if line.strip()), "").strip()
-    return line if len(line) <= MOST_QUOTED else f"{line[: MOST_QUOTED - 1]}…"
-
-
-def _done_words(worker: Worker, names: Sequence[str]) -> str:
-    took_s = time.monotonic() - worker.began_at
-    return f"{_some(names)}: measured on {worker.name} in {took_s:.0f} s"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}"
