@@ -95,7 +95,6 @@ class Contest:
             block_s=block_s,
             rounds=rounds,
             block_samples=math.ceil(settings.block_samples * rounds / settings.rounds),
-            warm_s=settings.short_warm_s,
         )
 
     def block_s(self, cell: Cell) -> float:

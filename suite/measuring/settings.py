@@ -27,14 +27,12 @@ class Settings:
     """Whether those that have lost are to be known as well as the others."""
     block_s: float = 0.22
     """Timed calls of one cell in one block: long against a scheduler's tick of 4 ms."""
-    warm_s: float = 0.01
+    warm_s: float = 0.005
     """Untimed calls before a block; untimed ones lead each of its turns besides."""
     first_block_s: float = 0.06
     """The same in a scenario's first block: a whole table is to stand soon."""
     behind_block_s: float = 0.03
     """The same of cells that seem to have lost."""
-    short_warm_s: float = 0.01
-    """Before a block as short as those."""
     rounds: int = 4
     """Turns of each arm in a block; what disturbs one turn disturbs its neighbours alike. On a
     shared machine turns of one process differ as much as those of several, so that many short ones

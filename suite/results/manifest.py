@@ -63,7 +63,6 @@ SETTINGS: dict[str, Any] = {
     "first_block_s": Seconds,
     "behind_block_s": Seconds,
     "warm_s": Seconds,
-    "short_warm_s": Seconds,
     "block_s": Seconds,
     "rounds": AtLeastOne,
     "block_samples": AtLeastOne,

@@ -53,7 +53,7 @@ from suite.worker.memory import peak_bytes_of, resident_bytes
 from suite.worker.operators import OperatorLog, vendor_convolution
 from suite.worker.outputs import Taken, failure, require_output, row_major
 from suite.worker.side_effects import Watch
-from suite.worker.turn import Turn, require_untouched
+from suite.worker.turn import Turns, require_untouched
 
 SLOW_S = 0.25
 """The memory of a call that takes so long is not measured by another one."""
@@ -66,7 +66,7 @@ _OF_A_SCENARIO = (
     "_operands",
     "_invocation",
     "_timer",
-    "_turn",
+    "_turns",
 )
 
 Asked = TypeVar("Asked", bound=Request[Any])
@@ -99,7 +99,7 @@ class Worker:
         self._invocation: Invocation
         self._timer: Timer
         self._watch: Watch
-        self._turn: Turn
+        self._turns: Turns
 
     def load(self, _: messages.Load) -> messages.Loaded:
         torch.set_num_threads(self._threads)
@@ -186,6 +186,7 @@ class Worker:
         self._watch.begin()
         self._bind()
         self._stream = self._given.stream.on(self._scenario.device)
+        self._turns = Turns(self._scenario, self._operands, self._stream, self._results)
         self._watch.settle(last=False)
         return messages.Packed(prepare_s=self._invocation.prepare_s)
 
@@ -243,9 +244,9 @@ class Worker:
         They are not timed: the arms before this one left the caches and the thread pool to
         themselves, and memory that was given back after the warm-up has to be fetched anew.
         """
-        self._turn = Turn(self._scenario, self._operands, self._stream, self._results, asked.batch)
+        self._turns.begin(asked.batch)
         for _ in range(asked.lead):
-            operands = self._turn.filled([(self._scenario.problem.height, 1)])
+            operands = self._turns.filled([(self._scenario.problem.height, 1)])
             outputs, took_s = self._timed(operands)
             self._require_output(outputs[0])  # and hold it while the next is made
             self._inside_s += took_s
@@ -257,15 +258,15 @@ class Worker:
         The parent's clock runs meanwhile: what is done here besides calls has to take the same
         time for every implementation.
         """
-        operands = self._turn.filled(asked.starts)
+        operands = self._turns.filled(asked.starts)
         if asked.idle:
             sample_s = None
-            outputs = self._turn.stand_ins(len(operands))
+            outputs = self._turns.stand_ins(len(operands))
         else:
             outputs, sample_s = self._timed(operands)
             self._inside_s += sample_s
         self._watch.require_no_company()
-        channels_last = self._turn.take(outputs, asked)
+        channels_last = self._turns.take(outputs, asked)
         if not asked.idle:
             self._watch.count(len(operands))
         return messages.Sampled(sample_s=sample_s, channels_last=channels_last)
@@ -273,12 +274,12 @@ class Worker:
     def end_turn(self, asked: messages.EndTurn) -> messages.TurnEnded:
         card = self._card.state() if self._card else None
         if asked.last:
-            self._turn.require_untouched()
+            self._turns.require_untouched()
             self._watch.require_state()
             self._hand_back(self._operands.varying)
-            self._turn.require_still()
-            self._watch.require_no_growth(self._turn.held_bytes)
-        self._turn.let_go()
+            self._turns.require_still()
+            self._watch.require_no_growth(self._turns.held_bytes)
+            self._turns.let_go()
         return messages.TurnEnded(card=card)
 
     def _timed(self, operands: Sequence[torch.Tensor]) -> tuple[Sequence[object], float]:

@@ -1,4 +1,4 @@
-"""What goes into the calls of one turn, and what comes out of them."""
+"""What goes into the calls of a block's turns, and what comes out of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from suite.processes.threads import wait_until_threads_sleep
 from suite.worker.outputs import OutputFault, Taken, in_memory_order, require_output
 
 
-class Turn:
+class Turns:
     """Room for the operands of a sample, made before any of them is known; its outputs after it."""
 
     def __init__(
@@ -24,12 +24,12 @@ class Turn:
         operands: Operands,
         stream: Stream,
         results: SharedResults,
-        batch: int,
     ) -> None:
         self._scenario = scenario
         self._stream = stream
         self._results = results
-        self._varying = [torch.empty_like(operands.varying) for _ in range(batch)]
+        self._like = operands.varying
+        self._varying: list[torch.Tensor] = []
         self._held: list[torch.Tensor] = []
         """Outputs of the last timed sample, which the next may not reuse."""
         self._taken = Taken(operands)
@@ -39,6 +39,13 @@ class Turn:
         like = operands.varying
         self._stand_in = torch.zeros(scenario.result_shape, dtype=like.dtype, device=like.device)
         """What is written in place of an output where nothing is called."""
+
+    def begin(self, batch: int) -> None:
+        """Have room for the operands of so many calls; the last turn's outputs may go now."""
+        self._held = []
+        self._taken.hold([])
+        while len(self._varying) < batch:
+            self._varying.append(torch.empty_like(self._like))
 
     def filled(self, starts: Sequence[Start]) -> list[torch.Tensor]:
         """Return the operands that begin at these places of the streams."""
@@ -82,7 +89,7 @@ class Turn:
         return sum(t.nbytes for t in (*self._varying, *self._held, self._stand_in))
 
     def let_go(self) -> None:
-        """Give the room for operands back. Outputs stay: the next turn's must be others."""
+        """Give the room for operands back, after a block's last turn."""
         self._varying, self._last_start = [], None
 
 
