@@ -114,6 +114,14 @@ def sequence(taps: int, channels: int = 512) -> Problem:
             Problem.of_call((1, 64, 64, 64), (64, 3, 4, 4), stride=2, padding=1, transposed=True),
             "phases_packed",
         ),
+        (
+            Problem.of_call((1, 256, 64, 64), (256, 128, 2, 2), stride=2, transposed=True),
+            "phases_packed",
+        ),
+        (
+            Problem.of_call((1, 256, 8, 16, 16), (256, 256, 2, 2, 2), stride=2, transposed=True),
+            "phases_packed",
+        ),
     ],
 )
 def test_other_kinds_where_an_algorithm_saves_most_of_the_work(problem, row):
@@ -127,6 +135,10 @@ def test_other_kinds_where_an_algorithm_saves_most_of_the_work(problem, row):
         Problem.of_call((1, 64, 512), (64, 64, 3), padding=1),
         Problem.of_call((1, 64, 8, 56, 56), (64, 64, 3, 3, 3), stride=2, padding=1),
         Problem.of_call((1, 64, 28, 28), (64, 64, 2, 2), stride=2, transposed=True),
+        Problem.of_call((1, 512, 48, 48), (512, 256, 2, 2), stride=2, transposed=True),
+        Problem.of_call(
+            (1, 64, 8, 32, 32), (64, 32, 4, 4, 4), stride=2, padding=1, transposed=True
+        ),
     ],
 )
 def test_other_kinds_where_nothing_is_sure_stay_torchs(problem):
