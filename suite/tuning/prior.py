@@ -46,6 +46,8 @@ LEAST_MATRIX = 200_000
 """Elements; a smaller one is reordered in less time than a call of torch's product takes."""
 LEAST_WORK = 2e6
 """Direct operations below which overheads decide, and nothing is known of those."""
+LEAST_FALLBACK_WORK = 1e5
+"""The same where torch falls back: it takes a millisecond and more for these."""
 
 
 def prior_predictions(
@@ -86,7 +88,7 @@ def _in_float32(problem: Problem, conditions: Conditions) -> list[Prediction]:
 
     Not of one pixel: reading the matrix takes all the time there, half as long in 16 bits.
     """
-    if problem.direct_flops < LEAST_WORK or work_of(problem) == "one_pixel":
+    if problem.direct_flops < LEAST_FALLBACK_WORK or work_of(problem) == "one_pixel":
         return []
     known = prior_predictions(problem, conditions._replace(dtype="float32"))
     speedups = [(each.row, math.exp(each.log_speedup)) for each in known if each.is_safe]

@@ -165,6 +165,12 @@ def test_where_torch_falls_back_what_is_safe_in_float32_comes_first():
     assert chosen_in_16_bits(grouped, falls_back=True) == ["depthwise"]
 
 
+def test_where_torch_falls_back_little_work_is_enough():
+    short = layer(192, 192, size=14, groups=192)
+    assert chosen(short) == []
+    assert chosen_in_16_bits(short, falls_back=True)[0] == "onednn_prepacked"
+
+
 @pytest.mark.parametrize("problem", [whole(7), layer(8, 8, size=4)], ids=["one pixel", "tiny"])
 def test_where_a_fallback_may_be_as_fast_nothing_is_promised(problem):
     assert chosen_in_16_bits(problem, falls_back=True) == []
