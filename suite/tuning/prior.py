@@ -46,6 +46,10 @@ LEAST_MATRIX = 200_000
 """Elements; a smaller one is reordered in less time than a call of torch's product takes."""
 LEAST_WORK = 2e6
 """Direct operations below which overheads decide, and nothing is known of those."""
+FALLBACK_MATRIX = (100_000, 10_000_000)
+"""Elements for which `gemv` takes less time than a fallback's product with a vector, measured from
+33,000 to 4 million: 1.6 to 3.8 times torch with AVX2 from 100,000 on. Larger ones are read from
+memory, which takes what it takes."""
 LEAST_FALLBACK_WORK = 1e5
 """The same where torch falls back: it takes a millisecond and more for these."""
 
@@ -86,9 +90,14 @@ def prior_predictions(
 def _in_float32(problem: Problem, conditions: Conditions) -> list[Prediction]:
     """Return what to expect where torch falls back: any row, and first those safe in float32.
 
-    Not of one pixel: reading the matrix takes all the time there, half as long in 16 bits.
+    Of one pixel nothing but a matrix times a vector is known.
     """
-    if problem.direct_flops < LEAST_FALLBACK_WORK or work_of(problem) == "one_pixel":
+    if work_of(problem) == "one_pixel":
+        least, most = FALLBACK_MATRIX
+        is_single = problem.kind == "conv2d" and problem.batch_size == 1
+        is_known = is_single and least <= problem.weight_elements <= most
+        return [Prediction(VECTOR, math.log(VECTOR_SPEEDUP), DEVIATION)] if is_known else []
+    if problem.direct_flops < LEAST_FALLBACK_WORK:
         return []
     known = prior_predictions(problem, conditions._replace(dtype="float32"))
     speedups = [(each.row, math.exp(each.log_speedup)) for each in known if each.is_safe]

@@ -171,6 +171,12 @@ def test_where_torch_falls_back_little_work_is_enough():
     assert chosen_in_16_bits(short, falls_back=True)[0] == "onednn_prepacked"
 
 
+def test_where_torch_falls_back_a_matrix_of_some_size_meets_a_vector_of_ours():
+    assert chosen_in_16_bits(layer(2048, 128, size=1, kernel=1), falls_back=True) == ["gemv"]
+    assert chosen_in_16_bits(layer(128, 64, size=1, kernel=1), falls_back=True) == []
+    assert chosen_in_16_bits(layer(2048, 128, size=1, kernel=1), falls_back=False) == []
+
+
 @pytest.mark.parametrize("problem", [whole(7), layer(8, 8, size=4)], ids=["one pixel", "tiny"])
 def test_where_a_fallback_may_be_as_fast_nothing_is_promised(problem):
     assert chosen_in_16_bits(problem, falls_back=True) == []
