@@ -22,6 +22,8 @@ from suite.processes.free_memory import available_bytes
 from suite.processes.peer import ProcessFailed
 from suite.workload import network_of
 
+MOST_HELD_BYTES = 512 * 2**20
+"""Of one process: what it holds counts against its next scenario's limit."""
 MOST_SHARE = 0.25
 """Of the memory that is available, which all of them together may hold."""
 
@@ -94,7 +96,8 @@ class KeptProcesses:
 
     def _has_room(self, held_bytes: int) -> bool:
         others_bytes = sum(kept.held_bytes for kept in self._by_arm.values())
-        return held_bytes + others_bytes <= MOST_SHARE * (available_bytes() + others_bytes)
+        most_bytes = MOST_SHARE * (available_bytes() + others_bytes) - others_bytes
+        return held_bytes <= min(MOST_HELD_BYTES, most_bytes)
 
     def close(self) -> None:
         """End them all."""

@@ -31,6 +31,8 @@ class Settings:
     """Untimed calls before a block; untimed ones lead each of its turns besides."""
     first_block_s: float = 0.06
     """The same in a scenario's first block: a whole table is to stand soon."""
+    peak: bool = True
+    """Measure the memory that a call takes. It takes one more, and waits for the second block."""
     behind_block_s: float = 0.03
     """The same of cells that seem to have lost."""
     rounds: int = 4

@@ -61,6 +61,7 @@ SETTINGS: dict[str, Any] = {
     "most_when_lost": AtLeastOne,
     "all_precise": bool,
     "first_block_s": Seconds,
+    "peak": bool,
     "behind_block_s": Seconds,
     "warm_s": Seconds,
     "block_s": Seconds,

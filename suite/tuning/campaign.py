@@ -233,7 +233,12 @@ class Campaign:
 
     def _quick(self) -> Settings:
         return dataclasses.replace(
-            self.settings, blocks=BLOCKS, least_blocks=BLOCKS, block_s=BLOCK_S, rounds=ROUNDS
+            self.settings,
+            blocks=BLOCKS,
+            least_blocks=BLOCKS,
+            block_s=BLOCK_S,
+            rounds=ROUNDS,
+            peak=False,
         )
 
 

@@ -251,3 +251,15 @@ def test_the_reference_is_timed_as_well_as_whoever_is_held_against_it(knobs):
     assert contest.block_settings([reference, slow, fast], is_first=False) == knobs
     first = contest.block_settings([reference, slow, fast], is_first=True)
     assert (first.block_s, first.rounds) == (knobs.first_block_s, knobs.short_rounds)
+
+
+def test_memory_is_measured_after_the_first_table_unless_there_is_but_one_block(knobs):
+    cell = TimedCell(row("torch"), [1.0])
+
+    def measures(blocks: int, *, is_first: bool) -> bool:
+        contest = Contest([cell], dataclasses.replace(knobs, blocks=blocks))
+        return contest.block_settings([cell], is_first=is_first).peak
+
+    assert measures(1, is_first=True)
+    assert not measures(2, is_first=True)
+    assert measures(2, is_first=False)
