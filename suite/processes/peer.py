@@ -7,6 +7,7 @@ some ten milliseconds. Where there is no fork server, they are spawned.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -63,6 +64,20 @@ class ProcessFailed(Exception):
         self.reason = reason
         self.from_outside = from_outside
         self.by_system = by_system
+
+
+_unended: set[BaseProcess] = set()
+"""Processes that were started and not ended yet."""
+
+
+@atexit.register  # after, and so called before, the function of multiprocessing that waits for them
+def _end_what_is_left() -> None:
+    """End processes that nobody has any more, wherever Ctrl-C came.
+
+    Python would wait for them before it exits: for ever if one is held.
+    """
+    for process in _unended:
+        process.kill()
 
 
 @contextlib.contextmanager
@@ -141,6 +156,7 @@ class Peer:
         """
         try:
             self._process.start()
+            _unended.add(self._process)
         except (OSError, EOFError) as error:
             said = getattr(error, "strerror", None) or str(error) or "the fork server is gone"
             reason = f"no process can be started: {said}"
@@ -296,4 +312,5 @@ class Peer:
         if self._process.is_alive():
             self._process.kill()
         self._process.join(5)
+        _unended.discard(self._process)
         left_memory.remove(scratch.own_folder(), self.pid)

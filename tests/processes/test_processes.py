@@ -223,6 +223,30 @@ def test_ctrl_c_while_a_process_is_forked_prints_no_traceback(forked):
     assert "Traceback" not in forked.stderr
 
 
+HELD_AND_LOST = """\
+from pathlib import Path
+from suite.processes.peer import Peer
+lost = Peer('suite.judge.process:main', 1, name='lost', log=Path('log'))
+lost.tree.stop()
+print(lost.pid)
+"""
+
+
+def test_a_program_ends_though_it_lost_a_process_that_it_held(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", HELD_AND_LOST],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    psutil.wait_procs([psutil.Process(pid) for pid in [int(done.stdout)] if psutil.pid_exists(pid)])
+    assert not psutil.pid_exists(int(done.stdout))
+
+
 def test_what_the_suite_gave_a_process_itself_is_no_choice_of_the_users(monkeypatch):
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.delenv(name, raising=False)
