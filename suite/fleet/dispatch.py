@@ -163,7 +163,7 @@ class Dispatcher:
         now = time.monotonic()
         if self.deadline_s is not None and now - self.began_at > self.deadline_s:
             return "the time is over"
-        if self._presence.deserted_s() > self.patience.alone_s:
+        if self._presence.deserted_s > self.patience.alone_s:
             asides = [w for w in self.workers.values() if w.doing is Doing.SET_ASIDE]
             told = "; ".join(f"{worker.name}: {worker.why}" for worker in asides)
             return f"no worker is left{f' ({told})' if told else ''}; all that came home is kept"
@@ -179,6 +179,7 @@ class Dispatcher:
             worker.turn_to(Doing.GONE)
         for worker in list(self.workers.values()):
             self._see(worker)
+        self._presence.note_use()
         self.watch(self, "")
 
     def _see(self, worker: Worker) -> None:
@@ -225,9 +226,8 @@ class Dispatcher:
             if scenarios := lane.scenarios.take(self._able(lane)):
                 worker.begin(scenarios)
                 worker.missing = {name: len(lane.work.missing[name]) for name in scenarios}
-                self.conversation.begin(
-                    worker, lane.work.job(scenarios, share=self._presence.share(worker))
-                )
+                job = lane.work.job(scenarios, share=self._presence.share(worker))
+                self.conversation.begin(worker, job)
             elif worker.to_forget:
                 self.conversation.ask(worker)
         self._own_s += time.monotonic() - began

@@ -77,14 +77,18 @@ class Presence:
         ]
         return sorted(beside).index(worker.number), len(beside)
 
-    def deserted_s(self) -> float:
-        """Return for how long nobody has been of use; asked once a round."""
-        now = time.monotonic()
+    def note_use(self) -> None:
+        """Note whether anybody is of use, when all have been seen in a round."""
         if any(worker.doing not in USELESS for worker in self.workers.values()):
             self._deserted_since = None
         elif self._deserted_since is None:
-            self._deserted_since = now
-        return 0.0 if self._deserted_since is None else now - self._deserted_since
+            self._deserted_since = time.monotonic()
+
+    @property
+    def deserted_s(self) -> float:
+        """For how long nobody has been of use."""
+        since = self._deserted_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def was_away(self, patience: Patience) -> bool:
         """Return whether this computer slept so lately that leases ended for want of us."""

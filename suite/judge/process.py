@@ -262,11 +262,11 @@ class Judge:
     def judge_timed(self, asked: messages.JudgeTimed) -> messages.Rulings:
         """Judge the outputs of timed calls; of each arm the first fault found, if any."""
         return messages.Rulings(
-            faults=tuple(self._fault(turn) or self._touched(turn) for turn in asked.turns)
+            faults=tuple(self._fault(turn) or self._change(turn) for turn in asked.turns)
         )
 
-    def _touched(self, turn: messages.TimedOutputs) -> str | None:
-        """Return which operands the calls changed; of the one that varies their process tells."""
+    def _change(self, turn: messages.TimedOutputs) -> str | None:
+        """Return that calls changed operands, if so; of the one that varies their process tells."""
         changed = self._changed(turn.results, self._drawn.varying) if turn.handed_back else ()
         return f"a timed call changed its {' and '.join(changed)} in place" if changed else None
 

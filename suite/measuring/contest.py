@@ -87,7 +87,8 @@ class Contest:
         block_s = max((self.block_s(cell) for cell in held), default=settings.block_s)
         if is_first:
             block_s = min(block_s, settings.first_block_s)
-            settings = dataclasses.replace(settings, peak=settings.peak and settings.blocks == 1)
+            peak_memory = settings.peak_memory and settings.blocks == 1
+            settings = dataclasses.replace(settings, peak_memory=peak_memory)
         if block_s >= settings.block_s:
             return settings
         rounds = min(settings.short_rounds, settings.rounds)

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from weakref import WeakKeyDictionary
 
 from suite.measuring.cell import Cell
 from suite.measuring.deadline import OutOfTime
@@ -28,12 +29,10 @@ MOST_SHARE = 0.25
 """Of the memory that is available, which all of them together may hold."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Kept:
     peer: Channel
     held_bytes: int
-    served: set[str]
-    """Scenarios by id, one at least."""
 
 
 class KeptProcesses:
@@ -41,23 +40,21 @@ class KeptProcesses:
 
     def __init__(self) -> None:
         self._by_arm: dict[tuple[str, int], _Kept] = {}
-        self._served: dict[tuple[str, int], set[str]] = {}
-        """What the processes served that are at work now."""
+        self._served: WeakKeyDictionary[Channel, set[str]] = WeakKeyDictionary()
+        """Scenarios by id, of each process that was kept, wherever it is now."""
 
     def lend(self, cell: Cell) -> bool:
         """Let a cell have the process of its arm; return whether there is one that it may have."""
-        if not cell.alive or cell.scenario.id in cell.arm.unsupported:
+        kept = self._by_arm.get(_key(cell))
+        if kept is None or not cell.alive or cell.scenario.id in cell.arm.unsupported:
             return False
-        key = _key(cell)
-        kept, served = self._by_arm.get(key), set()
-        if kept and is_of_use(kept.peer) and cell.scenario.id not in kept.served:
-            served = kept.served
+        may_serve = is_of_use(kept.peer) and cell.scenario.id not in self._served[kept.peer]
+        if may_serve:
             cell.worker.adopt(kept.peer)
-        elif kept:
+        else:
             kept.peer.close()
-        self._served[key] = served
-        self._by_arm.pop(key, None)
-        return bool(served)
+        del self._by_arm[_key(cell)]  # at no moment does it belong to nobody
+        return may_serve
 
     def take_back(self, cells: Iterable[Cell]) -> None:
         """Keep the processes of cells that are all right; the others end."""
@@ -76,8 +73,8 @@ class KeptProcesses:
                 cell.worker.release(partial(self._keep, cell, held_bytes))
 
     def _keep(self, cell: Cell, held_bytes: int, peer: Channel) -> None:
-        served = self._served.pop(_key(cell), set()) | {cell.scenario.id}
-        self._by_arm[_key(cell)] = _Kept(peer, held_bytes, served)
+        self._by_arm[_key(cell)] = _Kept(peer, held_bytes)
+        self._served.setdefault(peer, set()).add(cell.scenario.id)
 
     def _is_asked_to_close(self, cell: Cell, at_work: contextlib.ExitStack) -> bool:
         at_work.enter_context(cell.worker.turn())

@@ -31,8 +31,6 @@ class Settings:
     """Untimed calls before a block; untimed ones lead each of its turns besides."""
     first_block_s: float = 0.06
     """The same in a scenario's first block: a whole table is to stand soon."""
-    peak: bool = True
-    """Measure the memory that a call takes. It takes one more, and waits for the second block."""
     behind_block_s: float = 0.03
     """The same of cells that seem to have lost."""
     rounds: int = 4
@@ -56,6 +54,8 @@ class Settings:
     timeout_s: float = 60.0
     """One request to a worker, a call of up to about 10 s included."""
     memory_limit_bytes: int | None = None
+    peak_memory: bool = True
+    """Measure the memory that a call takes. It takes one more, and waits for the second block."""
     energy: bool = False
     """Measure joules per call, which takes some four seconds a cell."""
     reference: str = "torch"

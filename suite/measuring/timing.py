@@ -96,7 +96,7 @@ class Timing:
         with self.cell.worker.turn():
             packed = self.cell.ask(Bind())
             with self.watch.watching(self.cell.worker.pid):
-                peak = self._settings.peak and not self.cell.evidence.peaks_bytes
+                peak = self._settings.peak_memory and not self.cell.evidence.peaks_bytes
                 warm = Warm(seconds=self._warm_s, peak=peak)
                 warmed = self.cell.ask(warm)
         if packed is None or warmed is None or self.cell.misconducts():

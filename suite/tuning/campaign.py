@@ -238,7 +238,7 @@ class Campaign:
             least_blocks=BLOCKS,
             block_s=BLOCK_S,
             rounds=ROUNDS,
-            peak=False,
+            peak_memory=False,
         )
 
 

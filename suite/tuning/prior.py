@@ -46,12 +46,12 @@ LEAST_MATRIX = 200_000
 """Elements; a smaller one is reordered in less time than a call of torch's product takes."""
 LEAST_WORK = 2e6
 """Direct operations below which overheads decide, and nothing is known of those."""
+LEAST_FALLBACK_WORK = 1e5
+"""The same where torch falls back: it takes a millisecond and more for these."""
 FALLBACK_MATRIX = (100_000, 10_000_000)
 """Elements for which `gemv` takes less time than a fallback's product with a vector, measured from
 33,000 to 4 million: 1.6 to 3.8 times torch with AVX2 from 100,000 on. Larger ones are read from
 memory, which takes what it takes."""
-LEAST_FALLBACK_WORK = 1e5
-"""The same where torch falls back: it takes a millisecond and more for these."""
 
 
 def prior_predictions(
@@ -93,10 +93,7 @@ def _in_float32(problem: Problem, conditions: Conditions) -> list[Prediction]:
     Of one pixel nothing but a matrix times a vector is known.
     """
     if work_of(problem) == "one_pixel":
-        least, most = FALLBACK_MATRIX
-        is_single = problem.kind == "conv2d" and problem.batch_size == 1
-        is_known = is_single and least <= problem.weight_elements <= most
-        return [Prediction(VECTOR, math.log(VECTOR_SPEEDUP), DEVIATION)] if is_known else []
+        return _one_pixel_in_float32(problem)
     if problem.direct_flops < LEAST_FALLBACK_WORK:
         return []
     known = prior_predictions(problem, conditions._replace(dtype="float32"))
@@ -112,6 +109,14 @@ def _in_float32(problem: Problem, conditions: Conditions) -> list[Prediction]:
         for row, speedup in speedups
         if row != PATCHES  # a product of torch's in the 16-bit type
     ]
+
+
+def _one_pixel_in_float32(problem: Problem) -> list[Prediction]:
+    least, most = FALLBACK_MATRIX
+    is_single = problem.kind == "conv2d" and problem.batch_size == 1
+    if not is_single or not least <= problem.weight_elements <= most:
+        return []
+    return [Prediction(VECTOR, math.log(VECTOR_SPEEDUP), DEVIATION)]
 
 
 def _one_pixel_speedups(problem: Problem) -> list[tuple[Row, float]]:

@@ -68,6 +68,7 @@ _OF_A_SCENARIO = (
     "_timer",
     "_turns",
 )
+"""What hangs on its memory."""
 
 Asked = TypeVar("Asked", bound=Request[Any])
 Reply = TypeVar("Reply")

@@ -126,11 +126,10 @@ def test_what_holds_on_to_more_than_its_share_of_memory_ends(raced, tmp_path, mo
     assert not set(processes_by_size(tmp_path)[6]) & set(processes_by_size(tmp_path)[7])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
 def test_a_scenario_s_memory_is_given_back_before_another_one_is_opened(raced, tmp_path):
     large = Scenario(id="kept/large", problem=Problem.of_call((1, 64, 256, 256), (64, 64, 1, 1)))
     told = 'print(open("/proc/self/status").read(), file=open({!r}, "w"))'
-    if sys.platform != "linux":
-        pytest.skip("what a process holds is read from /proc")
     row = row_that_notes(tmp_path, told.format(str(tmp_path / "status.txt")))
     for scenario in (SCENARIOS[0], large, SCENARIOS[1]):
         assert raced(scenario, [TORCH, row])["notes"].status is Status.PASSED

@@ -258,7 +258,7 @@ def test_memory_is_measured_after_the_first_table_unless_there_is_but_one_block(
 
     def measures(blocks: int, *, is_first: bool) -> bool:
         contest = Contest([cell], dataclasses.replace(knobs, blocks=blocks))
-        return contest.block_settings([cell], is_first=is_first).peak
+        return contest.block_settings([cell], is_first=is_first).peak_memory
 
     assert measures(1, is_first=True)
     assert not measures(2, is_first=True)

@@ -198,18 +198,24 @@ except KeyboardInterrupt:
 """
 
 
+def program(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program that finds the suite; it has to end."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 @pytest.fixture(scope="module")
 def forked(tmp_path_factory) -> subprocess.CompletedProcess[str]:
     """A process that forks with few open files, and is interrupted when it does so again."""
     pytest.importorskip("resource")
-    return subprocess.run(
-        [sys.executable, "-c", FEW_FILES_AND_INTERRUPTED_WHILE_FORKING],
-        cwd=tmp_path_factory.mktemp("forked"),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return program(FEW_FILES_AND_INTERRUPTED_WHILE_FORKING, tmp_path_factory.mktemp("forked"))
 
 
 def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may(forked):
@@ -233,18 +239,10 @@ print(lost.pid)
 
 
 def test_a_program_ends_though_it_lost_a_process_that_it_held(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", HELD_AND_LOST],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = program(HELD_AND_LOST, tmp_path)
     assert done.returncode == 0, done.stderr
-    psutil.wait_procs([psutil.Process(pid) for pid in [int(done.stdout)] if psutil.pid_exists(pid)])
-    assert not psutil.pid_exists(int(done.stdout))
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(done.stdout)).wait(15)
 
 
 def test_what_the_suite_gave_a_process_itself_is_no_choice_of_the_users(monkeypatch):
