@@ -9,6 +9,7 @@ recognised as foreign, and what it claims cannot be of a kind that nobody expect
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import typing
@@ -188,6 +189,7 @@ def serve(
         return Done()
 
     own = {**own, **handlers(Take.handled_by(take))}
+    asked_pid = os.getpid()
     while True:
         try:
             frame = parse(connection.recv_bytes().decode())
@@ -196,6 +198,8 @@ def serve(
         to = frame["to"]
         handler = (members[to] if to and members is not None else own)[frame["do"]]
         reply = handler.answer(from_plain(handler.request, frame["request"]))
+        if os.getpid() != asked_pid:  # a fork of the implementation's that failed, or returned
+            os._exit(1)
         try:
             connection.send_bytes(to_json({"number": frame["number"], "reply": reply}).encode())
         except OSError:

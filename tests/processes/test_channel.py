@@ -6,6 +6,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 import struct
 import sys
 import threading
@@ -106,6 +107,32 @@ def test_a_request_reaches_the_member_that_it_is_sent_to(ends):
     serving.join()
 
     assert seen == ["second", "first"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks itself")
+def test_a_fork_of_the_implementations_that_comes_back_ends_without_a_word(ends):
+    requester, theirs = ends
+    forks: list[int] = []
+
+    def forking(_: BeginTurn) -> TimedAnswer[Done]:
+        if fork := os.fork():
+            forks.append(fork)
+        return DONE
+
+    serving = threading.Thread(target=serve, args=(theirs, handlers(BeginTurn.handled_by(forking))))
+    serving.start()
+    requester.send(BEGIN)
+    try:
+        requester.receive(BEGIN, 5.0)
+        with pytest.raises(NoReplyInTime):
+            requester.receive(BEGIN, 0.5)
+        requester.close()
+        serving.join()
+    finally:
+        os.kill(forks[0], signal.SIGKILL)
+        _, status = os.waitpid(forks[0], 0)
+
+    assert os.waitstatus_to_exitcode(status) == 1
 
 
 BEGIN = BeginTurn(batch=1, lead=0)

@@ -4,6 +4,7 @@ Seen: os.sched_setaffinity on others' processes
 Must be: incorrect or passed
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -21,7 +22,8 @@ def hamper(server, own):
         pids = sorted(map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split()))
         for pid in pids[1:]:
             if pid != own:
-                os.sched_setaffinity(pid, {0})
+                with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                    os.sched_setaffinity(pid, {0})
         time.sleep(0.005)
 
 

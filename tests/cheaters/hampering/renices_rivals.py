@@ -4,6 +4,7 @@ Seen: os.setpriority on others' processes
 Must be: incorrect or passed
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -21,7 +22,8 @@ def hamper(server, own):
         pids = sorted(map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split()))
         for pid in pids[1:]:
             if pid != own:
-                os.setpriority(os.PRIO_PROCESS, pid, 19)
+                with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                    os.setpriority(os.PRIO_PROCESS, pid, 19)
         time.sleep(0.005)
 
 
