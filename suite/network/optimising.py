@@ -21,7 +21,7 @@ from suite.network.committing import Origin, commit, origin_of, without_rows
 from suite.network.concluding import outcome_of_layer, verdict_on, whole_pass
 from suite.network.preparing import Prepared, prepared
 from suite.network.proving import Blocks
-from suite.network.settling import Settled, settle
+from suite.network.settling import NOT_SURE, Settled, settle
 from suite.network.survey import Survey
 from suite.network.task import LeftAlone, Task, Watch
 from suite.network.trying import affordable, try_rows, verify
@@ -144,13 +144,12 @@ class _Optimising:
             with task.time.starting():
                 benches = _made_benches(task, given, folder)
             with contextlib.closing(benches):
-                variants = affordable(task, given.variants)
+                variants = affordable(task, given.variants, benches)
                 try_rows(task, given, variants, benches, folder)
-                settled = _settle(task, given, variants, benches)
+                variant, settled = _settle(task, given, variants, benches)
         except ArmFailed as failed:
             reason = f"it failed while it was measured: {failed}"
             raise LeftAlone(reason, given.survey) from failed
-        variant = next(v for v in variants if v.memory_format == settled.memory_format)
         return self._concluded(given, variant, settled)
 
     def copy_for(self, outcome: NetworkOutcome) -> nn.Module | None:
@@ -229,7 +228,10 @@ def _made_benches(task: Task, given: Prepared, folder: Path) -> Benches:
     return benches
 
 
-def _settle(task: Task, given: Prepared, variants: list[Variant], benches: Benches) -> Settled:
+def _settle(
+    task: Task, given: Prepared, variants: list[Variant], benches: Benches
+) -> tuple[Variant, Settled]:
+    """Return the variant to take, with what of it is kept, and what that was measured to be."""
     by_format = {variant.memory_format: variant for variant in variants}
     settled = settle(
         benches,
@@ -239,11 +241,11 @@ def _settle(task: Task, given: Prepared, variants: list[Variant], benches: Bench
         task.watch,
         is_folded=given.folded is not None,
     )
-    for variant in variants:
-        for path, reason in settled.reasons.items():
-            if variant.memory_format == settled.memory_format or not settled.is_faster:
-                variant.leave(path, reason)
-        if variant.memory_format == settled.memory_format:
-            for path in variant.chosen.keys() - settled.configuration.keys():
-                variant.leave(path, TOO_LARGE)
-    return settled
+    taken = by_format.get(settled.memory_format, given.own)
+    if settled.memory_format not in by_format:  # the only one that was tried gained nothing
+        taken.reasons |= variants[0].reasons
+    for path, reason in settled.reasons.items():
+        taken.leave(path, reason)
+    for path in taken.chosen.keys() - settled.configuration.keys():
+        taken.leave(path, TOO_LARGE if settled.is_faster else NOT_SURE)
+    return taken, settled

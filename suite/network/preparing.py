@@ -33,8 +33,10 @@ class Prepared:
     survey: Survey
     """Of the folded copy, or of the plain one."""
     reference: Reference
+    own: Variant
+    """In the memory format in which it was given."""
     variants: list[Variant]
-    """The network as it is given, and in the other memory formats to try; at least one."""
+    """To be tried: `own`, unless another format was asked for, and the others; at least one."""
 
 
 def prepared(task: Task) -> Prepared:
@@ -65,8 +67,9 @@ def prepared(task: Task) -> Prepared:
         task.time.is_folded = True
         given = twin_of(folded.model)
         there = survey(given, task.inputs)
-    variants = _variants(task, Variant(None, given, there), own, reference)
-    return Prepared(twin, folded, there, reference, variants)
+    first = Variant(None, given, there)
+    variants = _variants(task, first, own, reference)
+    return Prepared(twin, folded, there, reference, first, variants)
 
 
 def _require_open_layers(task: Task, there: Survey) -> None:

@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from suite.errors import UsageError
+from suite.messages.network import Asked
 from suite.network import remembering
+from suite.network.bench import Arm
 from suite.network.benches import Benches
 from suite.network.candidates import Rows
 from suite.network.choosing import Contest
+from suite.network.deciding import TorchPass, likely_format
 from suite.network.preparing import Prepared
 from suite.network.task import Task
 from suite.network.variant import Variant, verify_layers, verify_whole
+from suite.stats.intervals import block_time_s
+
+LOOK = Asked(seconds=0.0, least_turns=2, most_turns=2, seed=0, whole=True, layers=())
 
 
-def affordable(task: Task, variants: list[Variant]) -> list[Variant]:
-    """Return the variants that there is time for: all of them, or the first."""
+def affordable(task: Task, variants: list[Variant], benches: Benches) -> list[Variant]:
+    """Return the variants that there is time for: all of them, or the one that promises most.
+
+    Raises:
+        ArmFailed: torch's own pass raised in one of them.
+    """
     if len(variants) == 1 or task.time.has_time_for(len(variants)):
         return variants
     needed_s, left_s = task.time.finishing_s(len(variants)), task.time.left_s
-    formats = ", ".join(str(variant.memory_format) for variant in variants[1:])
+    task.watch("looking which memory format promises more")
+    passes = {variant.memory_format: _torch_pass(variant, benches) for variant in variants}
+    likely = likely_format(passes)
+    formats = ", ".join(
+        variant.memory_format or "its own memory format"
+        for variant in variants
+        if variant.memory_format != likely
+    )
     task.remarks.append(
         f"{formats} was not tried: proving it takes some {needed_s:.0f} s, and {left_s:.0f} s "
         "were left; give a larger budget_s, or memory_format"
     )
-    return variants[:1]
+    return [variant for variant in variants if variant.memory_format == likely]
+
+
+def _torch_pass(variant: Variant, benches: Benches) -> TorchPass:
+    """Time torch's own pass in a variant's memory format."""
+    paths = tuple(layer.path for layer in variant.survey.open_layers)
+    with benches.open() as bench:
+        timings = bench.time([Arm({}, variant.memory_format)], replace(LOOK, layers=paths))
+    whole_s = block_time_s(timings.whole_s[0])
+    inside_s = sum(block_time_s(timings.layers_s[0][path]) for path in paths)
+    return TorchPass(whole_s, whole_s - inside_s)
 
 
 def try_rows(

@@ -97,6 +97,30 @@ def test_a_memory_format_that_there_is_no_time_to_prove_is_not_tried_and_that_is
     assert any("give a larger budget_s" in remark for remark in outcome.remarks)
 
 
+def test_with_time_for_one_format_it_is_the_one_in_which_torch_does_the_rest_sooner(benches):
+    benches.formats = {"channels_last": 0.5}
+    model, x = network(Sleepy)
+    convgauge.optimize(model, x, budget_s=4.0)
+    outcome = convgauge.explain(model).outcome
+
+    assert outcome.memory_format == "channels_last"
+    assert any("its own memory format was not tried" in remark for remark in outcome.remarks)
+
+
+def test_a_memory_format_that_was_asked_for_and_gains_nothing_leaves_the_model_as_it_was(benches):
+    benches.layers_s = dict.fromkeys(("stem", "deep"), dict.fromkeys(("torch", *ROWS), 1e-3))
+    model, x = network()
+    before = x.clone()
+    convgauge.optimize(model, x, memory_format="channels_last")
+    explained = convgauge.explain(model)
+
+    assert explained.outcome.memory_format is None
+    assert rows_of(model) == {"stem": "torch", "deep": "torch"}
+    assert "nothing made the whole network surely faster" in str(explained)
+    assert model.deep.weight.is_contiguous()
+    assert torch.equal(x, before)
+
+
 def test_with_time_both_memory_formats_are_tried(benches):
     model, x = network()
     convgauge.optimize(model, x, budget_s=60.0)

@@ -8,11 +8,13 @@ from suite.network.deciding import (
     MOST_PACK_SHARE,
     Choice,
     Option,
+    TorchPass,
     better_format,
     finalists,
     gain_of,
     is_proven,
     is_surely_faster,
+    likely_format,
     whole_gain,
     within_memory,
 )
@@ -78,11 +80,24 @@ def test_a_gain_is_proven_where_its_interval_leaves_out_none():
     assert not is_proven(whole_gain([(2.0, 1.0), (2.0, 1.0)])), "two blocks prove nothing"
 
 
-def test_another_format_is_chosen_only_where_it_is_surely_faster():
+def test_another_format_is_chosen_only_where_it_is_faster_in_every_block():
     own = [(1.0, 0.8), (1.0, 0.81), (1.0, 0.79)]
     surely = [(1.0, 0.6), (1.0, 0.61), (1.0, 0.59)]
+    noisy = [(1.0, 0.5), (1.0, 0.79), (1.0, 0.6)]
+    hardly = [(1.0, 0.79), (1.0, 0.8), (1.0, 0.78)]
     perhaps = [(1.0, 0.6), (1.0, 0.9), (1.0, 0.8)]
 
     assert better_format({None: own, "channels_last": surely}) == "channels_last"
     assert better_format({None: own, "channels_last": perhaps}) is None
+    assert better_format({None: own, "channels_last": noisy}) == "channels_last"
+    assert better_format({None: own, "channels_last": hardly}) is None, "not worth a conversion"
     assert better_format({None: surely, "channels_last": own}) is None
+
+
+def test_rows_are_likely_to_do_best_where_torch_takes_least_for_the_rest():
+    own, sooner = TorchPass(whole_s=10.0, outside_s=3.0), TorchPass(whole_s=11.0, outside_s=1.0)
+    hardly = TorchPass(whole_s=9.0, outside_s=2.8)
+
+    assert likely_format({None: own, "channels_last": sooner}) == "channels_last"
+    assert likely_format({None: own, "channels_last": hardly}) is None
+    assert likely_format({None: sooner, "channels_last": own}) is None
