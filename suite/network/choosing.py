@@ -3,7 +3,8 @@
 A layer alone, called again and again, finds its weights and its input in the caches; in a network
 it finds what the layers before it left there. So a pass through the whole network is timed, layer
 by layer, with another row in each of them: one pass tells of one row for every layer at once. The
-fastest are then measured again in fresh processes, and only what they show there counts.
+fastest are then measured again in fresh processes, and only what they show there counts. Layers
+that are called alike are looked at together: what one pass tells of a row is the sum over them.
 
 What is remembered of this machine is not measured again. A row that fuses what follows the layer
 and fails, or is among the fastest, is measured with torch after it as well.
@@ -13,10 +14,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from suite.messages.network import Asked, Samples
+from suite.messages.network import Asked
 from suite.network.bench import Arm, ArmFailed
 from suite.network.benches import Benches, Timer
 from suite.network.candidates import Candidate, columns
@@ -31,6 +33,7 @@ from suite.network.deciding import (
     within_memory,
 )
 from suite.stats.intervals import block_time_s
+from suite.tuning.plan import Plan
 
 FIRST_LOOK = Asked(seconds=0.0, least_turns=3, most_turns=3, seed=0, whole=False, layers=())
 AGAIN = Asked(seconds=0.3, least_turns=4, most_turns=12, seed=1, whole=False, layers=())
@@ -54,26 +57,31 @@ Column = Mapping[str, Candidate]
 
 @dataclass
 class Seen:
-    """What was measured of one layer."""
+    """What was measured of a layer, or of several that are called alike, all together."""
 
     weight_bytes: int
+    """Of each."""
     candidates: dict[str, Candidate] = field(default_factory=dict)
     gains: dict[str, float] = field(default_factory=dict)
     """Row → its gain when it was tried first."""
     packs: dict[str, int] = field(default_factory=dict)
+    """Row → what it packs for each of them."""
     blocks: dict[str, list[float]] = field(default_factory=dict)
     """Row → its gain in each fresh process, of the finalists."""
     torch_s: list[float] = field(default_factory=list)
+    """Of one of them."""
     failed: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    """Row → what was wrong with it on the network's own values."""
 
-    def best(self) -> list[Option]:
-        """Return the rows that surely gain, the best first."""
+    def best(self, refused: Container[str] = ()) -> list[Option]:
+        """Return the rows that surely gain, the best first.
+
+        Args:
+            refused: rows that are wrong on the values that the network has in this place.
+        """
         surely = {
             row: blocks
             for row, blocks in self.blocks.items()
-            if row not in self.refused and is_surely_faster(blocks)
+            if row not in refused and is_surely_faster(blocks)
         }
         before_s = statistics.median(self.torch_s) if self.torch_s else 0.0
         means = {row: statistics.geometric_mean(blocks) for row, blocks in surely.items()}
@@ -82,18 +90,31 @@ class Seen:
             for row in sorted(means, key=lambda row: -means[row])
         ]
 
-    def why_left(self) -> str:
-        """Return why torch computes the layer, where nothing else was chosen."""
+    def why_left(self, refused: Mapping[str, str]) -> str:
+        """Return why torch computes one of the layers, where nothing else was chosen.
+
+        Args:
+            refused: row → what was wrong with it there.
+        """
         if not self.candidates:
             return "no row covers it"
-        if self.best():
+        if self.best(refused):
             return TOO_LARGE
-        if self.refused:
-            return "; ".join(self.refused.values())
+        if refused:
+            return "; ".join(refused.values())
         if not self.gains:
             return "; ".join(self.failed.values()) or "not tried: the budget was used up before"
         row = max(self.gains, key=lambda row: self.gains[row])
         return f"no row was surely faster inside the network, {row} nearest"
+
+
+class _Timed(NamedTuple):
+    """A row in some layers that are called alike."""
+
+    gain: float
+    torch_s: float
+    pack_bytes: int
+    """Of one of them."""
 
 
 class Contest:
@@ -127,10 +148,17 @@ class Contest:
         """Of each kind of step, the longest seconds so far; at first what is reckoned."""
         for asked, passes in _PASSES.items():
             self._step_s[asked] = max(asked.seconds, passes * pass_s)
+        alike: dict[tuple[tuple[Plan, ...], ...], Seen] = {}
         self.seen = {
-            path: Seen(weight_bytes[path], {row.name: row for row in rows})
+            path: alike.setdefault(
+                tuple(row.plans for row in rows),
+                Seen(weight_bytes[path], {row.name: row for row in rows}),
+            )
             for path, rows in candidates.items()
         }
+        """Layers that are called alike have one between them."""
+        self._refused: dict[str, dict[str, str]] = {path: {} for path in candidates}
+        """Path → row → what was wrong with it on the network's own values."""
         for path, gains in known.items():
             own = self.seen[path]
             own.gains |= gains
@@ -164,10 +192,9 @@ class Contest:
                     waiting[:0] = self._apart(column, str(failed))
 
     def _look_at(self, column: Column, bench: Timer) -> None:
-        for path, torch_s, row_s, pack_bytes in self._time(bench, column, FIRST_LOOK):
-            seen, row = self.seen[path], column[path].name
-            seen.gains[row] = gain_of(torch_s, row_s)
-            seen.packs[row] = pack_bytes
+        for seen, row, timed in self._time(bench, column, FIRST_LOOK):
+            seen.gains[row] = timed.gain
+            seen.packs[row] = timed.pack_bytes
 
     def _apart(self, column: Column, reason: str) -> list[Column]:
         """Return a column that failed as one for each row; a single row is not tried again.
@@ -201,11 +228,10 @@ class Contest:
                     ends = time.monotonic() + self._step_s[AGAIN]
                     if (number or measured) and ends > until:
                         break
-                    for path, torch_s, row_s, pack_bytes in self._time(bench, column, AGAIN):
-                        seen, row = self.seen[path], column[path].name
-                        seen.blocks.setdefault(row, []).append(gain_of(torch_s, row_s))
-                        seen.packs[row] = pack_bytes
-                        seen.torch_s.append(block_time_s(torch_s))
+                    for seen, row, timed in self._time(bench, column, AGAIN):
+                        seen.blocks.setdefault(row, []).append(timed.gain)
+                        seen.packs[row] = timed.pack_bytes
+                        seen.torch_s.append(timed.torch_s)
                     measured.append(column)
             left = measured
 
@@ -220,8 +246,8 @@ class Contest:
 
     def _time(
         self, bench: Timer, column: Column, asked: Asked
-    ) -> Iterator[tuple[str, Samples, Samples, int]]:
-        """Yield of each layer in a column the samples of torch and of the row, and its pack."""
+    ) -> Iterator[tuple[Seen, str, _Timed]]:
+        """Yield what was timed of each row in a column, once for layers that are called alike."""
         configuration = {path: candidate.plans for path, candidate in column.items()}
         arms = Arm({}, self._memory_format), Arm(configuration, self._memory_format)
         began = time.monotonic()
@@ -231,13 +257,22 @@ class Contest:
         took_s = time.monotonic() - began - compiling_s
         self._step_s[asked] = max(self._step_s[asked], took_s)
         torch_s, row_s = timings.layers_s
-        for path in column:
-            yield path, torch_s[path], row_s[path], timings.pack_bytes[1][path]
+        alike: dict[tuple[int, str], list[str]] = {}
+        for path, candidate in column.items():
+            alike.setdefault((id(self.seen[path]), candidate.name), []).append(path)
+        for (_, row), paths in alike.items():
+            timed = _Timed(
+                gain_of([torch_s[path] for path in paths], [row_s[path] for path in paths]),
+                statistics.fmean(block_time_s(torch_s[path]) for path in paths),
+                timings.pack_bytes[1][paths[0]],
+            )
+            yield self.seen[paths[0]], row, timed
 
     def chosen(self) -> dict[str, Candidate]:
         """Return the row of each layer that surely gains, packs within their limit."""
         choices = {
-            path: Choice(seen.weight_bytes, tuple(seen.best())) for path, seen in self.seen.items()
+            path: Choice(seen.weight_bytes, tuple(seen.best(self._refused[path])))
+            for path, seen in self.seen.items()
         }
         return {
             path: self.seen[path].candidates[option.row]
@@ -252,13 +287,17 @@ class Contest:
         """
         chosen = self.chosen()
         for path, fault in faults.items():
-            self.seen[path].refused[chosen[path].name] = fault
-        return any(self.seen[path].best() for path in faults)
+            self._refused[path][chosen[path].name] = fault
+        return any(self.seen[path].best(self._refused[path]) for path in faults)
 
     def reasons(self) -> dict[str, str]:
         """Return why the other layers stay torch's."""
         chosen = self.chosen()
-        return {path: seen.why_left() for path, seen in self.seen.items() if path not in chosen}
+        return {
+            path: seen.why_left(self._refused[path])
+            for path, seen in self.seen.items()
+            if path not in chosen
+        }
 
 
 def _rows_in(column: Column) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from suite.stats.intervals import Interval, block_time_s, paired_speedup
@@ -42,12 +42,16 @@ class TorchPass:
     """Outside of the layers that may be replaced."""
 
 
-def gain_of(torch_s: Sequence[float], row_s: Sequence[float]) -> float:
-    """Return by what factor a row is faster, from samples of the same turns.
+def gain_of(torch_s: Iterable[Sequence[float]], row_s: Iterable[Sequence[float]]) -> float:
+    """Return by what factor a row is faster in some layers together.
 
-    Of each the first decile: what else runs on a shared machine makes passes longer, never shorter.
+    Of each layer the first decile: what else runs on a shared machine makes passes longer, never
+    shorter.
+
+    Args:
+        torch_s, row_s: of each layer its samples, from the same turns.
     """
-    before_s, after_s = block_time_s(torch_s), block_time_s(row_s)
+    before_s, after_s = sum(map(block_time_s, torch_s)), sum(map(block_time_s, row_s))
     return before_s / after_s if before_s > 0 and after_s > 0 else 1.0
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from suite.network.bench import Configuration
 from suite.network.benches import Benches
 from suite.network.deciding import better_format, is_proven
-from suite.network.proving import Blocks, Variants, prove
+from suite.network.proving import Blocks, Pairs, Variants, prove
 from suite.stats.intervals import paired_speedup
+from suite.tuning.plan import Plan
 
 FIRST_BLOCKS = 3
 """Of every memory format, to find the one to go on with, and the layers that lose."""
@@ -62,7 +63,7 @@ def settle(
     else:
         (memory_format,) = variants
     last = first[memory_format]
-    losing = _slower_layers(last)
+    losing = _slower_layers(last, variants[memory_format])
     reasons = dict.fromkeys(losing, LOSES)
     rest = _without(variants[memory_format], losing)
     for _ in range(ATTEMPTS):
@@ -76,23 +77,45 @@ def settle(
         last = prove(benches, kept, until, watch, is_folded=is_folded, begun=begun)[memory_format]
         if is_proven(last.gain):
             return Settled(memory_format, rest, last, reasons, are_fresh=benches.are_fresh)
-        doubtful = [path for path in rest if not _surely_gains(last, path)]
+        doubtful = _unsure_layers(last, rest)
         reasons |= dict.fromkeys(doubtful, NOT_SURE)
         rest = _without(rest, doubtful)
     reasons |= dict.fromkeys(rest, NOT_SURE)
     return Settled(None, {}, last, reasons, is_faster=False, are_fresh=benches.are_fresh)
 
 
-def _slower_layers(blocks: Blocks) -> list[str]:
+def _slower_layers(blocks: Blocks, configuration: Configuration) -> list[str]:
     """Return the layers that lost to torch in the same memory format."""
     return [
-        path for path, pairs in blocks.layers_in_format.items() if paired_speedup(pairs).value <= 1
+        path
+        for paths, pairs in _alike(blocks, configuration)
+        if pairs and paired_speedup(pairs).value <= 1
+        for path in paths
     ]
 
 
-def _surely_gains(blocks: Blocks, path: str) -> bool:
-    pairs = blocks.layers_in_format.get(path, [])
-    return bool(pairs) and is_proven(paired_speedup(pairs))
+def _unsure_layers(blocks: Blocks, configuration: Configuration) -> list[str]:
+    """Return the layers that do not gain beyond chance."""
+    return [
+        path
+        for paths, pairs in _alike(blocks, configuration)
+        if not pairs or not is_proven(paired_speedup(pairs))
+        for path in paths
+    ]
+
+
+def _alike(blocks: Blocks, configuration: Configuration) -> Iterator[tuple[list[str], Pairs]]:
+    """Yield the layers that are called and replaced alike, and what blocks told of their sum."""
+    alike: dict[tuple[Plan, ...], list[str]] = {}
+    for path, plans in configuration.items():
+        alike.setdefault(plans, []).append(path)
+    for paths in alike.values():
+        of_each = [blocks.layers_in_format.get(path, []) for path in paths]
+        sums = [
+            (sum(before for before, _ in block), sum(after for _, after in block))
+            for block in zip(*of_each, strict=False)  # one that a clock was too coarse for has less
+        ]
+        yield paths, sums
 
 
 def _without(configuration: Configuration, paths: list[str]) -> Configuration:

@@ -14,19 +14,22 @@ from suite.network.choosing import Contest
 from suite.network.proving import prove
 from suite.network.settling import LOSES, NOT_SURE, settle
 
+CHANNELS = {"a": 4, "b": 6, "b2": 6}
+"""Of each layer; those of as many are called alike."""
 LAYERS = ("a", "b")
 WEIGHT = 100
 LONG_S = 3600.0
 
 
-def candidate(row):
-    conv = nn.Conv2d(4, 4, 3)
-    return Candidate(row, (planned(conv, (1, 4, 8, 8), row=row),))
+def candidate(row, layer="a"):
+    channels = CHANNELS[layer]
+    conv = nn.Conv2d(channels, 4, 3)
+    return Candidate(row, (planned(conv, (1, channels, 8, 8), row=row),))
 
 
-def contest(benches, rows, seconds=LONG_S):
-    candidates = {path: [candidate(row) for row in rows] for path in LAYERS}
-    tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None)
+def contest(benches, rows, seconds=LONG_S, layers=LAYERS):
+    candidates = {path: [candidate(row, path) for row in rows] for path in layers}
+    tried = Contest(candidates, dict.fromkeys(layers, WEIGHT), benches, None)
     tried.run(seconds, lambda _: None)
     return tried
 
@@ -45,6 +48,21 @@ def test_each_layer_gets_the_row_that_is_fastest_in_it():
     assert chosen(contest(benches, ["x", "y"])) == {"a": "x", "b": "y"}
 
 
+def test_layers_that_are_called_alike_get_the_row_that_is_fastest_in_all_of_them_together():
+    benches = PretendedBenches(
+        {
+            "a": {"torch": 2e-3, "x": 1.5e-3, "y": 1e-3},
+            "b": {"torch": 2e-3, "x": 1e-3, "y": 1.8e-3},
+            "b2": {"torch": 2e-3, "x": 2.1e-3, "y": 1.8e-3},
+        }
+    )
+    tried = contest(benches, ["x", "y"], layers=tuple(CHANNELS))
+
+    assert chosen(tried) == {"a": "y", "b": "x", "b2": "x"}
+    assert tried.refuse({"b2": "x is wrong on its values"})
+    assert chosen(tried) == {"a": "y", "b": "x", "b2": "y"}
+
+
 def test_a_slow_row_is_not_measured_again_and_the_layer_stays_torchs():
     benches = PretendedBenches({path: {"torch": 1e-3, "slow": 1e-2} for path in LAYERS})
     tried = contest(benches, ["slow"])
@@ -57,7 +75,10 @@ def test_a_slow_row_is_not_measured_again_and_the_layer_stays_torchs():
 def test_a_row_that_crashes_takes_no_other_with_it():
     times = {"torch": 2e-3, "good": 1e-3, "crashing": 0.5e-3}
     benches = PretendedBenches(dict.fromkeys(LAYERS, times), fails=frozenset({"crashing"}))
-    candidates = {"a": [candidate("crashing"), candidate("good")], "b": [candidate("good")]}
+    candidates = {
+        "a": [candidate("crashing"), candidate("good")],
+        "b": [candidate("good", "b")],
+    }
     tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None)
     tried.run(LONG_S, lambda _: None)
 
@@ -83,7 +104,7 @@ def test_a_smaller_pack_is_taken_where_the_best_does_not_fit():
 
 def test_what_is_remembered_is_not_measured_again():
     benches = PretendedBenches({path: {"torch": 2e-3, "x": 1e-3, "y": 3e-3} for path in LAYERS})
-    candidates = {path: [candidate("x"), candidate("y")] for path in LAYERS}
+    candidates = {path: [candidate("x", path), candidate("y", path)] for path in LAYERS}
     known = {"a": {"x": 2.0, "y": 0.5}, "b": {"y": 0.5}}
     tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None, known)
     tried.run(LONG_S, lambda _: None)
@@ -95,7 +116,7 @@ def test_what_is_remembered_is_not_measured_again():
 
 def test_where_all_is_remembered_no_process_is_started():
     benches = PretendedBenches({path: {"torch": 2e-3, "x": 1e-3} for path in LAYERS})
-    candidates = {path: [candidate("x")] for path in LAYERS}
+    candidates = {path: [candidate("x", path)] for path in LAYERS}
     known = {"a": {"x": 2.0}, "b": {"x": 0.9}}
     tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None, known)
     tried.run(LONG_S, lambda _: None)
@@ -107,7 +128,7 @@ def test_where_all_is_remembered_no_process_is_started():
 
 def test_no_step_begins_that_would_take_longer_than_there_is_time():
     benches = PretendedBenches({path: {"torch": 2e-3, "x": 1e-3} for path in LAYERS})
-    candidates = {path: [candidate("x")] for path in LAYERS}
+    candidates = {path: [candidate("x", path)] for path in LAYERS}
     tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None, pass_s=10.0)
     tried.run(90.0, lambda _: None)
 
@@ -115,14 +136,14 @@ def test_no_step_begins_that_would_take_longer_than_there_is_time():
     assert "budget was used up" in tried.reasons()["a"]
 
 
-def fusing(row):
-    return dataclasses.replace(candidate(row), fuses=True)
+def fusing(row, layer):
+    return dataclasses.replace(candidate(row, layer), fuses=True)
 
 
 def test_a_row_that_fails_when_it_fuses_is_tried_with_torch_after_it():
     times = {"torch": 2e-3, "x": 0.5e-3, "x apart": 1e-3}
     benches = PretendedBenches(dict.fromkeys(LAYERS, times), fails=frozenset({"x"}))
-    candidates = {path: [fusing("x")] for path in LAYERS}
+    candidates = {path: [fusing("x", path)] for path in LAYERS}
     tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None)
     tried.run(LONG_S, lambda _: None)
 
@@ -133,7 +154,7 @@ def test_a_row_that_fails_when_it_fuses_is_tried_with_torch_after_it():
 def test_a_row_that_is_slower_when_it_fuses_is_taken_with_torch_after_it():
     times = {"torch": 2e-3, "x": 1.5e-3, "x apart": 1e-3}
     benches = PretendedBenches({"a": times, "b": {**times, "x": 0.9e-3}})
-    candidates = {path: [fusing("x")] for path in LAYERS}
+    candidates = {path: [fusing("x", path)] for path in LAYERS}
     tried = Contest(candidates, dict.fromkeys(LAYERS, WEIGHT), benches, None)
     tried.run(LONG_S, lambda _: None)
 
@@ -157,7 +178,7 @@ def test_columns_hold_one_row_for_each_layer():
 
 
 def configuration(**rows):
-    return {path: candidate(row).plans for path, row in rows.items()}
+    return {path: candidate(row, path).plans for path, row in rows.items()}
 
 
 def settled(benches, variants, fitted=lambda _, rest: rest):
@@ -181,6 +202,21 @@ def test_a_layer_that_loses_in_place_is_rolled_back_and_the_rest_measured_anew()
     assert set(result.configuration) == {"a"}
     assert result.reasons == {"b": LOSES}
     assert all(rows == ["x"] for rows in benches.timed)
+
+
+def test_layers_that_are_called_alike_are_rolled_back_together():
+    """What one of them lost, and the other gained, is what chance makes of two that are alike."""
+    benches = PretendedBenches(
+        {
+            "a": {"torch": 9e-3, "x": 1e-3},
+            "b": {"torch": 1e-3, "x": 1.2e-3},
+            "b2": {"torch": 1e-3, "x": 0.9e-3},
+        }
+    )
+    result = settled(benches, {None: configuration(a="x", b="x", b2="x")})
+
+    assert set(result.configuration) == {"a"}
+    assert result.reasons == {"b": LOSES, "b2": LOSES}
 
 
 def test_what_makes_the_rest_of_the_network_slower_is_rolled_back_altogether():

@@ -21,8 +21,12 @@ from suite.network.deciding import (
 
 
 def test_a_gain_is_that_of_the_quickest_samples():
-    assert gain_of([1.0, 1.0, 9.0], [0.5, 7.0, 0.5]) == pytest.approx(2.0)
-    assert gain_of([0.0], [1.0]) == 1.0, "a clock too coarse to tell"
+    assert gain_of([[1.0, 1.0, 9.0]], [[0.5, 7.0, 0.5]]) == pytest.approx(2.0)
+    assert gain_of([[0.0]], [[1.0]]) == 1.0, "a clock too coarse to tell"
+
+
+def test_a_gain_in_several_layers_is_that_of_their_sum():
+    assert gain_of([[3.0], [1.0]], [[1.0], [1.0]]) == pytest.approx(2.0)
 
 
 def test_a_row_that_lost_in_one_process_is_not_surely_faster():
