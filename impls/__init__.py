@@ -27,7 +27,8 @@ What a fast row is made of: sums in registers, the data they read in caches
     _kernels/vector.py      vector instructions; how many rows and vectors a register block has
     _kernels/pointers.py    how a block is told where its operands lie
     _kernels/products.py    the block that everything turns on: C = A·B
-    _numba.py               compiled loops on torch's threads, a range in even parts
+    _numba.py               compiled loops, a range in even parts
+    _openmp.py              torch's own threads, set to work by compiled code
     _parallel.py            a compiled function of which every thread runs its share
     _packing.py             reordering a weight once: what `prepare=` returns, what it refuses
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy
 import torch
 
-from impls._numba import flat, njit, part, prange, use_torch_threads
+from impls._numba import flat, inlined, part
+from impls._parallel import OnThreads
 
 PHASES, SOURCE, TARGET, STRIDE = range(4)
 """Columns of a grid: phases along an axis, outputs of the convolution, of the transposed one, and
@@ -31,26 +32,21 @@ def interleave(
             and where they begin in the source.
     """
     n, channels = target.shape[:2]
-    source, goal, threads = (
-        flat(outputs, channels_last),
-        flat(target, channels_last),
-        use_torch_threads(),
-    )
-    if channels_last:
-        _interleave_channels((n, channels), threads, grid, tables, source, goal)
-    else:
-        _interleave_planes(n * channels, threads, grid, tables, source, goal)
+    arrays = grid, tables, flat(outputs, channels_last), flat(target, channels_last)
+    interleave_all = _interleave_channels if channels_last else _interleave_planes
+    interleave_all(torch.get_num_threads(), (n, channels), arrays)
 
 
-@njit(parallel=True, cache=True)
-def _interleave_planes(planes, threads, grid, tables, source, target):
-    for worker in prange(threads):
-        first_plane, last_plane = part(planes, worker, threads)
-        for plane in range(first_plane, last_plane):
-            _interleave_plane(plane, grid, tables, source, target)
+@OnThreads
+def _interleave_planes(step, worker, threads, sizes, arrays):
+    images, channels = sizes
+    grid, tables, source, target = arrays
+    first_plane, last_plane = part(images * channels, worker, threads)
+    for plane in range(first_plane, last_plane):
+        _interleave_plane(plane, grid, tables, source, target)
 
 
-@njit(cache=True)
+@inlined
 def _interleave_plane(plane, grid, tables, source, target):
     """Fill a channel of an image row by row, so that a row is in the cache for all its phases."""
     phases_h, phases_w = grid[1, PHASES], grid[2, PHASES]
@@ -72,17 +68,17 @@ def _interleave_plane(plane, grid, tables, source, target):
                     target[goal + to_w + w * step] = source[begin + w]
 
 
-@njit(parallel=True, cache=True)
-def _interleave_channels(sizes, threads, grid, tables, source, target):
+@OnThreads
+def _interleave_channels(step, worker, threads, sizes, arrays):
     images, channels = sizes
-    for worker in prange(threads):
-        rows = images * grid[0, TARGET] * grid[1, TARGET]
-        first_row, last_row = part(rows, worker, threads)
-        for row in range(first_row, last_row):
-            _interleave_row(row, channels, grid, tables, source, target)
+    grid, tables, source, target = arrays
+    rows = images * grid[0, TARGET] * grid[1, TARGET]
+    first_row, last_row = part(rows, worker, threads)
+    for row in range(first_row, last_row):
+        _interleave_row(row, channels, grid, tables, source, target)
 
 
-@njit(cache=True)
+@inlined
 def _interleave_row(row, channels, grid, tables, source, target):
     """Fill a row of pixels with all their channels, where this piece has any of it."""
     h, plane = row % grid[1, TARGET], row // grid[1, TARGET]

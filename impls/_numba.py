@@ -1,9 +1,7 @@
-"""Numba on torch's own threads: one pool in a process, in torch's number of threads.
+"""Numba, as the compiled rows here use it.
 
-Two pools fight for the same cores: each keeps its threads spinning for a while after its turn.
-Numba's OpenMP layer uses the libgomp that torch has loaded, so that there is only one. Where that
-layer cannot be loaded (it needs the system's libgomp), Numba takes its own pool: right, but
-slower next to torch.
+Their threads are torch's (_openmp.py, _parallel.py). Loops over `prange` have Numba's own pool, in
+torch's number of threads: simple to read, and slower between torch's operators.
 
 Take `njit`, `inlined` and `prange` from here: where compiled code is kept is settled before any of
 them is used.
@@ -30,15 +28,6 @@ def _helpers_digest() -> str:
     return hashlib.sha256(text).hexdigest()[:12]
 
 
-def _has_openmp_layer() -> bool:
-    try:
-        from numba.np.ufunc import omppool  # noqa: F401, PLC0415
-    except ImportError:
-        return False
-    return True
-
-
-numba.config.THREADING_LAYER = "omp" if _has_openmp_layer() else "workqueue"
 # Numba renews a cached function when its own file changes, not when a helper does that was
 # compiled into it; the folder's name makes up for that.
 _cache = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
@@ -52,15 +41,26 @@ _state = threading.local()  # Numba, too, keeps the number of threads for each t
 
 
 def use_torch_threads() -> int:
-    """Make Numba's next parallel loop use as many threads as torch; returns their number."""
+    """Make Numba's next loop over `prange` use as many threads as torch; returns their number."""
     of_torch = torch.get_num_threads()
     threads = min(of_torch, numba.config.NUMBA_NUM_THREADS)
     if getattr(_state, "threads", None) != threads:
+        numba.config.THREADING_LAYER = "omp" if _has_openmp_layer() else "workqueue"
         numba.set_num_threads(threads)
-        # Numba's first use of OpenMP gives the pool, which is torch's too, a thread for each core.
+        # Where Numba finds the library that torch has loaded, its first use gives that a thread for
+        # each core.
         torch.set_num_threads(of_torch)
         _state.threads = threads
     return threads
+
+
+def _has_openmp_layer() -> bool:
+    """Whether the library can be loaded that Numba's OpenMP layer was linked with."""
+    try:
+        from numba.np.ufunc import omppool  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
 
 
 @njit(cache=True)

@@ -16,47 +16,37 @@ from types import FunctionType
 from typing import Any
 
 from numba import _dispatcher, int64, typeof
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from impls._numba import njit, prange
-
-
-@intrinsic
-def _call(typing, address, arguments):
-    """Call the compiled function at an address with a tuple of arguments; it returns nothing."""
-
-    def generate(context, builder, signature, values):
-        address, packed = values
-        kinds = signature.args[1].types
-        convention = context.call_conv
-        function = convention.get_function_type(types.none, kinds)
-        callee = builder.inttoptr(address, function.as_pointer())
-        given = cgutils.unpack_tuple(builder, packed)
-        convention.call_function(builder, callee, types.none, kinds, given)
-        return context.get_dummy_value()
-
-    return types.void(types.intp, arguments), generate
+from impls._numba import njit, prange, use_torch_threads
+from impls._openmp import OF_TORCH, call, call_in_parallel
 
 
-def _call_on_threads(address, first_step, last_step, threads, sizes, arrays):
+def _on_torch_threads(functions, address, first_step, last_step, threads, sizes, arrays):
+    if threads == 1:  # no region is opened
+        for step in range(first_step, last_step):
+            call(address, (int64(step), int64(0), int64(1), sizes, arrays))
+    else:
+        call_in_parallel(functions, address, first_step, last_step, threads, (sizes, arrays))
+
+
+def _on_numba_threads(functions, address, first_step, last_step, threads, sizes, arrays):
     for step in range(first_step, last_step):
         if threads == 1:  # the others are not woken
-            _call(address, (int64(step), int64(0), int64(1), sizes, arrays))
+            call(address, (int64(step), int64(0), int64(1), sizes, arrays))
         else:
             for worker in prange(threads):
-                _call(address, (int64(step), int64(worker), int64(threads), sizes, arrays))
+                call(address, (int64(step), int64(worker), int64(threads), sizes, arrays))
 
 
-def _loop_for(share: Callable[..., None]) -> Callable[..., None]:
+def _loop_for(share: Callable[..., None], loop: FunctionType) -> Callable[..., None]:
     """Return a loop that is kept apart on the disk from those of other shares.
 
     Two processes that write what they compiled to the same files at the same time may leave one's
     code under the types of the other's.
     """
-    own = FunctionType(_call_on_threads.__code__, globals())
-    own.__qualname__ = f"{share.__module__}.{share.__qualname__}.on_threads"
-    return njit(parallel=True, cache=True)(own)
+    own = FunctionType(loop.__code__, globals())
+    own.__qualname__ = f"{share.__module__}.{share.__qualname__}{loop.__name__}"
+    return njit(parallel=loop is _on_numba_threads, cache=True)(own)
 
 
 class OnThreads:
@@ -70,7 +60,8 @@ class OnThreads:
 
     def __init__(self, share: Callable[..., None]) -> None:
         self._share = njit(cache=True)(share)
-        self._call_on_threads = _loop_for(share)
+        loop = _on_torch_threads if OF_TORCH else _on_numba_threads
+        self._call_on_threads = _loop_for(share, loop)
         self._addresses: dict[bytes, int] = {}
 
     def __call__(
@@ -82,7 +73,9 @@ class OnThreads:
         address = self._addresses.get(kind)
         if address is None:
             address = self._addresses[kind] = self._compiled(sizes, arrays)
-        self._call_on_threads(address, *steps, threads, sizes, arrays)
+        if OF_TORCH is None:
+            use_torch_threads()
+        self._call_on_threads(OF_TORCH or (), address, *steps, threads, sizes, arrays)
 
     def _compiled(self, *arguments: Any) -> int:
         signature = (int64, int64, int64, *map(typeof, arguments))

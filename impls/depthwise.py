@@ -16,7 +16,6 @@ import torch
 
 from impls._axes import along_a_row, of_plane, of_slices, over_depth, slices_bytes, slices_of
 from impls._kernels.finish import FUSED
-from impls._numba import use_torch_threads
 from impls._packing import Packed, Packing
 from impls._planes.plan import STACK, Plan, plan_for, stack_shifts, stack_weights
 from impls._planes.sums import sum_joined_rows, sum_neighbours, sum_stacks
@@ -81,7 +80,7 @@ def _run(
     taps = packed.content
     with PACK:
         y = torch.empty(taps.output_shape, dtype=input.dtype)
-        threads = min(use_torch_threads(), taps.most_threads)
+        threads = min(torch.get_num_threads(), taps.most_threads)
         x = input.contiguous().numpy().reshape(-1)
         added = taps.no_bias if bias is None else bias.numpy().repeat(taps.repeats)
         scratch = torch.empty(threads, taps.plan.scratch, dtype=input.dtype).numpy()

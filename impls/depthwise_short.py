@@ -14,7 +14,7 @@ import torch
 
 from impls._kernels.pointers import View, at
 from impls._kernels.streams import ROWS, channel_filter, row_filter
-from impls._numba import flat, inlined, is_channels_last, new_output, part, use_torch_threads
+from impls._numba import flat, inlined, is_channels_last, new_output, part
 from impls._packing import Packing
 from impls._parallel import OnThreads
 from suite import Problem, register
@@ -193,7 +193,7 @@ def depthwise_short(input, weight, bias=None, stride=1, padding=0, dilation=1, g
     x = flat(input.detach(), is_last)
     y = new_output((sizes.images, sizes.channels, sizes.out_length), input.dtype, is_last)
     added = filters.no_bias if bias is None else bias.detach().contiguous().numpy()
-    threads = min(use_torch_threads(), filters.most_threads)
+    threads = min(torch.get_num_threads(), filters.most_threads)
     if is_last:
         _filter_channel_rows(threads, tuple(sizes), (x, filters.by_tap, added, flat(y, True)))
     else:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from impls._kernels.finish import FUSED
-from impls._numba import flat, is_channels_last, new_output, use_torch_threads
+from impls._numba import flat, is_channels_last, new_output
 from impls._packing import Packing
 from impls._transposed import Piece, output_for, pieces_of, scatter_of
 from impls._windows.plan import Plan, Scatter, Tables, panel_width, plan_for
@@ -146,7 +146,7 @@ def _convolve(
         added = added.copy()
         lanes = added.reshape(plan.groups, -1)
         lanes[:, : plan.group_out] = bias.detach().numpy().reshape(plan.groups, -1)
-    threads = min(use_torch_threads(), panels.most_threads)
+    threads = min(torch.get_num_threads(), panels.most_threads)
     padded = numpy.empty(plan.padded_elements, dtype=x.dtype) if plan.copies else x
     outputs = flat(y, is_last)
     residuals = outputs if residual is None else flat(residual, is_last)

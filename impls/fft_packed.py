@@ -23,7 +23,6 @@ from impls._arguments import add_bias
 from impls._axes import along_a_row, of_plane
 from impls._fourier import next_smooth
 from impls._kernels.vector import VECTOR_BYTES
-from impls._numba import use_torch_threads
 from impls._packing import Packed, Packing
 from impls._spectra import Sizes, multiply_spectra, pack_spectra
 from suite import Problem, register
@@ -144,7 +143,7 @@ def _run(packed: Packed, input: torch.Tensor, bias: torch.Tensor | None) -> torc
             bins=tiling.bins,
         )
         multiply_spectra(
-            use_torch_threads(),
+            torch.get_num_threads(),
             tuple(sizes),
             (
                 torch.view_as_real(x_spectra).view(-1).numpy(),

@@ -15,7 +15,7 @@ import numpy
 import torch
 
 from impls._kernels.vector import VECTOR_BYTES
-from impls._numba import flat, is_channels_last, new_output, use_torch_threads
+from impls._numba import flat, is_channels_last, new_output
 from impls._packing import Packing
 from impls._sequence.plan import cheapest_tile, spectra_of, transform_of
 from impls._sequence.sums import Sizes, convolve
@@ -122,7 +122,7 @@ def fft_sequence(input, weight, bias=None, stride=1, padding=0, dilation=1, grou
         y_time=y_time,
     )
     added = spectra[:0] if bias is None else bias.detach().contiguous().numpy()
-    threads = use_torch_threads()
+    threads = torch.get_num_threads()
     scratch = numpy.empty((threads, lanes * tile), dtype=x.dtype)
     arrays = x, spectra, added, flat(y, is_last), *tables, scratch
     convolve(threads, tuple(sizes), arrays)

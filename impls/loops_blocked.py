@@ -15,7 +15,7 @@ from impls._kernels.copies import copy_rows
 from impls._kernels.pointers import View, at
 from impls._kernels.taps import tap_product
 from impls._kernels.vector import BLOCK_ROWS, BLOCK_VECTORS, BLOCKS
-from impls._numba import part, use_torch_threads
+from impls._numba import part
 from impls._parallel import OnThreads
 from impls._planes.fill import fill_planes
 from impls._planes.plan import MOST_VECTORS, Plan, plan_for
@@ -121,5 +121,5 @@ def loops_blocked(input, weight, bias=None, stride=1, padding=0, dilation=1, gro
         torch.zeros(planes, dtype=dtype).numpy(),
         torch.empty(joined, dtype=dtype).numpy(),
     )
-    _convolve(use_torch_threads(), tuple(plan), arrays, (0, STEPS * problem.batch_size))
+    _convolve(torch.get_num_threads(), tuple(plan), arrays, (0, STEPS * problem.batch_size))
     return y

@@ -13,7 +13,6 @@ import numpy
 import torch
 
 from impls._kernels.vector import BLOCK_ROWS
-from impls._numba import use_torch_threads
 from impls._packing import Packing
 from impls._phases.plan import Plan, Tables, pack, plan_for
 from impls._phases.sums import convolve
@@ -93,7 +92,7 @@ def phases_packed(
     taps = packed.content
     with PACK:
         y = torch.empty(packed.problem.output_shape, dtype=input.dtype)
-        threads = min(use_torch_threads(), taps.threads)
+        threads = min(torch.get_num_threads(), taps.threads)
         x = input.detach().contiguous().numpy().reshape(-1)
         added = taps.no_bias if bias is None else bias.detach().contiguous().numpy()
         plan = taps.plan

@@ -14,7 +14,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 
-from impls._numba import flat, is_channels_last, new_output, strides_of, use_torch_threads
+from impls._numba import flat, is_channels_last, new_output, strides_of
 from impls._winograd import bands, volumes
 from impls._winograd.plan import Plan, panel_width, plan_for
 from impls._winograd.tiles import SHAPES, TILES, filter_of
@@ -119,7 +119,7 @@ def convolve(
     residual: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the convolution of an input by packed kernels, and what the problem has follow it."""
-    threads = use_torch_threads()
+    threads = torch.get_num_threads()
     plan, depth = plan_of(tile, problem, input.element_size(), threads)
     is_last = is_channels_last(input)
     x, y = flat(input, is_last), new_output(problem.output_shape, input.dtype, is_last)

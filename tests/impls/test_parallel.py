@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy
 import pytest
 
+from impls import _parallel
 from impls._numba import part
+from impls._openmp import OF_TORCH
 from impls._parallel import OnThreads
+from tests.conftest import ROOT
 
 
-@OnThreads
+@pytest.fixture(params=["torch's threads", "Numba's threads"])
+def pool(request, monkeypatch):
+    """Where compiled functions get their threads from."""
+    if request.param == "Numba's threads":
+        monkeypatch.setattr(_parallel, "OF_TORCH", None)
+    elif OF_TORCH is None:
+        pytest.skip("torch has another pool than an OpenMP library of Linux's convention")
+
+
 def scale(step, worker, threads, sizes, arrays):
     """y = (step + 1)·factor·x + y, each worker its part; `calls` counts its calls."""
     (factor,) = sizes
@@ -20,7 +35,6 @@ def scale(step, worker, threads, sizes, arrays):
     calls[worker] += 1
 
 
-@OnThreads
 def reverse_twice(step, worker, threads, sizes, arrays):
     """Reverse x into y in the first step and y into z in the next one."""
     source, target = arrays[step], arrays[step + 1]
@@ -30,26 +44,68 @@ def reverse_twice(step, worker, threads, sizes, arrays):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
-def test_every_worker_does_its_share_once_a_step(threads):
+def test_every_worker_does_its_share_once_a_step(threads, pool):
     x, y, calls = numpy.arange(20.0), numpy.zeros(20), numpy.zeros(threads, dtype=int)
-    scale(threads, (2,), (x, y, calls), (0, 3))
+    OnThreads(scale)(threads, (2,), (x, y, calls), (0, 3))
     assert y.tolist() == (2 * (1 + 2 + 3) * x).tolist()
     assert calls.tolist() == [3] * threads
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_a_step_begins_when_all_workers_have_done_the_one_before(threads):
+def test_a_step_begins_when_all_workers_have_done_the_one_before(threads, pool):
     arrays = numpy.arange(1000.0), numpy.zeros(1000), numpy.zeros(1000)
-    reverse_twice(threads, (), arrays, (0, 2))
+    OnThreads(reverse_twice)(threads, (), arrays, (0, 2))
     assert arrays[2].tolist() == arrays[0].tolist()
 
 
-def test_the_same_function_takes_other_types_in_the_next_call():
+def test_the_same_function_takes_other_types_in_the_next_call(pool):
+    scaling = OnThreads(scale)
     calls = numpy.zeros(2, dtype=int)
     for dtype in ("float32", "float64", "float32"):
         for layout in (slice(None), slice(None, None, 2)):  # neighbours, and with gaps
             x, y = numpy.arange(40, dtype=dtype)[layout], numpy.zeros(40, dtype=dtype)[layout]
             for factor in (3, 0.5):
                 y[:] = 0
-                scale(2, (factor,), (x, y, calls))
+                scaling(2, (factor,), (x, y, calls))
                 assert y.tolist() == (factor * x).tolist()
+
+
+SMALLER_TEAM = """\
+import numpy
+from tests.impls.test_parallel import OnThreads, scale
+calls, x = numpy.zeros(3, dtype=int), numpy.arange(6.0)
+OnThreads(scale)(3, (1,), (x, numpy.zeros(6), calls), (0, 2))
+print(calls.tolist())
+"""
+ONE_LIBRARY = """\
+import torch
+from impls.direct_packed import direct_packed
+torch.set_num_threads(2)
+x, w = torch.randn(1, 64, 20, 20), torch.randn(64, 64, 3, 3)
+torch.nn.functional.conv2d(x, w)
+direct_packed(x, w)
+print(len({line.split()[-1] for line in open("/proc/self/maps") if "gomp" in line}))
+"""
+
+
+def printed(code, **variables):
+    """Return what a script prints in a process of its own."""
+    environment = {**os.environ, **variables}
+    completed = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return completed.stdout
+
+
+def test_threads_of_a_smaller_team_than_was_asked_for_stand_for_several_workers():
+    assert printed(SMALLER_TEAM, OMP_THREAD_LIMIT="2") == "[2, 2, 2]\n"
+
+
+@pytest.mark.skipif(OF_TORCH is None, reason="torch's threads cannot be had here")
+def test_a_compiled_row_brings_no_other_pool_of_threads():
+    assert printed(ONE_LIBRARY) == "1\n"
