@@ -79,15 +79,23 @@ def is_channels_last(x: torch.Tensor) -> bool:
 
 
 def flat(x: torch.Tensor, channels_last: bool) -> numpy.ndarray:
-    """Return the memory of a tensor as one row, of a copy where it lies in neither format."""
-    x = x.movedim(1, -1) if channels_last else x.contiguous()
-    return x.numpy().reshape(-1)
+    """Return the memory of a tensor as one row, of a copy where it lies in the other format."""
+    # Few operators: after torch's own convolutions each waits for its code to come from memory.
+    if not channels_last:
+        x = x.contiguous()
+    elif x.dim() == 4:
+        x = x.contiguous(memory_format=torch.channels_last)
+    else:
+        x = x.movedim(1, -1).contiguous()
+    return x.as_strided((x.numel(),), (1,)).numpy()
 
 
 def new_output(shape: tuple[int, ...], dtype: torch.dtype, channels_last: bool) -> torch.Tensor:
     """Return an empty tensor (N, K, …) in one of the memory formats."""
     if not channels_last:
         return torch.empty(shape, dtype=dtype)
+    if len(shape) == 4:
+        return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
     n, channels, *sizes = shape
     return torch.empty(n, *sizes, channels, dtype=dtype).movedim(-1, 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy
 import pytest
@@ -70,9 +71,11 @@ def test_the_same_function_takes_other_types_in_the_next_call(pool):
                 assert y.tolist() == (factor * x).tolist()
 
 
-SMALLER_TEAM = """\
+SMALLER_TEAM = f"""\
+import sys
 import numpy
-from tests.impls.test_parallel import OnThreads, scale
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from {__name__} import OnThreads, scale
 calls, x = numpy.zeros(3, dtype=int), numpy.arange(6.0)
 OnThreads(scale)(3, (1,), (x, numpy.zeros(6), calls), (0, 2))
 print(calls.tolist())
