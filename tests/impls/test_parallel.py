@@ -74,6 +74,7 @@ def test_the_same_function_takes_other_types_in_the_next_call(pool):
 SMALLER_TEAM = f"""\
 import sys
 import numpy
+import tests
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from {__name__} import OnThreads, scale
 calls, x = numpy.zeros(3, dtype=int), numpy.arange(6.0)
