@@ -159,9 +159,12 @@ class BlockRunner:
     def _gate(self, cells: Sequence[Cell]) -> None:
         for kind in run_kinds(cells[0].scenario) if cells else ():
             self._judges.draw(kind)
+            of_judges: dict[JudgeClient, list[Cell]] = {}
             for cell in cells:
                 if cell.alive:
-                    gate(cell, self._judge_of(cell), kind)
+                    of_judges.setdefault(self._judge_of(cell), []).append(cell)
+            for judge, own in of_judges.items():
+                gate(own, judge, kind)
         for cell in cells:
             log_operators(cell)
         self._judges.draw_block()

@@ -12,10 +12,9 @@ shared memory and write outputs there, the parent hears verdicts. Requests
     open           map a scenario's shared memory
     forget_results let go of the workers' memory
     draw           gate inputs of one kind, and their float64 result
-    judge_gate     one gate output, element by element
+    judge_gate     one gate output, element by element; are its operands what was drawn?
     judge_spread   where a NaN or infinity of the input went, and as what
     same_bits      did two calls agree bit for bit?
-    untouched      are the operands what was drawn?
     draw_block     operands and streams of a block, and a secret projection
     judge_timed    outputs of timed calls: the projection of all, a few elements of each
 """
@@ -27,6 +26,7 @@ import secrets
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -216,6 +216,12 @@ class Judge:
         )
 
     def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
+        judged = self._gate_judged(asked)
+        if not asked.handed_back:
+            return judged
+        return replace(judged, changed=self._changed(asked.results))
+
+    def _gate_judged(self, asked: messages.JudgeGate) -> messages.Judgement:
         output = self._output(asked.results, asked.slot).view(self._scenario.result_shape)
         limits = self._limits(asked.allowance)
         if self._sample is not None:
@@ -233,11 +239,8 @@ class Judge:
         same = same_bits(*outputs)
         return messages.Agreement(same=same)
 
-    def untouched(self, asked: messages.Untouched) -> messages.Changed:
-        """Name the operands that a worker handed back otherwise than they were drawn."""
-        return messages.Changed(operands=self._changed(asked.results))
-
     def _changed(self, results: str, left_out: torch.Tensor | None = None) -> tuple[str, ...]:
+        """Name the operands that a worker handed back otherwise than they were drawn."""
         handed_back = self._result(results).handed_back
         return tuple(
             name
@@ -287,7 +290,6 @@ class Judge:
             messages.JudgeGate.handled_by(_answered(self.judge_gate)),
             messages.JudgeSpread.handled_by(_answered(self.judge_spread)),
             messages.SameBits.handled_by(_answered(self.same_bits)),
-            messages.Untouched.handled_by(_answered(self.untouched)),
             messages.DrawBlock.handled_by(_answered(self.draw_block)),
             messages.JudgeTimed.handled_by(_answered(self.judge_timed)),
         )

@@ -132,9 +132,8 @@ class _Attempt:
         for kind in kinds:
             if any(cell.alive for cell in cells):
                 self._judge.draw(kind)
-                for cell in cells:
-                    if cell.alive:
-                        gate(cell, self._judge, kind, last=kind == kinds[-1])
+                alive = [cell for cell in cells if cell.alive]
+                gate(alive, self._judge, kind, last=kind == kinds[-1])
         if cells and is_tiny(self._scenario):
             for cell in cells:
                 gradcheck(cell)

@@ -1,12 +1,19 @@
-"""The gates: a cell's outputs on drawn operands are held against float64 before it is timed."""
+"""The gates: a cell's outputs on drawn operands are held against float64 before it is timed.
+
+Nobody is timed here, so that the judge looks at one row's output while the next one computes.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from suite.input_kinds import HANDED_OVER, SPECIAL_KINDS, described
 from suite.measuring.cell import Cell
 from suite.measuring.judge_client import JudgeClient
+from suite.messages.judge import Judgement
 from suite.messages.worker import Gate, Gated, Gradcheck, LookInside
 from suite.results.cell import Status
 
@@ -14,12 +21,38 @@ LOGGED_CALL_S = 0.05
 """Slower gate calls are not repeated to see whether they agree and which operators they run."""
 
 
-def gate(cell: Cell, judge: JudgeClient, kind: str, *, last: bool = True) -> None:
-    """Make one call on the gate inputs that the judge has drawn, and have its output judged.
+@dataclass(frozen=True)
+class _Called:
+    """A cell whose call's output waits in its slot to be judged."""
+
+    cell: Cell
+    gated: Gated
+    hand_back: bool
+    is_short: bool
+
+
+def gate(cells: Iterable[Cell], judge: JudgeClient, kind: str, *, last: bool = True) -> None:
+    """Have each cell make one call on the gate inputs that the judge has drawn, and judge it.
 
     Args:
-        last: whether the cell meets no other kind after this one.
+        cells: each is asked for when those before it have made their calls.
+        last: whether the cells meet no other kind after this one.
     """
+    waiting: _Called | None = None
+    again: list[Cell] = []
+    for cell in cells:
+        with _judging(waiting, judge, kind):
+            called = _call_first(cell, kind, last=last)
+        again += _to_call_again(waiting, kind)
+        waiting = called
+    with _judging(waiting, judge, kind):
+        pass
+    again += _to_call_again(waiting, kind)
+    _call_again(again, judge)
+
+
+def _call_first(cell: Cell, kind: str, *, last: bool) -> _Called | None:
+    """Return a cell whose output is to be judged; None where it failed."""
     began = time.monotonic()
     with cell.worker.turn():
         # Of a 16-bit call it is told whatever it takes: the slowest ones have most to tell.
@@ -29,18 +62,13 @@ def gate(cell: Cell, judge: JudgeClient, kind: str, *, last: bool = True) -> Non
     if gated is None or cell.misconducts():
         if gated is None and kind in HANDED_OVER and cell.status is not Status.UNSUPPORTED:
             cell.reason += f" ({described(kind)})"
-        return
+        return None
     took_s = time.monotonic() - began
     # The first call may compile; what a later one takes is what calls take.
     cell.call_s = took_s if cell.call_s is None else min(cell.call_s, took_s)
-    with cell.worker.watched():
-        _judge(cell, judge, kind, gated)
-        if hand_back:
-            _require_untouched(cell, judge)
     # On a GPU calls are short; what took the time is the way to the judge and back.
-    short = took_s < LOGGED_CALL_S or cell.scenario.on_cuda
-    if cell.alive and kind == "normal" and short and cell.layout.slots > 1:
-        _call_again(cell, judge)
+    is_short = took_s < LOGGED_CALL_S or cell.scenario.on_cuda
+    return _Called(cell, gated, hand_back, is_short)
 
 
 def _call(
@@ -58,39 +86,84 @@ def _call(
     return cell.ask(request)
 
 
-def _judge(cell: Cell, judge: JudgeClient, kind: str, gated: Gated) -> None:
-    """Have the output judged that waits in its slot."""
+@contextlib.contextmanager
+def _judging(waiting: _Called | None, judge: JudgeClient, kind: str) -> Iterator[None]:
+    """Have an output judged while the body runs; its cell fails where it is wrong."""
+    if waiting is None:
+        yield
+        return
+    cell, gated = waiting.cell, waiting.gated
     evidence = cell.evidence
     evidence.note(gated.note)
     evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
     if kind in SPECIAL_KINDS:
-        if fault := judge.judge_spread(cell.results, 0, evidence.allowance):
-            cell.fail(Status.INCORRECT, fault)
+        with (
+            cell.worker.watched(),
+            judge.judging_spread(cell.results, 0, evidence.allowance) as spread,
+        ):
+            yield
+        if spread.reply.fault:
+            cell.fail(Status.INCORRECT, spread.reply.fault)
         return
     if judge.judges_elements is not None:
         evidence.note(
             f"gates looked at up to {judge.judges_elements} elements, and at a checksum of all: "
             "the whole float64 result would have taken longer than the budget allows"
         )
-    judgement = judge.judge(cell.results, 0, evidence.allowance)
-    evidence.residuals_by_kind[kind] = judgement.residuals
+    with (
+        cell.worker.watched(),
+        judge.judging(
+            cell.results, 0, evidence.allowance, handed_back=waiting.hand_back
+        ) as judgement,
+    ):
+        yield
+    _take(cell, kind, judgement.reply)
+
+
+def _take(cell: Cell, kind: str, judgement: Judgement) -> None:
+    cell.evidence.residuals_by_kind[kind] = judgement.residuals
     if judgement.fault:
         cell.fail(Status.INCORRECT, judgement.fault)
+    elif judgement.changed:
+        changed = " and ".join(judgement.changed)
+        cell.fail(Status.INCORRECT, f"the call changed its {changed} in place")
 
 
-def _call_again(cell: Cell, judge: JudgeClient) -> None:
+def _to_call_again(called: _Called | None, kind: str) -> list[Cell]:
+    """Return the cell of a call if it is to be repeated."""
+    if called is None or kind != "normal" or not called.is_short:
+        return []
+    return [called.cell] if called.cell.alive and called.cell.layout.slots > 1 else []
+
+
+def _call_again(cells: Iterable[Cell], judge: JudgeClient) -> None:
     """See whether a second call agrees, and on a CPU which operators it runs.
 
     On CUDA the profiler stays attached to the process in which it was once used; there the
     operators wait until the block has been timed.
     """
-    log_operators = not cell.scenario.on_cuda and cell.evidence.operators is None
-    with cell.worker.turn():
-        gated = _call(cell, "normal", slot=1, log_operators=log_operators, last=False)
-    if gated is None:
+    waiting: Cell | None = None
+    for cell in cells:
+        log_operators = not cell.scenario.on_cuda and cell.evidence.operators is None
+        with _comparing(waiting, judge), cell.worker.turn():
+            gated = _call(cell, "normal", slot=1, log_operators=log_operators, last=False)
+        waiting = None
+        if gated is not None:
+            cell.evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
+            waiting = cell
+    with _comparing(waiting, judge):
+        pass
+
+
+@contextlib.contextmanager
+def _comparing(cell: Cell | None, judge: JudgeClient) -> Iterator[None]:
+    """Have a cell's two outputs compared while the body runs."""
+    if cell is None:
+        yield
         return
-    cell.evidence.deterministic = judge.same_bits(cell.results, 0, 1)
-    cell.evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
+    with judge.comparing(cell.results, 0, 1) as agreement:
+        yield
+    cell.evidence.deterministic = agreement.reply.same
 
 
 def look_inside(cell: Cell) -> None:
@@ -120,9 +193,3 @@ def gradcheck(cell: Cell) -> None:
         checked = cell.ask(Gradcheck())
     if checked and checked.fault:
         cell.fail(Status.INCORRECT, f"gradients: {checked.fault}")
-
-
-def _require_untouched(cell: Cell, judge: JudgeClient) -> None:
-    """Have what a call was given compared with what was drawn."""
-    if cell.alive and (changed := judge.changed_operands(cell.results)):
-        cell.fail(Status.INCORRECT, f"the call changed its {' and '.join(changed)} in place")

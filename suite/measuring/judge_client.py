@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from suite.conditions import Scenario
 from suite.input_kinds import SPECIAL_KINDS
@@ -17,7 +17,7 @@ from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
 from suite.messages import judge as messages
 from suite.messages.answer import Answer
-from suite.messages.judge import Allowance, Judgement, TimedCall
+from suite.messages.judge import Agreement, Allowance, Judgement, Ruling, TimedCall
 from suite.processes.channel import Request
 from suite.processes.keeping_out import keep_others_out
 from suite.processes.peer import Peer, ProcessFailed
@@ -49,6 +49,12 @@ class OutputsOf(NamedTuple):
     allowance: Allowance
     handed_back: bool
     """Whether its operands are there, too, to be compared with those drawn."""
+
+
+class Later(Generic[Reply]):
+    """A reply that is there when the body has run in which it was waited for."""
+
+    reply: Reply
 
 
 class JudgeClient:
@@ -124,14 +130,15 @@ class JudgeClient:
         return self._reply(request)
 
     @contextlib.contextmanager
-    def _asking(self, request: Request[Answer[Any]]) -> Iterator[None]:
+    def _asking(self, request: Request[Answer[Reply]]) -> Iterator[Later[Reply]]:
         """Ask, and wait for the reply when the body has run; raises as `_ask` does."""
+        later: Later[Reply] = Later()
         with self._or_lost(request.do):
             self._process().send(request)
         try:
-            yield
+            yield later
         finally:
-            self._reply(request)
+            later.reply = self._reply(request)
 
     def _reply(self, request: Request[Answer[Reply]]) -> Reply:
         """Return the judge's reply to what it was asked; raises as `_ask` does."""
@@ -218,26 +225,42 @@ class JudgeClient:
         if self.judges_elements is None and whole_s > LONG_S:
             self._flops_per_s = flops / (time.monotonic() - began)
 
-    def judge(self, results: SharedMemory, slot: int, allowance: Allowance) -> Judgement:
-        """Return the judgement of the gate output in `slot`."""
-        self._hand_over(results)
-        return self._ask(messages.JudgeGate(results=results.path, slot=slot, allowance=allowance))
+    @contextlib.contextmanager
+    def judging(
+        self, results: SharedMemory, slot: int, allowance: Allowance, *, handed_back: bool
+    ) -> Iterator[Later[Judgement]]:
+        """Have the gate output in `slot` judged while the body runs, which asks it for nothing.
 
-    def judge_spread(self, results: SharedMemory, slot: int, allowance: Allowance) -> str | None:
-        """Return how a NaN or infinity spread otherwise than it may, or as what else it came."""
+        Args:
+            handed_back: whether the call's operands are there, too, to be compared with what was
+                drawn.
+        """
+        self._hand_over(results)
+        request = messages.JudgeGate(
+            results=results.path, slot=slot, allowance=allowance, handed_back=handed_back
+        )
+        with self._asking(request) as later:
+            yield later
+
+    @contextlib.contextmanager
+    def judging_spread(
+        self, results: SharedMemory, slot: int, allowance: Allowance
+    ) -> Iterator[Later[Ruling]]:
+        """The same of how a NaN or infinity spread otherwise than it may, or as what it came."""
         self._hand_over(results)
         request = messages.JudgeSpread(results=results.path, slot=slot, allowance=allowance)
-        return self._ask(request).fault
+        with self._asking(request) as later:
+            yield later
 
-    def same_bits(self, results: SharedMemory, first: int, second: int) -> bool:
+    @contextlib.contextmanager
+    def comparing(
+        self, results: SharedMemory, first: int, second: int
+    ) -> Iterator[Later[Agreement]]:
+        """The same of whether the outputs in two slots have the same bits."""
         self._hand_over(results)
         request = messages.SameBits(results=results.path, first=first, second=second)
-        return self._ask(request).same
-
-    def changed_operands(self, results: SharedMemory) -> tuple[str, ...]:
-        """Return which operands a worker handed back changed after a gate's call."""
-        self._hand_over(results)
-        return self._ask(messages.Untouched(results=results.path)).operands
+        with self._asking(request) as later:
+            yield later
 
     def draw_block(self, seed: int | None = None) -> str:
         """Draw a block's operands and streams; return the seed, in hexadecimal."""

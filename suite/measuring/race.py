@@ -306,18 +306,26 @@ class Race:
             if running := self._running():
                 if kind != kinds[0]:
                     self._judge.draw(kind)
-                for cell in running:
-                    if until.passed and cell is not self._reference():
-                        cell.leave_out()
-                    if cell.alive:
-                        with held_to(None if cell is self._reference() else until, cell):
-                            gate(cell, self._judge, kind, last=kind == kinds[-1])
+                with contextlib.ExitStack() as held:
+                    for cell in running:
+                        at_any_cost = cell is self._reference()
+                        held.enter_context(held_to(None if at_any_cost else until, cell))
+                    in_time = self._in_time(running, until)
+                    gate(in_time, self._judge, kind, last=kind == kinds[-1])
         if network_of(self._scenario):
             for cell in self._running():
                 if not until.passed:
                     with held_to(until, cell):
                         look_inside(cell)
         find_void(self._cells)  # what went on between calls that were not timed spoils no block
+
+    def _in_time(self, cells: Sequence[Cell], until: Deadline) -> Iterator[Cell]:
+        """Yield the cells whose turn comes before the deadline; the others are left out."""
+        for cell in cells:
+            if until.passed and cell is not self._reference():
+                cell.leave_out()
+            if cell.alive:
+                yield cell
 
     def _run_block(self, seed: str = "") -> None:
         """Time all that run in turns.

@@ -143,6 +143,8 @@ class Judgement:
 
     residuals: Residuals
     fault: str | None = None
+    changed: tuple[str, ...] = ()
+    """Operands that were handed back otherwise than they were drawn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,6 +154,8 @@ class JudgeGate(Request[Answer[Judgement]]):
     results: str
     slot: int
     allowance: Allowance
+    handed_back: bool = False
+    """Whether the call's operands are there, to be compared with what was drawn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,18 +180,6 @@ class SameBits(Request[Answer[Agreement]]):
     results: str
     first: int
     second: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Changed:
-    operands: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Untouched(Request[Answer[Changed]]):
-    """Compare the operands that a gate's call was given with what was drawn."""
-
-    results: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -237,7 +237,10 @@ def test_a_residual_that_is_written_to_is_found(judge):
         call(operands.varying)
         for name in ("input", "weight", "bias", "residual"):
             getattr(shared.handed_back, name).copy_(getattr(operands, name))
-        changed = judge.untouched(messages.Untouched(results=path)).operands
+        output = messages.JudgeGate(
+            results=path, slot=0, allowance=allowance_of(row), handed_back=True
+        )
+        changed = judge.judge_gate(output).changed
     assert changed == ("residual",)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from suite.measuring.cell import Cell
 from suite.measuring.gates import gate
 from suite.measuring.settings import Settings
 from suite.measuring.timing import Timing, judge_turns
-from suite.messages.judge import Judgement
+from suite.messages.judge import Agreement, Judgement
 from suite.messages.worker import (
     BeginTurn,
     Bind,
@@ -100,9 +101,8 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
     """It stays attached to a process; on a CPU it does not, and the gate's call is as good."""
     judge = SimpleNamespace(
         judges_elements=None,
-        judge=lambda *_: EXACT,
-        changed_operands=lambda *_, **__: (),
-        same_bits=lambda *_: True,
+        judging=lambda *_, **__: contextlib.nullcontext(SimpleNamespace(reply=EXACT)),
+        comparing=lambda *_: contextlib.nullcontext(SimpleNamespace(reply=Agreement(same=True))),
         judge_timed=lambda turns: [None] * len(turns),
     )
     stage, logged = "gate", []
@@ -117,7 +117,7 @@ def test_on_cuda_the_profiler_looks_only_after_the_block_was_timed(
 
     scenario = Scenario(id="b/1", problem=TINY, device=device)
     cell = opened_cell(scenario, settings, time_spent, monkeypatch, replies)
-    gate(cell, judge, "normal")
+    gate([cell], judge, "normal")
     stage = "end"
     Timing(cell, judge, settings).end("seed", None)
     cell.close()

@@ -166,7 +166,7 @@ class NetworkJudge(Judge):
         self._stream = stream
         return Done()
 
-    def judge_gate(self, asked: messages.JudgeGate) -> messages.Judgement:
+    def _gate_judged(self, asked: messages.JudgeGate) -> messages.Judgement:
         return self._judged(self._output(asked.results, asked.slot), self._gated)
 
     def _fault(self, turn: messages.TimedOutputs) -> str | None:
