@@ -17,6 +17,8 @@ from suite.stats.intervals import Interval
 
 BEHIND = 0.6
 """Of the fastest row's speed, with no interval yet: what is slower has most likely lost."""
+FAR_BEHIND = 0.1
+"""The same of what has lost whatever an interval would be: no two blocks differ so much."""
 
 
 def speed(cell: Cell) -> Interval | None:
@@ -65,6 +67,12 @@ class Contest:
         """Whether it seems to have lost, by so much that a short block will do."""
         known = self._speeds.get(cell.arm.key)
         return known is not None and known.value < BEHIND * self._fastest
+
+    def is_far_behind(self, cell: Cell) -> bool:
+        """Whether it has lost by so much that one block says so, and nobody asked for it."""
+        known = self._speeds.get(cell.arm.key)
+        is_far = known is not None and known.value < FAR_BEHIND * self._fastest
+        return is_far and not self.wants_all(cell)
 
     def wants_all(self, cell: Cell) -> bool:
         """Whether a row is to be known well however slow it is."""

@@ -404,6 +404,7 @@ class Race:
                     blocks_run,
                     contest.half_width(cell),
                     is_settled=contest.is_settled(cell),
+                    is_far_behind=contest.is_far_behind(cell),
                 )
         others = [cell for cell in self._running() if cell is not reference]
         if reference and reference.alive and not others:

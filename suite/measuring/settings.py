@@ -48,7 +48,8 @@ class Settings:
     """A cell whose blocks took this long ends after `least_over_budget`. Gates do not count: what
     is compiled there is compiled once."""
     lost_budget_s: float = 1.0
-    """The same of one that has surely lost: calls of a tenth of a second narrow nothing cheaply."""
+    """The same of one that has surely lost: calls of a tenth of a second narrow nothing cheaply.
+    Where it is far behind it ends then, without an interval."""
     least_over_budget: int = 3
     """Fewer blocks have no interval."""
     timeout_s: float = 60.0

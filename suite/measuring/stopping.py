@@ -37,6 +37,7 @@ def has_enough(
     half_width: float,
     *,
     is_settled: bool = True,
+    is_far_behind: bool = False,
     is_reference: bool = False,
 ) -> bool:
     """Return whether a cell needs no other block.
@@ -45,8 +46,12 @@ def has_enough(
         blocks_run: of the scenario so far, disturbed ones included.
         half_width: to what its speed-up is to be known, on the logarithmic scale.
         is_settled: whether it is known to be the fastest of its scenario, or not to be.
+        is_far_behind: whether it has lost by so much that no interval is wanted where its calls
+            take long.
         is_reference: whether its own time is wanted, not its ratio to the reference's.
     """
+    if is_far_behind and cell.blocks and cell.spent_s > settings.lost_budget_s:
+        return True
     if blocks_run < _least_blocks(cell, settings, half_width):
         return False
     known = _is_known(cell, settings, half_width, is_settled=is_settled, is_reference=is_reference)

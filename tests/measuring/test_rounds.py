@@ -242,6 +242,33 @@ def test_a_row_that_has_lost_ends_sooner_where_its_calls_take_long(knobs):
     assert not has_enough(quick, knobs, 3, knobs.lost_half_width)
 
 
+@pytest.mark.parametrize(
+    ("speed", "spent_s", "wanted", "ends"),
+    [
+        (0.1, 1.1, False, True),
+        (0.1, 0.9, False, False),  # short calls: an interval costs little
+        (0.3, 1.1, False, False),  # behind, but not by so much
+        (0.1, 1.1, True, False),  # asked for
+    ],
+)
+def test_a_row_of_long_calls_that_is_far_behind_ends_with_its_first_block(
+    knobs, speed, spent_s, wanted, ends
+):
+    fast = TimedCell(row("fast"), [2.0])
+    slow = TimedCell(row("slow", wanted=wanted), [speed], spent_s=spent_s)
+    contest = Contest([fast, slow], knobs)
+    width, is_far = contest.half_width(slow), contest.is_far_behind(slow)
+
+    assert has_enough(slow, knobs, 1, width, is_far_behind=is_far) is ends
+
+
+def test_a_disturbed_block_says_of_no_row_that_it_is_far_behind(knobs):
+    slow = TimedCell(row("slow"), [0.1], spent_s=1.1)
+    slow.blocks, slow.disturbed = [], slow.blocks
+
+    assert not has_enough(slow, knobs, 1, knobs.target_half_width, is_far_behind=True)
+
+
 def test_the_reference_is_timed_as_well_as_whoever_is_held_against_it(knobs):
     slow, fast = TimedCell(row("slow"), [0.5]), TimedCell(row("fast"), [2.0])
     reference = TimedCell(row("torch"), [1.0])
