@@ -30,6 +30,7 @@ What a fast row is made of: sums in registers, the data they read in caches
     _numba.py               compiled loops, a range in even parts
     _openmp.py              torch's own threads, set to work by compiled code
     _parallel.py            a compiled function of which every thread runs its share
+    _launch.py              its arguments laid out beforehand: a call says where its tensors lie
     _packing.py             reordering a weight once: what `prepare=` returns, what it refuses
 
 The fast rows, each with the parts that it is made of

@@ -78,16 +78,39 @@ def is_channels_last(x: torch.Tensor) -> bool:
     return x.movedim(1, -1).is_contiguous()
 
 
-def flat(x: torch.Tensor, channels_last: bool) -> numpy.ndarray:
-    """Return the memory of a tensor as one row, of a copy where it lies in the other format."""
+def lying(x: torch.Tensor, channels_last: bool) -> torch.Tensor:
+    """Return a tensor, or a copy that lies without gaps in one of the memory formats."""
     # Few operators: after torch's own convolutions each waits for its code to come from memory.
     if not channels_last:
-        x = x.contiguous()
-    elif x.dim() == 4:
-        x = x.contiguous(memory_format=torch.channels_last)
-    else:
-        x = x.movedim(1, -1).contiguous()
-    return x.as_strided((x.numel(),), (1,)).numpy()
+        return x.contiguous()
+    if x.dim() == 4:
+        return x.contiguous(memory_format=torch.channels_last)
+    return x.movedim(1, -1).contiguous()
+
+
+def flat(x: torch.Tensor, channels_last: bool) -> numpy.ndarray:
+    """Return the memory of a tensor as one row, of a copy where it lies in the other format."""
+    return lying(x, channels_last).as_strided((x.numel(),), (1,)).numpy()
+
+
+def place_of(x: torch.Tensor) -> int:
+    """Return where a tensor's memory begins, to be read or written by compiled code.
+
+    Raises:
+        RuntimeError: gradients are asked for, of which compiled code knows nothing.
+    """
+    if x.requires_grad and torch.is_grad_enabled():
+        raise RuntimeError("compiled code computes no grad: call it under torch.no_grad()")
+    return x.data_ptr()
+
+
+def filled_up(bias: torch.Tensor, groups: int, width: int) -> torch.Tensor:
+    """Return the bias of each group of channels with zeros after it, `width` numbers in all."""
+    if bias.numel() == groups * width:
+        return bias.detach().contiguous()
+    filled = bias.new_zeros(groups, width)
+    filled[:, : bias.numel() // groups] = bias.detach().view(groups, -1)
+    return filled
 
 
 def new_output(shape: tuple[int, ...], dtype: torch.dtype, channels_last: bool) -> torch.Tensor:

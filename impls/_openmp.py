@@ -53,60 +53,82 @@ OF_TORCH = _functions()
 
 
 @intrinsic
+def pointer_to(typing, address):
+    """Return a pointer to the words at an address."""
+
+    def generate(context, builder, signature, values):
+        return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(int64)(types.int64), generate
+
+
+@intrinsic
+def loaded(typing, pointer):
+    """Return what lies where a pointer points."""
+
+    def generate(context, builder, signature, values):
+        kind = context.get_value_type(signature.return_type)
+        return builder.load(builder.bitcast(values[0], kind.as_pointer()))
+
+    return pointer.dtype(pointer), generate
+
+
+@intrinsic
 def call(typing, address, arguments):
     """Call the compiled function at an address with a tuple of arguments; it returns nothing."""
 
     def generate(context, builder, signature, values):
         address, packed = values
-        _call(context, builder, signature.args[1].types, address, packed)
+        kinds = signature.args[1].types
+        _call(context, builder, kinds, address, cgutils.unpack_tuple(builder, packed))
         return context.get_dummy_value()
 
-    return types.void(types.intp, arguments), generate
+    return types.void(types.int64, arguments), generate
 
 
 @intrinsic
-def call_in_parallel(typing, functions, address, first_step, last_step, threads, arguments):
-    """Have torch's threads call the compiled function at an address.
+def call_in_parallel(typing, functions, first_step, last_step, threads, entry, block):
+    """Have torch's threads call the compiled function at `entry`.
 
-    It is called with (step, worker, threads, *arguments) for every worker below `threads` in one
-    step after the other; all have done a step before the next one begins. A team may come out
-    smaller than was asked for: then its threads stand for several workers.
+    It is called with (step, worker, threads, block) for every worker below `threads` in one step
+    after the other; all have done a step before the next one begins. A team may come out smaller
+    than was asked for: then its threads stand for several workers. `functions` are addresses, in
+    the order of `Functions`.
     """
 
     def generate(context, builder, signature, values):
-        functions, *numbers, packed = values
-        data = [*cgutils.unpack_tuple(builder, functions), *numbers, packed]
+        functions, *others = values
+        data = [*cgutils.unpack_tuple(builder, functions), *others]
         kinds = ir.LiteralStructType([value.type for value in data])
         slot = cgutils.alloca_once(builder, kinds)
         builder.store(cgutils.make_anonymous_struct(builder, data, kinds), slot)
-        body = _body(context, builder.module, kinds, signature.args[-1].types)
+        body = _body(context, builder.module, kinds, signature.args[-1])
         start = ir.FunctionType(ir.VoidType(), [body.type, _BYTES, _INT, _INT])
         parallel = builder.inttoptr(data[0], start.as_pointer())
-        team = builder.trunc(numbers[-1], _INT)
+        team = builder.trunc(others[2], _INT)
         builder.call(parallel, [body, builder.bitcast(slot, _BYTES), team, _INT(0)])
         return context.get_dummy_value()
 
-    signature = types.void(functions, types.intp, types.int64, types.int64, types.int64, arguments)
-    return signature, generate
+    numbers = types.int64, types.int64, types.int64, types.int64
+    return types.void(functions, *numbers, block), generate
 
 
-def _body(context, module, kinds, arguments):
+def _body(context, module, kinds, pointer):
     """Return the function that each thread of a region runs, of the data in one structure."""
     name = module.get_unique_name("region")
     body = ir.Function(module, ir.FunctionType(ir.VoidType(), [_BYTES]), name)
     body.linkage = "internal"
     builder = ir.IRBuilder(body.append_basic_block())
     given = builder.load(builder.bitcast(body.args[0], kinds.as_pointer()))
-    _, barrier, thread, team, address, first_step, last_step, threads, packed = (
+    _, barrier, thread, team, first_step, last_step, threads, entry, block = (
         builder.extract_value(given, number) for number in range(len(kinds.elements))
     )
     own, together = (_number(builder, function) for function in (thread, team))
     one = ir.Constant(first_step.type, 1)
-    of_share = [int64] * 3 + list(arguments)
+    of_entry = [int64, int64, int64, pointer]
     with cgutils.for_range_slice(builder, first_step, last_step, one) as (step, _):
         with cgutils.for_range_slice(builder, own, threads, together) as (worker, _):
-            values = [step, worker, threads, *cgutils.unpack_tuple(builder, packed)]
-            _call(context, builder, of_share, address, values)
+            _call(context, builder, of_entry, entry, [step, worker, threads, block])
         wait = ir.FunctionType(ir.VoidType(), []).as_pointer()
         builder.call(builder.inttoptr(barrier, wait), [])
     builder.ret_void()
@@ -120,9 +142,7 @@ def _number(builder, function):
 
 
 def _call(context, builder, kinds, address, values):
-    """Call by Numba's own convention; `values` may be a tuple's value."""
-    if not isinstance(values, list):
-        values = cgutils.unpack_tuple(builder, values)
+    """Call by Numba's own convention."""
     function = context.call_conv.get_function_type(types.none, kinds)
     callee = builder.inttoptr(address, function.as_pointer())
     context.call_conv.call_function(builder, callee, types.none, kinds, values)

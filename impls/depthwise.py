@@ -7,18 +7,17 @@ impls/_planes/plan.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy
 import torch
 
 from impls._axes import along_a_row, of_plane, of_slices, over_depth, slices_bytes, slices_of
 from impls._kernels.finish import FUSED
+from impls._launch import BIAS, INPUT, OUTPUT, RESIDUAL, Given, Launch, Scratch
 from impls._packing import Packed, Packing
-from impls._planes.plan import STACK, Plan, plan_for, stack_shifts, stack_weights
-from impls._planes.sums import sum_joined_rows, sum_neighbours, sum_stacks
+from impls._planes.plan import STACK, plan_for, stack_shifts, stack_weights
+from impls._planes.sums import Operands, sum_joined_rows, sum_neighbours, sum_stacks
 from suite import Problem, register
 from suite.phases import PACK, PRODUCT
 
@@ -26,48 +25,45 @@ from suite.phases import PACK, PRODUCT
 LEAST_FLOPS_A_THREAD = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Taps:
     """The weight as the sums take it, and all that a call would otherwise find out anew."""
 
-    plan: Plan
-    """Sizes and steps."""
-    sizes: tuple[int, ...]
-    """The plan's values alone: compiled code takes long to accept a NamedTuple."""
-    tables: tuple[numpy.ndarray, ...]
-    """The shifts of the taps, and how rows and columns fall into phases."""
-    weight: numpy.ndarray
-    """(K, C/g, R, S), or `stack_weights` of it, flat."""
+    launch: Launch
+    """Fills an output."""
     repeats: int
     """How often the bias of a channel stands in the array of all."""
-    no_bias: numpy.ndarray
+    no_bias: torch.Tensor
     """Zeros in place of a bias."""
     output_shape: tuple[int, int, int, int]
     """(N, K, P, Q)"""
-    most_threads: int
-    """More would cost more than they save."""
-    sums: Callable[..., None]
-    """The compiled function that this plan needs."""
 
 
 def _pack(weight: torch.Tensor, problem: Problem) -> Taps:
     plan, tables = plan_for(problem, weight.element_size())
+    # (K, C/g, R, S), or `stack_weights` of it
     taps = weight.detach().contiguous().numpy()
     repeats, sums = 1, sum_neighbours if plan.neighbours else sum_joined_rows
     if plan.stack_taps:
         if not plan.neighbours:
             taps, repeats, sums = stack_weights(taps, problem), STACK, sum_stacks
         tables = (stack_shifts(problem, plan), *tables[1:])
+    biases, dtype = problem.out_channels * repeats, taps.dtype
+    operands = Operands(
+        Given(INPUT, dtype, problem.input_elements),
+        taps.reshape(-1),
+        Given(BIAS, dtype, biases),
+        Given(OUTPUT, dtype, problem.output_elements),
+        Given(RESIDUAL, dtype, problem.output_elements),
+        *tables,
+        Scratch(dtype, plan.scratch),
+    )
+    most_threads = max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD)
     return Taps(
-        plan=plan,
-        sizes=tuple(plan),
-        tables=tables,
-        weight=taps.reshape(-1),
+        launch=sums.laid_out(tuple(plan), tuple(operands), most_threads=most_threads),
         repeats=repeats,
-        no_bias=numpy.zeros(problem.out_channels * repeats, dtype=taps.dtype),
+        no_bias=weight.new_zeros(biases),
         output_shape=problem.output_shape,
-        most_threads=max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD),
-        sums=sums,
     )
 
 
@@ -77,19 +73,16 @@ def _run(
     bias: torch.Tensor | None,
     residual: torch.Tensor | None,
 ) -> torch.Tensor:
-    taps = packed.content
+    taps: Taps = packed.content
     with PACK:
         y = torch.empty(taps.output_shape, dtype=input.dtype)
-        threads = min(torch.get_num_threads(), taps.most_threads)
-        x = input.contiguous().numpy().reshape(-1)
-        added = taps.no_bias if bias is None else bias.numpy().repeat(taps.repeats)
-        scratch = torch.empty(threads, taps.plan.scratch, dtype=input.dtype).numpy()
+        x, added = input.contiguous(), taps.no_bias
+        if bias is not None:
+            added = bias if taps.repeats == 1 else bias.detach().repeat_interleave(taps.repeats)
+        added_to = None if residual is None else residual.contiguous()
     # Padding and cropping happen inside, plane by plane, while the plane is in the cache.
     with PRODUCT:
-        outputs = y.numpy().reshape(-1)
-        residuals = outputs if residual is None else residual.contiguous().numpy().reshape(-1)
-        arrays = x, taps.weight, added, outputs, residuals, *taps.tables, scratch
-        taps.sums(threads, taps.sizes, arrays)
+        taps.launch(x, added.contiguous(), y, added_to)
     return y
 
 

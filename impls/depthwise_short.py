@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy
 import torch
 
 from impls._kernels.pointers import View, at
 from impls._kernels.streams import ROWS, channel_filter, row_filter
-from impls._numba import flat, inlined, is_channels_last, new_output, part
+from impls._launch import BIAS, INPUT, OUTPUT, Given, Launch
+from impls._numba import inlined, is_channels_last, lying, new_output, part
 from impls._packing import Packing
 from impls._parallel import OnThreads
 from suite import Problem, register
@@ -56,16 +56,14 @@ class Sizes(NamedTuple):
 class Filters(NamedTuple):
     """The weight in both orders, and all that a call would otherwise find out anew."""
 
-    sizes: Sizes
-    """See `Sizes`."""
-    by_channel: numpy.ndarray
-    """(K, S), flat."""
-    by_tap: numpy.ndarray
-    """(S, K), flat."""
-    no_bias: numpy.ndarray
+    output_shape: tuple[int, ...]
+    """(N, K, outputs)"""
+    no_bias: torch.Tensor
     """Zeros in place of a bias."""
-    most_threads: int
-    """More would cost more than they save."""
+    sequences: Launch
+    """Filters along sequences, by weights (K, S)."""
+    rows: Launch | None
+    """Filters rows of channels, by weights (S, K); None where a channel has several filters."""
 
 
 @OnThreads
@@ -139,21 +137,35 @@ def _why_not(problem: Problem) -> str | None:
 
 def _pack(weight: torch.Tensor, problem: Problem) -> Filters:
     taps = weight.detach().flatten(1)
+    sizes = Sizes(
+        images=problem.batch_size,
+        in_channels=problem.in_channels,
+        channels=problem.out_channels,
+        length=problem.width,
+        out_length=problem.out_w,
+        taps=problem.kernel_w,
+        step=problem.dilation_w,
+        pad=problem.pad_left,
+    )
+    no_bias = taps.new_zeros(problem.out_channels)
+    dtype = no_bias.numpy().dtype
+    most_threads = max(1, problem.output_elements // LEAST_OUTPUTS_A_THREAD)
+
+    def laid_out(filter_all: OnThreads, weights: torch.Tensor) -> Launch:
+        arrays = (
+            Given(INPUT, dtype, problem.input_elements),
+            weights.contiguous().view(-1).numpy(),
+            Given(BIAS, dtype, problem.out_channels),
+            Given(OUTPUT, dtype, problem.output_elements),
+        )
+        return filter_all.laid_out(tuple(sizes), arrays, most_threads=most_threads)
+
+    has_rows = problem.in_channels == problem.out_channels
     return Filters(
-        sizes=Sizes(
-            images=problem.batch_size,
-            in_channels=problem.in_channels,
-            channels=problem.out_channels,
-            length=problem.width,
-            out_length=problem.out_w,
-            taps=problem.kernel_w,
-            step=problem.dilation_w,
-            pad=problem.pad_left,
-        ),
-        by_channel=taps.contiguous().view(-1).numpy(),
-        by_tap=taps.t().contiguous().view(-1).numpy(),
-        no_bias=taps.new_zeros(problem.out_channels).numpy(),
-        most_threads=max(1, problem.output_elements // LEAST_OUTPUTS_A_THREAD),
+        output_shape=problem.output_shape,
+        no_bias=no_bias,
+        sequences=laid_out(_filter_sequences, taps),
+        rows=laid_out(_filter_channel_rows, taps.t()) if has_rows else None,
     )
 
 
@@ -187,15 +199,10 @@ def depthwise_short(input, weight, bias=None, stride=1, padding=0, dilation=1, g
     "Mamba: linear-time sequence modeling with selective state spaces" (2023), section 3.4.
     """
     packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
-    filters = packed.content
-    sizes = filters.sizes
-    is_last = is_channels_last(input) and sizes.in_channels == sizes.channels
-    x = flat(input.detach(), is_last)
-    y = new_output((sizes.images, sizes.channels, sizes.out_length), input.dtype, is_last)
-    added = filters.no_bias if bias is None else bias.detach().contiguous().numpy()
-    threads = min(torch.get_num_threads(), filters.most_threads)
-    if is_last:
-        _filter_channel_rows(threads, tuple(sizes), (x, filters.by_tap, added, flat(y, True)))
-    else:
-        _filter_sequences(threads, tuple(sizes), (x, filters.by_channel, added, flat(y, False)))
+    filters: Filters = packed.content
+    is_last = filters.rows is not None and is_channels_last(input)
+    filter_all = filters.rows if filters.rows is not None and is_last else filters.sequences
+    y = new_output(filters.output_shape, input.dtype, is_last)
+    added = filters.no_bias if bias is None else bias.detach().contiguous()
+    filter_all(lying(input.detach(), is_last), added, y)
     return y

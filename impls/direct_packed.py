@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as F
 
 from impls._kernels.finish import FUSED
-from impls._numba import flat, is_channels_last, new_output
+from impls._launch import BIAS, INPUT, OUTPUT, RESIDUAL, Given, Launch, Scratch
+from impls._numba import filled_up, is_channels_last, lying, new_output
 from impls._packing import Packing
 from impls._transposed import Piece, output_for, pieces_of, scatter_of
-from impls._windows.plan import Plan, Scatter, Tables, panel_width, plan_for
-from impls._windows.sums import Operands, convolve
+from impls._windows.plan import Scatter, panel_width, plan_for
+from impls._windows.sums import Operands, launch_for
 from suite import Problem, register
 from suite.kinds import CONVOLUTIONS, TRANSPOSED
 
@@ -26,30 +27,20 @@ from suite.kinds import CONVOLUTIONS, TRANSPOSED
 LEAST_FLOPS_A_THREAD = 200_000
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How an input in one memory format is read."""
-
-    plan: Plan
-    tables: Tables
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Panels:
     """Weights in panels, and all that a call would otherwise find out anew."""
 
-    panels: numpy.ndarray
-    """(group, panel, tap, lane of the panel), flat"""
-    no_bias: numpy.ndarray
+    no_bias: torch.Tensor
     """Zeros, (group, output channel rounded up to whole panels), flat"""
+    groups: int
+    """g, the groups of channels."""
     output_shape: tuple[int, ...]
     """(N, K, P, Q), or as many axes as there are"""
-    most_threads: int
-    """More would cost more than they save."""
-    contiguous: Layout
-    """For an input in NCHW."""
-    channels_last: Layout
-    """For an input in channels_last."""
+    contiguous: Launch
+    """Fills an output in NCHW."""
+    channels_last: Launch
+    """Fills one in channels_last."""
 
 
 def _pack(
@@ -61,22 +52,34 @@ def _pack(
     panel = panel_width(problem, weight.element_size())
     grouped = weight.detach().reshape(problem.groups, -1, problem.reduction_length)
     grouped = F.pad(grouped, (0, 0, 0, -grouped.shape[1] % panel))
+    # (group, panel, tap, lane of the panel), flat
     panels = grouped.unflatten(1, (-1, panel)).transpose(2, 3).contiguous().view(-1)
     return Panels(
-        panels=panels.numpy(),
-        no_bias=panels.new_zeros(grouped.shape[0] * grouped.shape[1]).numpy(),
+        no_bias=panels.new_zeros(grouped.shape[0] * grouped.shape[1]),
+        groups=problem.groups,
         output_shape=problem.output_shape,
-        most_threads=max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD),
-        contiguous=_layout(problem, weight.element_size(), False, scatters[0]),
-        channels_last=_layout(problem, weight.element_size(), True, scatters[1]),
+        contiguous=_launch(problem, panels.numpy(), False, scatters[0]),
+        channels_last=_launch(problem, panels.numpy(), True, scatters[1]),
     )
 
 
-def _layout(
-    problem: Problem, itemsize: int, channels_last: bool, scatter: Scatter | None
-) -> Layout:
-    plan, tables = plan_for(problem, itemsize, channels_last, scatter)
-    return Layout(plan, tables)
+def _launch(
+    problem: Problem, panels: numpy.ndarray, channels_last: bool, scatter: Scatter | None
+) -> Launch:
+    plan, tables = plan_for(problem, panels.itemsize, channels_last, scatter)
+    dtype, outputs = panels.dtype, plan.images * plan.out_image_step
+    unpadded = Given(INPUT, dtype, problem.input_elements)
+    operands = Operands(
+        x=Scratch(dtype, plan.padded_elements, rows=1, is_flat=True) if plan.copies else unpadded,
+        w=panels,
+        bias=Given(BIAS, dtype, plan.groups * plan.panels * plan.panel),
+        y=Given(OUTPUT, dtype, outputs),
+        residual=Given(RESIDUAL, dtype, outputs),
+        **tables._asdict(),
+        unpadded=unpadded,
+        items=Scratch(dtype, plan.item_elements),
+    )
+    return launch_for(plan, operands, max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD))
 
 
 _packing = Packing("direct_packed", _pack)
@@ -85,7 +88,7 @@ _packing = Packing("direct_packed", _pack)
 def _workspace_bytes(problem: Problem, itemsize: int) -> int:
     """Return the bytes of the copied input, and of a block of outputs for each thread."""
     plan, _ = plan_for(problem, itemsize, channels_last=False)
-    return itemsize * (plan.padded_elements + torch.get_num_threads() * plan.chunk * plan.panel)
+    return itemsize * (plan.padded_elements + torch.get_num_threads() * plan.item_elements)
 
 
 @register(
@@ -137,22 +140,12 @@ def _convolve(
     residual: torch.Tensor | None = None,
 ) -> None:
     """Fill y, which is in the input's memory format, and finish it as the plan has it."""
-    is_last = is_channels_last(input)
-    layout = panels.channels_last if is_last else panels.contiguous
-    plan, added = layout.plan, panels.no_bias
-    x = flat(input, is_last)
+    is_last, added = is_channels_last(input), panels.no_bias
     if bias is not None:
-        # torch's own padding would take longer than a small convolution does.
-        added = added.copy()
-        lanes = added.reshape(plan.groups, -1)
-        lanes[:, : plan.group_out] = bias.detach().numpy().reshape(plan.groups, -1)
-    threads = min(torch.get_num_threads(), panels.most_threads)
-    padded = numpy.empty(plan.padded_elements, dtype=x.dtype) if plan.copies else x
-    outputs = flat(y, is_last)
-    residuals = outputs if residual is None else flat(residual, is_last)
-    arrays = padded, panels.panels, added, outputs, residuals, *layout.tables
-    items = numpy.empty((threads, plan.chunk * plan.panel), dtype=x.dtype)
-    convolve(plan, threads, Operands(*arrays, unpadded=x, items=items))
+        added = filled_up(bias, panels.groups, len(added) // panels.groups)
+    launch = panels.channels_last if is_last else panels.contiguous
+    added_to = None if residual is None else lying(residual, is_last)
+    launch(lying(input, is_last), added, y, added_to)
 
 
 def _pack_pieces(weight: torch.Tensor, problem: Problem) -> list[tuple[Piece, Panels]]:

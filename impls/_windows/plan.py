@@ -35,8 +35,6 @@ COLLISION_BYTES = 4096
 
 Triple = tuple[int, int, int]
 """Along depth, height and width."""
-Tables = tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray, numpy.ndarray]
-"""(corners, taps): places in the padded input; (places, channels): see `Scatter`, else empty."""
 
 
 class Scatter(NamedTuple):
@@ -131,6 +129,24 @@ class Plan(NamedTuple):
         """Elements of the copied input."""
         return self.planes * self.padded_plane if self.copies else 0
 
+    @property
+    def item_elements(self) -> int:
+        """Most elements of an item."""
+        return self.chunk * self.panel
+
+
+class Tables(NamedTuple):
+    """Places in an image."""
+
+    corners: numpy.ndarray
+    """(outputs): where in the padded input the windows begin."""
+    taps: numpy.ndarray
+    """(taps): how far from there the elements of a window lie."""
+    places: numpy.ndarray
+    """As in `Scatter`; empty where the outputs follow each other."""
+    channels: numpy.ndarray
+    """As in `Scatter`; empty where the output channels do."""
+
 
 def panel_width(problem: Problem, itemsize: int) -> int:
     """Return the output channels of a panel: more where one output leaves few sums to work on."""
@@ -206,7 +222,7 @@ def plan_for(
             (p.kernel_d, p.kernel_h, p.kernel_w), (p.dilation_d, p.dilation_h, p.dilation_w), steps
         ),
     )
-    return plan, (corners, taps.ravel().astype(numpy.int64), places, channels)
+    return plan, Tables(corners, taps.ravel().astype(numpy.int64), places, channels)
 
 
 def places_of(counts: Triple, strides: Triple, steps: Triple) -> numpy.ndarray:

@@ -14,6 +14,7 @@ from impls._kernels.finish import FIRST_ADDING, finish_rows
 from impls._kernels.gather import Windows, gather_product
 from impls._kernels.pointers import View, at
 from impls._kernels.vector import BLOCK_ROWS, BLOCKS
+from impls._launch import Launch
 from impls._numba import inlined, part
 from impls._parallel import OnThreads
 from impls._windows.plan import SINGLE_VECTORS, Plan
@@ -178,6 +179,7 @@ def _share(step, worker, threads, sizes, arrays):
         _compute(plan, first, last, operands, operands.items[worker])
 
 
-def convolve(plan: Plan, threads: int, operands: Operands) -> None:
-    """Fill y."""
-    _share(threads, tuple(plan), tuple(operands), (PAD if plan.copies else COMPUTE, END))
+def launch_for(plan: Plan, operands: Operands, most_threads: int) -> Launch:
+    """Return what fills y."""
+    steps = PAD if plan.copies else COMPUTE, END
+    return _share.laid_out(tuple(plan), tuple(operands), steps, most_threads)

@@ -11,17 +11,19 @@ padded to whole panels in u and m.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from impls._kernels.copies import copy_rows, copy_transposed
 from impls._kernels.finish import finish_rows
 from impls._kernels.pointers import TileView, View, at
 from impls._kernels.products import multiply_rows
+from impls._launch import Array, Launch
 from impls._numba import inlined, part
 from impls._parallel import OnThreads
 from impls._winograd.plan import Plan
 from impls._winograd.tiles import to_outputs, to_products
-from suite.phases import INVERSE, PRODUCT, TRANSFORM
+from suite.phases import INVERSE, PRODUCT, TRANSFORM, Phase
 
 INPUTS, PRODUCTS, OUTPUTS, ALL = range(4)
 
@@ -211,17 +213,17 @@ def _advance(step, worker, threads, sizes, arrays):
             _transform_outputs(plan, start, items, operands, workspace)
 
 
-def convolve(plan, threads, strides, arrays):
-    """Fill y: see `_advance`."""
-    steps = 1 if plan.fused else ALL * plan.bands
-    _advance(threads, (*plan, *strides), arrays, (0, steps))
+def launch_for(plan: Plan, strides: tuple[int, ...], arrays: tuple[Array, ...]) -> Launch:
+    """Return what fills y: see `_advance`."""
+    return _advance.laid_out((*plan, *strides), arrays, (0, 1 if plan.fused else ALL * plan.bands))
 
 
-def convolve_in_phases(plan, threads, strides, arrays):
-    """Do what `convolve` does, never fused, so that its phases can be marked."""
+def launches_of_phases(
+    plan: Plan, strides: tuple[int, ...], arrays: tuple[Array, ...]
+) -> Iterator[tuple[Phase, Launch]]:
+    """Return what does so one phase after the other, never fused, and each one's mark."""
     sizes = (*plan._replace(fused=False), *strides)
     for band in range(plan.bands):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
-            with mark:
-                step = ALL * band + phase
-                _advance(threads, sizes, arrays, (step, step + 1))
+            step = ALL * band + phase
+            yield mark, _advance.laid_out(sizes, arrays, (step, step + 1))

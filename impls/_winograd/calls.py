@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy
 import torch
 import torch.nn.functional as F
 
-from impls._numba import flat, is_channels_last, new_output, strides_of
+from impls._launch import BIAS, INPUT, OUTPUT, RESIDUAL, Array, Given, Launch, Scratch
+from impls._numba import filled_up, is_channels_last, lying, new_output, strides_of
 from impls._winograd import bands, volumes
 from impls._winograd.plan import Plan, panel_width, plan_for
 from impls._winograd.tiles import SHAPES, TILES, filter_of
 from suite import Problem
-from suite.phases import is_heard
+from suite.phases import Phase, is_heard
 
 # With fewer input channels a group, the rounding of F(6)'s transforms exceeds the gate on spiked
 # inputs now and then: in twelve checks 5 cells of about 360 did, of 4 and 5 channels, by up to 1.9
@@ -76,12 +79,21 @@ def why_not(tile: int, problem: Problem) -> str | None:
     return None
 
 
-def pack(tile: int, weight: torch.Tensor, problem: Problem) -> torch.Tensor:
-    """Return G g Gᵀ of every kernel's planes, computed in float64 and rounded once.
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """Transformed kernels, and the calls that were laid out for them."""
 
-    In the order in which the product reads it: (position, group, panel, plane of the kernel, input
-    channel, lane of the panel), flat.
-    """
+    panels: torch.Tensor
+    """(position, group, panel, plane of the kernel, input channel, lane of the panel), flat: the
+    order in which the product reads them."""
+    no_bias: torch.Tensor
+    """Zeros, (group, output channel rounded up to whole panels), flat"""
+    launches: dict[tuple[int, bool], Launch]
+    """By number of threads, and whether an input is in channels_last."""
+
+
+def pack(tile: int, weight: torch.Tensor, problem: Problem) -> Kernels:
+    """Return G g Gᵀ of every kernel's planes, computed in float64 and rounded once."""
     plane = plane_of(problem)
     G_rows, G_columns = (
         torch.tensor(
@@ -97,7 +109,8 @@ def pack(tile: int, weight: torch.Tensor, problem: Problem) -> torch.Tensor:
     U = U.to(weight.dtype).reshape(-1, problem.groups, group_out, *U.shape[3:])
     panel = panel_width(weight.element_size())
     U = F.pad(U, (0, 0, 0, 0, 0, -U.shape[2] % panel)).unflatten(2, (-1, panel))
-    return U.permute(0, 1, 2, 4, 5, 3).contiguous().view(-1)
+    panels = U.permute(0, 1, 2, 4, 5, 3).contiguous().view(-1)
+    return Kernels(panels, weight.new_zeros(U.shape[1] * U.shape[2] * panel), {})
 
 
 def plan_of(
@@ -113,43 +126,81 @@ def plan_of(
 def convolve(
     tile: int,
     problem: Problem,
-    panels: torch.Tensor,
+    kernels: Kernels,
     input: torch.Tensor,
     bias: torch.Tensor | None,
     residual: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the convolution of an input by packed kernels, and what the problem has follow it."""
-    threads = torch.get_num_threads()
-    plan, depth = plan_of(tile, problem, input.element_size(), threads)
-    is_last = is_channels_last(input)
-    x, y = flat(input, is_last), new_output(problem.output_shape, input.dtype, is_last)
-    added = torch.zeros(plan.m_row, dtype=input.dtype)
+    threads, is_last = torch.get_num_threads(), is_channels_last(input)
+    x, y = lying(input, is_last), new_output(problem.output_shape, input.dtype, is_last)
+    added, groups = kernels.no_bias, problem.groups
     if bias is not None:
-        added.view(plan.groups, -1)[:, : plan.group_out] = bias.detach().view(plan.groups, -1)
-    plane = plane_of(problem)
-    if depth is None:
-        x_strides = strides_of(plane.input_shape, is_last)
-        y_strides = strides_of(plane.output_shape, is_last)
-    else:
-        x_strides = _slice_strides(problem.input_shape, is_last)
-        y_strides = _slice_strides(problem.output_shape, is_last)
-    outputs = flat(y, is_last)
-    residuals = outputs if residual is None else flat(residual, is_last)
-    copies = threads if plan.fused else 1
-    workspace = (
-        numpy.empty((copies, plan.positions * plan.v_step), dtype=x.dtype),
-        numpy.empty((copies, plan.positions * plan.m_step), dtype=x.dtype),
-        numpy.empty((threads, plan.strip), dtype=x.dtype),
-    )
-    arrays = x, panels.numpy(), added.numpy(), outputs, residuals, *workspace
-    strides = *x_strides, *y_strides
-    if depth is None:
-        run = bands.convolve_in_phases if is_heard() else bands.convolve
-        run(plan, threads, strides, arrays)
-    else:
-        run_volumes = volumes.convolve_in_phases if is_heard() else volumes.convolve
-        run_volumes(plan, depth, threads, strides, arrays)
+        added = filled_up(bias, groups, len(added) // groups)
+    operands = x, added, y, None if residual is None else lying(residual, is_last)
+    if is_heard():
+        for mark, launch in _launches_of_phases(tile, problem, kernels, threads, is_last):
+            with mark:
+                launch(*operands)
+        return y
+    whole = kernels.launches.get((threads, is_last))
+    if whole is None:
+        whole = _launch(tile, problem, kernels, threads, is_last)
+        kernels.launches[threads, is_last] = whole
+    whole(*operands)
     return y
+
+
+def _launch(tile, problem, kernels, threads, is_last) -> Launch:
+    plan, depth = plan_of(tile, problem, kernels.panels.element_size(), threads)
+    copies = None if plan.fused else 1
+    dtype = kernels.panels.numpy().dtype
+    workspace = (
+        Scratch(dtype, plan.positions * plan.v_step, copies),
+        Scratch(dtype, plan.positions * plan.m_step, copies),
+        Scratch(dtype, plan.strip),
+    )
+    arrays = *_operands(problem, kernels), *workspace
+    strides = _strides(problem, depth, is_last)
+    if depth is None:
+        return bands.launch_for(plan, strides, arrays)
+    return volumes.launch_for(plan, depth, strides, arrays)
+
+
+def _launches_of_phases(tile, problem, kernels, threads, is_last) -> Iterator[tuple[Phase, Launch]]:
+    """Return launches that leave to each other what they computed."""
+    plan, depth = plan_of(tile, problem, kernels.panels.element_size(), threads)
+    dtype = kernels.panels.numpy().dtype
+    workspace = (
+        numpy.empty((1, plan.positions * plan.v_step), dtype),
+        numpy.empty((1, plan.positions * plan.m_step), dtype),
+        numpy.empty((threads, plan.strip), dtype),
+    )
+    arrays = *_operands(problem, kernels), *workspace
+    strides = _strides(problem, depth, is_last)
+    if depth is None:
+        return bands.launches_of_phases(plan, strides, arrays)
+    return volumes.launches_of_phases(plan, depth, strides, arrays)
+
+
+def _operands(problem: Problem, kernels: Kernels) -> tuple[Array, ...]:
+    panels = kernels.panels.numpy()
+    return (
+        Given(INPUT, panels.dtype, problem.input_elements),
+        panels,
+        Given(BIAS, panels.dtype, len(kernels.no_bias)),
+        Given(OUTPUT, panels.dtype, problem.output_elements),
+        Given(RESIDUAL, panels.dtype, problem.output_elements),
+    )
+
+
+def _strides(problem: Problem, depth: volumes.Depth | None, is_last: bool) -> tuple[int, ...]:
+    """Return the strides of input and output, or with three axes those of their slices."""
+    if depth is not None:
+        of_shape, of = _slice_strides, problem
+    else:
+        of_shape, of = strides_of, plane_of(problem)
+    return *of_shape(of.input_shape, is_last), *of_shape(of.output_shape, is_last)
 
 
 def _slice_strides(shape: tuple[int, ...], channels_last: bool) -> tuple[int, int, int, int]:

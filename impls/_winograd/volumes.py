@@ -20,10 +20,12 @@ Slices beyond the input are zeros whose products are left out.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from impls._kernels.pointers import View, at
 from impls._kernels.products import multiply_rows
+from impls._launch import Array, Launch
 from impls._numba import njit, part
 from impls._parallel import OnThreads
 from impls._winograd.bands import (
@@ -39,7 +41,7 @@ from impls._winograd.bands import (
 from impls._winograd.plan import BAND_BYTES, Plan
 from impls._winograd.plan import plan_for as plane_plan_for
 from suite import Problem
-from suite.phases import INVERSE, PRODUCT, TRANSFORM
+from suite.phases import INVERSE, PRODUCT, TRANSFORM, Phase
 
 LEAST_SLICES = 4
 """Output slices of a block, if there are as many: with fewer, too many are transformed twice."""
@@ -152,7 +154,7 @@ def _multiply(plan, depth, items, slices, rows, operands, workspace):
 
 @OnThreads
 def _advance(step, worker, threads, sizes, arrays):
-    """Take a share of a block through one phase; `arrays` are those of `bands.convolve`.
+    """Take a share of a block through one phase; `arrays` are those of `bands._advance`.
 
     `sizes` are a Plan's and a `Depth`'s values, and the strides of x and y: of a slice, of its
     channels, rows and columns.
@@ -191,15 +193,18 @@ def _advance(step, worker, threads, sizes, arrays):
             transform_output_row(plan, image, tile_row, first, row, operands, workspace)
 
 
-def convolve(plan, depth, threads, strides, arrays):
-    """Fill y: see `_advance`."""
-    _advance(threads, (*plan, *depth, *strides), arrays, (0, ALL * depth.blocks))
+def launch_for(
+    plan: Plan, depth: Depth, strides: tuple[int, ...], arrays: tuple[Array, ...]
+) -> Launch:
+    """Return what fills y: see `_advance`."""
+    return _advance.laid_out((*plan, *depth, *strides), arrays, (0, ALL * depth.blocks))
 
 
-def convolve_in_phases(plan, depth, threads, strides, arrays):
-    """Do what `convolve` does, so that its phases can be marked."""
+def launches_of_phases(
+    plan: Plan, depth: Depth, strides: tuple[int, ...], arrays: tuple[Array, ...]
+) -> Iterator[tuple[Phase, Launch]]:
+    """Return what does so one phase after the other, and each one's mark."""
     for block in range(depth.blocks):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
-            with mark:
-                step = ALL * block + phase
-                _advance(threads, (*plan, *depth, *strides), arrays, (step, step + 1))
+            step = ALL * block + phase
+            yield mark, _advance.laid_out((*plan, *depth, *strides), arrays, (step, step + 1))

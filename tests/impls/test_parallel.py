@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
 import pytest
+import torch
 
 from impls import _parallel
+from impls._launch import BIAS, INPUT, OUTPUT, RESIDUAL, Given, Scratch
 from impls._numba import part
 from impls._openmp import OF_TORCH
 from impls._parallel import OnThreads
@@ -65,10 +68,82 @@ def test_the_same_function_takes_other_types_in_the_next_call(pool):
     for dtype in ("float32", "float64", "float32"):
         for layout in (slice(None), slice(None, None, 2)):  # neighbours, and with gaps
             x, y = numpy.arange(40, dtype=dtype)[layout], numpy.zeros(40, dtype=dtype)[layout]
-            for factor in (3, 0.5):
+            for factor in (3, 5):
                 y[:] = 0
                 scaling(2, (factor,), (x, y, calls))
                 assert y.tolist() == (factor * x).tolist()
+
+
+def add_up(step, worker, threads, sizes, arrays):
+    """y = factor·x + bias + y's residual, by way of what each worker has to itself."""
+    (factor,) = sizes
+    weights, x, bias, shared, rows, y, residual = arrays
+    first, last = part(len(x), worker, threads)
+    for i in range(first, last):
+        if step == 0:
+            rows[worker, i] = factor * weights[i] * x[i]
+            shared[i] = bias[i]
+        else:
+            y[i] = rows[worker, i] + shared[i] + residual[i]
+
+
+def laid_out(length, most_threads=None):
+    dtype = numpy.dtype("float64")
+    arrays = (
+        numpy.full(length, 2.0),
+        Given(INPUT, dtype, length),
+        Given(BIAS, dtype, length),
+        Scratch(dtype, length, rows=1, is_flat=True),
+        Scratch(dtype, length),
+        Given(OUTPUT, dtype, length),
+        Given(RESIDUAL, dtype, length),
+    )
+    return OnThreads(add_up).laid_out((5,), arrays, (0, 2), most_threads)
+
+
+@pytest.mark.parametrize("most_threads", [None, 1])
+@pytest.mark.parametrize("length", [1, 7, 1000])
+def test_a_call_that_was_laid_out_takes_the_tensors_that_it_is_given(pool, length, most_threads):
+    launch = laid_out(length, most_threads)
+    for _ in range(3):
+        x, bias, residual = torch.randn(3, length, dtype=torch.float64)
+        y = torch.zeros_like(x)
+        launch(x, bias, y, residual)
+        assert torch.equal(y, 10 * x + bias + residual)
+
+
+def test_without_a_residual_the_output_stands_for_it(pool):
+    x, bias, y = torch.randn(3, 9, dtype=torch.float64)
+    wanted = 10 * x + bias + y
+    laid_out(9)(x, bias, y)
+    assert torch.equal(y, wanted)
+
+
+def test_several_python_threads_may_use_one_launch(pool):
+    launch = laid_out(300)
+
+    def wrong(seed):
+        x, bias, y = torch.randn(3, 300, dtype=torch.float64, generator=generator(seed))
+        zeros = torch.zeros(300, dtype=torch.float64)
+        launch(x, bias, y, zeros)
+        return not torch.equal(y, 10 * x + bias)
+
+    with ThreadPoolExecutor(4) as executor:
+        assert sum(executor.map(wrong, range(400))) == 0
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_tensor_whose_gradient_is_asked_for_is_refused(number):
+    operands = list(torch.randn(4, 9, dtype=torch.float64))
+    operands[number].requires_grad_()
+    with pytest.raises(RuntimeError, match="grad"):
+        laid_out(9)(*operands)
+    with torch.no_grad():
+        laid_out(9)(*operands)
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 SMALLER_TEAM = f"""\
