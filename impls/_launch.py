@@ -17,7 +17,7 @@ import torch
 from numba import carray, from_dtype, typeof, types
 
 from impls._kernels.vector import CACHE_LINE_BYTES
-from impls._numba import inlined, place_of
+from impls._numba import address_of, inlined
 
 INPUT, BIAS, OUTPUT, RESIDUAL, SCRATCH = range(5)
 """What a call gives: tensors, and memory that is its own while it runs."""
@@ -92,10 +92,10 @@ def give(block, threads, operands):
     for _ in range(words[GIVEN]):
         words[words[row]] = operands[words[row + 1]]
         row += 2
-    place = operands[SCRATCH]
+    scratch = operands[SCRATCH]
     for _ in range(words[SCRATCHES]):
-        words[words[row]] = place
-        place += words[row + 1] + threads * words[row + 2]
+        words[words[row]] = scratch
+        scratch += words[row + 1] + threads * words[row + 2]
         row += 3
     return words
 
@@ -133,7 +133,7 @@ class Launch:
         counts = len(given) // 2, len(scratches) // 3
         header = [*self.functions, *self.steps, length, table, *counts]
         self._block = numpy.array(header + words + given + scratches, dtype=numpy.int64)
-        self._place = self._block.ctypes.data
+        self._address = self._block.ctypes.data
         self._bytes, self._bytes_a_thread = sum(scratches[1::3]), sum(scratches[2::3])
 
     def __call__(
@@ -145,18 +145,15 @@ class Launch:
     ) -> None:
         """Run it on tensors without gaps, in the memory format that it was laid out for.
 
-        Nobody else gives the block other places meanwhile: `start` keeps Python's lock, or another.
+        Nobody else changes the block meanwhile: `start` keeps Python's lock, or one of its own.
         """
         threads = torch.get_num_threads()
         if self.most_threads is not None and threads > self.most_threads:
             threads = self.most_threads
-        written, own = place_of(output), 0
-        if scratch_bytes := self._bytes + threads * self._bytes_a_thread:
-            scratch = torch.empty(scratch_bytes, dtype=torch.uint8)
-            own = scratch.data_ptr()
-        added = written if residual is None else place_of(residual)
-        self.start(self._place, threads, place_of(input), place_of(bias), written, added, own)
+        operands = input, bias, output, output if residual is None else residual
+        scratch = torch.empty(self._bytes + threads * self._bytes_a_thread, dtype=torch.uint8)
+        self.start(self._address, threads, *map(address_of, operands), scratch.data_ptr())
 
     def without_operands(self, threads: int) -> None:
         """Run it on the arrays alone that it was laid out with."""
-        self.start(self._place, threads, 0, 0, 0, 0, 0)
+        self.start(self._address, threads, 0, 0, 0, 0, 0)

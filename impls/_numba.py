@@ -93,7 +93,7 @@ def flat(x: torch.Tensor, channels_last: bool) -> numpy.ndarray:
     return lying(x, channels_last).as_strided((x.numel(),), (1,)).numpy()
 
 
-def place_of(x: torch.Tensor) -> int:
+def address_of(x: torch.Tensor) -> int:
     """Return where a tensor's memory begins, to be read or written by compiled code.
 
     Raises:

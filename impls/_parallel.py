@@ -26,10 +26,10 @@ from impls._openmp import OF_TORCH, call, call_in_parallel, loaded, pointer_to
 
 
 @njit(cache=True)
-def _start_torch_threads(block, threads, x, bias, y, residual, own):
+def _start_torch_threads(block, threads, x, bias, y, residual, scratch):
     """Run a share by torch's threads, on a block and what the call gives."""
     pointer = pointer_to(block)
-    words = give(pointer, threads, (x, bias, y, residual, own))
+    words = give(pointer, threads, (x, bias, y, residual, scratch))
     first_step, last_step, entry = words[FIRST], words[LAST], words[ENTRY]
     if threads == 1:  # no region is opened
         for step in range(first_step, last_step):
@@ -40,9 +40,9 @@ def _start_torch_threads(block, threads, x, bias, y, residual, own):
 
 
 @njit(parallel=True, cache=True)
-def _start_numba_threads(block, threads, x, bias, y, residual, own):
+def _start_numba_threads(block, threads, x, bias, y, residual, scratch):
     """Run it by Numba's threads."""
-    words = give(pointer_to(block), threads, (x, bias, y, residual, own))
+    words = give(pointer_to(block), threads, (x, bias, y, residual, scratch))
     first_step, last_step, entry = words[FIRST], words[LAST], words[ENTRY]
     for step in range(first_step, last_step):
         if threads == 1:  # the others are not woken
