@@ -17,7 +17,7 @@ import torch
 from numba import carray, from_dtype, typeof, types
 
 from impls._kernels.vector import CACHE_LINE_BYTES
-from impls._numba import address_of, inlined
+from impls._numba import address_of, inlined, template
 
 INPUT, BIAS, OUTPUT, RESIDUAL, SCRATCH = range(5)
 """What a call gives: tensors, and memory that is its own while it runs."""
@@ -116,6 +116,8 @@ class Launch:
     """Those from the first to before the last are taken; all workers wait after each."""
     most_threads: int | None = None
     """More would cost more than they save."""
+    like: torch.Tensor | None = None
+    """A `template` of the output; None where every call brings its own."""
 
     def __post_init__(self) -> None:
         words, given, scratches = [*self.sizes], [], []
@@ -135,24 +137,44 @@ class Launch:
         self._block = numpy.array(header + words + given + scratches, dtype=numpy.int64)
         self._address = self._block.ctypes.data
         self._bytes, self._bytes_a_thread = sum(scratches[1::3]), sum(scratches[2::3])
+        self._scratches: dict[int, torch.Tensor] = {}
 
     def __call__(
         self,
         input: torch.Tensor,
         bias: torch.Tensor,
-        output: torch.Tensor,
         residual: torch.Tensor | None = None,
-    ) -> None:
-        """Run it on tensors without gaps, in the memory format that it was laid out for.
+        output: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return the output, filled: a new one unless one is given.
 
-        Nobody else changes the block meanwhile: `start` keeps Python's lock, or one of its own.
+        All tensors without gaps, in the memory format that it was laid out for. Nobody else changes
+        the block meanwhile: `start` keeps Python's lock, or one of its own.
         """
         threads = torch.get_num_threads()
         if self.most_threads is not None and threads > self.most_threads:
             threads = self.most_threads
-        operands = input, bias, output, output if residual is None else residual
-        scratch = torch.empty(self._bytes + threads * self._bytes_a_thread, dtype=torch.uint8)
-        self.start(self._address, threads, *map(address_of, operands), scratch.data_ptr())
+        if output is None:
+            output = torch.empty_like(self.like)
+        written = output.data_ptr()
+        scratch = torch.empty_like(self._like_scratch(threads))
+        self.start(
+            self._address,
+            threads,
+            address_of(input),
+            address_of(bias),
+            written,
+            written if residual is None else address_of(residual),
+            scratch.data_ptr(),
+        )
+        return output
+
+    def _like_scratch(self, threads: int) -> torch.Tensor:
+        like = self._scratches.get(threads)
+        if like is None:
+            size_bytes = self._bytes + threads * self._bytes_a_thread
+            like = self._scratches[threads] = template((size_bytes,), torch.uint8, False)
+        return like
 
     def without_operands(self, threads: int) -> None:
         """Run it on the arrays alone that it was laid out with."""

@@ -78,9 +78,18 @@ def is_channels_last(x: torch.Tensor) -> bool:
     return x.movedim(1, -1).is_contiguous()
 
 
+def without_gaps(x: torch.Tensor) -> tuple[torch.Tensor, bool]:
+    """Return a tensor, or a contiguous copy where it has gaps; and whether channels are last."""
+    # Few operators: after torch's own convolutions each waits for its code to come from memory.
+    if x.is_contiguous():
+        return x, False
+    if is_channels_last(x):
+        return x, True
+    return x.contiguous(), False
+
+
 def lying(x: torch.Tensor, channels_last: bool) -> torch.Tensor:
     """Return a tensor, or a copy that lies without gaps in one of the memory formats."""
-    # Few operators: after torch's own convolutions each waits for its code to come from memory.
     if not channels_last:
         return x.contiguous()
     if x.dim() == 4:
@@ -121,6 +130,13 @@ def new_output(shape: tuple[int, ...], dtype: torch.dtype, channels_last: bool) 
         return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
     n, channels, *sizes = shape
     return torch.empty(n, *sizes, channels, dtype=dtype).movedim(-1, 1)
+
+
+def template(shape: tuple[int, ...], dtype: torch.dtype, channels_last: bool) -> torch.Tensor:
+    """Return a tensor without memory, to make others like it, which starts sooner than anew."""
+    like = new_output(shape, dtype, channels_last)
+    like.untyped_storage().resize_(0)
+    return like
 
 
 def strides_of(shape: tuple[int, ...], channels_last: bool) -> tuple[int, int, int, int]:

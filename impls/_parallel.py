@@ -18,6 +18,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy
+import torch
 from numba import _dispatcher, int64, types
 
 from impls._launch import ENTRY, FIRST, HEADER, LAST, SHARE, Array, Launch, give, type_of
@@ -113,10 +114,11 @@ class OnThreads:
         arrays: tuple[Array, ...],
         steps: tuple[int, int] = (0, 1),
         most_threads: int | None = None,
+        like: torch.Tensor | None = None,
     ) -> Launch:
         """Return what does so whenever it is called, on the tensors that it is called with."""
         kind = len(sizes), *map(type_of, arrays)
-        return self._launch(kind, sizes, arrays, steps, most_threads)
+        return self._launch(kind, sizes, arrays, steps, most_threads, like)
 
     def _launch(self, kind, sizes, arrays, *others) -> Launch:
         addresses = self._addresses.get(kind)

@@ -15,6 +15,7 @@ import torch
 from impls._axes import along_a_row, of_plane, of_slices, over_depth, slices_bytes, slices_of
 from impls._kernels.finish import FUSED
 from impls._launch import BIAS, INPUT, OUTPUT, RESIDUAL, Given, Launch, Scratch
+from impls._numba import template
 from impls._packing import Packed, Packing
 from impls._planes.plan import STACK, plan_for, stack_shifts, stack_weights
 from impls._planes.sums import Operands, sum_joined_rows, sum_neighbours, sum_stacks
@@ -30,13 +31,11 @@ class Taps:
     """The weight as the sums take it, and all that a call would otherwise find out anew."""
 
     launch: Launch
-    """Fills an output."""
+    """Returns an output."""
     repeats: int
     """How often the bias of a channel stands in the array of all."""
     no_bias: torch.Tensor
     """Zeros in place of a bias."""
-    output_shape: tuple[int, int, int, int]
-    """(N, K, P, Q)"""
 
 
 def _pack(weight: torch.Tensor, problem: Problem) -> Taps:
@@ -59,12 +58,9 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Taps:
         Scratch(dtype, plan.scratch),
     )
     most_threads = max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD)
-    return Taps(
-        launch=sums.laid_out(tuple(plan), tuple(operands), most_threads=most_threads),
-        repeats=repeats,
-        no_bias=weight.new_zeros(biases),
-        output_shape=problem.output_shape,
-    )
+    like = template(problem.output_shape, weight.dtype, False)
+    launch = sums.laid_out(tuple(plan), tuple(operands), most_threads=most_threads, like=like)
+    return Taps(launch, repeats, weight.new_zeros(biases))
 
 
 def _run(
@@ -75,15 +71,13 @@ def _run(
 ) -> torch.Tensor:
     taps: Taps = packed.content
     with PACK:
-        y = torch.empty(taps.output_shape, dtype=input.dtype)
         x, added = input.contiguous(), taps.no_bias
         if bias is not None:
             added = bias if taps.repeats == 1 else bias.detach().repeat_interleave(taps.repeats)
         added_to = None if residual is None else residual.contiguous()
     # Padding and cropping happen inside, plane by plane, while the plane is in the cache.
     with PRODUCT:
-        taps.launch(x, added.contiguous(), y, added_to)
-    return y
+        return taps.launch(x, added.contiguous(), added_to)
 
 
 def _workspace_bytes(problem: Problem, itemsize: int) -> int:

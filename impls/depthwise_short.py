@@ -14,7 +14,7 @@ import torch
 from impls._kernels.pointers import View, at
 from impls._kernels.streams import ROWS, channel_filter, row_filter
 from impls._launch import BIAS, INPUT, OUTPUT, Given, Launch
-from impls._numba import inlined, is_channels_last, lying, new_output, part
+from impls._numba import inlined, is_channels_last, lying, part, template
 from impls._packing import Packing
 from impls._parallel import OnThreads
 from suite import Problem, register
@@ -56,8 +56,6 @@ class Sizes(NamedTuple):
 class Filters(NamedTuple):
     """The weight in both orders, and all that a call would otherwise find out anew."""
 
-    output_shape: tuple[int, ...]
-    """(N, K, outputs)"""
     no_bias: torch.Tensor
     """Zeros in place of a bias."""
     sequences: Launch
@@ -151,21 +149,21 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Filters:
     dtype = no_bias.numpy().dtype
     most_threads = max(1, problem.output_elements // LEAST_OUTPUTS_A_THREAD)
 
-    def laid_out(filter_all: OnThreads, weights: torch.Tensor) -> Launch:
+    def laid_out(filter_all: OnThreads, weights: torch.Tensor, channels_last: bool) -> Launch:
         arrays = (
             Given(INPUT, dtype, problem.input_elements),
             weights.contiguous().view(-1).numpy(),
             Given(BIAS, dtype, problem.out_channels),
             Given(OUTPUT, dtype, problem.output_elements),
         )
-        return filter_all.laid_out(tuple(sizes), arrays, most_threads=most_threads)
+        like = template(problem.output_shape, weight.dtype, channels_last)
+        return filter_all.laid_out(tuple(sizes), arrays, most_threads=most_threads, like=like)
 
     has_rows = problem.in_channels == problem.out_channels
     return Filters(
-        output_shape=problem.output_shape,
         no_bias=no_bias,
-        sequences=laid_out(_filter_sequences, taps),
-        rows=laid_out(_filter_channel_rows, taps.t()) if has_rows else None,
+        sequences=laid_out(_filter_sequences, taps, False),
+        rows=laid_out(_filter_channel_rows, taps.t(), True) if has_rows else None,
     )
 
 
@@ -202,7 +200,5 @@ def depthwise_short(input, weight, bias=None, stride=1, padding=0, dilation=1, g
     filters: Filters = packed.content
     is_last = filters.rows is not None and is_channels_last(input)
     filter_all = filters.rows if filters.rows is not None and is_last else filters.sequences
-    y = new_output(filters.output_shape, input.dtype, is_last)
     added = filters.no_bias if bias is None else bias.detach().contiguous()
-    filter_all(lying(input.detach(), is_last), added, y)
-    return y
+    return filter_all(lying(input.detach(), is_last), added)

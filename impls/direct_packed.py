@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy
 import torch
 import torch.nn.functional as F
 
 from impls._kernels.finish import FUSED
 from impls._launch import BIAS, INPUT, OUTPUT, RESIDUAL, Given, Launch, Scratch
-from impls._numba import filled_up, is_channels_last, lying, new_output
+from impls._numba import filled_up, lying, template, without_gaps
 from impls._packing import Packing
 from impls._transposed import Piece, output_for, pieces_of, scatter_of
 from impls._windows.plan import Scatter, panel_width, plan_for
@@ -35,12 +34,10 @@ class Panels:
     """Zeros, (group, output channel rounded up to whole panels), flat"""
     groups: int
     """g, the groups of channels."""
-    output_shape: tuple[int, ...]
-    """(N, K, P, Q), or as many axes as there are"""
     contiguous: Launch
-    """Fills an output in NCHW."""
+    """Returns an output in NCHW."""
     channels_last: Launch
-    """Fills one in channels_last."""
+    """Returns one in channels_last."""
 
 
 def _pack(
@@ -57,21 +54,21 @@ def _pack(
     return Panels(
         no_bias=panels.new_zeros(grouped.shape[0] * grouped.shape[1]),
         groups=problem.groups,
-        output_shape=problem.output_shape,
-        contiguous=_launch(problem, panels.numpy(), False, scatters[0]),
-        channels_last=_launch(problem, panels.numpy(), True, scatters[1]),
+        contiguous=_launch(problem, panels, False, scatters[0]),
+        channels_last=_launch(problem, panels, True, scatters[1]),
     )
 
 
 def _launch(
-    problem: Problem, panels: numpy.ndarray, channels_last: bool, scatter: Scatter | None
+    problem: Problem, panels: torch.Tensor, channels_last: bool, scatter: Scatter | None
 ) -> Launch:
-    plan, tables = plan_for(problem, panels.itemsize, channels_last, scatter)
-    dtype, outputs = panels.dtype, plan.images * plan.out_image_step
+    plan, tables = plan_for(problem, panels.element_size(), channels_last, scatter)
+    weights = panels.numpy()
+    dtype, outputs = weights.dtype, plan.images * plan.out_image_step
     unpadded = Given(INPUT, dtype, problem.input_elements)
     operands = Operands(
         x=Scratch(dtype, plan.padded_elements, rows=1, is_flat=True) if plan.copies else unpadded,
-        w=panels,
+        w=weights,
         bias=Given(BIAS, dtype, plan.groups * plan.panels * plan.panel),
         y=Given(OUTPUT, dtype, outputs),
         residual=Given(RESIDUAL, dtype, outputs),
@@ -79,7 +76,11 @@ def _launch(
         unpadded=unpadded,
         items=Scratch(dtype, plan.item_elements),
     )
-    return launch_for(plan, operands, max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD))
+    most_threads = max(1, problem.direct_flops // LEAST_FLOPS_A_THREAD)
+    if scatter is not None:  # there is one output for all pieces
+        return launch_for(plan, operands, most_threads, None)
+    like = template(problem.output_shape, panels.dtype, channels_last)
+    return launch_for(plan, operands, most_threads, like)
 
 
 _packing = Packing("direct_packed", _pack)
@@ -127,25 +128,23 @@ def direct_packed(
     """
     arguments = stride, padding, dilation, groups
     packed = _packing.of_call(input, weight, bias, *arguments, epilogue=epilogue, residual=residual)
-    y = new_output(packed.content.output_shape, input.dtype, is_channels_last(input))
-    _convolve(packed.content, input, bias, y, residual)
-    return y
+    return _convolve(packed.content, input, bias, residual)
 
 
 def _convolve(
     panels: Panels,
     input: torch.Tensor,
     bias: torch.Tensor | None,
-    y: torch.Tensor,
     residual: torch.Tensor | None = None,
-) -> None:
-    """Fill y, which is in the input's memory format, and finish it as the plan has it."""
-    is_last, added = is_channels_last(input), panels.no_bias
+    output: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the output, finished as the plan has it: a new one, or a piece of that given."""
+    x, is_last = without_gaps(input)
+    added = panels.no_bias
     if bias is not None:
         added = filled_up(bias, panels.groups, len(added) // panels.groups)
     launch = panels.channels_last if is_last else panels.contiguous
-    added_to = None if residual is None else lying(residual, is_last)
-    launch(lying(input, is_last), added, y, added_to)
+    return launch(x, added, None if residual is None else lying(residual, is_last), output)
 
 
 def _pack_pieces(weight: torch.Tensor, problem: Problem) -> list[tuple[Piece, Panels]]:
@@ -197,5 +196,5 @@ def direct_packed_transposed(
     bias = None if bias is None else bias.detach()
     y = output_for(packed.problem, input, bias)
     for piece, panels in packed.content:
-        _convolve(panels, input, piece.bias(bias), y)
+        _convolve(panels, input, piece.bias(bias), output=y)
     return y

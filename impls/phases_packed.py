@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy
 import torch
 
 from impls._kernels.vector import BLOCK_ROWS
+from impls._launch import BIAS, INPUT, OUTPUT, Given, Launch, Scratch
+from impls._numba import template
 from impls._packing import Packing
-from impls._phases.plan import Plan, Tables, pack, plan_for
-from impls._phases.sums import convolve
+from impls._phases.plan import pack, plan_for
+from impls._phases.sums import Operands, convolve
 from suite import Problem, register
 from suite.kinds import TRANSPOSED
 from suite.phases import PACK, PRODUCT
@@ -27,18 +28,10 @@ LEAST_FLOPS_A_THREAD = 200_000
 class Taps(NamedTuple):
     """The weight as the sums take it, and all that a call would otherwise find out anew."""
 
-    plan: Plan
-    """Sizes and steps."""
-    sizes: tuple[int, ...]
-    """The plan's values alone: compiled code takes long to accept a NamedTuple."""
-    tables: Tables
-    """Phases and taps."""
-    weight: numpy.ndarray
-    """See `impls._phases.plan.pack`."""
-    no_bias: numpy.ndarray
+    launch: Launch
+    """Returns an output."""
+    no_bias: torch.Tensor
     """Zeros in place of a bias."""
-    threads: int
-    """More would cost more than they save."""
 
 
 def _threads(problem: Problem, available: int) -> int:
@@ -49,8 +42,19 @@ def _pack(weight: torch.Tensor, problem: Problem) -> Taps:
     threads = _threads(problem, torch.get_num_threads())
     plan, tables = plan_for(problem, weight.element_size(), threads)
     packed = pack(weight, problem)
-    no_bias = numpy.zeros(problem.out_channels, dtype=packed.dtype)
-    return Taps(plan, tuple(plan), tables, packed, no_bias, threads)
+    dtype = packed.dtype
+    operands = Operands(
+        Given(INPUT, dtype, problem.input_elements),
+        packed,
+        Given(BIAS, dtype, problem.out_channels),
+        Given(OUTPUT, dtype, problem.output_elements),
+        *tables,
+        Scratch(dtype, plan.tile),
+        Scratch(dtype, plan.phases_w * BLOCK_ROWS * plan.joined),
+    )
+    like = template(problem.output_shape, weight.dtype, False)
+    launch = convolve.laid_out(tuple(plan), tuple(operands), most_threads=threads, like=like)
+    return Taps(launch, weight.new_zeros(problem.out_channels))
 
 
 _packing = Packing("phases_packed", _pack)
@@ -89,16 +93,9 @@ def phases_packed(
     packed = _packing.of_call(
         input, weight, bias, stride, padding, dilation, groups, output_padding=output_padding
     )
-    taps = packed.content
+    taps: Taps = packed.content
     with PACK:
-        y = torch.empty(packed.problem.output_shape, dtype=input.dtype)
-        threads = min(torch.get_num_threads(), taps.threads)
-        x = input.detach().contiguous().numpy().reshape(-1)
-        added = taps.no_bias if bias is None else bias.detach().contiguous().numpy()
-        plan = taps.plan
-        tiles = numpy.empty((threads, plan.tile), dtype=x.dtype)
-        sums = numpy.empty((threads, plan.phases_w * BLOCK_ROWS * plan.joined), dtype=x.dtype)
+        x = input.detach().contiguous()
+        added = taps.no_bias if bias is None else bias.detach().contiguous()
     with PRODUCT:
-        arrays = x, taps.weight, added, y.numpy().reshape(-1), *taps.tables, tiles, sums
-        convolve(threads, taps.sizes, arrays)
-    return y
+        return taps.launch(x, added)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
+
 from impls._kernels.copies import copy_rows, copy_transposed, prefetch
 from impls._kernels.finish import FIRST_ADDING, finish_rows
 from impls._kernels.gather import Windows, gather_product
@@ -179,7 +181,9 @@ def _share(step, worker, threads, sizes, arrays):
         _compute(plan, first, last, operands, operands.items[worker])
 
 
-def launch_for(plan: Plan, operands: Operands, most_threads: int) -> Launch:
+def launch_for(
+    plan: Plan, operands: Operands, most_threads: int, like: torch.Tensor | None
+) -> Launch:
     """Return what fills y."""
     steps = PAD if plan.copies else COMPUTE, END
-    return _share.laid_out(tuple(plan), tuple(operands), steps, most_threads)
+    return _share.laid_out(tuple(plan), tuple(operands), steps, most_threads, like)

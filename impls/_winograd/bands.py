@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import torch
+
 from impls._kernels.copies import copy_rows, copy_transposed
 from impls._kernels.finish import finish_rows
 from impls._kernels.pointers import TileView, View, at
@@ -213,9 +215,12 @@ def _advance(step, worker, threads, sizes, arrays):
             _transform_outputs(plan, start, items, operands, workspace)
 
 
-def launch_for(plan: Plan, strides: tuple[int, ...], arrays: tuple[Array, ...]) -> Launch:
-    """Return what fills y: see `_advance`."""
-    return _advance.laid_out((*plan, *strides), arrays, (0, 1 if plan.fused else ALL * plan.bands))
+def launch_for(
+    plan: Plan, strides: tuple[int, ...], arrays: tuple[Array, ...], like: torch.Tensor
+) -> Launch:
+    """Return what fills an output: see `_advance`."""
+    steps = 0, 1 if plan.fused else ALL * plan.bands
+    return _advance.laid_out((*plan, *strides), arrays, steps, like=like)
 
 
 def launches_of_phases(

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from impls._launch import BIAS, INPUT, OUTPUT, RESIDUAL, Array, Given, Launch, Scratch
-from impls._numba import filled_up, is_channels_last, lying, new_output, strides_of
+from impls._numba import filled_up, lying, new_output, strides_of, template, without_gaps
 from impls._winograd import bands, volumes
 from impls._winograd.plan import Plan, panel_width, plan_for
 from impls._winograd.tiles import SHAPES, TILES, filter_of
@@ -132,22 +132,22 @@ def convolve(
     residual: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the convolution of an input by packed kernels, and what the problem has follow it."""
-    threads, is_last = torch.get_num_threads(), is_channels_last(input)
-    x, y = lying(input, is_last), new_output(problem.output_shape, input.dtype, is_last)
-    added, groups = kernels.no_bias, problem.groups
+    x, is_last = without_gaps(input)
+    added, threads = kernels.no_bias, torch.get_num_threads()
     if bias is not None:
-        added = filled_up(bias, groups, len(added) // groups)
-    operands = x, added, y, None if residual is None else lying(residual, is_last)
-    if is_heard():
-        for mark, launch in _launches_of_phases(tile, problem, kernels, threads, is_last):
-            with mark:
-                launch(*operands)
-        return y
+        added = filled_up(bias, problem.groups, len(added) // problem.groups)
+    if residual is not None:
+        residual = lying(residual, is_last)
     whole = kernels.launches.get((threads, is_last))
     if whole is None:
         whole = _launch(tile, problem, kernels, threads, is_last)
         kernels.launches[threads, is_last] = whole
-    whole(*operands)
+    if not is_heard():
+        return whole(x, added, residual)
+    y = new_output(problem.output_shape, x.dtype, is_last)
+    for mark, launch in _launches_of_phases(tile, problem, kernels, threads, is_last):
+        with mark:
+            launch(x, added, residual, y)
     return y
 
 
@@ -162,9 +162,10 @@ def _launch(tile, problem, kernels, threads, is_last) -> Launch:
     )
     arrays = *_operands(problem, kernels), *workspace
     strides = _strides(problem, depth, is_last)
+    like = template(problem.output_shape, kernels.panels.dtype, is_last)
     if depth is None:
-        return bands.launch_for(plan, strides, arrays)
-    return volumes.launch_for(plan, depth, strides, arrays)
+        return bands.launch_for(plan, strides, arrays, like)
+    return volumes.launch_for(plan, depth, strides, arrays, like)
 
 
 def _launches_of_phases(tile, problem, kernels, threads, is_last) -> Iterator[tuple[Phase, Launch]]:

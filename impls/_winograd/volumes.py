@@ -23,6 +23,8 @@ import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import torch
+
 from impls._kernels.pointers import View, at
 from impls._kernels.products import multiply_rows
 from impls._launch import Array, Launch
@@ -194,10 +196,15 @@ def _advance(step, worker, threads, sizes, arrays):
 
 
 def launch_for(
-    plan: Plan, depth: Depth, strides: tuple[int, ...], arrays: tuple[Array, ...]
+    plan: Plan,
+    depth: Depth,
+    strides: tuple[int, ...],
+    arrays: tuple[Array, ...],
+    like: torch.Tensor,
 ) -> Launch:
-    """Return what fills y: see `_advance`."""
-    return _advance.laid_out((*plan, *depth, *strides), arrays, (0, ALL * depth.blocks))
+    """Return what fills an output: see `_advance`."""
+    steps = 0, ALL * depth.blocks
+    return _advance.laid_out((*plan, *depth, *strides), arrays, steps, like=like)
 
 
 def launches_of_phases(
