@@ -6,6 +6,7 @@ H×W input, R×S kernel, P×Q output (`out_h`, `out_w`), g groups.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -233,7 +234,7 @@ class Geometry:
             return self.in_channels, self.out_channels // self.groups, *self.kernel
         return self.out_channels, self.in_channels // self.groups, *self.kernel
 
-    @property
+    @functools.cached_property
     def output_shape(self) -> Shape:
         return self.batch_size, self.out_channels, *self.output_size
 

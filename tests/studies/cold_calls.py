@@ -28,6 +28,7 @@ SIZE, CHANNELS = 7, 32
 LAYERS = {
     "direct_packed": (Row("direct_packed", "impls.direct_packed"), 1, 1),
     "depthwise": (Row("depthwise", "impls.depthwise"), 3, CHANNELS),
+    "gemm_1x1": (Row("gemm_1x1", "impls.gemm"), 1, 1),
     "winograd_tile6": (Row("winograd_tile6", "impls.winograd_blocked"), 3, 1),
 }
 """By name: the row, the kernel's height and width, and the groups."""
