@@ -42,6 +42,10 @@ class Given(NamedTuple):
     dtype: numpy.dtype
     elements: int
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.elements,)
+
 
 class Scratch(NamedTuple):
     """Rows of memory that a call has to itself, each beginning with a cache line."""
@@ -55,10 +59,11 @@ class Scratch(NamedTuple):
     """Whether the only row is an array of one axis."""
 
     @property
-    def row(self) -> int:
-        """Elements from one row to the next."""
+    def shape(self) -> tuple[int, ...]:
+        """Of one row where there is one for each thread: nothing looks at how many there are."""
         line = CACHE_LINE_BYTES // self.dtype.itemsize
-        return -(-self.elements // line) * line
+        row = -(-self.elements // line) * line
+        return (row,) if self.is_flat else (self.rows or 1, row)
 
 
 Array = numpy.ndarray | Given | Scratch
@@ -68,20 +73,16 @@ def type_of(array: Array) -> types.Type:
     """Return the type that compiled code has for an array."""
     if isinstance(array, numpy.ndarray):
         return typeof(array)
-    axes = 1 if isinstance(array, Given) or array.is_flat else 2
-    return types.Array(from_dtype(array.dtype), axes, "C")
+    return types.Array(from_dtype(array.dtype), len(array.shape), "C")
 
 
 def _words_of(array: Array) -> tuple[int, ...]:
     """Return an array as compiled code has it, its elements nowhere where a call has them."""
+    shape, itemsize, start = array.shape, array.dtype.itemsize, 0
+    strides = tuple(itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
     if isinstance(array, numpy.ndarray):
-        start, shape, strides = array.ctypes.data, array.shape, array.strides
-    else:
-        itemsize, is_given = array.dtype.itemsize, isinstance(array, Given)
-        start, shape, strides = 0, (array.elements if is_given else array.row,), (itemsize,)
-        if not is_given and not array.is_flat:
-            shape, strides = (array.rows or 1, *shape), (array.row * itemsize, itemsize)
-    return 0, 0, math.prod(shape), array.dtype.itemsize, start, *shape, *strides
+        start, strides = array.ctypes.data, array.strides
+    return 0, 0, math.prod(shape), itemsize, start, *shape, *strides
 
 
 @inlined
@@ -126,9 +127,8 @@ class Launch:
             if isinstance(array, Given):
                 given += [word, array.operand]
             elif isinstance(array, Scratch):
-                row_bytes = array.row * array.dtype.itemsize
-                bytes_of = (0, row_bytes) if array.rows is None else (array.rows * row_bytes, 0)
-                scratches += [word, *bytes_of]
+                size_bytes = math.prod(array.shape) * array.dtype.itemsize
+                scratches += [word, *((0, size_bytes) if array.rows is None else (size_bytes, 0))]
             words += _words_of(array)
         table = HEADER + len(words)
         length = table + len(given) + len(scratches)
