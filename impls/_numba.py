@@ -116,7 +116,7 @@ def address_of(x: torch.Tensor) -> int:
 def filled_up(bias: torch.Tensor, groups: int, width: int) -> torch.Tensor:
     """Return the bias of each group of channels with zeros after it, `width` numbers in all."""
     if bias.numel() == groups * width:
-        return bias.detach().contiguous()
+        return (bias.detach() if bias.requires_grad else bias).contiguous()
     filled = bias.new_zeros(groups, width)
     filled[:, : bias.numel() // groups] = bias.detach().view(groups, -1)
     return filled

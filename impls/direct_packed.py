@@ -34,6 +34,8 @@ class Panels:
     """Zeros, (group, output channel rounded up to whole panels), flat"""
     groups: int
     """g, the groups of channels."""
+    width: int
+    """Output channels of a group, rounded up."""
     contiguous: Launch
     """Returns an output in NCHW."""
     channels_last: Launch
@@ -54,6 +56,7 @@ def _pack(
     return Panels(
         no_bias=panels.new_zeros(grouped.shape[0] * grouped.shape[1]),
         groups=problem.groups,
+        width=grouped.shape[1],
         contiguous=_launch(problem, panels, False, scatters[0]),
         channels_last=_launch(problem, panels, True, scatters[1]),
     )
@@ -142,7 +145,7 @@ def _convolve(
     x, is_last = without_gaps(input)
     added = panels.no_bias
     if bias is not None:
-        added = filled_up(bias, panels.groups, len(added) // panels.groups)
+        added = filled_up(bias, panels.groups, panels.width)
     launch = panels.channels_last if is_last else panels.contiguous
     return launch(x, added, None if residual is None else lying(residual, is_last), output)
 

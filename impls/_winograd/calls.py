@@ -88,6 +88,8 @@ class Kernels:
     order in which the product reads them."""
     no_bias: torch.Tensor
     """Zeros, (group, output channel rounded up to whole panels), flat"""
+    width: int
+    """Output channels of a group, rounded up."""
     launches: dict[tuple[int, bool], Launch]
     """By number of threads, and whether an input is in channels_last."""
 
@@ -110,7 +112,8 @@ def pack(tile: int, weight: torch.Tensor, problem: Problem) -> Kernels:
     panel = panel_width(weight.element_size())
     U = F.pad(U, (0, 0, 0, 0, 0, -U.shape[2] % panel)).unflatten(2, (-1, panel))
     panels = U.permute(0, 1, 2, 4, 5, 3).contiguous().view(-1)
-    return Kernels(panels, weight.new_zeros(U.shape[1] * U.shape[2] * panel), {})
+    width = U.shape[2] * panel
+    return Kernels(panels, weight.new_zeros(problem.groups * width), width, {})
 
 
 def plan_of(
@@ -135,7 +138,7 @@ def convolve(
     x, is_last = without_gaps(input)
     added, threads = kernels.no_bias, torch.get_num_threads()
     if bias is not None:
-        added = filled_up(bias, problem.groups, len(added) // problem.groups)
+        added = filled_up(bias, problem.groups, kernels.width)
     if residual is not None:
         residual = lying(residual, is_last)
     whole = kernels.launches.get((threads, is_last))
