@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +63,60 @@ def test_what_left_its_session_is_named_as_such(raced):
 def test_every_one_says_where_it_was_seen():
     for path in HAMPERING:
         assert line_of(path, "Seen")
+
+
+TICKS = """
+import threading
+import time
+import torch.nn.functional as F
+from suite import register
+
+started = []
+
+
+def tick():
+    while True:
+        time.sleep(0.002)
+        with open({ticks!r}, "a") as file:
+            file.write(f"{{time.monotonic()}}\\n")
+
+
+@register("ticks", family="direct")
+def ticks(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    if not started:
+        started.append(threading.Thread(target=tick, daemon=True))
+        started[0].start()
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+"""
+NAPS = """
+import time
+import torch.nn.functional as F
+from suite import register
+
+
+@register("naps", family="direct")
+def naps(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    began = time.monotonic()
+    time.sleep(0.05)
+    with open({naps!r}, "a") as file:
+        file.write(f"{{began}} {{time.monotonic()}}\\n")
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+"""
+
+
+def test_nothing_of_a_row_runs_while_another_is_called(tmp_path):
+    """Not in the gates either, where the judge looks at its output meanwhile."""
+    files = {name: str(tmp_path / name) for name in ("ticks", "naps")}
+    plugins = [tmp_path / "ticks.py", tmp_path / "naps.py"]
+    for plugin, source in zip(plugins, (TICKS, NAPS), strict=True):
+        plugin.write_text(source.format(**files))
+    settings = Settings(threads=1, log=tmp_path / "worker.log", blocks=1, least_blocks=1)
+    raced = race_of(plugins, SCENARIO, settings)
+    assert raced["naps"].status is Status.PASSED, raced["naps"].reason
+    ticks = [float(line) for line in Path(files["ticks"]).read_text().split()]
+    calls = [line.split() for line in Path(files["naps"]).read_text().splitlines()]
+    assert ticks
+    assert len(calls) > 3
+    assert not [
+        tick for tick in ticks for began, ended in calls if float(began) < tick < float(ended)
+    ]

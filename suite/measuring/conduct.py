@@ -1,9 +1,9 @@
 """What an arm's processes did besides their own turns, and what others did to them.
 
 Seen from outside, by the parent. Exactly one arm works at any moment: the processes of all others
-are held, so that nothing of them can disturb it. Only while the judge looks at their outputs are
-they let go, and watched: a row that computes then would do so in others' time wherever nobody holds
-it.
+are held, so that nothing of them can disturb it. Only while the judge looks at what a round of
+turns computed are they let go, and watched: a row that computes then would do so in others' time
+wherever nobody holds it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The gates: a cell's outputs on drawn operands are held against float64 before it is timed.
 
-Nobody is timed here, so that the judge looks at one row's output while the next one computes.
+Nobody is timed here, so that the judge looks at one row's output while the next one computes. The
+first one's process is held meanwhile: whatever it left running reaches neither of them.
 """
 
 from __future__ import annotations
@@ -88,7 +89,10 @@ def _call(
 
 @contextlib.contextmanager
 def _judging(waiting: _Called | None, judge: JudgeClient, kind: str) -> Iterator[None]:
-    """Have an output judged while the body runs; its cell fails where it is wrong."""
+    """Have an output judged while the body runs, in which its process is held.
+
+    Its cell fails where it is wrong.
+    """
     if waiting is None:
         yield
         return
@@ -97,10 +101,7 @@ def _judging(waiting: _Called | None, judge: JudgeClient, kind: str) -> Iterator
     evidence.note(gated.note)
     evidence.take_operators(gated.operators, cell.scenario, cell.arm.family)
     if kind in SPECIAL_KINDS:
-        with (
-            cell.worker.watched(),
-            judge.judging_spread(cell.results, 0, evidence.allowance) as spread,
-        ):
+        with judge.judging_spread(cell.results, 0, evidence.allowance) as spread:
             yield
         if spread.reply.fault:
             cell.fail(Status.INCORRECT, spread.reply.fault)
@@ -110,12 +111,8 @@ def _judging(waiting: _Called | None, judge: JudgeClient, kind: str) -> Iterator
             f"gates looked at up to {judge.judges_elements} elements, and at a checksum of all: "
             "the whole float64 result would have taken longer than the budget allows"
         )
-    with (
-        cell.worker.watched(),
-        judge.judging(
-            cell.results, 0, evidence.allowance, handed_back=waiting.hand_back
-        ) as judgement,
-    ):
+    handed_back = waiting.hand_back
+    with judge.judging(cell.results, 0, evidence.allowance, handed_back=handed_back) as judgement:
         yield
     _take(cell, kind, judgement.reply)
 
