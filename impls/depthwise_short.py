@@ -198,7 +198,7 @@ def depthwise_short(input, weight, bias=None, stride=1, padding=0, dilation=1, g
     """
     packed = _packing.of_call(input, weight, bias, stride, padding, dilation, groups)
     filters: Filters = packed.content
-    is_last = filters.rows is not None and is_channels_last(input)
-    filter_all = filters.rows if filters.rows is not None and is_last else filters.sequences
+    rows = filters.rows if is_channels_last(input) else None
+    x = lying(input.detach(), channels_last=rows is not None)
     added = filters.no_bias if bias is None else bias.detach().contiguous()
-    return filter_all(lying(input.detach(), is_last), added)
+    return (rows or filters.sequences)(x, added)

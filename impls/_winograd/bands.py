@@ -226,9 +226,8 @@ def launch_for(
 def launches_of_phases(
     plan: Plan, strides: tuple[int, ...], arrays: tuple[Array, ...]
 ) -> Iterator[tuple[Phase, Launch]]:
-    """Return what does so one phase after the other, never fused, and each one's mark."""
-    sizes = (*plan._replace(fused=False), *strides)
+    """Return what does so one phase after the other, and each one's mark; the plan is not fused."""
     for band in range(plan.bands):
         for phase, mark in enumerate((TRANSFORM, PRODUCT, INVERSE)):
             step = ALL * band + phase
-            yield mark, _advance.laid_out(sizes, arrays, (step, step + 1))
+            yield mark, _advance.laid_out((*plan, *strides), arrays, (step, step + 1))

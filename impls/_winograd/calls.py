@@ -156,14 +156,7 @@ def convolve(
 
 def _launch(tile, problem, kernels, threads, is_last) -> Launch:
     plan, depth = plan_of(tile, problem, kernels.panels.element_size(), threads)
-    copies = None if plan.fused else 1
-    dtype = kernels.panels.numpy().dtype
-    workspace = (
-        Scratch(dtype, plan.positions * plan.v_step, copies),
-        Scratch(dtype, plan.positions * plan.m_step, copies),
-        Scratch(dtype, plan.strip),
-    )
-    arrays = *_operands(problem, kernels), *workspace
+    arrays = *_operands(problem, kernels), *_workspace(plan, kernels)
     strides = _strides(problem, depth, is_last)
     like = template(problem.output_shape, kernels.panels.dtype, is_last)
     if depth is None:
@@ -174,17 +167,26 @@ def _launch(tile, problem, kernels, threads, is_last) -> Launch:
 def _launches_of_phases(tile, problem, kernels, threads, is_last) -> Iterator[tuple[Phase, Launch]]:
     """Return launches that leave to each other what they computed."""
     plan, depth = plan_of(tile, problem, kernels.panels.element_size(), threads)
-    dtype = kernels.panels.numpy().dtype
-    workspace = (
-        numpy.empty((1, plan.positions * plan.v_step), dtype),
-        numpy.empty((1, plan.positions * plan.m_step), dtype),
-        numpy.empty((threads, plan.strip), dtype),
-    )
-    arrays = *_operands(problem, kernels), *workspace
+    plan = plan._replace(fused=False)
+    kept = [
+        numpy.empty((scratch.rows or threads, scratch.elements), scratch.dtype)
+        for scratch in _workspace(plan, kernels)
+    ]
+    arrays = *_operands(problem, kernels), *kept
     strides = _strides(problem, depth, is_last)
     if depth is None:
         return bands.launches_of_phases(plan, strides, arrays)
     return volumes.launches_of_phases(plan, depth, strides, arrays)
+
+
+def _workspace(plan: Plan, kernels: Kernels) -> tuple[Scratch, Scratch, Scratch]:
+    """Return transformed inputs, products and strips."""
+    dtype, copies = kernels.panels.numpy().dtype, None if plan.fused else 1
+    return (
+        Scratch(dtype, plan.positions * plan.v_step, copies),
+        Scratch(dtype, plan.positions * plan.m_step, copies),
+        Scratch(dtype, plan.strip),
+    )
 
 
 def _operands(problem: Problem, kernels: Kernels) -> tuple[Array, ...]:

@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from suite.input_kinds import HANDED_OVER, SPECIAL_KINDS, described
 from suite.measuring.cell import Cell
@@ -39,17 +40,14 @@ def gate(cells: Iterable[Cell], judge: JudgeClient, kind: str, *, last: bool = T
         cells: each is asked for when those before it have made their calls.
         last: whether the cells meet no other kind after this one.
     """
-    waiting: _Called | None = None
-    again: list[Cell] = []
+    calls: list[_Called | None] = [None]
     for cell in cells:
-        with _judging(waiting, judge, kind):
+        with _judging(calls[-1], judge, kind):
             called = _call_first(cell, kind, last=last)
-        again += _to_call_again(waiting, kind)
-        waiting = called
-    with _judging(waiting, judge, kind):
+        calls.append(called)
+    with _judging(calls[-1], judge, kind):
         pass
-    again += _to_call_again(waiting, kind)
-    _call_again(again, judge)
+    _call_again([called.cell for called in calls if _is_repeated(called, kind)], judge)
 
 
 def _call_first(cell: Cell, kind: str, *, last: bool) -> _Called | None:
@@ -126,11 +124,11 @@ def _take(cell: Cell, kind: str, judgement: Judgement) -> None:
         cell.fail(Status.INCORRECT, f"the call changed its {changed} in place")
 
 
-def _to_call_again(called: _Called | None, kind: str) -> list[Cell]:
-    """Return the cell of a call if it is to be repeated."""
+def _is_repeated(called: _Called | None, kind: str) -> TypeGuard[_Called]:
+    """Return whether a call whose output was judged is to be made again."""
     if called is None or kind != "normal" or not called.is_short:
-        return []
-    return [called.cell] if called.cell.alive and called.cell.layout.slots > 1 else []
+        return False
+    return called.cell.alive and called.cell.layout.slots > 1
 
 
 def _call_again(cells: Iterable[Cell], judge: JudgeClient) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Generic, NamedTuple, TypeVar
 
 from suite.conditions import Scenario
@@ -225,40 +226,40 @@ class JudgeClient:
         if self.judges_elements is None and whole_s > LONG_S:
             self._flops_per_s = flops / (time.monotonic() - began)
 
-    @contextlib.contextmanager
     def judging(
         self, results: SharedMemory, slot: int, allowance: Allowance, *, handed_back: bool
-    ) -> Iterator[Later[Judgement]]:
+    ) -> AbstractContextManager[Later[Judgement]]:
         """Have the gate output in `slot` judged while the body runs, which asks it for nothing.
 
         Args:
             handed_back: whether the call's operands are there, too, to be compared with what was
                 drawn.
         """
-        self._hand_over(results)
         request = messages.JudgeGate(
             results=results.path, slot=slot, allowance=allowance, handed_back=handed_back
         )
-        with self._asking(request) as later:
-            yield later
+        return self._asking_of(results, request)
 
-    @contextlib.contextmanager
     def judging_spread(
         self, results: SharedMemory, slot: int, allowance: Allowance
-    ) -> Iterator[Later[Ruling]]:
+    ) -> AbstractContextManager[Later[Ruling]]:
         """The same of how a NaN or infinity spread otherwise than it may, or as what it came."""
-        self._hand_over(results)
         request = messages.JudgeSpread(results=results.path, slot=slot, allowance=allowance)
-        with self._asking(request) as later:
-            yield later
+        return self._asking_of(results, request)
 
-    @contextlib.contextmanager
     def comparing(
         self, results: SharedMemory, first: int, second: int
-    ) -> Iterator[Later[Agreement]]:
+    ) -> AbstractContextManager[Later[Agreement]]:
         """The same of whether the outputs in two slots have the same bits."""
-        self._hand_over(results)
         request = messages.SameBits(results=results.path, first=first, second=second)
+        return self._asking_of(results, request)
+
+    @contextlib.contextmanager
+    def _asking_of(
+        self, results: SharedMemory, request: Request[Answer[Reply]]
+    ) -> Iterator[Later[Reply]]:
+        """Do what `_asking` does, of results that the judge is given first."""
+        self._hand_over(results)
         with self._asking(request) as later:
             yield later
 

@@ -19,9 +19,9 @@ import numpy
 import torch
 import torch.nn.functional as F
 
-from suite.problem import Problem
 from suite.tuning.candidates import load_row
 from suite.tuning.store import Row
+from tests.tuning.building import layer
 
 CALLS = 300
 SIZE, CHANNELS = 7, 32
@@ -36,27 +36,13 @@ LAYERS = {
 
 def ways(row: Row, taps: int, groups: int) -> dict[str, Callable[[], object]]:
     """Return what to time: a row with its weight packed, and torch."""
-    pad = taps // 2
-    problem = Problem(
-        batch_size=1,
-        in_channels=CHANNELS,
-        height=SIZE,
-        width=SIZE,
-        out_channels=CHANNELS,
-        kernel_h=taps,
-        kernel_w=taps,
-        pad_top=pad,
-        pad_bottom=pad,
-        pad_left=pad,
-        pad_right=pad,
-        groups=groups,
-    )
+    problem = layer(CHANNELS, CHANNELS, SIZE, taps, groups=groups)
     entry = load_row(row)
     assert entry is not None
     assert entry.prepare is not None
     x, weight = torch.randn(problem.input_shape), torch.randn(problem.weight_shape)
     function, packed = entry.function, entry.prepare(weight, problem)
-    arguments = (1, 1), (pad, pad), (1, 1), groups
+    arguments = problem.stride, problem.padding, problem.dilation, groups
     return {
         row.name: lambda: function(x, packed, None, *arguments),
         "torch": lambda: F.conv2d(x, weight, None, *arguments),
