@@ -2,9 +2,15 @@
 
 It must only import. A parallel region here, torch's or Numba's, would hang the children, which
 inherit the pool's state and not its threads.
+
+What it has is then hidden from the garbage collector, as Python's documentation of `gc.freeze`
+advises: a collection writes into every object it looks at, and in a child each page that is written
+is copied first.
 """
 
 from __future__ import annotations
+
+import gc
 
 import suite.judge.process
 import suite.phases
@@ -18,5 +24,7 @@ numba_registries.fill()
 sources.import_beforehand()
 side_effects.remember_before_forks()
 keep_others_out()  # of the server: whoever writes to it writes to every judge to come
+
+gc.freeze()
 
 __all__: list[str] = []

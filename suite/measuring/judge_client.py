@@ -35,6 +35,8 @@ WHOLE_SHARE = 0.1
 """Of the time left that the float64 result of one gate may take. Where it would take more, some
 elements are judged in its place, and a projection of all; without a budget nothing would."""
 ELEMENTS = 4096
+OF_THE_MACHINE = (messages.Compare, messages.Ceilings)
+"""What the judge's process is asked of the machine, which judges nothing."""
 LONG_S = 0.2
 """A shorter computation tells little about how fast the judge is."""
 
@@ -143,7 +145,7 @@ class JudgeClient:
 
     def _reply(self, request: Request[Answer[Reply]]) -> Reply:
         """Return the judge's reply to what it was asked; raises as `_ask` does."""
-        is_judging = not isinstance(request, messages.Compare)  # that is of the machine
+        is_judging = not isinstance(request, OF_THE_MACHINE)
         counted = self._time_spent.judging() if is_judging else contextlib.nullcontext()
         with counted, self._or_lost(request.do):
             answer = self._process().receive(request, self._timeout_s)

@@ -160,7 +160,7 @@ class Company:
             return f"left a thread running ({started[0]})"
         if new := _threads() - self._native:
             return f"left {len(new)} native threads running that the warm-up did not have"
-        if running := _still_running_children():
+        if _has_children() and (running := _still_running_children()):
             return f"left {running} processes running"
         return None
 
@@ -170,6 +170,17 @@ def _threads() -> set[str]:
         return set(os.listdir("/proc/self/task"))  # noqa: PTH208 - a tenth of the cost
     except OSError:
         return set()
+
+
+def _has_children() -> bool:
+    """Return whether there is a child at all, ended or not: most processes never have any."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    except (OSError, AttributeError):  # not told by this system
+        return True
+    return True
 
 
 def _still_running_children() -> int:

@@ -25,10 +25,17 @@ def _status_bytes(field: str) -> int:
     raise KeyError(field)
 
 
-def own_bytes() -> int | None:
-    """Return the private memory this process holds now; None where the system does not tell."""
+def own_bytes(at_most_bytes: int | None = None) -> int | None:
+    """Return the private memory this process holds now; None where the system does not tell.
+
+    Args:
+        at_most_bytes: no exact number is wanted of what is no more than that: freed memory, which
+            takes milliseconds to hand back, may then count.
+    """
     if sys.platform != "linux":
         return None
+    if at_most_bytes is not None and (held_bytes := _status_bytes("RssAnon")) <= at_most_bytes:
+        return held_bytes
     _give_back_freed()
     return _status_bytes("RssAnon")
 

@@ -108,10 +108,13 @@ class _Memory:
     """
 
     def __init__(self, scenario: Scenario) -> None:
-        self._held = torch.cuda.memory_allocated if scenario.on_cuda else own_bytes
+        self._on_cuda = scenario.on_cuda
         self._allowed_bytes = max(LEAK_BYTES, LEAK_RESULTS * scenario.least_bytes)
         self._held_bytes = self._held()
         self._calls = 0
+
+    def _held(self, at_most_bytes: int | None = None) -> int | None:
+        return torch.cuda.memory_allocated() if self._on_cuda else own_bytes(at_most_bytes)
 
     def count(self, calls: int) -> None:
         self._calls += calls
@@ -122,12 +125,13 @@ class _Memory:
         Raises:
             OutputFault: by how much it grew.
         """
-        held_bytes = self._held()
-        if held_bytes is None or self._held_bytes is None:
+        if self._held_bytes is None:
             return
-        grown_bytes = held_bytes - self._held_bytes - ours_bytes
-        if grown_bytes > max(self._allowed_bytes, LEAK_BYTES_A_CALL * self._calls):
+        expected_bytes = self._held_bytes + ours_bytes
+        allowed_bytes = max(self._allowed_bytes, LEAK_BYTES_A_CALL * self._calls)
+        held_bytes = self._held(expected_bytes + allowed_bytes)
+        if held_bytes is not None and held_bytes > expected_bytes + allowed_bytes:
             raise OutputFault(
-                f"memory grew by {grown_bytes / 2**20:.0f} MiB over {self._calls} calls "
-                "and was not given back"
+                f"memory grew by {(held_bytes - expected_bytes) / 2**20:.0f} MiB over "
+                f"{self._calls} calls and was not given back"
             )

@@ -17,7 +17,7 @@ PROBLEM = Problem.of_call((1, 48, 112, 112), (48, 1, 1, 1), groups=48)
 def held(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What the process holds, in bytes; the last entry counts."""
     bytes_held = [100 * MIB]
-    monkeypatch.setattr(side_effects, "own_bytes", lambda: bytes_held[-1])
+    monkeypatch.setattr(side_effects, "own_bytes", lambda _=None: bytes_held[-1])
     return bytes_held
 
 
