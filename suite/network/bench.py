@@ -24,6 +24,8 @@ Configuration = Mapping[str, tuple[Plan, ...]]
 """Path of a layer → what it is replaced by; layers that are not in it stay torch's."""
 WARM_PASSES = 2
 """The first packs and compiles, and finds memory cold."""
+LAYERS_EVERY = 2
+"""Beyond the least, of so many turns with whole passes one looks at the layers, too."""
 LEAD_PASS_S = 0.05
 """Shorter passes are preceded by an untimed one in every turn: it finds caches as a network that
 runs by itself does."""
@@ -38,6 +40,8 @@ class Arm:
     """None: as it was given."""
     is_original: bool = False
     """The network before it was folded, as it was given."""
+    is_for_layers: bool = False
+    """Whether only its layers' times are wanted, and no whole pass's."""
 
 
 class ArmFailed(Exception):
@@ -74,12 +78,16 @@ class Bench:
         warm_s = time.perf_counter() - began
         whole_s: list[list[float]] = [[] for _ in arms]
         order = random.Random(asked.seed)
-        for _ in _turns(asked):
-            for number in order.sample(range(len(arms)), len(arms)) if asked.whole else ():
+        whole = [n for n, arm in enumerate(arms) if asked.whole and not arm.is_for_layers]
+        every = range(len(arms)) if paths else ()
+        for turn in _turns(asked):
+            for number in order.sample(whole, len(whole)):
                 if usual_s[number] < LEAD_PASS_S:
                     self._pass(networks[number])
                 whole_s[number].append(self._pass(networks[number]))
-            for number in order.sample(range(len(arms)), len(arms)) if paths else ():
+            if whole and turn >= asked.least_turns and turn % LAYERS_EVERY:
+                continue
+            for number in order.sample(every, len(every)):
                 with clocks[number]:
                     self._pass(networks[number])
         return Timings(

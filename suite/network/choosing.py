@@ -36,14 +36,14 @@ from suite.stats.intervals import block_time_s
 from suite.tuning.plan import Plan
 
 FIRST_LOOK = Asked(seconds=0.0, least_turns=3, most_turns=3, seed=0, whole=False, layers=())
-AGAIN = Asked(seconds=0.3, least_turns=4, most_turns=12, seed=1, whole=False, layers=())
+AGAIN = Asked(seconds=0.5, least_turns=4, most_turns=12, seed=1, whole=False, layers=())
 _PASSES = {FIRST_LOOK: 10, AGAIN: 12}
 """At least so many passes through the network are a column's: of two arms, the warming ones too."""
 USUAL_WARM_S = 3.0
 """First passes that take longer compile something."""
-FIRST_LOOK_SHARE = 0.7
+FIRST_LOOK_SHARE = 0.6
 """Of the time, before the fastest rows are measured again."""
-PROCESSES = 2
+PROCESSES = 3
 """Fresh ones in which the finalists are measured."""
 
 TOO_LARGE = (

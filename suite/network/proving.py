@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from suite.messages.network import Asked, Timings
@@ -14,10 +14,10 @@ from suite.network.deciding import whole_gain
 from suite.stats.intervals import Interval, block_time_s
 
 LEAST_BLOCKS = 4
-MOST_BLOCKS = 8
+MOST_BLOCKS = 16
 TARGET_HALF_WIDTH = 0.01
-"""Blocks are repeated until the speed-up is known to ±1 %, or time is up."""
-BLOCK_S = 0.6
+"""Blocks are repeated until the speed-up is known to ±1 %, it is surely none, or time is up."""
+BLOCK_S = 1.0
 LEAST_TURNS, MOST_TURNS = 2, 15
 
 Pairs = list[tuple[float, float]]
@@ -73,7 +73,7 @@ def prove(
     for memory_format, configuration in variants.items():
         if memory_format not in torch_arms:
             torch_arms[memory_format] = len(arms)
-            arms.append(Arm({}, memory_format))
+            arms.append(Arm({}, memory_format, is_for_layers=bool(configuration)))
         if configuration:
             arm_of[memory_format] = len(arms)
             arms.append(Arm(configuration, memory_format))
@@ -82,7 +82,7 @@ def prove(
     blocks = {key: begun[key] if begun else Blocks() for key in variants}
     drawn, longest_s = random.Random(), 0.0
     for number in range(min(len(each.whole) for each in blocks.values()), most_blocks):
-        is_enough = number >= least_blocks and _are_known(blocks.values())
+        is_enough = number >= least_blocks and all(map(_is_known, blocks.values()))
         block_began = time.monotonic()
         if is_enough or (number >= least_blocks and block_began + longest_s > until):
             break
@@ -120,9 +120,11 @@ def reckoned_s(formats: int, pass_s: float, *, is_folded: bool = False) -> float
     return max(BLOCK_S, arms * (WARM_PASSES + 2 * LEAST_TURNS) * pass_s)
 
 
-def _are_known(blocks: Iterable[Blocks]) -> bool:
-    widths = [each.gain.half_width for each in blocks]
-    return all(width is not None and width <= TARGET_HALF_WIDTH for width in widths)
+def _is_known(blocks: Blocks) -> bool:
+    gain = blocks.gain
+    if gain.half_width is None or gain.high is None:
+        return False
+    return gain.half_width <= TARGET_HALF_WIDTH or gain.high < 1
 
 
 def _add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 from pretended_benches import PretendedBenches
@@ -11,7 +12,7 @@ from torch import nn
 
 from suite.network.candidates import Candidate, columns
 from suite.network.choosing import Contest
-from suite.network.proving import prove
+from suite.network.proving import Blocks, prove
 from suite.network.settling import LOSES, NOT_SURE, settle
 
 CHANNELS = {"a": 4, "b": 6, "b2": 6}
@@ -110,8 +111,8 @@ def test_what_is_remembered_is_not_measured_again():
     tried.run(LONG_S, lambda _: None)
 
     assert chosen(tried) == {"a": "x", "b": "x"}
-    assert benches.timed == [["x"]] * 3
-    assert benches.opened == 3
+    assert benches.timed == [["x"]] * 4
+    assert benches.opened == 4
 
 
 def test_where_all_is_remembered_no_process_is_started():
@@ -280,6 +281,17 @@ def test_blocks_that_nothing_was_picked_by_are_gone_on_with():
 
     assert result.is_faster
     assert benches.opened == len(result.blocks.whole) == 4
+
+
+def test_what_is_surely_slower_gets_no_more_blocks():
+    def more_blocks(*after_s):
+        benches = PretendedBenches({"a": {"torch": 2e-3, "x": 2e-3}})
+        begun = {None: Blocks(whole=[(1.0, seconds) for seconds in after_s])}
+        prove(benches, {None: configuration(a="x")}, math.inf, lambda _: None, begun=begun)
+        return benches.opened
+
+    assert more_blocks(1.5, 2.0, 1.7, 2.2) == 0
+    assert more_blocks(1.1, 0.9, 1.2, 0.8) > 0
 
 
 def test_every_block_is_a_process_of_its_own():

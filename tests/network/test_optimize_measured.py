@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import copy
 import os
@@ -15,12 +16,13 @@ import torch
 import torch.nn.functional as F
 from quick_modules import planned
 from small_networks import Small
+from torch import nn
 
 import convgauge
 from suite.errors import UsageError
 from suite.messages.network import Asked
 from suite.network import candidates, optimising, proving
-from suite.network.bench import Arm, ArmFailed
+from suite.network.bench import Arm, ArmFailed, Bench
 from suite.network.benches import FreshBenches, OwnBenches, benches_for
 from suite.network.proving import prove
 from suite.network.settling import LOSES, settle
@@ -117,6 +119,39 @@ def test_a_process_that_dies_is_an_arm_that_failed_and_the_next_is_fresh(tmp_pat
             timings = bench.time([Arm()], asked)
     assert [len(samples) for samples in timings.whole_s] == [1]
     assert timings.layers_s[0]["deep"][0] > 0
+
+
+class Telling(nn.Module):
+    """Tells where it is run, in place of running."""
+
+    def forward(self, x):
+        said = os.getppid(), os.getpid(), torch.get_num_threads()
+        raise RuntimeError(f"told {said}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked here")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_each_block_is_a_fork_of_the_process_that_loaded_the_network(tmp_path, threads):
+    benches, _ = benches_for(Telling(), (torch.zeros(1),), tmp_path, threads)
+    asked = Asked(seconds=0, least_turns=1, most_turns=1, seed=0, whole=True, layers=())
+    told = []
+    with contextlib.closing(benches):
+        for _ in range(2):
+            with benches.open() as bench, pytest.raises(ArmFailed) as failed:
+                bench.time([Arm()], asked)
+            told.append(ast.literal_eval(str(failed.value).partition("told ")[2]))
+    loaded, forks, of_each = map(set, zip(*told, strict=True))
+    assert len(loaded) == 1
+    assert len(forks) == 2
+    assert of_each == {threads}
+
+
+def test_of_an_arm_for_its_layers_no_whole_pass_is_timed():
+    model, x = network()
+    asked = Asked(seconds=0, least_turns=2, most_turns=2, seed=0, whole=True, layers=("deep",))
+    timings = Bench(model, (x,)).time([Arm(), Arm(is_for_layers=True)], asked)
+    assert [len(samples) for samples in timings.whole_s] == [2, 0]
+    assert [len(samples["deep"]) for samples in timings.layers_s] == [2, 2]
 
 
 def test_a_row_that_is_slow_is_rolled_back(register_row, monkeypatch):

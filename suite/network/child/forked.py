@@ -13,6 +13,8 @@ import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import torch
+
 from suite.messages.answer import Answer, Failure
 from suite.messages.network import TimeArms, Timings
 from suite.network.bench import Bench
@@ -32,10 +34,10 @@ def may_fork() -> bool:
 class ForkedBench:
     """A fork that times variants of a network until it is closed."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, threads: int) -> None:
         context = multiprocessing.get_context("fork")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, bench))
+        self._process = context.Process(target=_serve, args=(theirs, bench, threads))
         self._process.start()
         theirs.close()
 
@@ -64,8 +66,9 @@ class ForkedBench:
         self._process.join(5)
 
 
-def _serve(connection: Connection, bench: Bench) -> None:
+def _serve(connection: Connection, bench: Bench, threads: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    torch.set_num_threads(threads)
     while True:
         try:
             request = from_json(TimeArms, connection.recv_bytes().decode())

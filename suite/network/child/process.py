@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -32,10 +33,12 @@ class _Process:
         self._bench: Bench | None = None
         self._forks = False
         self._fork: ForkedBench | None = None
+        self._threads = 1
 
     def load(self, request: LoadNetwork) -> Answer[Loaded]:
         own_imports.serve_users()
-        torch.set_num_threads(request.threads)
+        torch.set_num_threads(1)  # more start a pool, with which nothing can be forked
+        self._threads = request.threads
         try:
             for file, prefix in request.files:
                 import_file(Path(file), prefix)
@@ -45,15 +48,18 @@ class _Process:
             return Answer(reply=None, failure=Failure(status=Status.ERROR, reason=reason))
         self._bench = Bench(model, inputs, original)
         self._forks = may_fork()
+        if self._forks:
+            gc.freeze()  # as `suite.preload` does: a fork then copies less
         return Answer(reply=Loaded(forks=self._forks), failure=None)
 
     def time(self, request: TimeArms) -> Answer[Timings]:
         assert self._bench is not None  # nobody asks before it is loaded
         if not self._forks:
+            torch.set_num_threads(self._threads)
             return timed(self._bench, request)
         if self._fork is not None and (request.is_first or self._fork.ended):
             self._fork.close()
             self._fork = None
         if self._fork is None:
-            self._fork = ForkedBench(self._bench)
+            self._fork = ForkedBench(self._bench, self._threads)
         return self._fork.ask(request)
