@@ -45,7 +45,7 @@ from commands._preparing import (
     settings_for,
     settings_for_precision,
 )
-from commands._reporting import write_report
+from commands._reporting import write_page
 from commands._run_environments import choose_in, environments_for, remarks
 from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
@@ -324,8 +324,6 @@ def _measure(
     finished, changed = _read_own(folder, outcome.records)
     for tampered in filter(None, [*tampering, changed]):
         console.print(tampered, style="red", soft_wrap=True)
-    written = write_report(finished, folder, console)
-    report = next((path for path in written if path.suffix == ".html"), folder)
     if request.profile:
         for line in profile_text.lines(finished):
             console.print(line, soft_wrap=True)
@@ -335,11 +333,11 @@ def _measure(
         spent=outcome.time_spent.summary(),
         not_measured=outcome.not_measured,
         again=again,
-        report=report,
         own=names_of_plugins(request, prepared.catalogue),
         order=[arm.name for arm in prepared.arms],
         verbose=verbose,
     )
+    write_page(finished, folder, console)  # which takes seconds: the answer comes first
     advise_on_memory(console, [result.status for result in outcome.results])
     if interrupted:
         console.print(f"interrupted; finish it with: {again}", style="yellow", soft_wrap=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -42,7 +41,6 @@ def print_summary(
     spent: Mapping[str, Any],
     not_measured: Sequence[str],
     again: str,
-    report: Path | None,
     own: Collection[str] = (),
     order: Sequence[str] = (),
     verbose: bool = False,
@@ -107,8 +105,6 @@ def print_summary(
             style="yellow",
             soft_wrap=True,
         )
-    if report is not None:
-        console.print(f"report: {report}", soft_wrap=True)
 
 
 def _print_winners(console: Console, results: Sequence[CellResult]) -> None:

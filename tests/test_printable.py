@@ -146,7 +146,6 @@ def test_a_runs_progress_and_summary_hold_nothing_that_steers(monkeypatch):
             spent=spent,
             not_measured=[EVIL],
             again=EVIL,
-            report=run.folder,
         )
     # What rich itself writes to a terminal moves the cursor and colours.
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", out.getvalue())

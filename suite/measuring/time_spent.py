@@ -57,11 +57,13 @@ class TimeSpent:
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
+        """Count the body as starting, if the first worker was up when it began."""
         start = time.monotonic()
         try:
             yield
         finally:
-            self.starting_s += time.monotonic() - start
+            if self.started_at is not None:
+                self.starting_s += time.monotonic() - start
 
     def summary(self) -> dict[str, float | None]:
         wall_s = self.wall_s

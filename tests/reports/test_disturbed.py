@@ -67,7 +67,7 @@ def printed(run: Run) -> str:
         for done, result in enumerate(run.results, start=1):
             display.watch(result, RunProgress(done, len(run.results), 0.0, 2))
     spent = {"inside_share": None}
-    run_summary.print_summary(console, run, spent=spent, not_measured=(), again="", report=None)
+    run_summary.print_summary(console, run, spent=spent, not_measured=(), again="")
     return file.getvalue()
 
 

@@ -90,6 +90,5 @@ def printed(run: Run) -> str:
         spent={"inside_share": None},
         not_measured=(),
         again="",
-        report=None,
     )
     return file.getvalue()

@@ -31,7 +31,6 @@ def printed(run: Run, *, verbose: bool = False, is_terminal: bool = False) -> st
         spent=SPENT,
         not_measured=["quick/huge × loops"],
         again="python run_bench.py run quick --resume",
-        report=Path("results/quick/report.html"),
         own=("fft",),
         verbose=verbose,
     )
