@@ -16,6 +16,7 @@ import suite.judge.process
 import suite.phases
 import suite.processes.child
 import suite.worker.process  # noqa: F401
+from suite.processes.channel import prepare_to_serve
 from suite.processes.keeping_out import keep_others_out
 from suite.registry import sources
 from suite.worker import numba_registries, side_effects
@@ -23,6 +24,7 @@ from suite.worker import numba_registries, side_effects
 numba_registries.fill()
 sources.import_beforehand()
 side_effects.remember_before_forks()
+prepare_to_serve()
 keep_others_out()  # of the server: whoever writes to it writes to every judge to come
 
 gc.freeze()

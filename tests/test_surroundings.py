@@ -242,5 +242,6 @@ def test_every_command_stays_calm(tmp_path, name, surroundings):
         expect_calm(said_by(*before, cwd=tmp_path), 0)
     environment = {"CONVGAUGE_TUNING": str(tmp_path / "tuning")}
     done = said_by(*COMMANDS[name], cwd=tmp_path, shell=SURROUNDINGS[surroundings], **environment)
-    assert done.returncode in (0, 2, 4), done.stderr.decode(errors="replace")
+    # Beside another process cells are disturbed, and then not compared.
+    assert done.returncode in (0, 2, 4, 5), done.stderr.decode(errors="replace")
     expect_calm(done, done.returncode)

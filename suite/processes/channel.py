@@ -13,7 +13,7 @@ import os
 import re
 import time
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
@@ -173,6 +173,15 @@ class Requester:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def prepare_to_serve() -> None:
+    """Make what reads requests of every type that is known by now, before processes are forked.
+
+    Each would make it for itself, which takes milliseconds.
+    """
+    for request in Request.__subclasses__():
+        decoder(typing.cast(Hashable, request))
 
 
 def serve(

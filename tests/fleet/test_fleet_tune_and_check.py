@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from suite.errors import EXIT_INCONCLUSIVE
 from suite.results.folder import read_results
 from suite.tuning import store
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
+
+ATTEMPTS = 4
 
 LAYERS = """\
 name: own
@@ -28,7 +31,10 @@ def own(tmp_path, monkeypatch):
 
 def test_tune_learns_a_table_here_from_what_workers_measured(command, own, tmp_path):
     words = ("tune", own, "--impl", "kn2row", "--memory-format", "contiguous", "--threads", "1")
-    said = command(*words, "--on", "local:2", "--budget", "900")
+    for _ in range(ATTEMPTS):
+        said = command(*words, "--on", "local:2", "--budget", "900")
+        if said.code != EXIT_INCONCLUSIVE:  # others took the cores; the next call measures it again
+            break
 
     assert said.code == 0, said.err
     (path,) = (tmp_path / "tuning").glob("*.json")
