@@ -93,6 +93,15 @@ def test_a_held_process_uses_none_nor_do_its_children_until_it_may_go_on(started
     assert tree.changes() == []
 
 
+def test_all_of_it_has_stopped_when_it_is_held(started):
+    """A signal returns sooner, and what is not stopped yet runs beside who comes next."""
+    tree = started("busy", "idle")
+    for _ in range(50):
+        tree.stop()
+        assert {psutil.Process(pid).status() for pid in (tree.pid, *tree._below)} == {"stopped"}
+        tree.go_on()
+
+
 def test_what_has_left_the_session_is_found_and_ended_and_nothing_else(started):
     tree = started("detached", "idle")
     until(lambda: tree.look() == 2)
