@@ -21,6 +21,8 @@ from typing import Any
 import torch
 
 COMES_TO_REST_S = 0.05
+_OF_EVERY_KIND = 0x40000000
+"""__WALL of Linux: also children that end without a signal, which `os.waitid` does not look for."""
 _MODULES = ("builtins", "time", "os", "gc", "json", "statistics", "_thread", "threading")
 """Of Python: what tells the time, imports, computes statistics, and talks with the parent."""
 _OF_TORCH = ("torch", "torch.nn.functional", "torch.testing", "torch.cuda")
@@ -175,7 +177,7 @@ def _threads() -> set[str]:
 def _has_children() -> bool:
     """Return whether there is a child at all, ended or not: most processes never have any."""
     try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | _OF_EVERY_KIND)
     except ChildProcessError:
         return False
     except (OSError, AttributeError):  # not told by this system
