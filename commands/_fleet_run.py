@@ -28,7 +28,7 @@ from commands._fleet import (
 from commands._fleet_view import account, summary_of
 from commands._folders import LOG, keeping_folders, lock_folder, open_folder
 from commands._preparing import MOST_CELLS
-from commands._reporting import write_page
+from commands._reporting import report_on
 from commands._verdict import exit_code
 from reports.run_summary import print_summary
 from suite.counted import counted
@@ -318,7 +318,7 @@ class FleetRun:
             order=[row.name for row in self.rows],
             verbose=verbose,
         )
-        write_page(finished, self.folder, console)
+        report_on(finished, self.folder, console)
         advise_on_memory(console, [result.status for result in finished.results])
         if outcome.interrupted or not_measured or self.lost:
             missing = len(not_measured) + len(self.lost)

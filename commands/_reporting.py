@@ -23,7 +23,7 @@ def write_report(
         return [_written(name, run, out, bar) for name in names]
 
 
-def write_page(run: Run, folder: Path, console: Console) -> None:
+def report_on(run: Run, folder: Path, console: Console) -> None:
     """Write a run's usual formats into its folder, and say where what is read first lies."""
     written = write_report(run, folder, console)
     page = next((path for path in written if path.suffix == ".html"), folder)

@@ -45,7 +45,7 @@ from commands._preparing import (
     settings_for,
     settings_for_precision,
 )
-from commands._reporting import write_page
+from commands._reporting import report_on
 from commands._run_environments import choose_in, environments_for, remarks
 from commands._verdict import exit_code
 from commands.arguments import Parser, at_least
@@ -337,7 +337,7 @@ def _measure(
         order=[arm.name for arm in prepared.arms],
         verbose=verbose,
     )
-    write_page(finished, folder, console)  # which takes seconds: the answer comes first
+    report_on(finished, folder, console)  # which takes seconds: the answer comes first
     advise_on_memory(console, [result.status for result in outcome.results])
     if interrupted:
         console.print(f"interrupted; finish it with: {again}", style="yellow", soft_wrap=True)

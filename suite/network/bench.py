@@ -78,16 +78,16 @@ class Bench:
         warm_s = time.perf_counter() - began
         whole_s: list[list[float]] = [[] for _ in arms]
         order = random.Random(asked.seed)
-        whole = [n for n, arm in enumerate(arms) if asked.whole and not arm.is_for_layers]
-        every = range(len(arms)) if paths else ()
+        in_whole = [n for n, arm in enumerate(arms) if asked.whole and not arm.is_for_layers]
+        by_layer = range(len(arms)) if paths else ()
         for turn in _turns(asked):
-            for number in order.sample(whole, len(whole)):
+            for number in order.sample(in_whole, len(in_whole)):
                 if usual_s[number] < LEAD_PASS_S:
                     self._pass(networks[number])
                 whole_s[number].append(self._pass(networks[number]))
-            if whole and turn >= asked.least_turns and turn % LAYERS_EVERY:
+            if in_whole and turn >= asked.least_turns and turn % LAYERS_EVERY:
                 continue
-            for number in order.sample(every, len(every)):
+            for number in order.sample(by_layer, len(by_layer)):
                 with clocks[number]:
                     self._pass(networks[number])
         return Timings(

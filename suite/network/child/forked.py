@@ -13,8 +13,6 @@ import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import torch
-
 from suite.messages.answer import Answer, Failure
 from suite.messages.network import TimeArms, Timings
 from suite.network.bench import Bench
@@ -68,10 +66,9 @@ class ForkedBench:
 
 def _serve(connection: Connection, bench: Bench, threads: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    torch.set_num_threads(threads)
     while True:
         try:
             request = from_json(TimeArms, connection.recv_bytes().decode())
         except (EOFError, OSError):
             os._exit(0)
-        connection.send_bytes(to_json(timed(bench, request)).encode())
+        connection.send_bytes(to_json(timed(bench, threads, request)).encode())

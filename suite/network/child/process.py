@@ -37,7 +37,7 @@ class _Process:
 
     def load(self, request: LoadNetwork) -> Answer[Loaded]:
         own_imports.serve_users()
-        torch.set_num_threads(1)  # more start a pool, with which nothing can be forked
+        torch.set_num_threads(1)  # what loading computes: see `timed`
         self._threads = request.threads
         try:
             for file, prefix in request.files:
@@ -55,8 +55,7 @@ class _Process:
     def time(self, request: TimeArms) -> Answer[Timings]:
         assert self._bench is not None  # nobody asks before it is loaded
         if not self._forks:
-            torch.set_num_threads(self._threads)
-            return timed(self._bench, request)
+            return timed(self._bench, self._threads, request)
         if self._fork is not None and (request.is_first or self._fork.ended):
             self._fork.close()
             self._fork = None
