@@ -20,7 +20,7 @@ from suite.conditions import Scenario
 from suite.epilogues import activation_of
 from suite.judge import projection, reference, sampled
 from suite.judge.gates import allowed_words, error_ratio
-from suite.judge.projection import inner, inner_of_xor, nonzero_among
+from suite.judge.projection import inner, inner_of_xors, nonzero_among
 from suite.judge.tolerance import Tolerance, largest_of
 from suite.judge.usual import Usual, usual_elements
 from suite.messages.judge import TimedCall
@@ -69,15 +69,16 @@ class Block:
         stream: Stream,
         secret: torch.Generator,
         pool: Executor,
+        threads: int,
     ) -> None:
         """Draw a projection, and compute how large results usually are.
 
         Args:
             operands: as drawn, in the judge's own memory; so are the `stream`'s bits.
             secret: draws what nobody else may know.
-            pool: threads, for calls that can be looked at side by side.
+            pool: so many `threads`, for calls that can be looked at side by side.
         """
-        self._pool = pool
+        self._pool, self._threads = pool, threads
         self._scenario = scenario
         self._stream = stream
         self._secret = secret
@@ -126,23 +127,16 @@ class Block:
             if fault := self._element_fault(output, limits, bounds.of_each):
                 return fault
 
-        def whole_fault(timed: _Timed) -> str | None:
-            output, start, channels_last = timed
-            if bounds.nothing is not None:
-                in_order = self._shaped(output, channels_last).contiguous().view(-1)
-                if fault := _padding_fault(in_order, bounds.nothing):
-                    return fault
-            if self._activation:
-                return None
-            return self._projection_fault(output, channels_last, start, bounds.of_all)
+        def whole_fault(timed: Sequence[_Timed]) -> str | None:
+            return self._whole_fault(timed, bounds)
 
         timed = [(output_in(slot), start, channels_last) for slot, start, channels_last in calls]
         return next(filter(None, self._side_by_side(whole_fault, timed)), None)
 
     def _side_by_side(
-        self, fault_of: Callable[[_Timed], str | None], timed: Sequence[_Timed]
+        self, fault_of: Callable[[Sequence[_Timed]], str | None], timed: Sequence[_Timed]
     ) -> Iterator[str | None]:
-        """Yield each output's fault; large ones are looked at by all threads, one by each.
+        """Yield the first fault of some outputs each; large ones are shared out to all threads.
 
         Nobody else works meanwhile. Operands of unusual values have to be written down first, in
         one place.
@@ -150,8 +144,26 @@ class Block:
         is_large = self._signs.numel() + self._adjoint.numel() >= LEAST_BY_THREADS
         if self._scenario.values == NORMAL and is_large and len(timed) > 1:
             with contextlib.suppress(RuntimeError):  # the system lets no thread start
-                return self._pool.map(fault_of, timed)
-        return map(fault_of, timed)
+                shares = [timed[first :: self._threads] for first in range(self._threads)]
+                return self._pool.map(fault_of, shares)
+        return map(fault_of, [timed])
+
+    def _whole_fault(self, timed: Sequence[_Timed], bounds: _Bounds) -> str | None:
+        """Return the first fault among outputs that are looked at whole, if any."""
+        if bounds.nothing is not None:
+            for output, _, channels_last in timed:
+                in_order = self._shaped(output, channels_last).contiguous().view(-1)
+                if fault := _padding_fault(in_order, bounds.nothing):
+                    return fault
+        if self._activation:
+            return None
+        demanded = self._demanded([start for _, start, _ in timed])
+        for (output, _, channels_last), (wanted, larger) in zip(timed, demanded, strict=True):
+            signs = self._signs_by_channel if channels_last else self._signs
+            projected, allowed = inner(output, signs), bounds.of_all * larger
+            if fault := projection.checksum_fault(projected, wanted, allowed, signs.numel()):
+                return f"a timed call: {fault}"
+        return None
 
     def _shaped(self, output: torch.Tensor, channels_last: bool) -> torch.Tensor:
         """Return a flat output in the result's shape, however it lies."""
@@ -189,26 +201,19 @@ class Block:
             )
         return self._usual_bounds[limits]
 
-    def _projection_fault(
-        self, output: torch.Tensor, channels_last: bool, start: Start, allowed: float
-    ) -> str | None:
-        signs = self._signs_by_channel if channels_last else self._signs
-        projected = inner(output, signs)
-        wanted, larger = self._demanded(start)
-        allowed *= larger
-        fault = projection.checksum_fault(projected, wanted, allowed, signs.numel())
-        return fault and f"a timed call: {fault}"
-
-    def _demanded(self, start: Start) -> tuple[float, float]:
-        """Return what a call's projection has to be, and how much larger its operand is than usual.
+    def _demanded(self, starts: Sequence[Start]) -> list[tuple[float, float]]:
+        """Return what calls' projections have to be, and how much larger operands are than usual.
 
         Normal values all lie within a few powers of two; of others some operands have more, or
         larger ones, and all bounds grow with them.
         """
-        if self._scenario.values == NORMAL:
-            windows = self._stream.windows(start, self._adjoint.numel())
-            wanted = inner_of_xor(windows, self._adjoint, self._operand.dtype)
-            return wanted + self._offset, 1.0
+        if self._scenario.values != NORMAL:
+            return [self._demanded_of_unusual(start) for start in starts]
+        offsets, dtype = list(map(self._stream.offsets, starts)), self._operand.dtype
+        wanted = inner_of_xors(self._stream.bits, offsets, self._adjoint, dtype)
+        return [(each + self._offset, 1.0) for each in wanted]
+
+    def _demanded_of_unusual(self, start: Start) -> tuple[float, float]:
         self._stream.fill(self._operand, start)
         flat = _in_memory_order(self._operand)
         norm = float(torch.linalg.vector_norm(flat, dtype=torch.float64))

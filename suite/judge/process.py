@@ -259,7 +259,9 @@ class Judge:
         usual = self._scenario.has_usual_values
         self._draw_operands("normal" if usual else AS_ASKED, generator, stream)
         with _threads(self._threads):
-            self._block = Block(self._scenario, self._drawn, stream, self._secret, self._pool)
+            self._block = Block(
+                self._scenario, self._drawn, stream, self._secret, self._pool, self._threads
+            )
         return Done()
 
     def judge_timed(self, asked: messages.JudgeTimed) -> messages.Rulings:

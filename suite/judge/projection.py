@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -57,28 +58,43 @@ def _write_xor(ours, theirs, bits):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _inner_of_xor(ours, theirs, weights, bits, values):  # type: ignore[no-untyped-def]
-    total = 0.0
+def _add_inner_of_xors(ours, theirs, starts, weights, bits, values, totals):  # type: ignore[no-untyped-def]
     for first in range(0, weights.size, bits.size):
         end = min(first + bits.size, weights.size)
-        _write_xor(ours[first:end], theirs[first:end], bits[: end - first])
-        total += _inner(values[: end - first], weights[first:end])
-    return total
+        for call in range(totals.size):
+            a, b = starts[call]
+            _write_xor(ours[a + first : a + end], theirs[b + first : b + end], bits[: end - first])
+            totals[call] += _inner(values[: end - first], weights[first:end])
 
 
-def inner_of_xor(
-    windows: tuple[torch.Tensor, torch.Tensor], weights: torch.Tensor, dtype: torch.dtype
-) -> float:
-    """Return ⟨v, weights⟩ in float64, where v's bits are the XOR of two windows of integers.
+def inner_of_xors(
+    streams: tuple[torch.Tensor, torch.Tensor],
+    starts: Sequence[tuple[int, int]],
+    weights: torch.Tensor,
+    dtype: torch.dtype,
+) -> list[float]:
+    """Return ⟨v, weights⟩ in float64 for each v whose bits are the XOR of two windows of streams.
 
-    Shapes: all (L,), dense; weights of float64.
+    Windows overlap, and the weights are the same, so that all are summed piece by piece: memory is
+    read once.
+
+    Shapes: weights (L,) of float64, streams of integers as wide as `dtype`; all dense.
+
+    Args:
+        starts: where each one's windows begin in the two streams.
     """
+    if not starts:
+        return []
     if dtype in NOT_NUMBAS:
-        return inner(torch.bitwise_xor(*windows).view(dtype), weights)
-    ours, theirs = (window.numpy() for window in windows)
+        of_ours, of_theirs = (stream.unfold(0, len(weights), 1) for stream in streams)
+        xors = (torch.bitwise_xor(of_ours[a], of_theirs[b]) for a, b in starts)
+        return [inner(xor.view(dtype), weights) for xor in xors]
+    ours, theirs = (stream.numpy() for stream in streams)
     bits = np.empty(PIECE, ours.dtype)
     values = bits.view(np.dtype(f"f{bits.itemsize}"))
-    return float(_inner_of_xor(ours, theirs, weights.numpy(), bits, values))
+    totals = np.zeros(len(starts))
+    _add_inner_of_xors(ours, theirs, np.array(starts), weights.numpy(), bits, values, totals)
+    return [float(total) for total in totals]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -84,9 +84,19 @@ class Stream:
         """Root mean square of the operands, in the long run."""
         return usual_rms(self._values, self._dtype, self._a, is_stored=self._is_stored)
 
-    def windows(self, start: tuple[int, int], count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    @property
+    def bits(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """What all operands are combined from, as integers."""
+        return self._a, self._b
+
+    @staticmethod
+    def offsets(start: tuple[int, int]) -> tuple[int, int]:
+        """Return from where in both an operand is combined."""
+        return start[0] % STREAM_SLACK, start[1] % STREAM_SLACK
+
+    def _windows(self, start: tuple[int, int], count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what the operand of so many elements that starts there is combined from."""
-        a, b = (offset % STREAM_SLACK for offset in start)
+        a, b = self.offsets(start)
         return self._a[a : a + count], self._b[b : b + count]
 
     def fill(self, operand: torch.Tensor, start: tuple[int, int]) -> None:
@@ -95,7 +105,7 @@ class Stream:
         if count == 0:
             return
         flat = operand.as_strided((count,), (1,)).view(self._integer)
-        ours, theirs = self.windows(start, count)
+        ours, theirs = self._windows(start, count)
         if operand.is_cpu:
             # By one thread: on a busy machine two wait milliseconds for each other, which is many
             # times what the work takes, and who is measured is not to pay for that.
@@ -108,7 +118,7 @@ class Stream:
         """Return whether a dense tensor is, bit for bit, the operand that starts at `start`."""
         count = operand.numel()
         flat = operand.as_strided((count,), (1,)).view(self._integer)
-        ours, theirs = self.windows(start, count)
+        ours, theirs = self._windows(start, count)
         if not operand.is_cpu:
             return torch.equal(self._combined(ours, theirs), flat)
         pieces = (slice(first, first + COMPARED) for first in range(0, count, COMPARED))
