@@ -24,7 +24,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -44,7 +44,7 @@ from suite.messages import judge as messages
 from suite.messages.answer import Answer, Failure
 from suite.operands.epilogue import activate_
 from suite.operands.gate_inputs import NOTHING, draw
-from suite.operands.shared import SharedOperands, SharedResults
+from suite.operands.shared import ResultMemory, SharedOperands, SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import DTYPES, Operands, same_bits
 from suite.operands.values import stored_of
@@ -79,6 +79,8 @@ class Judge:
         """None is started before there is work for it."""
         self._scenario: Scenario
         self._shared: SharedOperands
+        self._memories: dict[str, ResultMemory] = {}
+        """What workers return lies in them, by path."""
         self._results: dict[str, SharedResults] = {}
         self._drawn: Operands
         self._kind: str
@@ -127,18 +129,24 @@ class Judge:
         self._shared = SharedOperands(self._scenario, asked.operands, writable=True)
         self._stored = stored_of(self._scenario, DTYPES[self._scenario.dtype])
         forget(asked.operands)
-        self._results = {}
+        self._keep_results(asked.kept)
         return messages.Opened(no_room=None)
 
     def forget_results(self, _: messages.ForgetResults) -> Done:
-        """Let go of the workers' memory: their paths may come to mean others."""
-        self._results = {}
+        self._keep_results(())
         return Done()
+
+    def _keep_results(self, paths: Collection[str]) -> None:
+        """Let go of all workers' memory but this, which other results will lie in."""
+        self._results = {}
+        self._memories = {p: memory for p, memory in self._memories.items() if p in paths}
 
     def _result(self, path: str) -> SharedResults:
         if path not in self._results:
-            self._results[path] = SharedResults(self._scenario, path)
-            forget(path)
+            if path not in self._memories:
+                self._memories[path] = ResultMemory(path)
+                forget(path)
+            self._results[path] = SharedResults(self._scenario, self._memories[path])
         return self._results[path]
 
     def _output(self, path: str, slot: int) -> torch.Tensor:

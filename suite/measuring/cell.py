@@ -12,7 +12,7 @@ from suite.measuring.deadline import OutOfTime
 from suite.measuring.evidence import Evidence
 from suite.measuring.settings import Settings
 from suite.measuring.time_spent import TimeSpent
-from suite.measuring.worker_client import WorkerClient
+from suite.measuring.worker_client import Channel, WorkerClient
 from suite.messages.worker import Open, TimedAnswer
 from suite.processes.channel import Request
 from suite.processes.peer import ProcessFailed
@@ -72,9 +72,12 @@ class Cell:
 
     @property
     def results(self) -> SharedMemory:
-        """What its process writes outputs to, and the judge reads; new after each `close`."""
+        """What its process writes outputs to, and the judge reads.
+
+        New after each `close`, unless it was given some.
+        """
         if self._results is None:
-            self._results = SharedMemory(self.layout.size_bytes)
+            self._results = SharedMemory(self.layout.room_bytes)
         return self._results
 
     @property
@@ -168,6 +171,22 @@ class Cell:
                 f"left {processes} of another session behind, which would have outlived it; ended",
             )
         return left > 0
+
+    def write_to(self, results: SharedMemory) -> None:
+        """Have its process write to memory of the same arm's, if there is room in it."""
+        if results.size_bytes < self.layout.size_bytes:
+            results.close()
+        else:
+            self._results = results
+
+    def release(self, take: Callable[[Channel, SharedMemory], object]) -> None:
+        """Hand on its process and what that writes to, if it is still good for something."""
+
+        def take_both(peer: Channel) -> None:
+            take(peer, self.results)
+            self._results = None
+
+        self.worker.release(take_both)
 
     def close(self) -> None:
         """End its process and give back its memory."""

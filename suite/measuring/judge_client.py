@@ -81,13 +81,13 @@ class JudgeClient:
         self.judges_elements: int | None = None
         """How many elements of the result the gates look at; None: all."""
         self._peer: Peer | None = None
-        self._handed_over: set[str] = set()
-        """Paths of the memory that its process has."""
+        self._handed_over: dict[str, SharedMemory] = {}
+        """What its process has, by path."""
 
     def _process(self) -> Peer:
         if self._peer is None:
             settings = self._settings
-            self._handed_over = set()
+            self._handed_over = {}
             self._peer = Peer(
                 self._target,
                 settings.threads,
@@ -119,7 +119,7 @@ class JudgeClient:
             if memory.path in self._handed_over:
                 return
             process.hand_over(memory, writable=True, timeout_s=self._timeout_s)
-        self._handed_over.add(memory.path)
+        self._handed_over[memory.path] = memory
 
     def _ask(self, request: Request[Answer[Reply]]) -> Reply:
         """Return the judge's reply.
@@ -195,8 +195,11 @@ class JudgeClient:
         self._scenario = scenario
         if self._peer is not None and self._peer.lost_its_server:
             self.close()  # who ended the server was told of; the judge dies of it in a moment
+        still = {path: each for path, each in self._handed_over.items() if not each.closed}
+        self._handed_over = still
         self._hand_over(shared)
-        opened = self._ask(messages.Open(scenario=scenario, operands=shared.path))
+        request = messages.Open(scenario=scenario, operands=shared.path, kept=tuple(still))
+        opened = self._ask(request)
         if opened.no_room:
             raise Lost(Status.OUT_OF_MEMORY, opened.no_room, final=True)
         shared.seal_contents()

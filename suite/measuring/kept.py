@@ -21,6 +21,7 @@ from suite.measuring.worker_client import Channel, is_of_use
 from suite.messages.worker import Close
 from suite.processes.free_memory import available_bytes
 from suite.processes.peer import ProcessFailed
+from suite.processes.shared_memory import SharedMemory
 from suite.workload import network_of
 
 MOST_HELD_BYTES = 512 * 2**20
@@ -32,7 +33,10 @@ MOST_SHARE = 0.25
 @dataclass(frozen=True)
 class _Kept:
     peer: Channel
+    results: SharedMemory
+    """What it writes outputs to: pages that are there already take half the time to write."""
     held_bytes: int
+    """By both."""
 
 
 class KeptProcesses:
@@ -44,7 +48,10 @@ class KeptProcesses:
         """Scenarios by id, of each process that was kept, wherever it is now."""
 
     def lend(self, cell: Cell) -> bool:
-        """Let a cell have the process of its arm; return whether there is one that it may have."""
+        """Let a cell have the process of its arm; return whether there is one that it may have.
+
+        If not, it has what that one wrote to.
+        """
         kept = self._by_arm.get(_key(cell))
         if kept is None or not cell.alive or cell.scenario.id in cell.arm.unsupported:
             return False
@@ -53,6 +60,7 @@ class KeptProcesses:
             cell.worker.adopt(kept.peer)
         else:
             kept.peer.close()
+        cell.write_to(kept.results)
         del self._by_arm[_key(cell)]  # at no moment does it belong to nobody
         return may_serve
 
@@ -70,10 +78,10 @@ class KeptProcesses:
             if held_bytes is None or not self._has_room(held_bytes):
                 cell.worker.dismiss()
             else:
-                cell.worker.release(partial(self._keep, cell, held_bytes))
+                cell.release(partial(self._keep, cell, held_bytes))
 
-    def _keep(self, cell: Cell, held_bytes: int, peer: Channel) -> None:
-        self._by_arm[_key(cell)] = _Kept(peer, held_bytes)
+    def _keep(self, cell: Cell, held_bytes: int, peer: Channel, results: SharedMemory) -> None:
+        self._by_arm[_key(cell)] = _Kept(peer, results, held_bytes)
         self._served.setdefault(peer, set()).add(cell.scenario.id)
 
     def _is_asked_to_close(self, cell: Cell, at_work: contextlib.ExitStack) -> bool:
@@ -85,9 +93,10 @@ class KeptProcesses:
         return True
 
     def _held_bytes(self, cell: Cell) -> int | None:
-        """Return what its process still holds; None where it is gone."""
+        """Return what its process and its results still hold; None where it is gone."""
         try:
-            return cell.worker.reply(Close(), beside_others=True).held_bytes
+            closed = cell.worker.reply(Close(), beside_others=True)
+            return closed.held_bytes + cell.results.held_bytes
         except (ProcessFailed, Lost, OutOfTime):
             return None
 
@@ -101,7 +110,9 @@ class KeptProcesses:
         for kept in self._by_arm.values():
             kept.peer.dismiss()
         while self._by_arm:
-            self._by_arm.popitem()[1].peer.close()
+            _, kept = self._by_arm.popitem()
+            kept.peer.close()
+            kept.results.close()
 
 
 def _key(cell: Cell) -> tuple[str, int]:

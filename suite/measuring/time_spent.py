@@ -15,7 +15,7 @@ class TimeSpent:
     """Seconds by purpose, from the moment the first worker is up to the last cell."""
 
     inside_s: float = 0.0
-    """In the implementations' own calls: gates, warm-up and timed calls."""
+    """In the implementations' own code: packing, gates, warm-up and timed calls."""
     judging_s: float = 0.0
     """Drawing data, float64 results, judging outputs."""
     checking_s: float = 0.0

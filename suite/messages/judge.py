@@ -112,11 +112,13 @@ class Open(Request[Answer[Opened]]):
     scenario: AnyScenario
     operands: str
     """Path of the shared memory."""
+    kept: tuple[str, ...] = ()
+    """Paths of workers' memory that other results will lie in; all else is let go."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForgetResults(Request[Answer[Done]]):
-    pass
+    """Let go of all workers' memory: its paths may come to mean other memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

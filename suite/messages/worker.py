@@ -31,7 +31,7 @@ class TimedAnswer(Answer[Reply], Generic[Reply]):
     """What comes with every reply or failure of a worker."""
 
     inside_s: Seconds
-    """Spent in the implementation's calls."""
+    """Spent in the implementation: in its calls, and in packing weights."""
     quiet: bool
     """Whether its threads sleep now."""
 

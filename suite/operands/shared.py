@@ -56,14 +56,22 @@ class SharedOperands:
         return self._filler
 
 
+class ResultMemory:
+    """Memory for what one arm returns, in one scenario after the other: see `SharedResults`."""
+
+    def __init__(self, path: str) -> None:
+        self.file = open_shared(path, writable=True)
+        weakref.finalize(self, self.file.close)
+        size_bytes = os.fstat(self.file.fileno()).st_size
+        self.mapping = map_shared(path, size_bytes, writable=True)
+
+
 class SharedResults:
     """What one arm returns: flat output slots, and its operands as they were after a call."""
 
-    def __init__(self, scenario: Scenario, path: str) -> None:
+    def __init__(self, scenario: Scenario, memory: ResultMemory) -> None:
         self._layout, self._dtype = ResultLayout(scenario), DTYPES[scenario.dtype]
-        self._file = open_shared(path, writable=True)
-        weakref.finalize(self, self._file.close)
-        self._memory = map_shared(path, self._layout.size_bytes, writable=True)
+        self._memory = memory
         problem = scenario.problem
         self.handed_back = Operands(
             self._view(self._layout.input).view(problem.input_shape),
@@ -73,7 +81,7 @@ class SharedResults:
         )
 
     def _view(self, region: Region) -> torch.Tensor:
-        return view(self._memory, region, self._dtype)
+        return view(self._memory.mapping, region, self._dtype)
 
     def slot(self, index: int) -> torch.Tensor:
         """Return output slot `index`, flat."""
@@ -88,9 +96,10 @@ class SharedResults:
         if output.numel() == 0:
             return
         data = output.cpu().view(torch.uint8).numpy().data
-        self._file.seek(self._layout.slot(index).start)
+        file = self._memory.file
+        file.seek(self._layout.slot(index).start)
         while data:
-            data = data[self._file.write(data) :]
+            data = data[file.write(data) :]
 
 
 def _residual(problem: Problem, flat: torch.Tensor) -> torch.Tensor | None:

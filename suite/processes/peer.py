@@ -195,7 +195,8 @@ class Peer:
             except ChannelClosed:
                 raise self._post_mortem() from None
             self.receive(request, timeout_s)
-        self._shared = [*(each for each in self._shared if not each.closed), memory]
+        others = (each for each in self._shared if each is not memory and not each.closed)
+        self._shared = [*others, memory]
 
     def receive(self, request: Request[Reply], timeout_s: float) -> Reply:
         """Return the reply to the last request, which was one of this type.

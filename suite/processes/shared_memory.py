@@ -45,6 +45,8 @@ STREAM_SLACK = 4096
 OUTPUT_BYTES = 64 * 2**20
 """Room for an arm's outputs that wait to be judged; at least one fits whatever its size."""
 MOST_SLOTS = 512
+ROOM_BYTES = 32 * 2**20
+"""Memory for an arm's results is a multiple of it, so that it fits other scenarios' as well."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,11 @@ class ResultLayout(_Layout):
         self.slots = max(1, min(MOST_SLOTS, OUTPUT_BYTES // max(slot_bytes, ALIGNMENT)))
         self._regions = [self._take(slot_bytes) for _ in range(self.slots)]
 
+    @property
+    def room_bytes(self) -> int:
+        """Its size, rounded up: what nobody writes takes no memory."""
+        return -(-self.size_bytes // ROOM_BYTES) * ROOM_BYTES
+
     def slot(self, index: int) -> Region:
         return self._regions[index]
 
@@ -161,6 +168,11 @@ class SharedMemory:
             finally:
                 os.close(copy)
 
+    @property
+    def held_bytes(self) -> int:
+        """The memory that it takes, as far as this system tells."""
+        return getattr(os.fstat(self._descriptor), "st_blocks", 0) * 512
+
     def read(self, start: int, size_bytes: int) -> bytes:
         """Return some of what it holds now."""
         if hasattr(os, "pread"):  # the position belongs to whoever was handed the descriptor, too
@@ -169,6 +181,9 @@ class SharedMemory:
         return os.read(self._descriptor, size_bytes)
 
     def close(self) -> None:
+        """Let go of it; once more does nothing."""
+        if self.closed:
+            return
         self.closed = True
         _own.pop(self.path, None)
         os.close(self._descriptor)

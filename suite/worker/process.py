@@ -13,9 +13,9 @@ Requests of the parent (`suite.messages.worker`), in the order of a block:
     end_turn    what did the calls leave behind? and after the last: operands written back
     close       forget the scenario; another one may be opened
 
-Every answer carries `inside_s`, the time spent in the implementation's calls. Faults that only
-this process can see (an output that is no tensor, an alias, changed global state) travel as
-phrases; whether numbers are right is for the judge.
+Every answer carries `inside_s`, the time spent in the implementation: in calls and in packing.
+Faults that only this process can see (an output that is no tensor, an alias, changed global state)
+travel as phrases; whether numbers are right is for the judge.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from suite.errors import Unsupported
 from suite.machine.nvml import Card
 from suite.messages import worker as messages
 from suite.operands.gate_inputs import handed_over
-from suite.operands.shared import SharedOperands, SharedResults
+from suite.operands.shared import ResultMemory, SharedOperands, SharedResults
 from suite.operands.streams import Stream
 from suite.operands.tensors import Operands, in_format
 from suite.processes import cache_filler
@@ -120,7 +120,7 @@ class Worker:
         if reason := self._implementation.why_unsupported(self._scenario):
             raise Unsupported(reason)
         self._given = SharedOperands(self._scenario, asked.operands, writable=False)
-        self._results = SharedResults(self._scenario, asked.results)
+        self._results = SharedResults(self._scenario, ResultMemory(asked.results))
         for path in (asked.operands, asked.results):
             forget(path)
         note = cache_filler.note(self._scenario)
@@ -144,6 +144,7 @@ class Worker:
         )
         self._operands = handed_over(kind, copies)
         self._invocation = self._bound()
+        self._inside_s += self._invocation.prepare_s or 0.0
 
     def _bound(self) -> Invocation:
         """Return what is called, on the operands of the moment."""
@@ -246,8 +247,8 @@ class Worker:
         themselves, and memory that was given back after the warm-up has to be fetched anew.
         """
         self._turns.begin(asked.batch)
+        operands = self._turns.filled([(self._scenario.problem.height, 1)] * min(asked.lead, 1))
         for _ in range(asked.lead):
-            operands = self._turns.filled([(self._scenario.problem.height, 1)])
             outputs, took_s = self._timed(operands)
             self._require_output(outputs[0])  # and hold it while the next is made
             self._inside_s += took_s

@@ -12,7 +12,7 @@ from suite.conditions import Scenario
 from suite.judge.process import Judge
 from suite.messages import judge as messages
 from suite.operands.gate_inputs import handed_over
-from suite.operands.shared import SharedOperands, SharedResults
+from suite.operands.shared import ResultMemory, SharedOperands, SharedResults
 from suite.operands.tensors import Operands, in_format
 from suite.processes.shared_memory import OperandLayout, ResultLayout, SharedMemory
 from suite.registry.implementation import Implementation
@@ -38,7 +38,7 @@ def opened(judge: Judge, scenario: Scenario) -> Iterator[tuple[SharedOperands, S
     with operands, results:
         judge.open(messages.Open(scenario=scenario, operands=operands.path))
         given = SharedOperands(scenario, operands.path, writable=False)
-        yield given, SharedResults(scenario, results.path), results.path
+        yield given, SharedResults(scenario, ResultMemory(results.path)), results.path
 
 
 def bound(

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -140,3 +141,33 @@ def test_a_scenario_s_memory_is_given_back_before_another_one_is_opened(raced, t
     )
     assert processes_by_size(tmp_path)[256][-1] == processes_by_size(tmp_path)[7][0]
     assert shared < 4 * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is open is read from /proc")
+def test_results_are_written_to_the_same_memory_again_and_nothing_stays(
+    settings, time_spent, tmp_path
+):
+    kept, judge = KeptProcesses(), JudgeClient(settings, time_spent)
+    before, held = shared_memory_held(), []
+    try:
+        for scenario in SCENARIOS:
+            arms = [TORCH, row_that_notes(tmp_path)]
+            results = list(decided(race(scenario, arms, judge, settings, time_spent, kept=kept)))
+            assert {result.status for result in results} == {Status.PASSED}
+            held.append(shared_memory_held() - before)
+    finally:
+        kept.close()
+        judge.close()
+
+    assert all(earlier & later for earlier, later in pairwise(held))
+    assert shared_memory_held() == before
+
+
+def shared_memory_held() -> set[int]:
+    """Return what shared memory of the suite's this process has open, by inode."""
+    held = set()
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if "memfd:convgauge" in str(path.readlink()):
+                held.add(path.stat().st_ino)
+    return held

@@ -101,7 +101,7 @@ class NetworkJudge(Judge):
         self._let_go()
         self._shared = SharedOperands(asked.scenario, asked.operands, writable=True)
         forget(asked.operands)
-        self._results = {}
+        self._keep_results(asked.kept)
         if network != self._network:
             self._load(network, DTYPES[asked.scenario.dtype])
         return messages.Opened(no_room=None)
