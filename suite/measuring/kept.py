@@ -56,10 +56,9 @@ class KeptProcesses:
         if kept is None or not cell.alive or cell.scenario.id in cell.arm.unsupported:
             return False
         may_serve = is_of_use(kept.peer) and cell.scenario.id not in self._served[kept.peer]
-        if may_serve:
-            cell.worker.adopt(kept.peer)
-        else:
-            kept.peer.close()
+        cell.worker.adopt(kept.peer)
+        if not may_serve:
+            cell.worker.dismiss()  # it goes while others start; who times calls waits for it
         cell.write_to(kept.results)
         del self._by_arm[_key(cell)]  # at no moment does it belong to nobody
         return may_serve
