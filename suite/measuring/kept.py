@@ -1,9 +1,10 @@
 """Loaded processes that wait for another scenario: an arm's is started once for many of them.
 
 To start a process and load a row takes as long as many a block's timed calls. No process serves a
-scenario twice, so that the blocks of a cell, which its interval is made of, stay independent. What
-a scenario's cell fails with ends the process that it happened in. On a GPU, and where the row is a
-whole network, a process is as large as what it serves, and ends with it.
+scenario twice, so that the blocks of a cell, which its interval is made of, stay independent; what
+it wrote to is there for the next one. What a scenario's cell fails with ends the process that it
+happened in. On a GPU, and where the row is a whole network, a process is as large as what it
+serves, and ends with it.
 """
 
 from __future__ import annotations

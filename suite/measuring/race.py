@@ -5,7 +5,7 @@ waiting for its answer. Within a block the arms alternate in random order, so th
 the machine disturbs neighbours alike; blocks are repeated with other processes and fresh data,
 and only differences within a block are compared. Between two blocks a race holds nothing, no
 process and no memory: other scenarios' blocks may come in between, and `suite.measuring.kept` has
-the processes, for those.
+the processes, for those, and what they write to.
 """
 
 from __future__ import annotations
