@@ -20,6 +20,7 @@ from suite.measuring.deadline import OutOfTime
 from suite.measuring.losses import Lost
 from suite.measuring.worker_client import Channel, is_of_use
 from suite.messages.worker import Close
+from suite.processes.fork_server import are_files_few
 from suite.processes.free_memory import available_bytes
 from suite.processes.peer import ProcessFailed
 from suite.processes.shared_memory import SharedMemory
@@ -34,8 +35,9 @@ MOST_SHARE = 0.25
 @dataclass(frozen=True)
 class _Kept:
     peer: Channel
-    results: SharedMemory
-    """What it writes outputs to: pages that are there already take half the time to write."""
+    results: SharedMemory | None
+    """What it writes outputs to: pages that are there already take half the time to write. None
+    where few files may be open."""
     held_bytes: int
     """By both."""
 
@@ -59,8 +61,9 @@ class KeptProcesses:
         may_serve = is_of_use(kept.peer) and cell.scenario.id not in self._served[kept.peer]
         cell.worker.adopt(kept.peer)
         if not may_serve:
-            cell.worker.dismiss()  # it goes while others start; who times calls waits for it
-        cell.write_to(kept.results)
+            cell.worker.dismiss()  # all go at once; who starts others waits for that
+        if kept.results is not None:
+            cell.write_to(kept.results)
         del self._by_arm[_key(cell)]  # at no moment does it belong to nobody
         return may_serve
 
@@ -81,7 +84,9 @@ class KeptProcesses:
                 cell.release(partial(self._keep, cell, held_bytes))
 
     def _keep(self, cell: Cell, held_bytes: int, peer: Channel, results: SharedMemory) -> None:
-        self._by_arm[_key(cell)] = _Kept(peer, results, held_bytes)
+        if is_short := are_files_few():
+            results.close()
+        self._by_arm[_key(cell)] = _Kept(peer, None if is_short else results, held_bytes)
         self._served.setdefault(peer, set()).add(cell.scenario.id)
 
     def _is_asked_to_close(self, cell: Cell, at_work: contextlib.ExitStack) -> bool:
@@ -112,7 +117,8 @@ class KeptProcesses:
         while self._by_arm:
             _, kept = self._by_arm.popitem()
             kept.peer.close()
-            kept.results.close()
+            if kept.results is not None:
+                kept.results.close()
 
 
 def _key(cell: Cell) -> tuple[str, int]:

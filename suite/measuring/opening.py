@@ -43,6 +43,8 @@ def open_all(
                 cell.leave_out()
             break
         fresh = {cell for cell in some if kept is None or not kept.lend(cell)}
+        for cell in fresh:
+            cell.worker.await_exits()  # who was there before goes first, as files may be few
         for cell in some:
             if cell in fresh:
                 cell.start()

@@ -25,6 +25,7 @@ from suite.processes.scratch import folder_for_sockets
 
 PRELOAD = [own_imports.own_name("suite.preload")]
 OPEN_FILES = 8192
+FEW_FILES = 256
 
 SHORT_SPIN = {"GOMP_SPINCOUNT": "30000"}
 KEPT_BLOCKS = {
@@ -142,6 +143,16 @@ def without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+def are_files_few() -> bool:
+    """Return whether this process may open so few files that none is to be kept open for later."""
+    if sys.platform == "win32":
+        return False
+    import resource  # noqa: PLC0415 - not there on Windows
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft != resource.RLIM_INFINITY and soft < FEW_FILES
 
 
 def _allow_many_files() -> None:

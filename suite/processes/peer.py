@@ -46,6 +46,8 @@ from suite.processes.shared_memory import SharedMemory
 from suite.processes.tree import ProcessTree, family_of
 
 START_TIMEOUT_S = 120.0
+PIPES_TO_START = 4
+"""So many ends a start has open at once, and two more."""
 
 
 class ProcessFailed(Exception):
@@ -94,6 +96,17 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _require_files() -> None:
+    """Raise what opening a few files does, if it fails: it must not while the server is spoken to.
+
+    That would end, and leave its traceback to the user.
+    """
+    with contextlib.ExitStack() as spare:
+        for _ in range(PIPES_TO_START):
+            for end in os.pipe():
+                spare.callback(os.close, end)
 
 
 class Peer:
@@ -155,6 +168,7 @@ class Peer:
             ProcessFailed: the system does not let it start, or the fork server ended meanwhile.
         """
         try:
+            _require_files()
             self._process.start()
             _unended.add(self._process)
         except (OSError, EOFError) as error:

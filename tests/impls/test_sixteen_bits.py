@@ -37,6 +37,8 @@ OF_KINDS = [
     for kind in entry.declaration.kinds
     if kind != "conv2d"
 ]
+MOST_DRAWN = 20
+"""Problems until a row supports one: some cover few kernels."""
 every_row = pytest.mark.parametrize("entry", ROWS, ids=lambda entry: entry.name)
 every_type = pytest.mark.parametrize("dtype", SIXTEEN_BIT)
 FEW_SHAPES = (
@@ -88,14 +90,15 @@ def test_passes_on_shapes_that_have_broken_convolutions(entry, dtype):
 def test_passes_on_drawn_problems_of_other_kinds(entry, kind, data):
     if reason := entry.of_kind(kind).why_unavailable():
         pytest.skip(reason)
-    problem = data.draw(problems([kind], (1, 2, 3, 33)))
     conditions = {
         "dtype": data.draw(st.sampled_from(SIXTEEN_BIT)),
         "memory_format": data.draw(st.sampled_from(MEMORY_FORMATS)),
     }
-    scenario = Scenario(id="s", problem=problem, **conditions)
-    assume(entry.why_unsupported(scenario) is None)
-    assert judged(entry, scenario, operands_of(problem, "forward")) is None
+    drawn = (data.draw(problems([kind], (1, 2, 3, 33))) for _ in range(MOST_DRAWN))
+    scenarios = (Scenario(id="s", problem=problem, **conditions) for problem in drawn)
+    scenario = next((s for s in scenarios if entry.why_unsupported(s) is None), None)
+    assume(scenario is not None)
+    assert judged(entry, scenario, operands_of(scenario.problem, "forward")) is None
 
 
 @pytest.mark.parametrize("direction", ["backward_data", "backward_weight"])
