@@ -18,6 +18,7 @@ from suite.measuring.interim import decided
 from suite.measuring.judge_client import JudgeClient
 from suite.measuring.race import Race
 from suite.measuring.run import Runner
+from suite.problem import Problem
 from suite.registry.sources import Source
 from suite.results.cell import Block, CellResult, Status
 from suite.results.contention import Contention, Probe
@@ -197,10 +198,15 @@ def test_a_budget_that_is_spent_leaves_the_mark_and_measures_nothing_again(raced
 def test_a_run_among_busy_processes_marks_its_cells_and_keeps_what_it_saw(
     neighbours, scenario, settings, tmp_path, monkeypatch
 ):
-    """With as many threads as cores, and twice as many others, no block can be clean."""
+    """With as many threads as cores, and twice as many others, no block can be clean.
+
+    Its turns have to outlast what a scheduler gives to who has just woken up, some milliseconds.
+    """
     monkeypatch.setattr(contention, "is_disturbed", is_disturbed)  # as it is outside of tests
+    problem = Problem.of_call((4, 32, 56, 56), (32, 32, 3, 3), padding=1)
+    long = dataclasses.replace(scenario, problem=problem)
     busy = dataclasses.replace(settings, threads=placement.usable_cores(), block_s=0.1)
-    Runner(tmp_path, [scenario], [TORCH], busy).run()
+    Runner(tmp_path, [long], [TORCH], busy).run()
 
     (result,) = read_results(tmp_path)
 
