@@ -127,10 +127,8 @@ class Block:
             if fault := self._element_fault(output, limits, bounds.of_each):
                 return fault
 
-        def whole_fault(timed: Sequence[_Timed]) -> str | None:
-            return self._whole_fault(timed, bounds)
-
         timed = [(output_in(slot), start, channels_last) for slot, start, channels_last in calls]
+        whole_fault = functools.partial(self._whole_fault, bounds)
         return next(filter(None, self._side_by_side(whole_fault, timed)), None)
 
     def _side_by_side(
@@ -148,7 +146,7 @@ class Block:
                 return self._pool.map(fault_of, shares)
         return map(fault_of, [timed])
 
-    def _whole_fault(self, timed: Sequence[_Timed], bounds: _Bounds) -> str | None:
+    def _whole_fault(self, bounds: _Bounds, timed: Sequence[_Timed]) -> str | None:
         """Return the first fault among outputs that are looked at whole, if any."""
         if bounds.nothing is not None:
             for output, _, channels_last in timed:

@@ -195,10 +195,10 @@ class JudgeClient:
         self._scenario = scenario
         if self._peer is not None and self._peer.lost_its_server:
             self.close()  # who ended the server was told of; the judge dies of it in a moment
-        still = {path: each for path, each in self._handed_over.items() if not each.closed}
-        self._handed_over = still
+        kept = {path: memory for path, memory in self._handed_over.items() if not memory.closed}
+        request = messages.Open(scenario=scenario, operands=shared.path, kept=tuple(kept))
+        self._handed_over = kept
         self._hand_over(shared)
-        request = messages.Open(scenario=scenario, operands=shared.path, kept=tuple(still))
         opened = self._ask(request)
         if opened.no_room:
             raise Lost(Status.OUT_OF_MEMORY, opened.no_room, final=True)

@@ -26,6 +26,7 @@ from suite.processes.scratch import folder_for_sockets
 PRELOAD = [own_imports.own_name("suite.preload")]
 OPEN_FILES = 8192
 FEW_FILES = 256
+"""A process that may open fewer keeps none open for later."""
 
 SHORT_SPIN = {"GOMP_SPINCOUNT": "30000"}
 KEPT_BLOCKS = {
@@ -146,7 +147,7 @@ def without_main() -> Iterator[None]:
 
 
 def are_files_few() -> bool:
-    """Return whether this process may open so few files that none is to be kept open for later."""
+    """Return whether this process may open fewer than `FEW_FILES`."""
     if sys.platform == "win32":
         return False
     import resource  # noqa: PLC0415 - not there on Windows

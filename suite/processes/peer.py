@@ -46,8 +46,8 @@ from suite.processes.shared_memory import SharedMemory
 from suite.processes.tree import ProcessTree, family_of
 
 START_TIMEOUT_S = 120.0
-PIPES_TO_START = 4
-"""So many ends a start has open at once, and two more."""
+SPARE_PIPES = 4
+"""Their eight ends are tried before a start, which opens six files at once."""
 
 
 class ProcessFailed(Exception):
@@ -99,12 +99,16 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _require_files() -> None:
-    """Raise what opening a few files does, if it fails: it must not while the server is spoken to.
+    """Open as many files as a start does, and close them again.
 
-    That would end, and leave its traceback to the user.
+    A start that fails half-way leaves the fork server half a request, of which that dies with a
+    traceback.
+
+    Raises:
+        OSError: no more can be opened.
     """
     with contextlib.ExitStack() as spare:
-        for _ in range(PIPES_TO_START):
+        for _ in range(SPARE_PIPES):
             for end in os.pipe():
                 spare.callback(os.close, end)
 
